@@ -1,0 +1,85 @@
+# One target a verb. `make help` lists them; every target does its own set-up.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-16)
+LOCALCLUSTER := PYTHONPATH=hack $(BIN)/python -m localcluster
+NAME ?= dev
+
+.PHONY: help setup lint format test test-unit test-cluster demo cluster-up cluster-down cluster-status \
+	requirements pipeline manifests bench-judge clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make the virtual environment from the hash-pinned requirements
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or later" >&2; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed, and $(PYTHON) is older: set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "Python lacks venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/bootstrap.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
+	rm -f $(VENV)/.installed-*
+	touch $@
+
+lint: setup ## Style, types and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: setup ## Put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: lint ## Everything: lint, unit, control plane, end to end
+	$(BIN)/pytest tests
+
+test-unit: setup ## Tests that need no cluster
+	$(BIN)/pytest tests/unit
+
+test-cluster: setup ## Tests on the local cluster
+	$(BIN)/pytest tests/controlplane tests/e2e
+
+demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
+	PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
+
+cluster-up: setup ## Start a local cluster (NAME=dev)
+	$(LOCALCLUSTER) up --name $(NAME)
+
+cluster-down: setup ## Stop it and leave nothing behind
+	$(LOCALCLUSTER) down --name $(NAME)
+
+cluster-status: setup ## Show what runs in it
+	$(LOCALCLUSTER) status --name $(NAME)
+
+requirements: ## Pin the requirements anew, with hashes and without addresses
+	UV="$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11"
+	$$UV --extra dev -o requirements/dev.txt pyproject.toml
+	$$UV --extra operator -c requirements/dev.txt -o requirements/operator.txt pyproject.toml
+	$$UV --extra serving -c requirements/dev.txt -o requirements/serving.txt pyproject.toml
+	$$UV --extra components --extra pipelines -c requirements/dev.txt -o requirements/components.txt pyproject.toml
+	echo uv | $$UV -c requirements/dev.txt -o requirements/bootstrap.txt -
+
+pipeline: setup ## Compile the training pipeline to dist/training.yaml
+	mkdir -p dist
+	$(BIN)/python -m timoneiro_pipelines compile --output dist/training.yaml
+
+manifests: setup ## Render manifests/ from the chart
+	PYTHONPATH=hack $(BIN)/python -m render_manifests
+
+bench-judge: setup ## Error rates of the judge, by simulation
+	$(BIN)/python hack/bench/judge/bench.py
+
+clean: ## Remove what the targets made (the cache of built tools stays)
+	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist demo-report
