@@ -1,0 +1,92 @@
+"""Starts the operator: `python -m timoneiro_operator`."""
+
+import argparse
+import asyncio
+import logging
+import signal
+
+import aiohttp
+import kopf
+from aiohttp import web
+from lightkube.core.async_client import AsyncClient
+
+from timoneiro_operator import __version__
+from timoneiro_operator.controller import Controller
+from timoneiro_operator.handlers import build_registry, build_settings
+from timoneiro_operator.kube.cache import Cache
+from timoneiro_operator.kube.client import KubeClient
+from timoneiro_operator.metrics.scrape import ScrapeSource
+from timoneiro_operator.reconciler import Reconciler
+from timoneiro_operator.telemetry import Telemetry
+
+log = logging.getLogger("timoneiro_operator")
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT; exits with 1 when a watch or a worker has ended by itself."""
+    parser = argparse.ArgumentParser(prog="timoneiro-operator", description=__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="of /metrics, /healthz and /readyz (default 8080)")
+    parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    arguments = parser.parse_args()
+    logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "httpx2", "kopf", "aiohttp.access"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    asyncio.run(_run(arguments.port))
+
+
+async def _run(port: int) -> None:
+    telemetry, cache = Telemetry(), Cache()
+    async with AsyncClient() as lightkube, aiohttp.ClientSession() as session:
+        client = KubeClient(lightkube, telemetry)
+        source = ScrapeSource(session)
+        reconciler = Reconciler(cache=cache, client=client, source=source, telemetry=telemetry)
+        controller = Controller(cache=cache, client=client, reconciler=reconciler, telemetry=telemetry)
+        web_server = await _serve(controller, telemetry, port)
+        log.info("timoneiro %s starts", __version__)
+        main_task = asyncio.create_task(_operate(controller))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, main_task.cancel)
+        try:
+            await main_task
+        except asyncio.CancelledError:
+            log.info("asked to stop")
+        finally:
+            await controller.stop()
+            await web_server.cleanup()
+
+
+async def _operate(controller: Controller) -> None:
+    """Everything is listed before anything is decided; from then on the watches tell."""
+    await controller.sync()
+    controller.start()
+    log.info("the cluster is known; watching")
+    await kopf.operator(
+        registry=build_registry(controller), settings=build_settings(), clusterwide=True, standalone=True
+    )
+
+
+async def _serve(controller: Controller, telemetry: Telemetry, port: int) -> web.AppRunner:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=telemetry.exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def healthz(_: web.Request) -> web.Response:
+        if controller.synced and not controller.alive():
+            return web.Response(status=500, text="a worker has ended\n")
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        if not controller.synced:
+            return web.Response(status=503, text="the cluster has not been listed yet\n")
+        return web.Response(text="ok\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 (a pod serves on its own address)
+    return runner
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Durations as Kubernetes users write them: `250ms`, `30s`, `10m`, `1h30m`, `6h`."""
+
+import re
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_WHOLE = re.compile(r"^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of `text`.
+
+    Raises ValueError with a sentence that names the text when it is not a duration.
+    """
+    if not _WHOLE.match(text):
+        raise ValueError(f"'{text}' is not a duration; write for example 30s, 10m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def format_duration(seconds: float) -> str:
+    """`seconds` in at most two units, for people: 45 s, 12 min, 3 h 5 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,22 @@
+"""Names that the operator, its manifests and its users have to agree on.
+
+The chart and the CRD are tested against these constants, so that a rename is one change.
+"""
+
+GROUP = "timoneiro.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+KIND = "ModelDeployment"
+PLURAL = "modeldeployments"
+
+FIELD_MANAGER = "timoneiro-operator"
+
+LABEL_DEPLOYMENT = f"{GROUP}/model-deployment"
+LABEL_REVISION = f"{GROUP}/revision"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "timoneiro"
+
+ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
+
+# The model server compares the bytes that it has loaded with this digest, and refuses others.
+ENV_MODEL_DIGEST = "TIMONEIRO_MODEL_DIGEST"

@@ -1,0 +1,116 @@
+"""`spec` of a ModelDeployment as frozen data, with the defaults that the CRD states too.
+
+Durations stay text here, as people wrote them; `seconds()` properties give them as numbers.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from timoneiro_operator.api.duration import parse_duration
+
+
+class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Base of all parts of the spec: immutable, camelCase on the wire."""
+
+
+class ModelFormat(_Struct, frozen=True):
+    name: str
+    version: str | None = None
+
+
+class Model(_Struct, frozen=True):
+    """What is served. `digest` makes the model server refuse other bytes; `version` is for people."""
+
+    format: ModelFormat
+    uri: str
+    digest: str | None = None
+    version: str | None = None
+
+
+class Predictor(_Struct, frozen=True):
+    """How it is served; handed on to KServe as it is."""
+
+    min_replicas: int = 1
+    resources: dict[str, Any] | None = None
+    service_account_name: str | None = None
+    runtime: str | None = None
+    args: tuple[str, ...] = ()
+    env: tuple[dict[str, Any], ...] = ()
+
+
+class GatewayRef(_Struct, frozen=True):
+    name: str = "kserve-ingress-gateway"
+    namespace: str = "kserve"
+
+
+class Route(_Struct, frozen=True):
+    hostnames: tuple[str, ...]
+    driver: Literal["Gateway"] = "Gateway"
+    gateway: GatewayRef = GatewayRef()
+
+
+class CanaryStep(_Struct, frozen=True):
+    """`weight` percent of the traffic for at least the duration `for`."""
+
+    weight: int
+    for_: str = msgspec.field(name="for")
+
+    @property
+    def seconds(self) -> float:
+        return parse_duration(self.for_)
+
+
+class Canary(_Struct, frozen=True):
+    steps: tuple[CanaryStep, ...] = (
+        CanaryStep(weight=5, for_="10m"),
+        CanaryStep(weight=25, for_="10m"),
+        CanaryStep(weight=50, for_="10m"),
+    )
+
+
+class Rollout(_Struct, frozen=True):
+    strategy: Literal["Canary"] = "Canary"
+    canary: Canary = Canary()
+    progress_deadline: str = "10m"
+    deadline: str = "6h"
+    on_inconclusive: Literal["Hold", "Rollback", "Promote"] = "Hold"
+    keep_stable: str = "30m"
+    scale_down_delay: str = "30s"
+
+
+class Metric(_Struct, frozen=True):
+    """One comparison of candidate and stable.
+
+    `tolerance`: relative excess that is still harmless (0.25 = a rate up to 1.25 times the stable's).
+    `margin`: relative excess that must not be promoted (1.0 = twice the stable's rate).
+    `negligible`: absolute rate below which a failure rate is harmless whatever the ratio.
+    """
+
+    name: str = "errors"
+    type: Literal["Errors"] = "Errors"
+    tolerance: float = 0.25
+    margin: float = 1.0
+    negligible: float = 0.001
+
+
+class Source(_Struct, frozen=True):
+    type: Literal["Scrape"] = "Scrape"
+
+
+class Analysis(_Struct, frozen=True):
+    false_rollback: float = 0.01
+    false_promotion: float = 0.05
+    interval: str = "30s"
+    min_requests: int = 100
+    promotion: Literal["Evidence", "NoHarm"] = "Evidence"
+    source: Source = Source()
+    metrics: tuple[Metric, ...] = (Metric(),)
+
+
+class Spec(_Struct, frozen=True):
+    model: Model
+    route: Route
+    predictor: Predictor = Predictor()
+    rollout: Rollout = Rollout()
+    analysis: Analysis = Analysis()

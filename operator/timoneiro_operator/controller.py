@@ -1,0 +1,113 @@
+"""Workers around the reconciler: the queue, retries, the first list of everything and the regular ones after it."""
+
+import asyncio
+import logging
+import time
+
+from lightkube.core.exceptions import ApiError
+
+from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
+from timoneiro_operator.kube.client import Conflict, KubeClient
+from timoneiro_operator.kube.workqueue import WorkQueue
+from timoneiro_operator.reconciler import Reconciler
+from timoneiro_operator.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+WORKERS = 8
+# A watch that had to start anew does not tell what was deleted meanwhile; a list does.
+RESYNC_SECONDS = 600.0
+_RETRY_SECONDS = 2.0
+
+KINDS: tuple[Kind, ...] = ("InferenceService", "HTTPRoute", "Pod", "ModelDeployment")
+
+
+class Controller:
+    """Owns the tasks of the operator, watches aside. Everything runs in one event loop."""
+
+    def __init__(self, *, cache: Cache, client: KubeClient, reconciler: Reconciler, telemetry: Telemetry) -> None:
+        self._cache = cache
+        self._client = client
+        self._reconciler = reconciler
+        self._telemetry = telemetry
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.synced = False
+
+    def notice(self, kind: Kind, body: Body, *, gone: bool) -> None:
+        """A watch has something to tell. Never fails: an event that cannot be read is made up for by the next list."""
+        owner = self._cache.remove(kind, body) if gone else self._cache.put(kind, body)
+        if owner is not None and self.synced:
+            self._queue.add(owner)
+
+    async def sync(self) -> None:
+        """Lists everything once, so that no pass ever decides on half of the cluster. Waits for what is missing."""
+        for kind in KINDS:
+            while True:
+                try:
+                    bodies, version = await self._client.list_all(kind)
+                    break
+                except ApiError as error:
+                    if error.status.code != 404:
+                        raise
+                    log.warning("the API server does not know %s yet; is it installed? Trying again", kind)
+                    await asyncio.sleep(_RETRY_SECONDS)
+            self._cache.replace_all(kind, bodies, version)
+        self.synced = True
+        for key in self._cache.deployments():
+            self._queue.add(key)
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(WORKERS)]
+        self._tasks.append(asyncio.create_task(self._resync(), name="resync"))
+
+    async def stop(self) -> None:
+        """Ends the workers. What they were doing is taken up again at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def alive(self) -> bool:
+        """No worker has ended."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            self._telemetry.queue_length.set(len(self._queue))
+            started, result = time.perf_counter(), "ok"
+            try:
+                after = await self._reconciler.reconcile(key)
+                self._queue.succeeded(key)
+                if after is not None:
+                    self._queue.add_after(key, after)
+                elif self._cache.get("ModelDeployment", key) is None:
+                    self._queue.forget(key)
+            except Conflict:
+                # Somebody has changed it meanwhile; the watch brings what it is now.
+                result = "conflict"
+                self._queue.add_failed(key)
+            except Exception as error:
+                result = "error"
+                delay = self._queue.add_failed(key)
+                log.warning("%s/%s: %s; again in %.1f s", *key, _sentence(error), delay)
+            finally:
+                self._queue.done(key)
+                self._telemetry.count_pass(result, time.perf_counter() - started)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            for kind in KINDS:
+                try:
+                    bodies, version = await self._client.list_all(kind)
+                except Exception as error:
+                    log.warning("the regular list of %s failed: %s", kind, _sentence(error))
+                    continue
+                for key in self._cache.replace_all(kind, bodies, version):
+                    self._queue.add(key)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong, without bodies of requests: they may hold what is nobody's business."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -1,0 +1,50 @@
+"""Sentences that people read in `kubectl get md`, messages and events. Numbers always come with their n."""
+
+from timoneiro_operator.api.status import MetricStatus, Revision, Status
+
+_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
+
+
+def name_of(revision: str, version: str | None) -> str:
+    """A revision as people know it: `version 14 (3f2a9c01)`."""
+    return f"version {version} ({revision})" if version else f"revision {revision}"
+
+
+def revision_name(revision: Revision) -> str:
+    return name_of(revision.revision, revision.version)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def metric_sentence(metric: MetricStatus) -> str:
+    """`errors 2.3x [1.4, 3.9] after 8,123 requests: worse`."""
+    ratio, n = metric.ratio, metric.candidate.requests
+    after = f"after {n:,} requests: {_WORDS[metric.verdict]}"
+    if ratio.estimate is None and not metric.candidate.events + metric.stable.events:
+        return f"{metric.name} none {after}"
+    if ratio.estimate is None:
+        both = f"{metric.candidate.events}:{metric.stable.events}"
+        low = f", at least {_number(ratio.lower)}x" if ratio.lower is not None else ""
+        return f"{metric.name} {both}{low} {after}"
+    lower = _number(ratio.lower) if ratio.lower is not None else "0"
+    upper = _number(ratio.upper) if ratio.upper is not None else "?"
+    return f"{metric.name} {_number(ratio.estimate)}x [{lower}, {upper}] {after}"
+
+
+def verdict_sentence(status: Status) -> str:
+    """The metric that says most: one that is worse, else the first that is undecided, else the first."""
+    if status.analysis is None or not status.analysis.metrics:
+        return ""
+    metrics = status.analysis.metrics
+    order = {"Worse": 0, "Undecided": 1, "NotWorse": 2}
+    return metric_sentence(min(metrics, key=lambda metric: order[metric.verdict]))
+
+
+def step_text(status: Status) -> str:
+    """`2/4` while a rollout runs, `promote` at its end, `-` otherwise."""
+    step = status.step
+    if step is None:
+        return "-"
+    return "promote" if step.index >= step.count else f"{step.index + 1}/{step.count}"

@@ -1,0 +1,56 @@
+"""kopf: login, and watches that put what they see into the cache and a key into the queue. Nothing else.
+
+Only `on.event` is used: it keeps no state, writes no annotations and adds no finalizer.
+"""
+
+from typing import Any
+
+import kopf
+
+from timoneiro_operator.api import names
+from timoneiro_operator.controller import Controller
+from timoneiro_operator.kube.cache import Kind
+
+_WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
+    ("ModelDeployment", names.GROUP, names.VERSION, names.PLURAL),
+    ("InferenceService", "serving.kserve.io", "v1beta1", "inferenceservices"),
+    ("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
+    ("Pod", "", "v1", "pods"),
+)
+
+
+def build_registry(controller: Controller) -> kopf.OperatorRegistry:
+    """Handlers of one operator, in a registry of their own."""
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login)
+    for kind, group, version, plural in _WATCHED:
+        kopf.on.event(group, version, plural, id=f"watch-{plural}", registry=registry)(_watcher(kind, controller))
+    return registry
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """No peering, no Kubernetes events by kopf, no scanning for CRDs; children are selected by the API server."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.watching.connect_timeout = 5
+    settings.watching.chunk_size = 500
+    for kind, group, _, plural in _WATCHED:
+        if kind != "ModelDeployment":
+            settings.watching.label_selectors[group, plural] = names.LABEL_DEPLOYMENT
+    return settings
+
+
+def _login(**kwargs: Any) -> Any:
+    # Said explicitly: kopf would otherwise prefer whatever client library happens to be installed.
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def _watcher(kind: Kind, controller: Controller) -> Any:
+    async def watch(event: kopf.RawEvent, **_: Any) -> None:
+        controller.notice(kind, event["object"], gone=event["type"] == "DELETED")
+
+    return watch

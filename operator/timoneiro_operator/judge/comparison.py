@@ -1,0 +1,152 @@
+"""One metric of one rollout: all counts so far, folded into evidence.
+
+A `Comparison` is frozen; `observe` returns the next one. It is additive over windows, exact under replay, and
+`encode`/`decode` round-trip it bit for bit, so that it can live in the status of the ModelDeployment.
+"""
+
+import base64
+import math
+import struct
+from dataclasses import dataclass, replace
+
+from timoneiro_operator.judge.evidence import (
+    LOG_GRID,
+    confidence_bounds,
+    log_e_rate_above,
+    log_e_rate_below,
+    log_e_ratio_not_worse,
+    log_e_ratio_worse,
+    log_likelihood,
+    most_likely_ratio,
+)
+
+# Two exact points beside the grid: the tolerated ratio and the margin.
+_POINTS = len(LOG_GRID) + 2
+_FORMAT = f">4d4q{_POINTS}d"
+CONFIDENCE_ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Requests, and how many of them were events (failures), of one arm."""
+
+    requests: int = 0
+    events: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What both arms did in the same stretch of time."""
+
+    candidate: Counts
+    stable: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What counts as harmless and as harmful.
+
+    Harmless: ratio <= 1 + tolerance, or rate <= negligible. Harmful: ratio >= 1 + margin and rate >= negligible.
+    """
+
+    tolerance: float
+    margin: float
+    negligible: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Evidence of one metric. `likelihood`: S(theta) on the grid, then at 1 + tolerance and at 1 + margin."""
+
+    limits: Limits
+    likelihood: tuple[float, ...] = (0.0,) * _POINTS
+    candidate: Counts = Counts()
+    stable: Counts = Counts()
+    # The highest evidence for "not worse" so far: once a bound is passed, it has been passed.
+    best_log_not_worse: float = 0.0
+
+    def observe(self, window: Window) -> "Comparison":
+        """The comparison with one more window. A window in which an arm had no requests says nothing of the ratio."""
+        c, s = window.candidate, window.stable
+        likelihood = self.likelihood
+        events = c.events + s.events
+        if c.requests and s.requests and events:
+            share = c.requests / (c.requests + s.requests)
+            likelihood = tuple(
+                old + log_likelihood(x, candidate_events=c.events, events=events, share=share)
+                for old, x in zip(likelihood, self._log_thetas(), strict=True)
+            )
+        after = replace(
+            self,
+            likelihood=likelihood,
+            candidate=Counts(requests=self.candidate.requests + c.requests, events=self.candidate.events + c.events),
+            stable=Counts(requests=self.stable.requests + s.requests, events=self.stable.events + s.events),
+        )
+        return replace(after, best_log_not_worse=max(self.best_log_not_worse, after.log_not_worse))
+
+    def _log_thetas(self) -> tuple[float, ...]:
+        return (*LOG_GRID, math.log1p(self.limits.tolerance), math.log1p(self.limits.margin))
+
+    @property
+    def log_worse(self) -> float:
+        """ln E against "harmless": both the ratio and the absolute rate have to speak."""
+        ratio = log_e_ratio_worse(
+            self.likelihood[:-2], log_theta0=math.log1p(self.limits.tolerance), at_theta0=self.likelihood[-2]
+        )
+        rate = log_e_rate_above(
+            requests=self.candidate.requests, events=self.candidate.events, rate=self.limits.negligible
+        )
+        return min(ratio, rate)
+
+    @property
+    def log_not_worse(self) -> float:
+        """ln E against "harmful": the mean of both, since under that hypothesis both are e-processes."""
+        ratio = log_e_ratio_not_worse(
+            self.likelihood[:-2], log_theta1=math.log1p(self.limits.margin), at_theta1=self.likelihood[-1]
+        )
+        rate = log_e_rate_below(
+            requests=self.candidate.requests, events=self.candidate.events, rate=self.limits.negligible
+        )
+        top = max(ratio, rate)
+        return top + math.log(0.5 * (math.exp(ratio - top) + math.exp(rate - top)))
+
+    @property
+    def ratio(self) -> tuple[float | None, float | None, float | None]:
+        """Rate ratio candidate / stable: estimate, lower and upper end of its 95 % confidence sequence."""
+        if not self.candidate.events + self.stable.events:
+            return None, None, None
+        lower, upper = confidence_bounds(self.likelihood[:-2], alpha=CONFIDENCE_ALPHA)
+        return most_likely_ratio(self.likelihood[:-2]), lower, upper
+
+    def encode(self) -> str:
+        """The whole comparison as text, exact to the last bit."""
+        packed = struct.pack(
+            _FORMAT,
+            self.limits.tolerance,
+            self.limits.margin,
+            self.limits.negligible,
+            self.best_log_not_worse,
+            self.candidate.requests,
+            self.candidate.events,
+            self.stable.requests,
+            self.stable.events,
+            *self.likelihood,
+        )
+        return base64.b64encode(packed).decode("ascii")
+
+    @classmethod
+    def decode(cls, text: str) -> "Comparison":
+        """Inverse of `encode`. Raises ValueError when the text is not one of ours."""
+        try:
+            tolerance, margin, negligible, best, n_c, e_c, n_s, e_s, *likelihood = struct.unpack(
+                _FORMAT, base64.b64decode(text, validate=True)
+            )
+        except (struct.error, ValueError) as error:
+            raise ValueError(f"the evidence kept in the status cannot be read: {error}") from error
+        return cls(
+            limits=Limits(tolerance=tolerance, margin=margin, negligible=negligible),
+            likelihood=tuple(likelihood),
+            candidate=Counts(requests=n_c, events=e_c),
+            stable=Counts(requests=n_s, events=e_s),
+            best_log_not_worse=best,
+        )

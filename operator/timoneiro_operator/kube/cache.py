@@ -1,0 +1,122 @@
+"""What the operator knows of the cluster, fed by watches and by its own writes.
+
+Write-through: the answer to a write goes into the cache at once, and a watch event that is older than what is there is
+ignored. A pass after a write therefore never decides on what was before it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from timoneiro_operator.api import names
+
+Kind = Literal["ModelDeployment", "InferenceService", "HTTPRoute", "Pod"]
+Key = tuple[str, str]
+Body = Mapping[str, Any]
+
+
+class Cache:
+    """Objects by kind, namespace and name; children also by the ModelDeployment whose label they carry."""
+
+    def __init__(self) -> None:
+        self._objects: dict[tuple[Kind, str, str], Body] = {}
+        self._children: dict[Key, dict[tuple[Kind, str], Body]] = {}
+        # Versions of what was deleted, so that an event that is late does not bring it back.
+        self._deleted: dict[str, int] = {}
+
+    def put(self, kind: Kind, body: Body) -> Key | None:
+        """Takes an object in; returns the ModelDeployment that it concerns, None when nothing is new."""
+        metadata = body["metadata"]
+        identity = (kind, metadata["namespace"], metadata["name"])
+        version = _version(body)
+        old = self._objects.get(identity)
+        if old is not None and version <= _version(old):
+            return None
+        if version <= self._deleted.get(metadata["uid"], -1):
+            return None
+        if old is not None:
+            self._unlink(kind, old)
+        slim = _slim(kind, body)
+        self._objects[identity] = slim
+        owner = owner_key(kind, slim)
+        if owner is not None and kind != "ModelDeployment":
+            self._children.setdefault(owner, {})[(kind, metadata["name"])] = slim
+        return owner
+
+    def remove(self, kind: Kind, body: Body) -> Key | None:
+        """An object is gone; returns the ModelDeployment that it concerned."""
+        metadata = body["metadata"]
+        identity = (kind, metadata["namespace"], metadata["name"])
+        old = self._objects.get(identity)
+        if old is None or old["metadata"]["uid"] != metadata["uid"]:
+            return None
+        del self._objects[identity]
+        self._unlink(kind, old)
+        self._deleted[metadata["uid"]] = max(_version(body), _version(old))
+        while len(self._deleted) > 10_000:
+            self._deleted.pop(next(iter(self._deleted)))
+        return owner_key(kind, old)
+
+    def replace_all(self, kind: Kind, bodies: Iterable[Body], listed_at: int) -> set[Key]:
+        """What a list of all objects of `kind` at `listed_at` says; what it lacks is gone. Returns who is concerned.
+
+        Objects that a watch has brought since are newer than the list and stay.
+        """
+        concerned: set[Key] = set()
+        present = set()
+        for body in bodies:
+            present.add((kind, body["metadata"]["namespace"], body["metadata"]["name"]))
+            owner = self.put(kind, body)
+            if owner is not None:
+                concerned.add(owner)
+        missing = [
+            body
+            for identity, body in self._objects.items()
+            if identity[0] == kind and identity not in present and _version(body) <= listed_at
+        ]
+        for body in missing:
+            owner = self.remove(kind, body)
+            if owner is not None:
+                concerned.add(owner)
+        return concerned
+
+    def get(self, kind: Kind, key: Key) -> Body | None:
+        return self._objects.get((kind, *key))
+
+    def deployments(self) -> list[Key]:
+        """All ModelDeployments."""
+        return [(namespace, name) for kind, namespace, name in self._objects if kind == "ModelDeployment"]
+
+    def children(self, key: Key, kind: Kind) -> list[Body]:
+        return [body for (child, _), body in self._children.get(key, {}).items() if child == kind]
+
+    def _unlink(self, kind: Kind, body: Body) -> None:
+        owner = owner_key(kind, body)
+        children = self._children.get(owner) if owner is not None else None
+        if owner is None or children is None:
+            return
+        children.pop((kind, body["metadata"]["name"]), None)
+        if not children:
+            del self._children[owner]
+
+
+def owner_key(kind: Kind, body: Body) -> Key | None:
+    """The ModelDeployment that an object is, or belongs to."""
+    metadata = body["metadata"]
+    if kind == "ModelDeployment":
+        return metadata["namespace"], metadata["name"]
+    name = (metadata.get("labels") or {}).get(names.LABEL_DEPLOYMENT)
+    return (metadata["namespace"], name) if name else None
+
+
+def _version(body: Body) -> int:
+    return int(body["metadata"]["resourceVersion"])
+
+
+def _slim(kind: Kind, body: Body) -> Body:
+    """Only what is read: a pod's spec and everybody's field ownership are most of the memory otherwise."""
+    metadata = {key: value for key, value in body["metadata"].items() if key not in ("managedFields", "annotations")}
+    if kind != "Pod":
+        return {**body, "metadata": metadata}
+    status = body.get("status") or {}
+    kept = ("conditions", "podIP", "phase", "containerStatuses", "initContainerStatuses")
+    return {"metadata": metadata, "status": {key: status[key] for key in kept if key in status}}

@@ -1,0 +1,141 @@
+"""The requests that the operator makes, and no others: its RBAC rules are this file."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from lightkube.core.async_client import AsyncClient
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.types import CascadeType, PatchType
+
+from timoneiro_operator.api import names
+from timoneiro_operator.api.status import to_text
+from timoneiro_operator.kube.cache import Key, Kind
+from timoneiro_operator.telemetry import Telemetry
+
+Body = Mapping[str, Any]
+
+_RESOURCES = {
+    "ModelDeployment": create_namespaced_resource(names.GROUP, names.VERSION, names.KIND, names.PLURAL),
+    "InferenceService": create_namespaced_resource(
+        "serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"
+    ),
+    "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+    "Pod": create_namespaced_resource("", "v1", "Pod", "pods"),
+    "Event": create_namespaced_resource("", "v1", "Event", "events"),
+}
+
+
+class Conflict(Exception):
+    """The object has changed since it was read; the pass is to be done again on what it is now."""
+
+
+class KubeClient:
+    """Requests as the operator needs them, counted by verb and resource."""
+
+    def __init__(self, client: AsyncClient, telemetry: Telemetry) -> None:
+        self._client = client
+        self._telemetry = telemetry
+
+    async def list_all(self, kind: Kind) -> tuple[list[Body], int]:
+        """All objects of `kind` that concern the operator, and the version at which they were listed."""
+        self._telemetry.count_request("list", kind)
+        # A label that is None in a selector of lightkube means: it exists, whatever its value.
+        labels: Any = None if kind == "ModelDeployment" else {names.LABEL_DEPLOYMENT: None}
+        listing = self._client.list(_RESOURCES[kind], namespace="*", chunk_size=500, labels=labels)
+        bodies: list[Body] = [_as_dict(item) async for item in listing]
+        return bodies, int(listing.resourceVersion)
+
+    async def apply(self, kind: Kind, body: Body) -> Body:
+        """Server-side apply of a child. The operator's fields are the operator's: force."""
+        self._telemetry.count_request("apply", kind)
+        metadata = body["metadata"]
+        applied = await self._client.patch(
+            _RESOURCES[kind],
+            metadata["name"],
+            dict(body),
+            namespace=metadata["namespace"],
+            patch_type=PatchType.APPLY,
+            field_manager=names.FIELD_MANAGER,
+            force=True,
+        )
+        return _as_dict(applied)
+
+    async def delete(self, kind: Kind, key: Key) -> None:
+        """Deletes in the background; what is gone already is fine."""
+        self._telemetry.count_request("delete", kind)
+        try:
+            await self._client.delete(_RESOURCES[kind], key[1], namespace=key[0], cascade=CascadeType.BACKGROUND)
+        except ApiError as error:
+            if error.status.code != 404:
+                raise
+
+    async def write_status(self, body: Body, status: Body) -> Body:
+        """Replaces the status of a ModelDeployment that is still at the version of `body`.
+
+        Raises Conflict when it is not: a window must not be counted on top of a status that was not read.
+        """
+        self._telemetry.count_request("apply", "ModelDeployment/status")
+        metadata = body["metadata"]
+        patch = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": {
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "status": status,
+        }
+        try:
+            written = await self._client.patch(
+                _RESOURCES["ModelDeployment"].Status,
+                metadata["name"],
+                patch,
+                namespace=metadata["namespace"],
+                patch_type=PatchType.APPLY,
+                field_manager=names.FIELD_MANAGER,
+                force=True,
+            )
+        except ApiError as error:
+            if error.status.code == 409:
+                raise Conflict(metadata["name"]) from error
+            raise
+        return _as_dict(written)
+
+    async def record_event(self, body: Body, *, kind: str, reason: str, message: str, now: float) -> None:
+        """Writes an Event about a ModelDeployment. Its name follows from its content: a repeat is no second one."""
+        self._telemetry.count_request("create", "Event")
+        metadata = body["metadata"]
+        identity = f"{metadata['uid']}/{metadata['resourceVersion']}/{reason}/{message}"
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{metadata['name']}.{digest}", "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": names.API_VERSION,
+                "kind": names.KIND,
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+            },
+            "type": kind,
+            "reason": reason,
+            "message": message[:1000],
+            "action": reason,
+            "eventTime": to_text(now),
+            "reportingComponent": names.FIELD_MANAGER,
+            "reportingInstance": names.FIELD_MANAGER,
+        }
+        resource: Any = _RESOURCES["Event"]
+        try:
+            await self._client.create(resource.from_dict(event))
+        except ApiError as error:
+            if error.status.code != 409:
+                raise
+
+
+def _as_dict(item: Any) -> dict[str, Any]:
+    return dict(item.to_dict())

@@ -1,0 +1,84 @@
+"""A queue of keys that never hands one key to two workers at once.
+
+The semantics of client-go's work queue, for asyncio: a key that is added while it waits is waited for once; a key that
+is added while it is worked on is handed out again afterwards; failures come back with growing delays.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 300.0
+
+
+class WorkQueue(Generic[Key]):
+    """Deduplicating queue. All methods are to be called from the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Key] = deque()
+        self._dirty: set[Key] = set()
+        self._processing: set[Key] = set()
+        self._failures: dict[Key, int] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, key: Key) -> None:
+        """`key` is to be worked on as soon as a worker is free. A timer that was set for it is void."""
+        self._cancel_timer(key)
+        if key in self._dirty:
+            return
+        self._dirty.add(key)
+        if key not in self._processing:
+            self._waiting.append(key)
+            self._wake.set()
+
+    def add_after(self, key: Key, seconds: float) -> None:
+        """`key` is to be worked on in `seconds`, unless something calls for it earlier."""
+        self._cancel_timer(key)
+        self._timers[key] = asyncio.get_running_loop().call_later(max(0.0, seconds), self.add, key)
+
+    def add_failed(self, key: Key) -> float:
+        """`key` failed: again after a delay that doubles with each failure in a row. Returns the delay in seconds."""
+        count = self._failures.get(key, 0)
+        self._failures[key] = count + 1
+        delay = min(FIRST_DELAY * 2.0**count, LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311
+        self.add_after(key, delay)
+        return delay
+
+    def succeeded(self, key: Key) -> None:
+        self._failures.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """`key` is of no interest any more."""
+        self._cancel_timer(key)
+        self._failures.pop(key, None)
+
+    async def get(self) -> Key:
+        """The next key; it is the caller's alone until `done`."""
+        while not self._waiting:
+            self._wake.clear()
+            await self._wake.wait()
+        key = self._waiting.popleft()
+        self._dirty.discard(key)
+        self._processing.add(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        """The caller is through with `key`."""
+        self._processing.discard(key)
+        if key in self._dirty:
+            self._cancel_timer(key)
+            self._waiting.append(key)
+            self._wake.set()
+
+    def _cancel_timer(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()

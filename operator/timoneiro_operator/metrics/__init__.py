@@ -1,0 +1,1 @@
+"""Where counts come from: expositions of model servers, turned into reset-aware integer deltas."""

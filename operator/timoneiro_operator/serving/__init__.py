@@ -1,0 +1,1 @@
+"""InferenceServices: built from a ModelDeployment, and read back as plain data. Pure."""

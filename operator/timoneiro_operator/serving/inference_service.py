@@ -1,0 +1,70 @@
+"""One InferenceService for each revision, never changed after creation but for its number of replicas.
+
+KServe copies every label and annotation of an InferenceService to its pods, so that writing one later would restart
+the model. All of them are therefore set at creation.
+"""
+
+from typing import Any
+
+from timoneiro_operator.api import names
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.ownership import owned_metadata
+
+API_VERSION = "serving.kserve.io/v1beta1"
+KIND = "InferenceService"
+
+
+def build_inference_service(deployment: ModelDeployment) -> dict[str, Any]:
+    """The InferenceService of the revision that `deployment.spec` describes, for server-side apply."""
+    spec, revision = deployment.spec, deployment.revision
+    predictor = spec.predictor
+    # All revisions answer to the name of the ModelDeployment: clients do not see which one serves them.
+    model: dict[str, Any] = {
+        "modelFormat": _without_none({"name": spec.model.format.name, "version": spec.model.format.version}),
+        "storageUri": spec.model.uri,
+        "args": [f"--model_name={deployment.name}", *predictor.args],
+    }
+    env = list(predictor.env)
+    if spec.model.digest is not None:
+        env.append({"name": names.ENV_MODEL_DIGEST, "value": spec.model.digest})
+    if env:
+        model["env"] = env
+    if predictor.resources is not None:
+        model["resources"] = predictor.resources
+    if predictor.runtime is not None:
+        model["runtime"] = predictor.runtime
+    annotations = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        # The number of replicas is the ModelDeployment's: an autoscaler would fight it.
+        "serving.kserve.io/autoscalerClass": "none",
+    }
+    if spec.model.version is not None:
+        annotations[names.ANNOTATION_MODEL_VERSION] = spec.model.version
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": owned_metadata(
+            deployment,
+            name=deployment.service_name(revision),
+            labels={
+                names.LABEL_REVISION: revision,
+                # Our own HTTPRoute carries the traffic; KServe must not make another one.
+                "networking.kserve.io/visibility": "cluster-local",
+            },
+            annotations=annotations,
+        ),
+        "spec": {
+            "predictor": _without_none(
+                {
+                    "minReplicas": predictor.min_replicas,
+                    "maxReplicas": predictor.min_replicas,
+                    "serviceAccountName": predictor.service_account_name,
+                    "model": model,
+                }
+            )
+        },
+    }
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

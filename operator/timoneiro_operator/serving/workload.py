@@ -1,0 +1,87 @@
+"""Reads an InferenceService and its pods: does it serve, and if not, why?
+
+`Ready` of an InferenceService is not believed: it stays true through a rolling update, and KServe takes its model
+status from the newest pod only. Ready pods are counted instead; one InferenceService has one revision.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from timoneiro_operator.decide.observation import Failure, Workload
+
+# Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
+FINAL_AFTER_RESTARTS = 2
+
+_CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
+
+Body = Mapping[str, Any]
+
+
+def read_workload(inference_service: Body | None, pods: Sequence[Body]) -> Workload:
+    """State of one InferenceService (None: it does not exist) with the pods that carry its label."""
+    if inference_service is None or inference_service["metadata"].get("deletionTimestamp"):
+        return Workload()
+    ready = sum(1 for pod in pods if is_ready(pod))
+    predictor = (inference_service.get("spec") or {}).get("predictor") or {}
+    return Workload(
+        ready_replicas=ready,
+        routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
+        min_replicas=predictor.get("minReplicas"),
+        failure=None if ready else _failure(inference_service, pods),
+    )
+
+
+def is_ready(pod: Body) -> bool:
+    """Ready, and not on its way out."""
+    return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready") == "True"
+
+
+def ready_pods(pods: Iterable[Body]) -> list[Body]:
+    return [pod for pod in pods if is_ready(pod)]
+
+
+def _condition(body: Body, kind: str) -> str | None:
+    conditions = (body.get("status") or {}).get("conditions") or []
+    return next((c.get("status") for c in conditions if c.get("type") == kind), None)
+
+
+def _failure(inference_service: Body, pods: Sequence[Body]) -> Failure | None:
+    """The most telling reason: a container's last words first, KServe's summary after that."""
+    found = [failure for pod in pods for status in _containers(pod) if (failure := _container_failure(status))]
+    found.sort(key=lambda failure: not failure.final)
+    if found:
+        return found[0]
+    model_status = (inference_service.get("status") or {}).get("modelStatus") or {}
+    transition = model_status.get("transitionStatus")
+    if transition in ("BlockedByFailedLoad", "InvalidSpec"):
+        info = model_status.get("lastFailureInfo") or {}
+        reason = info.get("reason") or transition
+        message = _one_line(info.get("message") or "KServe gives no message")
+        return Failure(reason=reason, message=message, final=False)
+    return None
+
+
+def _containers(pod: Body) -> list[Body]:
+    status = pod.get("status") or {}
+    return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _container_failure(status: Body) -> Failure | None:
+    state = status.get("state") or {}
+    waiting, restarts = state.get("waiting") or {}, status.get("restartCount", 0)
+    ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+    reason = waiting.get("reason", "")
+    if ended.get("exitCode"):
+        words = _one_line(ended.get("message") or f"exit code {ended['exitCode']}")
+        name = "FailedLoad" if status.get("name") == "storage-initializer" else "CrashLoopBackOff"
+        final = restarts >= FINAL_AFTER_RESTARTS and (reason in _CRASHES or bool(state.get("terminated")))
+        return Failure(reason=name, message=words, final=final)
+    if reason and reason not in ("ContainerCreating", "PodInitializing"):
+        return Failure(reason=reason, message=_one_line(waiting.get("message") or reason), final=False)
+    return None
+
+
+def _one_line(text: str) -> str:
+    """The last line that says something, at most 500 characters: the end of a traceback is its cause."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return (lines[-1] if lines else text)[:500]

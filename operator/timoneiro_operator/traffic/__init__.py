@@ -1,0 +1,1 @@
+"""Who gets which share of the traffic: built, and read back as plain data. Pure."""

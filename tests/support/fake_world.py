@@ -1,0 +1,156 @@
+"""A cluster in memory for tests of `decide`: obeys every decision at once, on a virtual clock.
+
+Fake below the line: no Kubernetes, no gateway. Readiness, failures and counts are what a test says.
+"""
+
+import copy
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import msgspec
+
+from timoneiro_operator.api.deployment import ModelDeployment, parse
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.status import Status, to_seconds
+from timoneiro_operator.decide.decide import arms_to_measure, decide
+from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.observation import Failure, Metrics, Observation, RouteState, Workload
+from timoneiro_operator.judge.comparison import Counts, Window
+
+EPOCH = 1_800_000_000.0
+
+SPEC: dict[str, Any] = {
+    "model": {"format": {"name": "sklearn", "version": "1"}, "uri": "s3://models/fraud/1", "version": "1"},
+    "route": {"hostnames": ["fraud.example.com"]},
+    "rollout": {"canary": {"steps": [{"weight": 10, "for": "1m"}, {"weight": 50, "for": "1m"}]}},
+    "analysis": {"interval": "10s", "minRequests": 50, "metrics": [{"name": "errors", "negligible": 0.01}]},
+}
+
+
+@dataclass
+class FakeWorld:
+    """One ModelDeployment and what there is around it. `rate`: events per request by model uri."""
+
+    spec: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(SPEC))
+    status: Status = field(default_factory=Status)
+    now: float = EPOCH
+    generation: int = 1
+    services: dict[str, Workload] = field(default_factory=dict)
+    uris: dict[str, str] = field(default_factory=dict)
+    route: RouteState | None = None
+    gateway_accepts: bool = True
+    ready: bool = True
+    failures: dict[str, Failure] = field(default_factory=dict)
+    rate: dict[str, float] = field(default_factory=dict)
+    requests_per_second: float = 100.0
+    problem: tuple[str, str] | None = None
+    writes: int = 0
+    deleted: list[str] = field(default_factory=list)
+    dice: Random = field(default_factory=lambda: Random(7))
+
+    @property
+    def deployment(self) -> ModelDeployment:
+        return parse(
+            {
+                "metadata": {"name": "fraud", "namespace": "ns", "uid": "u", "generation": self.generation},
+                "spec": self.spec,
+                "status": msgspec.to_builtins(self.status),
+            }
+        )
+
+    def model(self, number: int) -> str:
+        """Asks for another model; returns the name of its InferenceService."""
+        self.spec["model"] |= {"uri": f"s3://models/fraud/{number}", "version": str(number)}
+        self.generation += 1
+        return self.service()
+
+    def service(self) -> str:
+        return self.deployment.service_name(self.deployment.revision)
+
+    def observe(self) -> Observation:
+        metrics = Metrics(problem=self.problem)
+        arms = arms_to_measure(self.status)
+        if arms is not None and self.problem is None:
+            last = self.status.analysis.last_window_end if self.status.analysis else None
+            interval = parse_duration(self.spec["analysis"]["interval"])
+            started = self.status.step.started_at if self.status.step else None
+            since = to_seconds(last or started or "")
+            if self.now - since >= interval:
+                metrics = Metrics(windows={"errors": self.window(arms.stable, arms.candidate)}, window_end=self.now)
+        return Observation(workloads=dict(self.services), route=self.route, metrics=metrics)
+
+    def window(self, stable: str, candidate: str) -> Window:
+        weights = self.route.weights if self.route else {}
+        total = self.requests_per_second * parse_duration(self.spec["analysis"]["interval"])
+
+        def counts(name: str) -> Counts:
+            requests = round(total * weights.get(name, 0) / 100)
+            rate = self.rate.get(self.uris.get(name, ""), 0.0)
+            events = sum(self.dice.random() < rate for _ in range(requests)) if rate else 0
+            return Counts(requests=requests, events=events)
+
+        return Window(candidate=counts(candidate), stable=counts(stable))
+
+    def decide(self) -> Decision:
+        return decide(self.deployment, self.observe(), self.now)
+
+    def tick(self, seconds: float = 0.0) -> Decision:
+        """Time goes on, then one pass; everything it decides is carried out."""
+        self.now += seconds
+        decision = self.decide()
+        self.carry_out(decision)
+        if decision.status != self.status:
+            self.writes += 1
+        self.status = decision.status
+        return decision
+
+    def carry_out(self, decision: Decision) -> None:
+        if decision.ensure is not None:
+            replicas = self.spec.get("predictor", {}).get("minReplicas", 1)
+            failure = self.failures.get(decision.ensure)
+            up = self.ready and failure is None
+            self.services.setdefault(
+                decision.ensure,
+                Workload(ready_replicas=replicas if up else 0, routable=up, min_replicas=replicas, failure=failure),
+            )
+            self.uris.setdefault(decision.ensure, self.spec["model"]["uri"])
+        if decision.weights and (self.route is None or dict(self.route.weights) != dict(decision.weights)):
+            self.route = RouteState(weights=decision.weights, accepted=self.gateway_accepts, reason="Pending")
+        if self.route is not None and self.gateway_accepts != self.route.accepted:
+            self.route = replace(self.route, accepted=self.gateway_accepts)
+        for name in decision.delete:
+            self.deleted.append(name)
+            self.services.pop(name, None)
+
+    def settle(self, passes: int = 10) -> None:
+        """Passes without time going on, until nothing changes any more."""
+        for _ in range(passes):
+            before = (self.status, self.route, dict(self.services))
+            self.tick()
+            if before == (self.status, self.route, dict(self.services)):
+                return
+        raise AssertionError(f"still changing after {passes} passes: {self.line()}")
+
+    def line(self) -> str:
+        """One line for golden traces: phase, step, weight at the gateway, versions."""
+        weights = {name: w for name, w in (self.route.weights if self.route else {}).items() if w}
+        stable = self.status.stable.version if self.status.stable else "-"
+        candidate = self.status.candidate.version if self.status.candidate else "-"
+        shares = ",".join(f"{self.uris[name].rsplit('/', 1)[1]}:{weight}" for name, weight in weights.items())
+        return f"{self.status.phase} {self.status.step_text or '-'} {shares or '-'} {stable} {candidate}"
+
+    def trace(self, seconds: float, ticks: int) -> list[str]:
+        """Lines of `ticks` passes, `seconds` apart; lines that repeat the one before are left out."""
+        lines: list[str] = []
+        for _ in range(ticks):
+            self.tick(seconds)
+            if not lines or lines[-1] != self.line():
+                lines.append(self.line())
+        return lines
+
+    def healthy(self) -> "FakeWorld":
+        """The first model is live."""
+        self.settle()
+        assert self.status.phase == "Healthy", self.line()
+        return self

@@ -1,0 +1,112 @@
+"""One small run of the steps, and stand-ins for the store and the cluster."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiException
+from timoneiro_components.evaluate import evaluate
+from timoneiro_components.ingest import ingest
+from timoneiro_components.package import package
+from timoneiro_components.train import train
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Files of one run of the steps up to the package, with an imputer."""
+
+    data: Path
+    holdout: Path
+    model: Path
+    test: Path
+    package: Path
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    root = tmp_path_factory.mktemp("run")
+    made = Workspace(root / "data", root / "holdout", root / "model", root / "test", root / "package")
+    ingest("diagnosis", data=made.data, holdout=made.holdout, holdout_rows=60)
+    options: dict[str, Any] = {"algorithm": "logistic_regression", "test_fraction": 0.25, "folds": 3, "seed": 1}
+    train("diagnosis", data=made.data, model=made.model, test=made.test, impute=True, **options)
+    done = evaluate(
+        "diagnosis", model=made.model, test=made.test, champion_uri="", min_roc_auc=0.9, max_regression=0.01
+    )
+    package(
+        "diagnosis",
+        model=made.model,
+        data=made.data,
+        destination=made.package,
+        name="diagnosis",
+        version="1",
+        format_name="sklearn",
+        metrics=done.metrics,
+    )
+    return made
+
+
+class FakeS3:
+    """The part of boto3's S3 client that a ModelStore uses; `objects` by bucket and key, `puts` in order."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], bytes] = {}
+        self.puts: list[str] = []
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803  # boto3's names
+        self.objects[Bucket, Key] = Body
+        self.puts.append(Key)
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
+
+    def get_paginator(self, name: str) -> FakeS3:
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        for bucket, key in sorted(self.objects):
+            if bucket == Bucket and key.startswith(Prefix):
+                yield {"Contents": [{"Key": key}]}
+        yield {}
+
+
+class FakeApi:
+    """The ApiClient of `kubernetes`, in front of one ModelDeployment called diagnosis (or none)."""
+
+    def __init__(self, deployment: dict[str, Any] | None, *, conflict_with: str = "") -> None:
+        self.deployment = deployment
+        self.conflict_with = conflict_with
+        self.patches: list[dict[str, Any]] = []
+
+    def call_api(self, path: str, method: str, **arguments: Any) -> dict[str, Any]:
+        if self.deployment is None:
+            raise self._error(404, "not found")
+        assert path == "/apis/timoneiro.dev/v1alpha1/namespaces/ml/modeldeployments/diagnosis"
+        if method == "GET":
+            return self.deployment
+        if self.conflict_with:
+            raise self._error(409, f'Apply failed with 1 conflict: conflict with "{self.conflict_with}": .spec.model')
+        self.patches.append(arguments)
+        return self.deployment
+
+    @staticmethod
+    def _error(status: int, message: str) -> ApiException:
+        error = ApiException(status=status, reason=message)
+        error.body = json.dumps({"kind": "Status", "message": message})
+        return error
+
+
+@pytest.fixture
+def s3() -> FakeS3:
+    return FakeS3()
+
+
+@pytest.fixture
+def api_type() -> type[FakeApi]:
+    return FakeApi

@@ -1,0 +1,275 @@
+"""Training, the evaluation gate and the package."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from timoneiro_components.errors import GateFailed, StepError
+from timoneiro_components.evaluate import Evaluation, evaluate
+from timoneiro_components.package import Package, package
+from timoneiro_components.store import ModelStore
+from timoneiro_components.tables import read_table, write_table
+from timoneiro_components.train import Trained, build_pipeline, train
+from timoneiro_serving.digest import directory_digest, file_digests
+from timoneiro_serving.loading import load_model
+
+
+@pytest.fixture
+def trained(workspace: Any, tmp_path: Path) -> Callable[..., Trained]:
+    """Trains in tmp_path (folder model, table test); keywords override small defaults."""
+
+    def run(**changes: Any) -> Trained:
+        options = {"algorithm": "logistic_regression", "impute": True, "test_fraction": 0.25, "folds": 3, "seed": 1}
+        options.update(changes)
+        return train("diagnosis", data=workspace.data, model=tmp_path / "model", test=tmp_path / "test", **options)
+
+    return run
+
+
+@pytest.mark.parametrize("impute", [True, False])
+@pytest.mark.parametrize("algorithm", ["logistic_regression", "random_forest", "hist_gradient_boosting"])
+def test_every_algorithm_learns_and_can_be_served(
+    trained: Callable[..., Trained], tmp_path: Path, algorithm: str, impute: bool
+) -> None:
+    trained(algorithm=algorithm, impute=impute)
+    rows = read_table(tmp_path / "test")
+    answer = load_model(tmp_path / "model").predictor.predict(rows.drop(columns="diagnosis"))
+    assert np.mean(answer.predictions == rows["diagnosis"]) > 0.9
+
+
+def test_cross_validation_gives_scores(trained: Callable[..., Trained]) -> None:
+    assert 0.9 < trained().metrics["cv_roc_auc"] <= 1
+
+
+def test_no_test_row_is_trained_on(trained: Callable[..., Trained], workspace: Any, tmp_path: Path) -> None:
+    done = trained()
+    assert done.rows + len(read_table(tmp_path / "test")) == len(read_table(workspace.data))
+
+
+def test_the_same_seed_gives_the_same_model(trained: Callable[..., Trained], workspace: Any, tmp_path: Path) -> None:
+    answers = []
+    for _ in range(2):
+        trained(algorithm="random_forest", folds=2)
+        rows = read_table(workspace.holdout).drop(columns="diagnosis")
+        answers.append(load_model(tmp_path / "model").predictor.predict(rows).probabilities)
+    np.testing.assert_array_equal(answers[0], answers[1])
+
+
+def test_without_imputer_logistic_regression_refuses_missing_values(
+    trained: Callable[..., Trained], workspace: Any, tmp_path: Path
+) -> None:
+    trained(impute=False)
+    rows = read_table(workspace.holdout).drop(columns="diagnosis").assign(**{"mean area": np.nan})
+    with pytest.raises(ValueError, match="NaN"):
+        load_model(tmp_path / "model").predictor.predict(rows)
+
+
+def test_with_imputer_missing_values_are_answered(workspace: Any) -> None:
+    rows = read_table(workspace.holdout).drop(columns="diagnosis").assign(**{"mean area": np.nan})
+    assert len(load_model(workspace.model).predictor.predict(rows).predictions) == 60
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"algorithm": "oracle"}, "there is no algorithm 'oracle'"),
+        ({"test_fraction": 1.0}, "test_fraction is 1.0"),
+        ({"folds": 1}, "folds is 1"),
+        ({"folds": 200}, "class 'malignant' has"),
+    ],
+)
+def test_impossible_training_is_refused_with_a_sentence(
+    trained: Callable[..., Trained], changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(StepError, match=sentence):
+        trained(**changes)
+
+
+def test_the_imputer_is_left_out_only_if_asked(workspace: Any) -> None:
+    steps = [list(build_pipeline("logistic_regression", impute=i, seed=1).named_steps) for i in (True, False)]
+    assert steps == [["impute", "scale", "classify"], ["scale", "classify"]]
+
+
+@pytest.fixture
+def evaluated(workspace: Any) -> Callable[..., Evaluation]:
+    def run(**changes: Any) -> Evaluation:
+        options: dict[str, Any] = {
+            "champion_uri": "",
+            "min_roc_auc": 0.9,
+            "max_regression": 0.01,
+            "test": workspace.test,
+        }
+        return evaluate("diagnosis", **{"model": workspace.model, **options, **changes})
+
+    return run
+
+
+@pytest.fixture
+def champion(workspace: Any, s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Address of a champion that is the candidate itself."""
+    monkeypatch.setattr(ModelStore, "connect", lambda: ModelStore(s3))
+    ModelStore(s3).upload(workspace.package, "s3://models/diagnosis/0/")
+    return "s3://models/diagnosis/0/"
+
+
+def test_a_good_candidate_passes(evaluated: Callable[..., Evaluation]) -> None:
+    assert evaluated().passed
+
+
+def test_a_candidate_below_the_limit_fails_with_both_figures(evaluated: Callable[..., Evaluation]) -> None:
+    with pytest.raises(GateFailed, match=r"ROC AUC is 0\.\d+, at least 1\.01 is wanted"):
+        evaluated(min_roc_auc=1.01).require()
+
+
+def test_a_candidate_as_good_as_the_champion_passes(evaluated: Callable[..., Evaluation], champion: str) -> None:
+    done = evaluated(champion_uri=champion)
+    assert done.passed and done.metrics["champion_roc_auc"] == done.metrics["roc_auc"]
+
+
+def test_a_candidate_worse_than_the_champion_fails(evaluated: Callable[..., Evaluation], champion: str) -> None:
+    # The candidate equals the champion, so a gain of 0.01 is demanded of it.
+    with pytest.raises(GateFailed, match="the champion's is"):
+        evaluated(champion_uri=champion, max_regression=-0.01).require()
+
+
+def test_a_champion_that_is_gone_is_an_error_with_its_address(
+    evaluated: Callable[..., Evaluation], champion: str
+) -> None:
+    with pytest.raises(StepError, match="no package at s3://models/diagnosis/9/"):
+        evaluated(champion_uri="s3://models/diagnosis/9/")
+
+
+def test_the_roc_curve_is_finite_and_has_at_most_200_points(
+    evaluated: Callable[..., Evaluation], workspace: Any, tmp_path: Path
+) -> None:
+    # Labels at random make a curve with a point for almost every row.
+    rows = read_table(workspace.data)
+    write_table(rows.assign(diagnosis=rows["diagnosis"].sample(frac=1, random_state=1).to_numpy()), tmp_path / "t")
+    curve = evaluated(test=tmp_path / "t").candidate.curve
+    values = [*curve.false_positive_rate, *curve.true_positive_rate, *curve.thresholds]
+    assert 100 < len(curve.thresholds) <= 200 and all(math.isfinite(value) for value in values)
+
+
+def test_the_confusion_matrix_counts_every_test_row(evaluated: Callable[..., Evaluation]) -> None:
+    done = evaluated()
+    assert sum(map(sum, done.candidate.confusion)) == done.test_rows
+
+
+@pytest.fixture
+def packaged(workspace: Any, tmp_path: Path) -> Callable[..., Package]:
+    def run(**changes: Any) -> Package:
+        options: dict[str, Any] = {
+            "model": workspace.model,
+            "data": workspace.data,
+            "destination": tmp_path / "package",
+            "name": "diagnosis",
+            "version": "2",
+            "format_name": "sklearn",
+            "metrics": {"roc_auc": 0.99, "display_name": "metrics"},
+        }
+        return package("diagnosis", **{**options, **changes})
+
+    return run
+
+
+def test_a_package_holds_model_manifest_card_and_reference(workspace: Any) -> None:
+    assert list(file_digests(workspace.package)) == ["README.md", "model.skops", "reference.json", "timoneiro.json"]
+
+
+def test_a_package_has_the_digest_that_the_server_computes(packaged: Callable[..., Package], tmp_path: Path) -> None:
+    assert packaged().digest == directory_digest(tmp_path / "package")
+
+
+def test_a_package_can_be_served(workspace: Any) -> None:
+    assert len(load_model(workspace.package).features) == 30
+
+
+def test_the_manifest_lists_figures_only(packaged: Callable[..., Package], tmp_path: Path) -> None:
+    packaged()
+    assert json.loads((tmp_path / "package" / "timoneiro.json").read_text())["metrics"] == {"roc_auc": 0.99}
+
+
+def test_the_manifest_names_the_digest_of_every_other_file(workspace: Any) -> None:
+    files = json.loads((workspace.package / "timoneiro.json").read_text())["files"]
+    found = file_digests(workspace.package)
+    del found["timoneiro.json"]
+    assert files == found
+
+
+def test_the_card_says_how_missing_values_are_treated(packaged: Callable[..., Package]) -> None:
+    assert "missing values are replaced by the median" in packaged().card
+
+
+def test_an_onnx_package_answers_as_the_model_it_was_made_from(
+    packaged: Callable[..., Package], workspace: Any, tmp_path: Path
+) -> None:
+    packaged(format_name="onnx")
+    rows = read_table(workspace.holdout).drop(columns="diagnosis")
+    one, other = (load_model(folder).predictor.predict(rows) for folder in (tmp_path / "package", workspace.model))
+    assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+
+
+def test_an_onnx_model_that_answers_differently_is_not_packaged(
+    packaged: Callable[..., Package], trained: Callable[..., Trained], tmp_path: Path
+) -> None:
+    trained(algorithm="hist_gradient_boosting")
+    with pytest.raises(GateFailed, match=r"ONNX parity failed: probabilities differ by up to 0\.\d"):
+        packaged(format_name="onnx", model=tmp_path / "model")
+
+
+def test_a_failed_package_leaves_nothing_behind(
+    packaged: Callable[..., Package], trained: Callable[..., Trained], tmp_path: Path
+) -> None:
+    trained(algorithm="hist_gradient_boosting")
+    with pytest.raises(GateFailed):
+        packaged(format_name="onnx", model=tmp_path / "model")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "test"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"name": "Diagnosis!"}, "name 'Diagnosis!' must be"),
+        ({"version": "1/2"}, "version '1/2' must be"),
+        ({"format_name": "pickle"}, "there is no format 'pickle'"),
+        ({"model": Path("nowhere")}, "training.json cannot be read"),
+    ],
+)
+def test_an_impossible_package_is_refused_with_a_sentence(
+    packaged: Callable[..., Package], changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(StepError, match=sentence):
+        packaged(**changes)
+
+
+def test_packaging_again_replaces_the_package(packaged: Callable[..., Package], tmp_path: Path) -> None:
+    packaged(format_name="onnx")
+    packaged()
+    assert not (tmp_path / "package" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("step", ["champion", "ingest", "validate", "train", "evaluate", "package", "publish"])
+def test_importing_a_step_imports_neither_kfp_nor_kserve(step: str) -> None:
+    code = f"import sys, timoneiro_components.{step}; print({{'kfp', 'kserve'}} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_candidate_with_other_classes_cannot_be_judged(
+    evaluated: Callable[..., Evaluation], workspace: Any, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(workspace.package, tmp_path / "other"))
+    manifest = json.loads((folder / "timoneiro.json").read_text())
+    manifest["target"]["classes"] = ["yes", "no"]
+    (folder / "timoneiro.json").write_text(json.dumps(manifest))
+    with pytest.raises(StepError, match="the candidate knows the classes"):
+        evaluated(model=folder)

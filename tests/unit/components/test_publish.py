@@ -1,0 +1,207 @@
+"""The model store, the ModelDeployment, and the steps that talk to them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from timoneiro_components.champion import champion_uri
+from timoneiro_components.cluster import ModelDeployments
+from timoneiro_components.errors import StepError
+from timoneiro_components.publish import Published, publish
+from timoneiro_components.store import ModelStore, parse_uri
+from timoneiro_serving.digest import directory_digest
+
+URI = "s3://models/diagnosis/1/"
+DEPLOYMENT = {"metadata": {"name": "diagnosis", "uid": "u-1"}, "status": {"stable": {"uri": "s3://models/old/"}}}
+
+
+def release(folder: Path, s3: Any, api: Any) -> Published:
+    return publish(
+        folder,
+        model_store="s3://models",
+        namespace="ml",
+        store=ModelStore(s3),
+        deployments=ModelDeployments(api, "ml"),
+    )
+
+
+@pytest.fixture
+def altered(workspace: Any, tmp_path: Path) -> Path:
+    """Another package of the same name and version."""
+    folder = Path(shutil.copytree(workspace.package, tmp_path / "altered"))
+    manifest = folder / "timoneiro.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    return folder
+
+
+def test_the_manifest_is_uploaded_last(workspace: Any, s3: Any) -> None:
+    ModelStore(s3).upload(workspace.package, URI)
+    assert s3.puts[-1] == "diagnosis/1/timoneiro.json" and len(s3.puts) == 4
+
+
+def test_a_package_comes_back_as_it_was(workspace: Any, s3: Any, tmp_path: Path) -> None:
+    ModelStore(s3).upload(workspace.package, URI)
+    ModelStore(s3).download(URI, tmp_path / "back")
+    assert directory_digest(tmp_path / "back") == directory_digest(workspace.package)
+
+
+def test_version_1_does_not_bring_the_files_of_version_14(workspace: Any, s3: Any, tmp_path: Path) -> None:
+    for version in ("1", "14"):
+        ModelStore(s3).upload(workspace.package, f"s3://models/diagnosis/{version}")
+    ModelStore(s3).download("s3://models/diagnosis/1", tmp_path / "back")
+    assert directory_digest(tmp_path / "back") == directory_digest(workspace.package)
+
+
+def test_the_same_package_is_not_uploaded_twice(workspace: Any, s3: Any) -> None:
+    ModelStore(s3).upload(workspace.package, URI)
+    assert ModelStore(s3).upload(workspace.package, URI) is False and len(s3.puts) == 4
+
+
+def test_another_package_under_a_taken_version_is_refused(workspace: Any, altered: Path, s3: Any) -> None:
+    ModelStore(s3).upload(workspace.package, URI)
+    with pytest.raises(StepError, match="already holds another package: choose a version"):
+        ModelStore(s3).upload(altered, URI)
+
+
+def test_leftovers_of_another_upload_are_refused_by_name(workspace: Any, s3: Any) -> None:
+    s3.objects["models", "diagnosis/1/model.onnx"] = b"left over"
+    with pytest.raises(StepError, match=r"unfinished upload \(model.onnx\)"):
+        ModelStore(s3).upload(workspace.package, URI)
+
+
+def test_an_upload_that_was_cut_short_can_be_repeated(workspace: Any, s3: Any) -> None:
+    s3.objects["models", "diagnosis/1/model.skops"] = b"half"
+    ModelStore(s3).upload(workspace.package, URI)
+    assert s3.objects["models", "diagnosis/1/model.skops"] == (workspace.package / "model.skops").read_bytes()
+
+
+def test_an_empty_file_is_refused_because_kserve_would_drop_it(altered: Path, s3: Any) -> None:
+    (altered / "notes.txt").touch()
+    with pytest.raises(StepError, match="notes.txt is empty"):
+        ModelStore(s3).upload(altered, URI)
+
+
+def test_an_object_that_leads_out_of_the_package_is_not_written(s3: Any, tmp_path: Path) -> None:
+    s3.objects["models", "diagnosis/1/../../evil"] = b"x"
+    with pytest.raises(StepError, match="leads out of the package"):
+        ModelStore(s3).download(URI, tmp_path / "back")
+
+
+def test_what_the_store_refuses_is_a_sentence_with_the_remedy(workspace: Any) -> None:
+    client = boto3.client("s3", region_name="x", aws_access_key_id="a", aws_secret_access_key="b")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("list_objects_v2", service_error_code="AccessDenied")
+        with pytest.raises(StepError, match="AccessDenied.*check AWS_ENDPOINT_URL"):
+            ModelStore(client).upload(workspace.package, URI)
+    client.close()
+
+
+@pytest.mark.parametrize("uri", ["models/diagnosis", "s3://", "s3://models", "s3://models/", "gs://models/a"])
+def test_an_address_that_is_no_s3_folder_is_refused(uri: str) -> None:
+    with pytest.raises(StepError, match="is no address of a package"):
+        parse_uri(uri)
+
+
+def test_publishing_sets_spec_model_and_nothing_else(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    api = api_type(DEPLOYMENT)
+    release(workspace.package, s3, api)
+    assert json.loads(api.patches[0]["body"])["spec"] == {
+        "model": {
+            "format": {"name": "sklearn", "version": "1"},
+            "uri": URI,
+            "digest": directory_digest(workspace.package),
+            "version": "1",
+        }
+    }
+
+
+def test_publishing_is_a_server_side_apply_without_force(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    api = api_type(DEPLOYMENT)
+    release(workspace.package, s3, api)
+    sent = api.patches[0]
+    assert (sent["header_params"]["Content-Type"], dict(sent["query_params"])) == (
+        "application/apply-patch+yaml",
+        {"fieldManager": "timoneiro-pipeline", "force": "false"},
+    )
+
+
+def test_publishing_can_never_create_a_deployment(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    api = api_type(DEPLOYMENT)
+    release(workspace.package, s3, api)
+    assert json.loads(api.patches[0]["body"])["metadata"]["uid"] == "u-1"
+
+
+def test_the_package_is_in_the_store_before_the_deployment_changes(
+    workspace: Any, s3: Any, api_type: type[Any]
+) -> None:
+    with pytest.raises(StepError):
+        release(workspace.package, s3, api_type(DEPLOYMENT, conflict_with="kubectl"))
+    assert ("models", "diagnosis/1/timoneiro.json") in s3.objects
+
+
+def test_a_missing_deployment_is_an_error_that_says_what_to_do(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    with pytest.raises(StepError, match="ModelDeployment ml/diagnosis is not there: apply one first"):
+        release(workspace.package, s3, api_type(None))
+
+
+def test_nothing_is_uploaded_for_a_missing_deployment(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    with pytest.raises(StepError):
+        release(workspace.package, s3, api_type(None))
+    assert not s3.objects
+
+
+def test_a_conflict_names_the_owner(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    with pytest.raises(StepError, match="spec.model belongs to argocd"):
+        release(workspace.package, s3, api_type(DEPLOYMENT, conflict_with="argocd"))
+
+
+def test_a_folder_that_is_no_package_is_refused(tmp_path: Path, s3: Any, api_type: type[Any]) -> None:
+    with pytest.raises(StepError, match="timoneiro.json is no manifest of a package"):
+        release(tmp_path, s3, api_type(DEPLOYMENT))
+
+
+@pytest.fixture
+def cluster(api_type: type[Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sets the cluster that `connect` finds."""
+
+    def use(deployment: dict[str, Any] | None) -> None:
+        deployments = ModelDeployments(api_type(deployment), "ml")
+        monkeypatch.setattr(ModelDeployments, "connect", lambda namespace: deployments)
+
+    return use
+
+
+def test_the_champion_is_the_package_that_is_stable(cluster: Any) -> None:
+    cluster(DEPLOYMENT)
+    assert champion_uri("diagnosis", "2", namespace="ml") == "s3://models/old/"
+
+
+@pytest.mark.parametrize("status", [{}, {"status": {}}, {"status": {"stable": None}}, {"status": {"stable": {}}}])
+def test_a_new_deployment_has_no_champion(cluster: Any, status: dict[str, Any]) -> None:
+    cluster({"metadata": {"uid": "u"}, **status})
+    assert champion_uri("diagnosis", "2", namespace="ml") == ""
+
+
+def test_a_missing_deployment_stops_the_pipeline_before_training(cluster: Any) -> None:
+    cluster(None)
+    with pytest.raises(StepError, match="apply one first"):
+        champion_uri("diagnosis", "2", namespace="ml")
+
+
+def test_a_bad_version_stops_the_pipeline_before_training(cluster: Any) -> None:
+    cluster(DEPLOYMENT)
+    with pytest.raises(StepError, match="version '' must be"):
+        champion_uri("diagnosis", "", namespace="ml")
+
+
+def test_without_any_cluster_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(StepError, match="set KUBECONFIG, or use publish: false"):
+        ModelDeployments.connect("ml")

@@ -1,0 +1,120 @@
+"""The queue and the cache: nothing is done twice at once, nothing old wins over what is new."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from timoneiro_operator.api.names import LABEL_DEPLOYMENT
+from timoneiro_operator.kube import workqueue
+from timoneiro_operator.kube.cache import Cache
+from timoneiro_operator.kube.workqueue import WorkQueue
+
+
+async def taken(queue: WorkQueue[str]) -> str:
+    return await asyncio.wait_for(queue.get(), timeout=5)
+
+
+async def test_a_key_that_is_added_twice_is_handed_out_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.add("a")
+    assert (await taken(queue), len(queue)) == ("a", 0)
+
+
+async def test_a_key_that_is_worked_on_is_not_handed_to_anybody_else() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await taken(queue)
+    queue.add("a")
+    assert len(queue) == 0
+
+
+async def test_a_key_that_was_added_meanwhile_comes_again_when_it_is_done() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await taken(queue)
+    queue.add("a")
+    queue.done("a")
+    assert await taken(queue) == "a"
+
+
+async def test_a_delayed_key_that_is_called_for_earlier_comes_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("a", 0.05)
+    queue.add("a")
+    await taken(queue)
+    queue.done("a")
+    queue.add_after("b", 0.1)
+    assert await taken(queue) == "b"
+    assert len(queue) == 0
+
+
+async def test_delays_double_with_every_failure_in_a_row_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workqueue.random, "uniform", lambda low, high: 1.0)
+    queue: WorkQueue[str] = WorkQueue()
+    assert [queue.add_failed("a") for _ in range(12)][-3:] == [256.0, 300.0, 300.0]
+    queue.succeeded("a")
+    assert queue.add_failed("a") == workqueue.FIRST_DELAY
+    queue.forget("a")
+
+
+def body(version: int, *, uid: str = "u1", name: str = "fraud-a", owner: str | None = "fraud") -> dict[str, Any]:
+    labels = {LABEL_DEPLOYMENT: owner} if owner else {}
+    return {
+        "metadata": {
+            "name": name,
+            "namespace": "ns",
+            "uid": uid,
+            "resourceVersion": str(version),
+            "labels": labels,
+        },
+        "spec": {"v": version},
+    }
+
+
+def test_a_child_concerns_the_deployment_whose_label_it_carries() -> None:
+    assert Cache().put("InferenceService", body(1)) == ("ns", "fraud")
+
+
+def test_an_object_that_belongs_to_nobody_concerns_nobody() -> None:
+    assert Cache().put("Pod", body(1, owner=None)) is None
+
+
+def test_a_watch_event_that_is_older_than_our_own_write_is_ignored() -> None:
+    cache = Cache()
+    cache.put("HTTPRoute", body(7))
+    assert cache.put("HTTPRoute", body(6)) is None
+    assert cache.children(("ns", "fraud"), "HTTPRoute")[0]["spec"] == {"v": 7}
+
+
+def test_a_late_event_does_not_bring_back_what_was_deleted() -> None:
+    cache = Cache()
+    cache.put("Pod", body(5))
+    cache.remove("Pod", body(6))
+    cache.put("Pod", body(4))
+    assert cache.children(("ns", "fraud"), "Pod") == []
+
+
+def test_a_new_object_of_the_same_name_is_another_one() -> None:
+    cache = Cache()
+    cache.put("Pod", body(5))
+    cache.remove("Pod", body(6))
+    cache.put("Pod", body(8, uid="u2"))
+    cache.remove("Pod", body(9, uid="u1"))
+    assert len(cache.children(("ns", "fraud"), "Pod")) == 1
+
+
+def test_a_list_removes_what_it_lacks_and_keeps_what_is_newer_than_it() -> None:
+    cache = Cache()
+    cache.put("Pod", body(5, name="gone", uid="u5"))
+    cache.put("Pod", body(50, name="newer", uid="u50"))
+    assert cache.replace_all("Pod", [body(7, name="kept", uid="u7")], listed_at=20) == {("ns", "fraud")}
+    names = {pod["metadata"]["name"] for pod in cache.children(("ns", "fraud"), "Pod")}
+    assert names == {"kept", "newer"}
+
+
+def test_a_pod_is_kept_without_its_spec() -> None:
+    cache = Cache()
+    cache.put("Pod", body(5))
+    assert "spec" not in cache.children(("ns", "fraud"), "Pod")[0]

@@ -1,0 +1,178 @@
+"""What is built for KServe and the gateway, and what is read back from them."""
+
+from typing import Any
+
+import pytest
+
+from support.fake_world import FakeWorld
+from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse
+from timoneiro_operator.decide.observation import RouteState
+from timoneiro_operator.serving.inference_service import build_inference_service
+from timoneiro_operator.serving.workload import read_workload
+from timoneiro_operator.traffic.gateway import build_route, differs, read_route
+
+
+@pytest.fixture
+def deployment() -> ModelDeployment:
+    world = FakeWorld()
+    world.spec["model"]["digest"] = "sha256:" + "0" * 64
+    world.spec["predictor"] = {"minReplicas": 2, "serviceAccountName": "models", "args": ["--x"]}
+    return world.deployment
+
+
+def test_all_revisions_answer_to_the_name_of_the_deployment(deployment: ModelDeployment) -> None:
+    model = build_inference_service(deployment)["spec"]["predictor"]["model"]
+    assert model["args"] == ["--model_name=fraud", "--x"]
+
+
+def test_the_digest_reaches_the_model_server(deployment: ModelDeployment) -> None:
+    model = build_inference_service(deployment)["spec"]["predictor"]["model"]
+    assert model["env"] == [{"name": "TIMONEIRO_MODEL_DIGEST", "value": "sha256:" + "0" * 64}]
+
+
+def test_kserve_makes_no_route_of_its_own(deployment: ModelDeployment) -> None:
+    labels = build_inference_service(deployment)["metadata"]["labels"]
+    assert labels["networking.kserve.io/visibility"] == "cluster-local"
+
+
+def test_children_are_owned_so_that_kubernetes_removes_them(deployment: ModelDeployment) -> None:
+    owners = build_inference_service(deployment)["metadata"]["ownerReferences"]
+    assert [(owner["kind"], owner["uid"], owner["controller"]) for owner in owners] == [("ModelDeployment", "u", True)]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "same"),
+    [
+        (("model", "uri"), "s3://other", False),
+        (("model", "digest"), "sha256:" + "1" * 64, False),
+        (("model", "version"), "9", True),
+        (("predictor", "minReplicas"), 9, True),
+        (("predictor", "args"), ["--y"], False),
+        (("route", "hostnames"), ["other.example.com"], True),
+    ],
+)
+def test_a_revision_is_what_changes_a_serving_pod(path: tuple[str, str], value: Any, same: bool) -> None:
+    world = FakeWorld()
+    world.spec["predictor"] = {}
+    before = world.deployment.revision
+    world.spec[path[0]][path[1]] = value
+    assert (world.deployment.revision == before) is same
+
+
+def test_weights_that_do_not_sum_to_100_are_never_applied(deployment: ModelDeployment) -> None:
+    with pytest.raises(ValueError, match="do not sum to 100"):
+        build_route(deployment, {"fraud-a": 90, "fraud-b": 20})
+
+
+def route(deployment: ModelDeployment, *, observed: int, status: str = "True") -> dict[str, Any]:
+    body = build_route(deployment, {"fraud-a": 90, "fraud-b": 10})
+    body["metadata"]["generation"] = 2
+    conditions = [
+        {"type": kind, "status": status, "reason": "R", "message": "why", "observedGeneration": observed}
+        for kind in ("Accepted", "ResolvedRefs")
+    ]
+    body["status"] = {"parents": [{"conditions": conditions}]}
+    return body
+
+
+def test_a_route_that_was_built_is_read_back_as_it_was_meant(deployment: ModelDeployment) -> None:
+    seen = read_route(route(deployment, observed=2))
+    assert seen is not None
+    assert seen.accepted
+    assert not differs(deployment, {"fraud-a": 90, "fraud-b": 10}, seen)
+
+
+def test_acceptance_of_an_older_generation_is_no_acceptance(deployment: ModelDeployment) -> None:
+    seen = read_route(route(deployment, observed=1))
+    assert seen is not None
+    assert (seen.accepted, seen.reason) == (False, "Pending")
+
+
+def test_a_route_that_the_gateway_refuses_says_why(deployment: ModelDeployment) -> None:
+    seen = read_route(route(deployment, observed=2, status="False"))
+    assert seen is not None
+    assert (seen.accepted, seen.message) == (False, "the gateway refuses the route: why")
+
+
+def test_a_weight_edited_by_hand_is_a_difference(deployment: ModelDeployment) -> None:
+    seen = RouteState(
+        weights={"fraud-a": 1, "fraud-b": 99},
+        hostnames=("fraud.example.com",),
+        gateway=("kserve", "kserve-ingress-gateway"),
+        accepted=True,
+    )
+    assert differs(deployment, {"fraud-a": 90, "fraud-b": 10}, seen)
+
+
+def service(**status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "fraud-a"}, "spec": {"predictor": {"minReplicas": 1}}, "status": status}
+
+
+def pod(ready: bool = False, **status: Any) -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+    return {"metadata": {"name": "p"}, "status": {"conditions": conditions, **status}}
+
+
+def container(name: str, restarts: int, *, waiting: str | None = None, message: str = "") -> dict[str, Any]:
+    ended = {"terminated": {"exitCode": 1, "message": message}}
+    state = {"waiting": {"reason": waiting}} if waiting else ended
+    return {"name": name, "restartCount": restarts, "state": state, "lastState": ended}
+
+
+def test_readiness_is_counted_from_pods_and_not_believed_of_the_inference_service() -> None:
+    lying = service(conditions=[{"type": "Ready", "status": "True"}, {"type": "PredictorReady", "status": "True"}])
+    assert not read_workload(lying, [pod(ready=False)]).serving
+    assert read_workload(lying, [pod(ready=True)]).serving
+
+
+def test_a_pod_that_is_being_deleted_is_not_ready() -> None:
+    leaving = pod(ready=True)
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
+    assert read_workload(service(), [leaving]).ready_replicas == 0
+
+
+def test_the_last_words_of_a_crashing_container_are_the_reason() -> None:
+    crashing = container("kserve-container", 2, waiting="CrashLoopBackOff", message="Traceback\n  x\ndigest differs\n")
+    failure = read_workload(service(), [pod(containerStatuses=[crashing])]).failure
+    assert failure is not None
+    assert (failure.reason, failure.message, failure.final) == ("CrashLoopBackOff", "digest differs", True)
+
+
+def test_one_failed_start_is_not_final_since_the_store_may_be_back_in_a_moment() -> None:
+    once = container("storage-initializer", 0, message="no such bucket")
+    failure = read_workload(service(), [pod(initContainerStatuses=[once])]).failure
+    assert failure is not None
+    assert (failure.reason, failure.final) == ("FailedLoad", False)
+
+
+def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
+    status = {
+        "name": "c",
+        "restartCount": 0,
+        "state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}},
+    }
+    failure = read_workload(service(), [pod(containerStatuses=[status])]).failure
+    assert failure is not None
+    assert (failure.reason, failure.message, failure.final) == ("ErrImagePull", "no such image", False)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"rollout": {"canary": {"steps": [{"weight": 50, "for": "1m"}, {"weight": 10, "for": "1m"}]}}},
+            "rising weights",
+        ),
+        ({"rollout": {"canary": {"steps": []}}}, "at least one step"),
+        ({"rollout": {"canary": {"steps": [{"weight": 50, "for": "soon"}]}}}, "'soon' is not a duration"),
+        ({"rollout": {"deadline": "never"}}, "spec.rollout.deadline"),
+        ({"analysis": {"metrics": []}}, "at least one metric"),
+        ({"analysis": {"metrics": [{"name": "e", "tolerance": 2.0}]}}, "must be below margin"),
+        ({"model": {"uri": 7}}, "does not fit the API"),
+    ],
+)
+def test_a_spec_that_makes_no_sense_is_refused_with_a_sentence(change: dict[str, Any], words: str) -> None:
+    world = FakeWorld()
+    metadata = {"name": "fraud", "namespace": "ns", "uid": "u"}
+    with pytest.raises(InvalidSpec, match=words):
+        parse({"metadata": metadata, "spec": {**world.spec, **change}})

@@ -1,0 +1,70 @@
+"""What people read: durations, verdicts, events."""
+
+import pytest
+
+from support.fake_world import FakeWorld
+from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.status import Counts, MetricStatus, Ratio, Status
+from timoneiro_operator.decide.events import events_between
+from timoneiro_operator.decide.text import metric_sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("250ms", 0.25), ("30s", 30), ("10m", 600), ("1h30m", 5400), ("1.5h", 5400), ("0s", 0)]
+)
+def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "ten minutes", "1h 30m", "-5s", "5 s"])
+def test_what_is_no_duration_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is not a duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(45, "45 s"), (125, "2 min 5 s"), (1800, "30 min"), (7500, "2 h 5 min")])
+def test_durations_are_shown_in_two_units_at_most(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def metric(**values: object) -> MetricStatus:
+    return MetricStatus(name="errors", **values)
+
+
+def test_a_verdict_carries_ratio_interval_and_number_of_requests() -> None:
+    sentence = metric_sentence(
+        metric(
+            verdict="Worse",
+            ratio=Ratio(estimate=2.31, lower=1.42, upper=3.88),
+            candidate=Counts(requests=8123, events=90),
+            stable=Counts(requests=9000, events=40),
+        )
+    )
+    assert sentence == "errors 2.3x [1.4, 3.9] after 8,123 requests: worse"
+
+
+def test_without_any_failure_there_is_no_ratio_to_show() -> None:
+    assert metric_sentence(metric(candidate=Counts(requests=500))) == "errors none after 500 requests: undecided"
+
+
+def test_failures_on_one_side_only_are_shown_as_counts_with_what_is_certain() -> None:
+    sentence = metric_sentence(
+        metric(
+            verdict="Worse",
+            ratio=Ratio(lower=4.2),
+            candidate=Counts(requests=500, events=12),
+            stable=Counts(requests=900),
+        )
+    )
+    assert sentence == "errors 12:0, at least 4.2x after 500 requests: worse"
+
+
+def test_a_rollout_tells_its_story_in_typed_events_without_repetition() -> None:
+    world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
+    world.model(2)
+    reasons = []
+    for _ in range(12):
+        before: Status = world.status
+        world.tick(10)
+        reasons += [event.reason for event in events_between(before, world.status)]
+    assert reasons == ["RolloutStarted", "WeightChanged", "RolledBack"]

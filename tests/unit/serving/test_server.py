@@ -1,0 +1,183 @@
+"""The server as it runs in a pod: a process of its own, asked over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+from sklearn.pipeline import Pipeline
+from timoneiro_serving.digest import directory_digest
+
+GOOD = [0.5, 0.5, 0.5]
+MISSING = [0.5, None, 0.5]
+PREDICT = "/v1/models/parcel:predict"
+INFER = "/v2/models/parcel/infer"
+
+
+def matrix(*rows: list[float | None]) -> dict[str, Any]:
+    return {"inputs": [{"name": "input-0", "shape": [len(rows), 3], "datatype": "FP64", "data": rows}]}
+
+
+@pytest.fixture(params=["skops_server", "onnx_server"])
+def server(request: pytest.FixtureRequest) -> Any:
+    """A server of a model that cannot cope with missing values, in each format."""
+    return request.getfixturevalue(request.param)
+
+
+def test_v1_answers_with_predictions_and_probabilities(server: Any) -> None:
+    answer = server.post(PREDICT, json={"instances": [GOOD]}).json()
+    assert answer["predictions"] == ["large"] and sum(answer["probabilities"][0]) == pytest.approx(1)
+
+
+def test_v1_takes_values_by_name(server: Any) -> None:
+    instance = {"height": 0.5, "width": -3, "length": -3}
+    assert server.post(PREDICT, json={"instances": [instance]}).json()["predictions"] == ["small"]
+
+
+def test_v1_reads_json_whatever_the_content_type_says(server: Any) -> None:
+    answer = server.post(PREDICT, content=b'{"instances": [[1, 1, 1]]}')
+    assert answer.status_code == 200
+
+
+def test_v2_answers_with_a_tensor_of_predictions(server: Any) -> None:
+    outputs = server.post(INFER, json=matrix(GOOD, [-3, -3, 0])).json()["outputs"]
+    assert (outputs[0]["name"], outputs[0]["shape"], outputs[0]["data"]) == ("predictions", [2], ["large", "small"])
+
+
+def test_v2_takes_one_tensor_a_feature(server: Any) -> None:
+    inputs = [{"name": n, "shape": [1], "datatype": "FP64", "data": [2.0]} for n in ("width", "length", "height")]
+    assert server.post(INFER, json={"inputs": inputs}).json()["outputs"][0]["data"] == ["large"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"instances": [[1, 2]]},
+        {"instances": [{"depth": 1}]},
+        {"instances": [["a", 1, 1]]},
+        {"instances": 7},
+        {"instances": []},
+        {},
+    ],
+    ids=["too few values", "unknown feature", "text", "no list", "empty", "no instances"],
+)
+def test_bad_input_is_answered_with_400_and_a_sentence(skops_server: Any, body: dict[str, Any]) -> None:
+    answer = skops_server.post(PREDICT, json=body)
+    assert answer.status_code == 400 and len(answer.json()["error"]) > 20
+
+
+def test_a_body_that_is_no_json_is_answered_with_400(skops_server: Any) -> None:
+    assert skops_server.post(PREDICT, content=b"instances").status_code == 400
+
+
+def test_a_bad_v2_shape_is_answered_with_400(skops_server: Any) -> None:
+    assert skops_server.post(INFER, json=matrix([1.0, 2.0])).status_code == 400
+
+
+def test_a_missing_value_fails_a_model_without_imputer_with_500(server: Any) -> None:
+    assert server.post(PREDICT, json={"instances": [MISSING]}).status_code == 500
+
+
+def test_a_missing_value_fails_a_model_without_imputer_in_v2_as_well(server: Any) -> None:
+    assert server.post(INFER, json=matrix(MISSING)).status_code == 500
+
+
+def test_a_missing_value_is_answered_by_a_model_with_imputer(imputing_server: Any) -> None:
+    assert imputing_server.post(PREDICT, json={"instances": [MISSING]}).status_code == 200
+
+
+def sockets_of(client: Any, *requests: tuple[str, dict[str, Any]]) -> list[tuple[int, Any]]:
+    """Status of each request and the local address of the connection that it went over."""
+    seen = []
+    for path, arguments in requests:
+        answer = client.post(path, **arguments)
+        stream = answer.extensions["network_stream"]
+        seen.append((answer.status_code, stream.get_extra_info("client_addr")))
+    return seen
+
+
+def test_the_connection_survives_a_failure_of_the_model(server: Any) -> None:
+    bad, good = {"json": {"instances": [MISSING]}}, {"json": {"instances": [GOOD]}}
+    with server.client() as client:
+        (first, one), (second, other) = sockets_of(client, (PREDICT, bad), (PREDICT, good))
+    assert (first, second, one) == (500, 200, other)
+
+
+def test_the_connection_survives_a_request_that_kserve_cannot_handle(skops_server: Any) -> None:
+    odd = {"content": b"{}", "headers": {"inference-header-content-length": "2", "content-type": "application/x"}}
+    good = {"json": {"instances": [GOOD]}}
+    with skops_server.client() as client:
+        (first, one), (second, other) = sockets_of(client, (INFER, odd), (PREDICT, good))
+    assert (first, second, one) == (500, 200, other)
+
+
+def test_predict_count_minus_postprocess_count_is_the_number_of_failures(skops_server: Any) -> None:
+    def failures() -> float:
+        return float(skops_server.count("request_predict_seconds") - skops_server.count("request_postprocess_seconds"))
+
+    before = failures()
+    with skops_server.client() as client:
+        for row in (GOOD, MISSING, GOOD, MISSING, MISSING):
+            client.post(PREDICT, json={"instances": [row]})
+    assert failures() - before == 3
+
+
+def test_bad_input_is_no_failure_of_the_model(skops_server: Any) -> None:
+    before = skops_server.count("request_predict_seconds")
+    skops_server.post(PREDICT, json={"instances": []})
+    assert skops_server.count("request_predict_seconds") == before
+
+
+@pytest.fixture(scope="module")
+def log(skops_folder: Path, server_type: type[Any]) -> list[str]:
+    """What a server logs about five good requests and one that fails the model."""
+    own = server_type(skops_folder)
+    for row in (GOOD, GOOD, [12345.678, None, 1], GOOD, GOOD, GOOD):
+        own.post(PREDICT, json={"instances": [row]})
+    own.stop()
+    started = next(position for position, line in enumerate(own.lines) if "Uvicorn running" in line)
+    ended = next(position for position, line in enumerate(own.lines) if "Shutting down" in line)
+    return list(own.lines[started + 1 : ended])
+
+
+def test_only_failures_are_logged_each_in_one_line_with_its_type(log: list[str]) -> None:
+    assert len(log) == 1 and "failed: ValueError" in log[0]
+
+
+def test_no_value_of_a_request_is_logged(log: list[str]) -> None:
+    assert "12345" not in "".join(log)
+
+
+def test_the_server_ends_cleanly_when_it_is_told_to(skops_folder: Path, server_type: type[Any]) -> None:
+    assert server_type(skops_folder).stop() == 0
+
+
+def test_the_right_digest_lets_the_server_start(skops_folder: Path, server_type: type[Any]) -> None:
+    own = server_type(skops_folder, environment={"TIMONEIRO_MODEL_DIGEST": directory_digest(skops_folder)})
+    status = own.post(PREDICT, json={"instances": [GOOD]}).status_code
+    own.stop()
+    assert status == 200
+
+
+def test_another_digest_ends_the_process_with_a_sentence(skops_folder: Path, refused: Callable[..., str]) -> None:
+    sentence = refused(skops_folder, environment={"TIMONEIRO_MODEL_DIGEST": "sha256:" + "0" * 64})
+    assert f"expected sha256:{'0' * 64}, found {directory_digest(skops_folder)}" in sentence
+
+
+def test_a_broken_file_ends_the_process_with_its_name(tmp_path: Path, refused: Callable[..., str]) -> None:
+    (tmp_path / "model.skops").write_bytes(b"broken")
+    assert refused(tmp_path).startswith(f"{tmp_path}/model.skops cannot be read")
+
+
+def test_a_pickle_ends_the_process_with_the_reason(
+    tmp_path: Path, classifier: Pipeline, refused: Callable[..., str]
+) -> None:
+    joblib.dump(classifier, tmp_path / "model.pkl")
+    assert "--allow_pickle" in refused(tmp_path)
+
+
+def test_a_missing_folder_ends_the_process_with_its_name(tmp_path: Path, refused: Callable[..., str]) -> None:
+    assert refused(tmp_path / "nowhere").startswith(f"{tmp_path}/nowhere is not a folder")
