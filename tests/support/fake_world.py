@@ -66,7 +66,7 @@ class FakeWorld:
         return self.service()
 
     def service(self) -> str:
-        return self.deployment.service_name(self.deployment.revision)
+        return self.deployment.service_name(self.deployment.revision or "")
 
     def observe(self) -> Observation:
         metrics = Metrics(problem=self.problem)

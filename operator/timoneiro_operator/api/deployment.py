@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.spec import Model, Predictor, Spec
 from timoneiro_operator.api.status import Status
 
 REVISION_LENGTH = 8
@@ -35,22 +35,29 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
         return self.namespace, self.name
 
     @property
-    def revision(self) -> str:
-        """Hash of all that changes a serving pod; `version` and `minReplicas` do not."""
-        return revision_of(self.spec)
+    def model(self) -> Model:
+        """The model that is wanted. Raises ValueError while there is none."""
+        if self.spec.model is None:
+            raise ValueError(f"{self.namespace}/{self.name} names no model yet")
+        return self.spec.model
+
+    @property
+    def revision(self) -> str | None:
+        """Hash of all that changes a serving pod; `version` and `minReplicas` do not. None: no model is wanted yet."""
+        return None if self.spec.model is None else revision_of(self.spec.model, self.spec.predictor)
 
     def service_name(self, revision: str) -> str:
         """Name of the InferenceService of `revision`."""
         return f"{self.name}-{revision}"
 
 
-def revision_of(spec: Spec) -> str:
+def revision_of(model: Model, predictor: Predictor) -> str:
     """Eight hexadecimal digits, the same for the same model served in the same way."""
-    model = msgspec.to_builtins(spec.model)
-    model.pop("version", None)
-    predictor = msgspec.to_builtins(spec.predictor)
-    predictor.pop("minReplicas", None)
-    text = msgspec.json.encode({"model": model, "predictor": predictor}, order="deterministic")
+    what = msgspec.to_builtins(model)
+    what.pop("version", None)
+    how = msgspec.to_builtins(predictor)
+    how.pop("minReplicas", None)
+    text = msgspec.json.encode({"model": what, "predictor": how}, order="deterministic")
     return hashlib.sha256(text).hexdigest()[:REVISION_LENGTH]
 
 

@@ -109,8 +109,10 @@ class Analysis(_Struct, frozen=True):
 
 
 class Spec(_Struct, frozen=True):
-    model: Model
+    """`model` may be missing: people describe the deployment first, and a pipeline publishes the model later."""
+
     route: Route
+    model: Model | None = None
     predictor: Predictor = Predictor()
     rollout: Rollout = Rollout()
     analysis: Analysis = Analysis()

@@ -51,26 +51,18 @@ def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decisi
     status = _with_new_counts(deployment, seen)
     stable, candidate, wanted = status.stable, status.candidate, deployment.revision
 
-    if stable is not None and wanted == stable.revision:
-        status = replace(
-            status, stable=replace(stable, version=deployment.spec.model.version), verdict=_last_verdict(status)
-        )
+    if wanted is None:
+        status = dismiss(deployment, status, "Withdrawn", "the spec names no model any more", now)
+        status = _at_rest(status, seen) if stable else _say(status, "Pending", "no model has been published yet")
+    elif stable is not None and wanted == stable.revision:
+        status = replace(status, stable=replace(stable, version=deployment.model.version))
         status = dismiss(deployment, status, "Withdrawn", "the spec went back to the stable model", now)
-        status = _at_rest(deployment, status, seen)
+        status = _at_rest(status, seen)
     elif stable is not None and (rejected := _rejection(status, wanted)) is not None:
         status = dismiss(deployment, status, "Superseded", "the spec went back to a rejected model", now)
         status = _rolled_back(status, seen, rejected)
     elif candidate is None or candidate.revision != wanted:
-        was_stable = any(item.revision == wanted and item.was == "Stable" for item in status.retiring)
-        status = dismiss(
-            deployment, status, "Superseded", f"{name_of(wanted, deployment.spec.model.version)} is wanted", now
-        )
-        status = begin(deployment, status, now)
-        if was_stable and seen.workload(deployment.service_name(wanted)).serving:
-            status = enter_promotion(deployment, status)
-            status = _say(status, "Promoting", "going back to a model that was stable and is still warm")
-        else:
-            status = _wait_for_candidate(deployment, status, seen, now)
+        status = _start(deployment, status, wanted, seen, now)
     elif stable is None:
         status = _first_revision(deployment, status, candidate, seen, now)
     else:
@@ -88,16 +80,23 @@ def _with_new_counts(deployment: ModelDeployment, seen: Observation) -> Status:
     return replace(status, verdict=verdict_sentence(status))
 
 
-def _last_verdict(status: Status) -> str:
-    return status.verdict if status.candidate is None else ""
-
-
 def _rejection(status: Status, wanted: str) -> str | None:
     """Why the wanted revision must not be rolled out again; None when nothing speaks against it."""
     entry = next((entry for entry in reversed(status.rejected) if entry.revision == wanted), None)
     if entry is None:
         return None
     return f"{name_of(entry.revision, entry.version)} was rolled back: {entry.reason}"
+
+
+def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Observation, now: float) -> Status:
+    """The wanted revision becomes the candidate; whatever was on its way before loses its traffic first."""
+    was_stable = any(item.revision == wanted and item.was == "Stable" for item in status.retiring)
+    reason = f"{name_of(wanted, deployment.model.version)} is wanted"
+    status = begin(deployment, dismiss(deployment, status, "Superseded", reason, now), now)
+    if was_stable and status.stable is not None and seen.workload(deployment.service_name(wanted)).serving:
+        status = enter_promotion(deployment, status)
+        return _say(status, "Promoting", "going back to a model that was stable and is still warm")
+    return _wait_for_candidate(deployment, status, seen)
 
 
 def _first_revision(
@@ -138,7 +137,7 @@ def _roll_out(
         return _roll_back(deployment, status, status.verdict, now)
 
     if step is None:
-        return _wait_for_candidate(deployment, status, seen, now)
+        return _wait_for_candidate(deployment, status, seen)
     if not accepted(weights_of(status), seen):
         phase: Phase = "Promoting" if step.index >= step.count else "Progressing"
         return _say(status, phase, _route_wait(seen))
@@ -218,7 +217,7 @@ def _inconclusive(deployment: ModelDeployment, status: Status, candidate: Revisi
     return _say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")
 
 
-def _wait_for_candidate(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
+def _wait_for_candidate(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
     """Capacity before traffic: the first step begins when all replicas of the candidate are ready."""
     candidate = status.candidate
     if candidate is None:
@@ -251,7 +250,7 @@ def _rolled_back(status: Status, seen: Observation, reason: str) -> Status:
     return _say(status, phase, reason)
 
 
-def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
+def _at_rest(status: Status, seen: Observation) -> Status:
     """What is wanted is what serves."""
     stable = status.stable
     if stable is None:
@@ -300,11 +299,11 @@ def _finish(deployment: ModelDeployment, status: Status, seen: Observation, now:
         traffic=Traffic(desired=desired_traffic(status), accepted=settled) if weights else None,
     )
     status = replace(status, conditions=with_conditions(status, deployment, seen, now))
-    wanted = deployment.service_name(deployment.revision)
-    serves = {part.inference_service for part in (status.stable, status.candidate) if part is not None}
+    serves = {part.revision for part in (status.stable, status.candidate) if part is not None}
+    wanted = deployment.revision
     return Decision(
         status=status,
-        ensure=wanted if wanted in serves else None,
+        ensure=deployment.service_name(wanted) if wanted is not None and wanted in serves else None,
         weights=weights,
         delete=tuple(item.inference_service for item in delete if item not in gone),
         look_again=_look_again(deployment, status, now),

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.deployment import ModelDeployment, revision_of
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import (
     HistoryEntry,
@@ -23,15 +23,16 @@ _KEPT_ENTRIES = 10
 
 def begin(deployment: ModelDeployment, status: Status, now: float) -> Status:
     """The wanted revision becomes the candidate, with absolute deadlines; its evidence starts from nothing."""
-    spec, wanted = deployment.spec, deployment.revision
+    model, rollout = deployment.model, deployment.spec.rollout
+    wanted = revision_of(model, deployment.spec.predictor)
     candidate = Revision(
         revision=wanted,
         inference_service=deployment.service_name(wanted),
-        uri=spec.model.uri,
-        version=spec.model.version,
+        uri=model.uri,
+        version=model.version,
         started_at=to_text(now),
-        progress_deadline=to_text(now + parse_duration(spec.rollout.progress_deadline)),
-        deadline=to_text(now + parse_duration(spec.rollout.deadline)),
+        progress_deadline=to_text(now + parse_duration(rollout.progress_deadline)),
+        deadline=to_text(now + parse_duration(rollout.deadline)),
     )
     return replace(
         status,

@@ -7,7 +7,7 @@ the model. All of them are therefore set at creation.
 from typing import Any
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.deployment import ModelDeployment, revision_of
 from timoneiro_operator.api.ownership import owned_metadata
 
 API_VERSION = "serving.kserve.io/v1beta1"
@@ -16,17 +16,17 @@ KIND = "InferenceService"
 
 def build_inference_service(deployment: ModelDeployment) -> dict[str, Any]:
     """The InferenceService of the revision that `deployment.spec` describes, for server-side apply."""
-    spec, revision = deployment.spec, deployment.revision
-    predictor = spec.predictor
+    wanted, predictor = deployment.model, deployment.spec.predictor
+    revision = revision_of(wanted, predictor)
     # All revisions answer to the name of the ModelDeployment: clients do not see which one serves them.
     model: dict[str, Any] = {
-        "modelFormat": _without_none({"name": spec.model.format.name, "version": spec.model.format.version}),
-        "storageUri": spec.model.uri,
+        "modelFormat": _without_none({"name": wanted.format.name, "version": wanted.format.version}),
+        "storageUri": wanted.uri,
         "args": [f"--model_name={deployment.name}", *predictor.args],
     }
     env = list(predictor.env)
-    if spec.model.digest is not None:
-        env.append({"name": names.ENV_MODEL_DIGEST, "value": spec.model.digest})
+    if wanted.digest is not None:
+        env.append({"name": names.ENV_MODEL_DIGEST, "value": wanted.digest})
     if env:
         model["env"] = env
     if predictor.resources is not None:
@@ -38,8 +38,8 @@ def build_inference_service(deployment: ModelDeployment) -> dict[str, Any]:
         # The number of replicas is the ModelDeployment's: an autoscaler would fight it.
         "serving.kserve.io/autoscalerClass": "none",
     }
-    if spec.model.version is not None:
-        annotations[names.ANNOTATION_MODEL_VERSION] = spec.model.version
+    if wanted.version is not None:
+        annotations[names.ANNOTATION_MODEL_VERSION] = wanted.version
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,

@@ -23,6 +23,21 @@ def test_the_first_revision_takes_all_traffic_as_soon_as_it_is_ready_and_is_not_
     assert world.status.analysis is None
 
 
+def test_a_deployment_without_a_model_waits_for_one_to_be_published() -> None:
+    world = FakeWorld()
+    model = world.spec.pop("model")
+    assert world.trace(10, 3) == ["Pending - - - -"]
+    assert (world.status.message, world.writes) == ("no model has been published yet", 1)
+    world.spec["model"] = model
+    assert world.trace(1, 5)[-1] == "Healthy - 1:100 1 -"
+
+
+def test_a_stable_model_goes_on_serving_when_the_spec_names_none_any_more() -> None:
+    world = FakeWorld().healthy()
+    world.spec.pop("model")
+    assert world.trace(10, 3) == ["Healthy - 1:100 1 -"]
+
+
 def test_a_first_revision_that_cannot_load_is_degraded_and_says_why() -> None:
     world = FakeWorld()
     world.failures[world.service()] = Failure(reason="FailedLoad", message="no such bucket", final=True)
