@@ -64,7 +64,7 @@ cluster-status: setup ## Show what runs in it
 	$(LOCALCLUSTER) status --name $(NAME)
 
 requirements: ## Pin the requirements anew, with hashes and without addresses
-	UV="$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --generate-hashes --python-version 3.11"
+	UV="$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --generate-hashes --universal --python-version 3.11"
 	$$UV --extra dev -o requirements/dev.txt pyproject.toml
 	$$UV --extra operator -c requirements/dev.txt -o requirements/operator.txt pyproject.toml
 	$$UV --extra serving -c requirements/dev.txt -o requirements/serving.txt pyproject.toml

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from kubernetes.client import ApiException
+
 from timoneiro_components.evaluate import evaluate
 from timoneiro_components.ingest import ingest
 from timoneiro_components.package import package

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from timoneiro_components.errors import GateFailed, StepError
 from timoneiro_components.ingest import ingest
 from timoneiro_components.tables import read_table, table_digest, take_fraction, write_table
@@ -101,7 +102,7 @@ def test_a_failed_gate_stops_the_pipeline_with_the_reasons(judged: Callable[...,
         ),
         (
             lambda f: f.assign(**{"mean area": "large"}),
-            "column 'mean area' holds object, numbers are wanted",
+            "column 'mean area' does not hold numbers",
         ),
         (
             lambda f: f.assign(diagnosis=f["diagnosis"].mask(f.index < 2, "unclear")),

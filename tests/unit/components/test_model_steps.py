@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from timoneiro_components.errors import GateFailed, StepError
 from timoneiro_components.evaluate import Evaluation, evaluate
 from timoneiro_components.package import Package, package
@@ -20,7 +21,10 @@ from timoneiro_components.store import ModelStore
 from timoneiro_components.tables import read_table, write_table
 from timoneiro_components.train import Trained, build_pipeline, train
 from timoneiro_serving.digest import directory_digest, file_digests
-from timoneiro_serving.loading import load_model
+from timoneiro_serving.loading import load_model, load_skops
+
+# The converter's own habit; as an error it would make the conversion fail for another reason.
+pytestmark = pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
 
 
 @pytest.fixture
@@ -51,8 +55,9 @@ def test_cross_validation_gives_scores(trained: Callable[..., Trained]) -> None:
 
 
 def test_no_test_row_is_trained_on(trained: Callable[..., Trained], workspace: Any, tmp_path: Path) -> None:
-    done = trained()
-    assert done.rows + len(read_table(tmp_path / "test")) == len(read_table(workspace.data))
+    trained()
+    fitted = load_skops(tmp_path / "model" / "model.skops").named_steps["scale"].n_samples_seen_
+    assert fitted == len(read_table(workspace.data)) - len(read_table(tmp_path / "test"))
 
 
 def test_the_same_seed_gives_the_same_model(trained: Callable[..., Trained], workspace: Any, tmp_path: Path) -> None:

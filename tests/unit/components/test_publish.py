@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import Stubber
+
 from timoneiro_components.champion import champion_uri
 from timoneiro_components.cluster import ModelDeployments
 from timoneiro_components.errors import StepError
@@ -83,7 +83,7 @@ def test_an_upload_that_was_cut_short_can_be_repeated(workspace: Any, s3: Any) -
 
 def test_an_empty_file_is_refused_because_kserve_would_drop_it(altered: Path, s3: Any) -> None:
     (altered / "notes.txt").touch()
-    with pytest.raises(StepError, match="notes.txt is empty"):
+    with pytest.raises(StepError, match=r"notes.txt is empty"):
         ModelStore(s3).upload(altered, URI)
 
 
@@ -97,7 +97,7 @@ def test_what_the_store_refuses_is_a_sentence_with_the_remedy(workspace: Any) ->
     client = boto3.client("s3", region_name="x", aws_access_key_id="a", aws_secret_access_key="b")
     with Stubber(client) as stubber:
         stubber.add_client_error("list_objects_v2", service_error_code="AccessDenied")
-        with pytest.raises(StepError, match="AccessDenied.*check AWS_ENDPOINT_URL"):
+        with pytest.raises(StepError, match=r"AccessDenied.*check AWS_ENDPOINT_URL"):
             ModelStore(client).upload(workspace.package, URI)
     client.close()
 
@@ -111,7 +111,7 @@ def test_an_address_that_is_no_s3_folder_is_refused(uri: str) -> None:
 def test_publishing_sets_spec_model_and_nothing_else(workspace: Any, s3: Any, api_type: type[Any]) -> None:
     api = api_type(DEPLOYMENT)
     release(workspace.package, s3, api)
-    assert json.loads(api.patches[0]["body"])["spec"] == {
+    assert api.patches[0]["body"]["spec"] == {
         "model": {
             "format": {"name": "sklearn", "version": "1"},
             "uri": URI,
@@ -134,7 +134,7 @@ def test_publishing_is_a_server_side_apply_without_force(workspace: Any, s3: Any
 def test_publishing_can_never_create_a_deployment(workspace: Any, s3: Any, api_type: type[Any]) -> None:
     api = api_type(DEPLOYMENT)
     release(workspace.package, s3, api)
-    assert json.loads(api.patches[0]["body"])["metadata"]["uid"] == "u-1"
+    assert api.patches[0]["body"]["metadata"]["uid"] == "u-1"
 
 
 def test_the_package_is_in_the_store_before_the_deployment_changes(
@@ -157,12 +157,12 @@ def test_nothing_is_uploaded_for_a_missing_deployment(workspace: Any, s3: Any, a
 
 
 def test_a_conflict_names_the_owner(workspace: Any, s3: Any, api_type: type[Any]) -> None:
-    with pytest.raises(StepError, match="spec.model belongs to argocd"):
+    with pytest.raises(StepError, match=r"spec.model belongs to argocd"):
         release(workspace.package, s3, api_type(DEPLOYMENT, conflict_with="argocd"))
 
 
 def test_a_folder_that_is_no_package_is_refused(tmp_path: Path, s3: Any, api_type: type[Any]) -> None:
-    with pytest.raises(StepError, match="timoneiro.json is no manifest of a package"):
+    with pytest.raises(StepError, match=r"timoneiro.json is no manifest of a package"):
         release(tmp_path, s3, api_type(DEPLOYMENT))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from timoneiro_serving.digest import DigestError, directory_digest, file_digests
 
 NAMES = st.text(alphabet="ab.\n", min_size=1, max_size=4).filter(lambda name: name not in (".", ".."))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from timoneiro_serving.inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
 from timoneiro_serving.manifest import Feature
 

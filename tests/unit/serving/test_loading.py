@@ -13,6 +13,7 @@ import skops.io
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
+
 from timoneiro_serving.digest import directory_digest
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model

@@ -9,6 +9,8 @@ from typing import Any
 import joblib
 import pytest
 from sklearn.pipeline import Pipeline
+
+from timoneiro_serving import __main__ as command_line
 from timoneiro_serving.digest import directory_digest
 
 GOOD = [0.5, 0.5, 0.5]
@@ -181,3 +183,16 @@ def test_a_pickle_ends_the_process_with_the_reason(
 
 def test_a_missing_folder_ends_the_process_with_its_name(tmp_path: Path, refused: Callable[..., str]) -> None:
     assert refused(tmp_path / "nowhere").startswith(f"{tmp_path}/nowhere is not a folder")
+
+
+def test_the_kubelet_finds_the_sentence_in_the_termination_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "termination-log"
+    log.touch()
+    monkeypatch.setattr(command_line, "TERMINATION_LOG", log)
+    command_line.main(["--model_name", "m", "--model_dir", str(tmp_path / "nowhere")])
+    assert log.read_text().startswith(f"{tmp_path}/nowhere is not a folder")
+
+
+def test_a_termination_log_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "TERMINATION_LOG", tmp_path)
+    assert command_line.main(["--model_name", "m", "--model_dir", str(tmp_path / "nowhere")]) == 1

@@ -1,0 +1,57 @@
+"""Export to ONNX with a parity gate.
+
+Conversion cuts thresholds and inputs to 32 bits, which a boosted tree can answer to with quite
+another probability. Guarantees: a file is written only if the exported model gives the same labels
+and, within PARITY_TOLERANCE, the same probabilities on every row it is shown.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+
+from timoneiro_serving.errors import first_line
+from timoneiro_serving.loading import OnnxPredictor, SklearnPredictor, load_skops, open_onnx
+
+from .errors import GateFailed, StepError
+
+PARITY_TOLERANCE = 1e-4
+
+
+def export_onnx(source: Path, target: Path, rows: pd.DataFrame) -> float:
+    """Writes the skops model `source` as ONNX to `target`; gives the largest difference of a probability.
+
+    Raises GateFailed if the difference is above PARITY_TOLERANCE or a label differs, StepError if
+    the model cannot be converted.
+    """
+    estimator = load_skops(source)
+    try:
+        graph = to_onnx(
+            estimator,
+            initial_types=[("features", FloatTensorType([None, rows.shape[1]]))],
+            options={id(estimator): {"zipmap": False}},
+        )
+    except Exception as error:
+        raise StepError(f"the model cannot be converted to ONNX ({first_line(error)}); use format: sklearn") from error
+    content = graph.SerializeToString()
+    expected = SklearnPredictor(estimator).predict(rows)
+    found = OnnxPredictor(open_onnx(content)).predict(rows)
+    if expected.probabilities is None or found.probabilities is None:
+        raise StepError("the model gives no probabilities to compare; use format: sklearn")
+    difference = float(np.abs(expected.probabilities - found.probabilities).max())
+    labels = int((expected.predictions.astype(str) != found.predictions.astype(str)).sum())
+    # The comparison is this way round so that NaN fails it.
+    if not (difference <= PARITY_TOLERANCE and labels == 0):
+        raise GateFailed(
+            "ONNX parity",
+            [
+                f"probabilities differ by up to {difference:.2g} ({PARITY_TOLERANCE:g} is accepted) and {labels} "
+                f"of {len(rows)} labels differ; use format: sklearn"
+            ],
+        )
+    target.write_bytes(content)
+    return difference

@@ -1,0 +1,64 @@
+"""Step: put the package into the model store and point the ModelDeployment at it.
+
+Guarantees: the ModelDeployment is changed only after the package is complete in the store, and names
+the digest of exactly those bytes; doing it twice is the same as doing it once.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from timoneiro_serving.digest import directory_digest
+from timoneiro_serving.manifest import MANIFEST_FILE
+
+from .cluster import ModelDeployments
+from .errors import StepError
+from .identity import check_identity
+from .store import ModelStore, parse_uri
+
+
+@dataclass(frozen=True)
+class Published:
+    """Address and digest of the package; `uploaded` is False if it was in the store already."""
+
+    uri: str
+    digest: str
+    uploaded: bool
+
+
+def publish(
+    package: Path,
+    *,
+    model_store: str,
+    namespace: str,
+    store: ModelStore | None = None,
+    deployments: ModelDeployments | None = None,
+) -> Published:
+    """Uploads the folder `package` to `<model_store>/<name>/<version>/` and applies `spec.model`.
+
+    Name and version are those of the package's manifest. `store` and `deployments` default to those
+    of the environment. Raises StepError if the ModelDeployment is not there (before anything is
+    uploaded), if the version is taken by another package, or if someone else owns `spec.model`.
+    """
+    manifest = _manifest(package)
+    name, version = str(manifest["name"]), str(manifest["version"])
+    check_identity(name, version)
+    uri = f"{model_store.rstrip('/')}/{name}/{version}/"
+    parse_uri(uri)
+    deployments = deployments or ModelDeployments.connect(namespace)
+    deployments.get(name)
+    digest = directory_digest(package)
+    uploaded = (store or ModelStore.connect()).upload(package, uri)
+    deployments.apply_model(name, {"format": manifest["format"], "uri": uri, "digest": digest, "version": version})
+    return Published(uri=uri, digest=digest, uploaded=uploaded)
+
+
+def _manifest(package: Path) -> dict[str, object]:
+    path = package / MANIFEST_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return {key: document[key] for key in ("name", "version", "format")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StepError(f"{path} is no manifest of a package ({type(error).__name__}: {error})") from error

@@ -1,0 +1,66 @@
+"""Starts the model server: `python -m timoneiro_serving --model_name NAME --model_dir /mnt/models`.
+
+Guarantees: a model that cannot be loaded ends the process with exit code 1 before the port is
+opened. The reason is one sentence: the last line on stderr, and the termination log, where the
+kubelet looks for it, if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import ModelLoadError
+from .loading import load_model
+
+DIGEST_VARIABLE = "TIMONEIRO_MODEL_DIGEST"
+TERMINATION_LOG = Path("/dev/termination-log")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the server until it is stopped; gives the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        model = load_model(
+            options.model_dir,
+            expected_digest=os.environ.get(DIGEST_VARIABLE) or None,
+            allow_pickle=options.allow_pickle,
+        )
+    except ModelLoadError as error:
+        _report(str(error))
+        return 1
+    # Only now: importing KServe takes seconds, and a refused model should be refused at once.
+    from .server import serve  # noqa: PLC0415
+
+    serve(options.model_name, model, http_port=options.http_port)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m timoneiro_serving", description=__doc__)
+    parser.add_argument("--model_name", required=True, help="name of the model in the URL")
+    parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="folder of the model")
+    parser.add_argument("--http_port", type=int, default=8080, help="port to answer on")
+    parser.add_argument(
+        "--allow_pickle",
+        action="store_true",
+        help="also load model.joblib and model.pkl, which run whatever code is in them",
+    )
+    return parser
+
+
+def _report(sentence: str) -> None:
+    line = " ".join(sentence.split())
+    print(line, file=sys.stderr, flush=True)
+    if TERMINATION_LOG.exists():
+        # If it cannot be written the sentence is still the last line of the log.
+        with contextlib.suppress(OSError):
+            TERMINATION_LOG.write_text(line, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Turns the body of a request into the table that the model wants.
+
+Guarantees: either a DataFrame with exactly the model's columns, in order, with JSON null as a
+missing value, or a BadInput whose sentence says what is wrong and where. Values of the request are
+never repeated in the sentence, so that it can be logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .manifest import Feature
+
+
+class BadInput(ValueError):
+    """The caller sent something that the model was not made for (HTTP 400)."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input of the v2 protocol; `data` is flat or nested and holds prod(shape) values."""
+
+    name: str
+    shape: tuple[int, ...]
+    data: Sequence[Any]
+
+
+def frame_of_instances(body: Any, features: tuple[Feature, ...]) -> pd.DataFrame:
+    """Table of a v1 body `{"instances": [[value, ...] or {feature: value, ...}, ...]}`."""
+    if not isinstance(body, dict) or "instances" not in body:
+        raise BadInput('send a JSON object with "instances": [[value, ...], ...]')
+    instances = body["instances"]
+    if not isinstance(instances, list):
+        raise BadInput('"instances" must be a list of rows')
+    if not instances:
+        raise BadInput('"instances" is empty: send at least one row')
+    rows = [_row(position, instance, features) for position, instance in enumerate(instances)]
+    return _frame(list(zip(*rows, strict=True)), features)
+
+
+def frame_of_tensors(tensors: Sequence[Tensor], features: tuple[Feature, ...]) -> pd.DataFrame:
+    """Table of a v2 request: one tensor of shape (rows, features), or for every feature one tensor
+    of its name with shape (rows,) or (rows, 1)."""
+    if not tensors:
+        raise BadInput('"inputs" is empty: send one tensor of shape [rows, features]')
+    names = [tensor.name for tensor in tensors]
+    wanted = {feature.name for feature in features}
+    # A model with one feature may be sent either form; a tensor with the feature's name is a column.
+    if len(tensors) == 1 and names[0] not in wanted:
+        return _frame(_matrix_columns(tensors[0], features), features)
+    _check_names(names, features, where="inputs")
+    by_name = {tensor.name: _column(tensor) for tensor in tensors}
+    columns = [by_name[feature.name] for feature in features]
+    if len({len(column) for column in columns}) > 1:
+        raise BadInput("the tensors have different numbers of rows")
+    if not columns[0]:
+        raise BadInput("the tensors have no rows: send at least one")
+    return _frame(columns, features)
+
+
+def _row(position: int, instance: Any, features: tuple[Feature, ...]) -> Sequence[Any]:
+    if isinstance(instance, dict):
+        _check_names(list(instance), features, where=f"instance {position}")
+        return [instance[feature.name] for feature in features]
+    if not isinstance(instance, list):
+        raise BadInput(f"instance {position} must be a list of values or an object of feature: value")
+    if len(instance) != len(features):
+        raise BadInput(f"instance {position} has {len(instance)} values, the model wants {len(features)}")
+    return instance
+
+
+def _check_names(names: list[str], features: tuple[Feature, ...], *, where: str) -> None:
+    if len(set(names)) != len(names):
+        raise BadInput(f"{where}: a feature is named twice")
+    known = {feature.name for feature in features}
+    for name in names:
+        if name not in known:
+            raise BadInput(f"{where}: the model has no feature {name[:100]!r}")
+    for feature in features:
+        if feature.name not in names:
+            raise BadInput(f"{where}: feature {feature.name!r} is left out; send null for a missing value")
+
+
+def _matrix_columns(tensor: Tensor, features: tuple[Feature, ...]) -> list[Sequence[Any]]:
+    if len(tensor.shape) != 2 or tensor.shape[1] != len(features):
+        raise BadInput(
+            f"tensor {tensor.name[:100]!r} has shape {list(tensor.shape)}, the model wants [rows, {len(features)}]"
+        )
+    if tensor.shape[0] < 1:
+        raise BadInput(f"tensor {tensor.name[:100]!r} has no rows: send at least one")
+    values = _values(tensor)
+    width = len(features)
+    return [values[position::width] for position in range(width)]
+
+
+def _column(tensor: Tensor) -> list[Any]:
+    if len(tensor.shape) == 0 or len(tensor.shape) > 2 or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
+        raise BadInput(f"tensor {tensor.name!r} has shape {list(tensor.shape)}, a column is [rows] or [rows, 1]")
+    return _values(tensor)
+
+
+def _values(tensor: Tensor) -> list[Any]:
+    flat: list[Any] = list(tensor.data)
+    while flat and isinstance(flat[0], list):
+        if not all(isinstance(part, list) for part in flat):
+            raise BadInput(f"tensor {tensor.name[:100]!r} mixes values and lists")
+        flat = [value for part in flat for value in part]
+    wanted = int(np.prod(tensor.shape))
+    if len(flat) != wanted:
+        raise BadInput(
+            f"tensor {tensor.name[:100]!r} holds {len(flat)} values, its shape {list(tensor.shape)} wants {wanted}"
+        )
+    return flat
+
+
+def _frame(columns: Sequence[Sequence[Any]], features: tuple[Feature, ...]) -> pd.DataFrame:
+    if not any(feature.is_text for feature in features):
+        matrix = np.array([_numbers(column, feature) for column, feature in zip(columns, features, strict=True)])
+        # One block of one type: ten times faster to build than a table of separate columns.
+        return pd.DataFrame(matrix.T, columns=[feature.name for feature in features])
+    return pd.DataFrame(
+        {
+            feature.name: _texts(column, feature) if feature.is_text else _numbers(column, feature)
+            for column, feature in zip(columns, features, strict=True)
+        }
+    )
+
+
+def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:
+    values = np.empty(len(column), dtype=np.float64)
+    for position, value in enumerate(column):
+        if value is None:
+            _check_nullable(position, feature)
+            values[position] = np.nan
+        elif isinstance(value, int | float) and (feature.dtype == "bool" or not isinstance(value, bool)):
+            try:
+                values[position] = value
+            except OverflowError:
+                raise BadInput(f"row {position}, feature {feature.name!r}: the number is too large") from None
+        else:
+            raise BadInput(f"row {position}, feature {feature.name!r}: a number is wanted, not {_kind(value)}")
+    return values
+
+
+def _texts(column: Sequence[Any], feature: Feature) -> list[Any]:
+    texts: list[Any] = []
+    for position, value in enumerate(column):
+        if value is None:
+            _check_nullable(position, feature)
+            texts.append(np.nan)
+        elif isinstance(value, str):
+            texts.append(value)
+        else:
+            raise BadInput(f"row {position}, feature {feature.name!r}: text is wanted, not {_kind(value)}")
+    return texts
+
+
+def _check_nullable(position: int, feature: Feature) -> None:
+    if not feature.nullable:
+        raise BadInput(f"row {position}, feature {feature.name!r}: a value is required, null was sent")
+
+
+def _kind(value: Any) -> str:
+    kinds = {str: "text", bool: "true or false", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")

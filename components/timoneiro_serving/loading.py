@@ -1,0 +1,227 @@
+"""Loads the model of a folder, and nothing that the folder's owner did not ask for.
+
+Guarantees
+* `model.skops` is read with an explicit list of types; any other type is named and refused.
+* `model.joblib` and `model.pkl` run code on loading and are refused unless the caller allows it.
+* With an expected digest the bytes are compared before any of them is interpreted.
+* Every failure is a ModelLoadError: one sentence that names the file and the remedy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from .digest import DigestError, directory_digest
+from .errors import ModelLoadError, first_line
+from .manifest import MANIFEST_FILE, Feature, Manifest, read_manifest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SKOPS_FILE = "model.skops"
+ONNX_FILE = "model.onnx"
+PICKLE_FILES = ("model.joblib", "model.pkl")
+
+# Types that skops does not trust by itself and that the estimators of scikit-learn need. They hold
+# arrays and nothing that runs: a tree, the nodes of a boosted tree, and the type of an array.
+TRUSTED_TYPES = frozenset(
+    {
+        "numpy.dtype",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.tree._tree.Tree",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says about n rows: `predictions` of shape (n,) and, from classifiers,
+    `probabilities` of shape (n, classes) in the order of the model's classes."""
+
+    predictions: np.ndarray[Any, Any]
+    probabilities: np.ndarray[Any, Any] | None
+
+
+class Predictor(Protocol):
+    """A loaded model. Whatever `predict` raises is the model's own failure."""
+
+    def predict(self, frame: pd.DataFrame) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model, the columns that it wants, in order, and the classes in the order of its probabilities
+    (none if it is no classifier, or does not say)."""
+
+    file: Path
+    features: tuple[Feature, ...]
+    classes: tuple[str, ...]
+    predictor: Predictor
+
+
+class SklearnPredictor:
+    """An estimator of scikit-learn, or of anything that keeps to its conventions."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = estimator
+        # An estimator that was trained without column names complains when it is given some.
+        self._named = getattr(estimator, "feature_names_in_", None) is not None
+
+    def predict(self, frame: pd.DataFrame) -> Answer:
+        rows = frame if self._named else frame.to_numpy()
+        predictions = np.asarray(self._estimator.predict(rows))
+        if not hasattr(self._estimator, "predict_proba"):
+            return Answer(predictions, None)
+        return Answer(predictions, np.asarray(self._estimator.predict_proba(rows)))
+
+
+class OnnxPredictor:
+    """An ONNX graph with one numeric input of shape (n, features): label first, then probabilities."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0]
+        self._dtype = np.float64 if self._input.type == "tensor(double)" else np.float32
+
+    @property
+    def width(self) -> int | None:
+        """Number of features that the graph wants, or None if it does not say."""
+        shape = self._input.shape
+        return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
+
+    def predict(self, frame: pd.DataFrame) -> Answer:
+        rows = frame.to_numpy(dtype=self._dtype)
+        outputs = [np.asarray(output) for output in self._session.run(None, {self._input.name: rows})]
+        predictions = outputs[0].reshape(len(rows))
+        return Answer(predictions, outputs[1] if len(outputs) > 1 else None)
+
+
+def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle: bool = False) -> LoadedModel:
+    """The one model in `folder`; raises ModelLoadError with a sentence for whatever is wrong with it."""
+    if not folder.is_dir():
+        raise ModelLoadError(f"{folder} is not a folder: mount or download the model there")
+    if expected_digest is not None:
+        _check_digest(folder, expected_digest)
+    manifest = read_manifest(folder)
+    file = _model_file(folder, allow_pickle=allow_pickle)
+    if file.name == ONNX_FILE:
+        return _load_onnx(file, manifest)
+    estimator = load_skops(file) if file.name == SKOPS_FILE else _load_pickle(file)
+    features = _estimator_features(file, estimator, manifest)
+    labels = getattr(estimator, "classes_", ()) if manifest is None else manifest.classes
+    return LoadedModel(file, features, tuple(str(label) for label in labels), SklearnPredictor(estimator))
+
+
+def _check_digest(folder: Path, expected: str) -> None:
+    try:
+        found = directory_digest(folder)
+    except (DigestError, OSError) as error:
+        raise ModelLoadError(f"{folder} has no digest to compare with {expected}: {error}") from error
+    if found != expected:
+        raise ModelLoadError(
+            f"{folder} holds other bytes than the deployment names: expected {expected}, found {found}; "
+            f"publish the package again under a new version"
+        )
+
+
+def _model_file(folder: Path, *, allow_pickle: bool) -> Path:
+    known = [folder / name for name in (SKOPS_FILE, ONNX_FILE, *PICKLE_FILES)]
+    found = [path for path in known if path.is_file()]
+    if not found:
+        names = ", ".join(path.name for path in known)
+        raise ModelLoadError(f"{folder} holds no model file: one of {names} is wanted")
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise ModelLoadError(f"{folder} holds {names}: keep the one that is to be served")
+    if found[0].name in PICKLE_FILES and not allow_pickle:
+        raise ModelLoadError(
+            f"{found[0]} is refused because loading it runs whatever code is in the file: save the model as "
+            f"{SKOPS_FILE} or {ONNX_FILE}, or start the server with --allow_pickle if you trust its author"
+        )
+    return found[0]
+
+
+def load_skops(file: Path) -> Any:
+    """The estimator in a skops file; raises ModelLoadError if it is broken or holds an unknown type."""
+    import skops.io  # noqa: PLC0415
+
+    try:
+        untrusted = sorted(set(skops.io.get_untrusted_types(file=file)) - TRUSTED_TYPES)
+        if not untrusted:
+            return skops.io.load(file, trusted=sorted(TRUSTED_TYPES))
+    except Exception as error:
+        raise ModelLoadError(f"{file} cannot be read as a skops model: {first_line(error)}") from error
+    raise ModelLoadError(
+        f"{file} is refused because it holds types that are not known to be safe: {', '.join(untrusted)}; "
+        f"build the model from scikit-learn's own parts, or save it as {ONNX_FILE}"
+    )
+
+
+def open_onnx(content: bytes) -> Any:
+    """A session of onnxruntime for a serialised graph; raises what onnxruntime raises."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    # One request is one small matrix: more threads cost more than they give, and their number would
+    # be taken from the node and not from the container's limit.
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def _load_pickle(file: Path) -> Any:
+    import joblib  # noqa: PLC0415
+
+    try:
+        return joblib.load(file)
+    except Exception as error:
+        raise ModelLoadError(f"{file} cannot be loaded: {first_line(error)}") from error
+
+
+def _load_onnx(file: Path, manifest: Manifest | None) -> LoadedModel:
+    try:
+        session = open_onnx(file.read_bytes())
+    except Exception as error:
+        raise ModelLoadError(f"{file} cannot be read as an ONNX model: {first_line(error)}") from error
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or inputs[0].type not in ("tensor(float)", "tensor(double)"):
+        found = ", ".join(f"{entry.name} {entry.type}" for entry in inputs)
+        raise ModelLoadError(
+            f"{file} wants the inputs {found}; export the model with one float input of shape (rows, features)"
+        )
+    predictor = OnnxPredictor(session)
+    classes = () if manifest is None else manifest.classes
+    return LoadedModel(file, _columns(file, manifest, predictor.width, None), classes, predictor)
+
+
+def _estimator_features(file: Path, estimator: Any, manifest: Manifest | None) -> tuple[Feature, ...]:
+    if not callable(getattr(estimator, "predict", None)):
+        raise ModelLoadError(
+            f"{file} holds a {type(estimator).__name__}, which has no predict(): package a fitted estimator"
+        )
+    # A Pipeline answers these through its first step and raises if that step keeps no such record.
+    names = getattr(estimator, "feature_names_in_", None)
+    width = getattr(estimator, "n_features_in_", None)
+    return _columns(file, manifest, width, None if names is None else [str(name) for name in names])
+
+
+def _columns(file: Path, manifest: Manifest | None, width: int | None, names: list[str] | None) -> tuple[Feature, ...]:
+    if manifest is None:
+        if names is not None:
+            return tuple(Feature(name) for name in names)
+        if width is not None:
+            return tuple(Feature(f"x{position}") for position in range(width))
+        raise ModelLoadError(f"{file} does not say how many features it wants: add a {MANIFEST_FILE} that lists them")
+    if width is not None and width != len(manifest.features):
+        raise ModelLoadError(
+            f"{file} wants {width} features but {MANIFEST_FILE} lists {len(manifest.features)}; package the model again"
+        )
+    listed = [feature.name for feature in manifest.features]
+    if names is not None and names != listed:
+        raise ModelLoadError(
+            f"{file} was trained on other columns or another order than {MANIFEST_FILE} lists; package the model again"
+        )
+    return manifest.features

@@ -1,0 +1,176 @@
+"""The KServe model: one packaged model behind the v1 and v2 protocols.
+
+Guarantees
+* A bad request is answered with 400 and a sentence, and is never handed to the model.
+* Whatever the model raises, and an answer that is not finite, becomes an InferenceError: 500, with
+  the connection kept. (An exception that reaches uvicorn closes the connection without telling the
+  proxy, which then fails other people's requests.)
+* A failure of the model is logged once, with its type and place and without any value of the
+  request. Requests that succeed are not logged at all.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import traceback
+import uuid
+import warnings
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
+from kserve.errors import InferenceError, InvalidInput
+from kserve.logging import KSERVE_LOG_CONFIG, configure_logging
+from kserve.model_server import app
+
+from .errors import first_line
+from .inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
+from .loading import Answer, LoadedModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger("kserve.timoneiro")
+
+
+class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
+    """A LoadedModel that KServe can call. Preprocess reads, predict asks the model, postprocess passes on;
+    KServe times each, so that predict_count - postprocess_count is the number of failures of the model."""
+
+    def __init__(self, name: str, model: LoadedModel) -> None:
+        super().__init__(name)
+        self._model = model
+        self.ready = True
+
+    async def preprocess(
+        self, payload: Any, headers: dict[str, str] | None = None
+    ) -> tuple[pd.DataFrame, InferRequest | None]:
+        """The request as a table, and the request itself if it is v2. Raises InvalidInput (400)."""
+        del headers
+        try:
+            if isinstance(payload, InferRequest):
+                return frame_of_tensors(_tensors(payload), self._model.features), payload
+            if isinstance(payload, bytes):
+                # KServe parses JSON only if the content type says so; curl, for one, says otherwise.
+                payload = _parse_json(payload)
+            return frame_of_instances(payload, self._model.features), None
+        except BadInput as error:
+            raise InvalidInput(str(error)) from None
+
+    async def predict(
+        self, payload: tuple[pd.DataFrame, InferRequest | None], headers: dict[str, str] | None = None
+    ) -> dict[str, Any] | InferResponse:
+        """The model's answer in the protocol of the request. Raises InferenceError (500) and nothing else."""
+        del headers
+        frame, request = payload
+        try:
+            answer = self._model.predictor.predict(frame)
+            _check_finite(answer)
+            return _v1(answer) if request is None else _v2(self.name, request, answer)
+        except Exception as error:
+            logger.error("model %s failed: %s at %s", self.name, type(error).__name__, _place(error))
+            # The cause is cut off: KServe would log it, and its message may hold values of the request.
+            raise InferenceError(f"the model failed: {first_line(error)}") from None
+
+
+class KeepConnection:
+    """ASGI layer: an exception that no handler has turned into an answer becomes a plain 500 here.
+
+    Left alone it would reach uvicorn, which answers 500 and then closes the connection unannounced.
+    """
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        started = False
+
+        async def watch(message: Any) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            logger.error("request failed: %s at %s", type(error).__name__, _place(error))
+            body = json.dumps({"error": f"the request could not be handled: {type(error).__name__}"}).encode()
+            headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": 500, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+
+def serve(name: str, model: LoadedModel, *, http_port: int) -> None:
+    """Answers on `http_port` until the process is told to stop (SIGTERM, SIGINT)."""
+    configure_logging(_log_config())
+    logging.getLogger("kserve").addFilter(_not_an_answer)
+    # Otherwise two lines for every request; KServe 0.21 uses what FastAPI now deprecates.
+    warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
+    app.add_middleware(KeepConnection)
+    # One worker: with more, /metrics answers from a random one and the counters seem to jump.
+    server = ModelServer(http_port=http_port, workers=1, enable_grpc=False, enable_latency_logging=False)
+    server.start([PackagedModel(name, model)])
+
+
+def _log_config() -> dict[str, Any]:
+    config = copy.deepcopy(KSERVE_LOG_CONFIG)
+    for name in ("kserve.trace", "uvicorn.access"):  # both write a line per request
+        config["loggers"][name]["level"] = "WARNING"
+    return cast("dict[str, Any]", config)
+
+
+def _not_an_answer(record: logging.LogRecord) -> bool:
+    """False for the traceback that KServe logs for every 4xx and 5xx that it has already answered."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, InvalidInput | InferenceError)
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise BadInput("the body is not JSON: send it with content-type: application/json") from None
+
+
+def _tensors(request: InferRequest) -> list[Tensor]:
+    return [
+        Tensor(entry.name, tuple(entry.shape), [] if entry.data is None else list(entry.data))
+        for entry in request.inputs
+    ]
+
+
+def _check_finite(answer: Answer) -> None:
+    for values in (answer.predictions, answer.probabilities):
+        if values is not None and values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ArithmeticError("the answer is not a finite number")
+
+
+def _v1(answer: Answer) -> dict[str, Any]:
+    body: dict[str, Any] = {"predictions": answer.predictions.tolist()}
+    if answer.probabilities is not None:
+        body["probabilities"] = answer.probabilities.tolist()
+    return body
+
+
+def _v2(name: str, request: InferRequest, answer: Answer) -> InferResponse:
+    outputs = [_output("predictions", answer.predictions)]
+    if answer.probabilities is not None:
+        outputs.append(_output("probabilities", answer.probabilities))
+    # An answer without an id does not pass KServe's own check.
+    return InferResponse(response_id=request.id or str(uuid.uuid4()), model_name=name, infer_outputs=outputs)
+
+
+def _output(name: str, values: np.ndarray[Any, Any]) -> InferOutput:
+    datatype = {"f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}.get(values.dtype.kind, "BYTES")
+    flat = values.ravel().tolist()
+    data = [str(value) for value in flat] if datatype == "BYTES" else flat
+    return InferOutput(name=name, shape=list(values.shape), datatype=datatype, data=data)
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"

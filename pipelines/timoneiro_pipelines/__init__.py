@@ -1,0 +1,1 @@
+"""KFP pipelines over the steps of `timoneiro_components`, and a command line to run and compile them."""

@@ -1,0 +1,38 @@
+"""The chart, installed on the real API server; nothing is served in these tests."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from localcluster.cluster import Cluster
+
+from demo.platform import install
+
+
+@pytest.fixture(scope="session")
+def platform(cluster: Cluster) -> Cluster:
+    """The cluster with Timoneiro in it."""
+    install(cluster)
+    return cluster
+
+
+@pytest.fixture
+def namespace(platform: Cluster) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"test-{uuid4().hex[:8]}"
+    platform.kubectl("create", "namespace", name)
+    yield name
+    platform.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def get(platform: Cluster, namespace: str) -> Callable[..., dict[str, Any]]:
+    """An object as the API server has it."""
+
+    def read(kind: str, name: str) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(platform.kubectl("-n", namespace, "get", kind, name, "-o", "json"))
+        return body
+
+    return read

@@ -1,0 +1,135 @@
+"""The CRD on a real API server: sense is accepted, nonsense is refused with a sentence that a person understands."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from localcluster.cluster import Cluster
+
+from localcluster.errors import LocalClusterError
+
+BODY: dict[str, Any] = {
+    "apiVersion": "timoneiro.dev/v1alpha1",
+    "kind": "ModelDeployment",
+    "metadata": {"name": "fraud"},
+    "spec": {
+        "model": {"format": {"name": "sklearn"}, "uri": "s3://models/fraud/1"},
+        "route": {"hostnames": ["fraud.example.com"]},
+    },
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """BODY with one field set; `path` is dotted."""
+    body = copy.deepcopy(BODY)
+    *parents, last = path.split(".")
+    part = body
+    for name in parents:
+        part = part.setdefault(name, {})
+    part[last] = value
+    return body
+
+
+def dry_run(cluster: Cluster, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the API server would make of it."""
+    text = cluster.kubectl(
+        "-n", namespace, "create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(body)
+    )
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def test_the_smallest_deployment_is_accepted_and_gets_all_defaults(platform: Cluster, namespace: str) -> None:
+    spec = dry_run(platform, namespace, BODY)["spec"]
+    assert spec["rollout"]["canary"]["steps"] == [
+        {"weight": 5, "for": "10m"},
+        {"weight": 25, "for": "10m"},
+        {"weight": 50, "for": "10m"},
+    ]
+    assert spec["analysis"]["falseRollback"] == 0.01
+    assert spec["analysis"]["metrics"] == [
+        {"name": "errors", "type": "Errors", "tolerance": 0.25, "margin": 1, "negligible": 0.001}
+    ]
+
+
+def test_the_defaults_of_the_crd_are_those_of_the_operator(platform: Cluster, namespace: str) -> None:
+    from timoneiro_operator.api.deployment import parse  # noqa: PLC0415
+
+    metadata = {"name": "fraud", "namespace": "ns", "uid": "u"}
+    with_defaults = parse({"metadata": metadata, "spec": dry_run(platform, namespace, BODY)["spec"]})
+    assert with_defaults.spec == parse({"metadata": metadata, "spec": BODY["spec"]}).spec
+
+
+def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: str) -> None:
+    body = copy.deepcopy(BODY)
+    del body["spec"]["model"]
+    assert "model" not in dry_run(platform, namespace, body)["spec"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("spec.rollout.canary.steps", [{"weight": 50, "for": "1m"}, {"weight": 10, "for": "1m"}], "weights must rise"),
+        ("spec.rollout.canary.steps", [{"weight": 10, "for": "1m"}, {"weight": 10, "for": "1m"}], "weights must rise"),
+        ("spec.rollout.canary.steps", [{"weight": 101, "for": "1m"}], "less than or equal to 100"),
+        ("spec.rollout.canary.steps", [{"weight": 0, "for": "1m"}], "greater than or equal to 1"),
+        ("spec.rollout.canary.steps", [{"weight": 10, "for": "soon"}], "must be a duration such as 30s, 10m or 1h30m"),
+        ("spec.rollout.canary.steps", [{"weight": 10}], "steps[0].for: Required value"),
+        ("spec.rollout.deadline", "6 hours", "must be a duration"),
+        ("spec.rollout.strategy", "Bluegreen", 'supported values: "Canary"'),
+        ("spec.rollout.onInconclusive", "Guess", 'supported values: "Hold", "Rollback", "Promote"'),
+        ("spec.analysis.falseRollback", 0.5, "must be a probability above 0 and below 0.5"),
+        ("spec.analysis.falsePromotion", 0, "must be a probability above 0 and below 0.5"),
+        ("spec.analysis.interval", "0s", "must be longer than nothing"),
+        ("spec.analysis.metrics", [{"name": "a"}, {"name": "a"}], "Duplicate value"),
+        ("spec.analysis.metrics", [{"name": "a", "tolerance": 2}], "tolerance must be smaller than margin"),
+        ("spec.analysis.metrics", [{"name": "a", "negligible": 0}], "must be above 0 and below 1"),
+        ("spec.analysis.metrics", [], "should have at least 1 items"),
+        ("spec.model.uri", "models/fraud", "must be a URI such as s3://models/fraud/14"),
+        ("spec.model.digest", "sha256:abc", "must be sha256: followed by 64 hexadecimal digits"),
+        ("spec.model.format", {}, "spec.model.format.name: Required value"),
+        ("spec.route.hostnames", [], "should have at least 1 items"),
+        ("spec.route.hostnames", ["https://fraud"], "must be a host name such as fraud.models.example.com"),
+        ("spec.predictor.minReplicas", 0, "greater than or equal to 1"),
+        ("metadata.name", "f" * 45, "at most 44 characters"),
+        ("metadata.name", "1fraud", "must begin with a letter"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_a_sentence(
+    platform: Cluster, namespace: str, path: str, value: Any, sentence: str
+) -> None:
+    with pytest.raises(LocalClusterError) as refusal:
+        dry_run(platform, namespace, changed(path, value))
+    assert sentence in str(refusal.value)
+
+
+def test_explain_teaches_the_api(platform: Cluster) -> None:
+    text = platform.kubectl("explain", "md.spec.rollout.canary.steps")
+    assert "Shares of the traffic that the candidate gets" in text
+
+
+def test_every_field_of_the_spec_is_documented(platform: Cluster) -> None:
+    crd = json.loads(platform.kubectl("get", "crd", "modeldeployments.timoneiro.dev", "-o", "json"))
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    undocumented: list[str] = []
+
+    def walk(name: str, part: dict[str, Any]) -> None:
+        if not part.get("description"):
+            undocumented.append(name)
+        for child, inner in (part.get("properties") or {}).items():
+            walk(f"{name}.{child}", inner)
+        for child, inner in ((part.get("items") or {}).get("properties") or {}).items():
+            walk(f"{name}[].{child}", inner)
+
+    walk("spec", schema)
+    assert undocumented == []
+
+
+def test_the_table_of_kubectl_get_shows_phase_step_weight_and_verdict(
+    platform: Cluster, namespace: str, get: Callable[..., dict[str, Any]]
+) -> None:
+    crd = json.loads(platform.kubectl("get", "crd", "modeldeployments.timoneiro.dev", "-o", "json"))
+    columns = [c["name"] for c in crd["spec"]["versions"][0]["additionalPrinterColumns"] if not c.get("priority")]
+    assert columns == ["Phase", "Step", "Weight", "Stable", "Candidate", "Verdict", "Age"]

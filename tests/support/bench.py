@@ -1,0 +1,228 @@
+"""One ModelDeployment on the local cluster, under load and watched from outside, for the end-to-end tests."""
+
+import asyncio
+import itertools
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightkube import Client
+from lightkube.config.kubeconfig import KubeConfig
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+from localcluster.cluster import Cluster
+
+from demo.acts import production_rows
+from demo.load import Load, Tally
+from demo.platform import BUCKET, apply, model_deployment, s3
+from timoneiro_components.package import package
+from timoneiro_components.train import train
+from timoneiro_serving.digest import directory_digest
+
+HTTPRoute = create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
+NAME, HOST = "rollouts", "rollouts.models.example.com"
+
+
+def make_package(folder: Path, *, impute: bool) -> Path:
+    """A model package as the pipeline makes it; without an imputer it fails on requests that leave a value out."""
+    from timoneiro_components.ingest import ingest  # noqa: PLC0415
+
+    data, model = folder / "data", folder / "model"
+    ingest("diagnosis", data=data, holdout=folder / "holdout", holdout_rows=60)
+    train(
+        "diagnosis",
+        data=data,
+        model=model,
+        test=folder / "test",
+        algorithm="logistic_regression",
+        impute=impute,
+        test_fraction=0.25,
+        folds=3,
+        seed=1,
+    )
+    package(
+        "diagnosis",
+        model=model,
+        data=data,
+        destination=folder / "package",
+        name=NAME,
+        version="1",
+        format_name="sklearn",
+        metrics={},
+    )
+    return folder / "package"
+
+
+@dataclass(frozen=True)
+class RouteLook:
+    time: float
+    weights: dict[str, int]
+
+
+class Background:
+    """An event loop in a thread, so that load and watch go on whatever a test waits for."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
+
+    def call(self, work: Callable[[], Any]) -> Any:
+        async def wrapped() -> Any:
+            return work()
+
+        return self.run(wrapped())
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=10)
+        self._loop.close()
+
+
+class Bench:
+    """A ModelDeployment called `rollouts`, and what a user and an outside observer can do with it."""
+
+    def __init__(self, cluster: Cluster, packages: dict[str, Path]) -> None:
+        self.cluster = cluster
+        self.route_looks: list[RouteLook] = []
+        self._packages = packages
+        self._versions = itertools.count(1)
+        self._client = Client(config=KubeConfig.from_file(cluster.kubeconfig))
+        self._background = Background()
+        self._watching = True
+        url = f"{cluster.gateway}/v1/models/{NAME}:predict"
+        self._load = Load(url=url, host=HOST, rows=production_rows(), rate=60)
+        apply(cluster, model_deployment(NAME, host=HOST))
+        self._watcher = threading.Thread(target=self._watch_route, daemon=True)
+        self._watcher.start()
+
+    def start_load(self) -> None:
+        self._background.call(self._load.start)
+
+    def close(self) -> None:
+        self._background.run(self._load.stop())
+        self._background.close()
+        self._watching = False
+        self._watcher.join(timeout=10)
+        self.cluster.kubectl("delete", "modeldeployment", NAME, "--ignore-not-found", "--timeout=60s")
+
+    @property
+    def tally(self) -> Tally:
+        tally: Tally = self._background.call(lambda: self._load.tally)
+        return tally
+
+    def upload(self, kind: str, *, change: Callable[[str, bytes], bytes] | None = None) -> tuple[str, dict[str, Any]]:
+        """Puts a package into the store as a new version; returns the version and its `spec.model`."""
+        version = str(next(self._versions))
+        store, folder = s3(self.cluster), self._packages[kind]
+        for path in sorted(folder.iterdir()):
+            content = path.read_bytes()
+            content = change(path.name, content) if change else content
+            store.put_object(Bucket=BUCKET, Key=f"{NAME}/{version}/{path.name}", Body=content)
+        model = {
+            "format": {"name": "sklearn", "version": "1"},
+            "uri": f"s3://{BUCKET}/{NAME}/{version}/",
+            "digest": directory_digest(folder),
+            "version": version,
+        }
+        return version, model
+
+    def publish(self, model: dict[str, Any]) -> None:
+        """What the pipeline does at its end."""
+        body = {
+            "apiVersion": "timoneiro.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": NAME, "namespace": "default"},
+            "spec": {"model": model},
+        }
+        apply(self.cluster, body, manager="timoneiro-pipeline")
+
+    def release(self, kind: str) -> str:
+        version, model = self.upload(kind)
+        self.publish(model)
+        return version
+
+    def status(self) -> dict[str, Any]:
+        body = json.loads(self.cluster.kubectl("get", "modeldeployment", NAME, "-o", "json"))
+        return body.get("status") or {}
+
+    def outcome(self, version: str) -> dict[str, Any] | None:
+        """How the rollout of `version` ended; None while it has not."""
+        entries = self.status().get("history") or []
+        return next((entry for entry in reversed(entries) if entry.get("version") == version), None)
+
+    def wait(self, what: str, condition: Callable[[], Any], *, seconds: float = 90) -> Any:
+        """What `condition` returns once it is true; prints the state when the deadline passes."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = condition()
+            if answer:
+                return answer
+            time.sleep(0.2)
+        status = {key: value for key, value in self.status().items() if key not in ("analysis", "history")}
+        pods = self.cluster.kubectl("get", "pods", "-o", "wide")
+        raise AssertionError(f"{what}: not within {seconds:g} s; status: {json.dumps(status, indent=1)}\n{pods}")
+
+    def stable_pods(self) -> dict[str, int]:
+        """Restarts by uid of the pods of the stable model: the same before and after means untouched."""
+        service = self.status()["stable"]["inferenceService"]
+        selector = f"serving.kserve.io/inferenceservice={service}"
+        pods = json.loads(self.cluster.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
+        return {
+            pod["metadata"]["uid"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"]) for pod in pods
+        }
+
+    def kill_operator(self) -> None:
+        """SIGKILL to the operator's process, as a node that runs out of memory would do it."""
+        pids = [pid for pid in descendants(self.cluster.pid) if _is_operator(pid)]
+        assert pids, "the operator does not run"
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def _watch_route(self) -> None:
+        while self._watching:
+            try:
+                route = self._client.get(HTTPRoute, NAME, namespace="default").to_dict()
+            except ApiError:
+                time.sleep(0.2)
+                continue
+            backends = route["spec"]["rules"][0]["backendRefs"]
+            weights = {backend["name"]: backend["weight"] for backend in backends}
+            if not self.route_looks or self.route_looks[-1].weights != weights:
+                self.route_looks.append(RouteLook(time.monotonic(), weights))
+            time.sleep(0.1)
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below `pid`."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents.setdefault(int(fields[1]), []).append(int(entry.name))
+    found, todo = [], [pid]
+    while todo:
+        children = parents.get(todo.pop(), [])
+        found += children
+        todo += children
+    return found
+
+
+def _is_operator(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"timoneiro_operator" in command and b"-m" in command

@@ -1,0 +1,161 @@
+"""The pipeline as a user runs it: the command line, every step a process, store and cluster on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from timoneiro_serving.digest import directory_digest
+from timoneiro_serving.loading import load_model
+
+Outcome = subprocess.CompletedProcess[str]
+EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "diagnosis.yaml"
+
+
+def run(root: Path, environment: dict[str, str], *settings: str) -> Outcome:
+    command = [sys.executable, "-m", "timoneiro_pipelines", "run", "--parameters", str(EXAMPLE), "--root", str(root)]
+    for setting in settings:
+        command += ["--set", setting]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+
+
+def steps_of(outcome: Outcome) -> list[str]:
+    return sorted(line.split()[0] for line in outcome.stdout.splitlines() if " s  " in line or line.endswith(" s"))
+
+
+@pytest.fixture(scope="module")
+def published(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run that goes through and publishes version 1."""
+    outcome = run(tmp_path_factory.mktemp("runs"), environment)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    return outcome
+
+
+def test_every_step_is_reported_once(published: Outcome) -> None:
+    assert steps_of(published) == [
+        "evaluate-model",
+        "find-champion",
+        "ingest-data",
+        "package-model",
+        "publish-model",
+        "train-model",
+        "validate-data",
+    ]
+
+
+def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
+    assert len(published.stdout.splitlines()) == 13 and "KFP Executor" not in published.stdout
+
+
+def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
+    log = next(line.split()[1] for line in published.stdout.splitlines() if line.startswith("log:"))
+    assert "KFP Executor" in Path(log).read_text()
+
+
+def test_figures_of_a_step_are_next_to_it(published: Outcome) -> None:
+    assert "rows 509, columns 31, missing_share 0, duplicates 0" in published.stdout
+
+
+def test_the_package_in_the_store_is_the_one_that_the_deployment_names(
+    published: Outcome, store: Any, cluster: Any, tmp_path: Path
+) -> None:
+    for path, content in store.objects.items():
+        if path.startswith("/models/diagnosis/1/"):
+            (tmp_path / Path(path).name).write_bytes(content)
+    assert cluster.applied[0]["body"]["spec"]["model"]["digest"] == directory_digest(tmp_path)
+
+
+def test_the_deployment_is_applied_by_the_pipeline_s_own_manager(published: Outcome, cluster: Any) -> None:
+    sent = cluster.applied[0]
+    assert (sent["manager"], sent["type"]) == ("timoneiro-pipeline", "application/apply-patch+yaml")
+
+
+def test_the_summary_names_what_was_published(published: Outcome, cluster: Any) -> None:
+    model = cluster.applied[0]["body"]["spec"]["model"]
+    assert published.stdout.splitlines()[-1].split() == ["published:", model["uri"], model["digest"]]
+
+
+@pytest.fixture(scope="module")
+def careless(
+    published: Outcome, cluster: Any, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Outcome:
+    """A second version without imputer, judged against the first, that is not published."""
+    cluster.deployment["status"] = {"stable": {"uri": "s3://models/diagnosis/1/"}}
+    return run(tmp_path_factory.mktemp("runs"), environment, "version=2", "impute=false")
+
+
+def test_a_model_without_imputer_passes_every_offline_gate(careless: Outcome) -> None:
+    assert careless.returncode == 0, careless.stdout + careless.stderr
+
+
+def test_the_champion_is_judged_on_the_same_rows(careless: Outcome) -> None:
+    assert "champion_roc_auc" in careless.stdout
+
+
+def test_and_then_fails_for_inputs_with_missing_values(careless: Outcome) -> None:
+    package = next(line.split()[1] for line in careless.stdout.splitlines() if line.startswith("package:"))
+    model = load_model(Path(package))
+    row = pd.DataFrame([[None] * len(model.features)], columns=[f.name for f in model.features], dtype=float)
+    with pytest.raises(ValueError, match="NaN"):
+        model.predictor.predict(row)
+
+
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run without store and cluster."""
+    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "publish=false", "folds=2")
+
+
+def test_a_dry_run_needs_neither_store_nor_cluster(dry: Outcome) -> None:
+    assert dry.returncode == 0, dry.stdout + dry.stderr
+
+
+def test_a_dry_run_does_not_start_the_publishing_step(dry: Outcome) -> None:
+    assert "publish-model" not in steps_of(dry)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run that the evaluation gate stops."""
+    return run(tmp_path_factory.mktemp("runs"), {}, "publish=false", "folds=2", "min_roc_auc=0.9999")
+
+
+def test_a_failed_gate_gives_exit_code_1(stopped: Outcome) -> None:
+    assert stopped.returncode == 1
+
+
+def test_a_failed_gate_is_reported_in_its_own_words_without_colours(stopped: Outcome) -> None:
+    assert stopped.stderr == (
+        "evaluate-model failed: evaluation failed: ROC AUC is 0.9988, at least 0.9999 is wanted\n"
+    )
+
+
+def test_nothing_is_started_after_a_failed_gate(stopped: Outcome) -> None:
+    assert "package-model" not in steps_of(stopped)
+
+
+def test_nothing_is_trained_for_a_deployment_that_is_not_there(environment: dict[str, str], tmp_path: Path) -> None:
+    outcome = run(tmp_path, environment, "name=unknown")
+    assert outcome.stderr.startswith("find-champion failed: ModelDeployment default/unknown is not there: apply one")
+    assert "train-model" not in steps_of(outcome)
+
+
+def refused(call: Callable[[], Outcome]) -> str:
+    outcome = call()
+    assert outcome.returncode == 1
+    return outcome.stderr.strip()
+
+
+def test_an_unknown_parameter_stops_the_run_before_it_starts(tmp_path: Path) -> None:
+    assert "there is no parameter 'publsh'" in refused(lambda: run(tmp_path, {}, "publsh=false"))
+
+
+def test_a_root_that_kfp_would_garble_is_refused(tmp_path: Path) -> None:
+    assert "KFP cannot work below a folder" in refused(lambda: run(tmp_path / "python3", {}, "publish=false"))
