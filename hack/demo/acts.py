@@ -1,0 +1,204 @@
+"""The four releases of the demo: what is published, and what has to become of it."""
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from localcluster.cluster import Cluster
+
+from demo.load import Load, Row, Tally
+from demo.platform import BUCKET, ROOT, apply, environment, s3
+from demo.report import Act
+from demo.view import View
+from demo.watch import Seen, Watch
+
+NAME, HOST = "diagnosis", "diagnosis.models.example.com"
+RATE = 60.0
+_PARAMETERS = ROOT / "pipelines/examples/diagnosis.yaml"
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message is a sentence."""
+
+
+@dataclass
+class Stage:
+    """All that the acts share."""
+
+    cluster: Cluster
+    view: View
+    watch: Watch
+    load: Load
+    runs: Path
+
+    async def train(self, version: str, **settings: str) -> None:
+        """Runs the Kubeflow pipeline, which ends by publishing the model as `version`."""
+        arguments = [f"--set={key}={value}" for key, value in {"version": version, **settings}.items()]
+        command = [sys.executable, "-m", "timoneiro_pipelines", "run", "--parameters", str(_PARAMETERS)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *arguments,
+            f"--root={self.runs}",
+            env=environment(self.cluster),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        lines: list[str] = []
+        assert process.stdout is not None
+        async for line in process.stdout:
+            lines.append(line.decode(errors="replace").rstrip())
+            self.view.say(f"  [dim]pipeline[/dim] {lines[-1]}")
+        if await process.wait() != 0:
+            raise DemoError(f"the pipeline failed for version {version}: {lines[-1] if lines else 'no output'}")
+
+    def publish_broken(self, version: str, *, like: str) -> None:
+        """Publishes a copy of version `like` whose model file lost its end, under the digest of the whole."""
+        store, prefix = s3(self.cluster), f"{NAME}/{like}/"
+        for entry in store.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]:
+            content = store.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
+            name = entry["Key"].removeprefix(prefix)
+            if name == "model.skops":
+                content = content[: len(content) // 2]
+            store.put_object(Bucket=BUCKET, Key=f"{NAME}/{version}/{name}", Body=content)
+        body = json.loads(self.cluster.kubectl("get", "modeldeployment", NAME, "-o", "json"))
+        model = {**body["spec"]["model"], "uri": f"s3://{BUCKET}/{NAME}/{version}/", "version": version}
+        meta = {"name": NAME, "namespace": "default"}
+        wish = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": meta, "spec": {"model": model}}
+        apply(self.cluster, wish, manager="timoneiro-pipeline")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """One act as it is written down."""
+
+    title: str
+    story: str
+    version: str
+    expected: str
+    seconds: float
+    publish: Callable[[Stage], Awaitable[None]]
+
+
+async def _better(stage: Stage) -> None:
+    await stage.train("2", algorithm="logistic_regression")
+
+
+async def _wrong_in_production(stage: Stage) -> None:
+    await stage.train("3", algorithm="logistic_regression", impute="false")
+
+
+async def _broken(stage: Stage) -> None:
+    stage.publish_broken("4", like="2")
+
+
+RELEASES = (
+    Release(
+        title="Version 2: a better model",
+        story="Trained with better settings. It gets a fifth of the traffic, then half, and is promoted once the "
+        "evidence says that it is not worse.",
+        version="2",
+        expected="Promoted",
+        seconds=150,
+        publish=_better,
+    ),
+    Release(
+        title="Version 3: good on paper, wrong in production",
+        story="It passes every test on historical data, where no value is missing. Real requests leave values out, "
+        "and it fails on those. The evidence takes it back.",
+        version="3",
+        expected="RolledBack",
+        seconds=150,
+        publish=_wrong_in_production,
+    ),
+    Release(
+        title="Version 4: does not load",
+        story="Its model file was cut short on the way to the store. The model server compares the digest and refuses "
+        "it, so that it never gets a request.",
+        version="4",
+        expected="RolledBack",
+        seconds=90,
+        publish=_broken,
+    ),
+)
+
+
+async def play(stage: Stage, release: Release) -> Act:
+    """One act: publish, then wait for the outcome, whatever it is."""
+    stage.view.act(release.title)
+    began, before, first = time.monotonic(), stage.load.tally, len(stage.watch.seen)
+    await release.publish(stage)
+    with contextlib.suppress(TimeoutError):
+        await stage.watch.until(
+            f"the end of the rollout of version {release.version}",
+            lambda seen: seen.phase in ("Healthy", "RolledBack") and _ended(stage, release.version) is not None,
+            seconds=release.seconds,
+        )
+    entry = _ended(stage, release.version) or {}
+    seen = stage.watch.seen[first:]
+    rollout = _trimmed(seen, release.version)
+    return Act(
+        title=release.title,
+        story=release.story,
+        version=release.version,
+        expected=release.expected,
+        outcome=entry.get("outcome", "Undecided"),
+        reason=entry.get("reason", seen[-1].message if seen else ""),
+        seconds=time.monotonic() - began,
+        highest_weight=max((look.weight for look in rollout), default=0),
+        tally=stage.load.tally.minus(before),
+        seen=rollout,
+    )
+
+
+def _ended(stage: Stage, version: str) -> dict[str, Any] | None:
+    """The entry of the history about `version`, once its rollout has ended."""
+    body = json.loads(stage.cluster.kubectl("get", "modeldeployment", NAME, "-o", "json"))
+    history = (body.get("status") or {}).get("history") or []
+    return next((entry for entry in reversed(history) if entry.get("version") == version), None)
+
+
+def _trimmed(seen: list[Seen], version: str) -> list[Seen]:
+    """From when the candidate appeared to a little after it was decided: what is worth a picture."""
+    first = next((i for i, look in enumerate(seen) if look.candidate == version), 0)
+    # Once it is the stable model it is nobody's candidate any more, and has all the traffic.
+    return [replace(look, weight=100) if look.stable == version else look for look in seen[max(0, first - 2) :]]
+
+
+async def first_model(stage: Stage) -> Act:
+    """Version 1 goes live: there is nothing to compare it with, and no traffic yet."""
+    title = "Version 1: the first model goes live"
+    stage.view.act(title)
+    began = time.monotonic()
+    await stage.train("1", algorithm="hist_gradient_boosting")
+    await stage.watch.until("version 1", lambda seen: seen.phase == "Healthy" and seen.stable == "1", seconds=120)
+    return Act(
+        title=title,
+        story="A Kubeflow pipeline trains it, checks it and publishes it. It serves as soon as it is ready.",
+        version="1",
+        expected="Promoted",
+        outcome="Promoted",
+        reason="first revision",
+        seconds=time.monotonic() - began,
+        highest_weight=100,
+        tally=Tally(),
+        seen=(),
+    )
+
+
+def production_rows() -> list[Row]:
+    """Rows that no model was trained on, as production sends them: one in eight leaves a measurement out."""
+    from timoneiro_components.datasets import dataset_definition  # noqa: PLC0415 (pandas takes a second)
+    from timoneiro_components.tables import take_rows  # noqa: PLC0415
+
+    definition = dataset_definition("diagnosis")
+    held, _ = take_rows(definition.load(), 60, purpose="holdout")
+    rows: list[Row] = held[definition.feature_names].to_numpy().tolist()
+    return [
+        [None if i == 0 else value for i, value in enumerate(row)] if n % 8 == 7 else row for n, row in enumerate(rows)
+    ]
