@@ -12,7 +12,7 @@ LOCALCLUSTER := PYTHONPATH=hack $(BIN)/python -m localcluster
 NAME ?= dev
 
 .PHONY: help setup lint format test test-unit test-cluster demo cluster-up cluster-down cluster-status \
-	requirements pipeline manifests bench-judge clean
+	requirements pipeline manifests clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -77,9 +77,6 @@ pipeline: setup ## Compile the training pipeline to dist/training.yaml
 
 manifests: setup ## Render manifests/ from the chart
 	PYTHONPATH=hack $(BIN)/python -m render_manifests
-
-bench-judge: setup ## Error rates of the judge, by simulation
-	$(BIN)/python hack/bench/judge/bench.py
 
 clean: ## Remove what the targets made (the cache of built tools stays)
 	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dist demo-report

@@ -7,7 +7,7 @@ same place. It never gives weight to a revision that is not serving, and never r
 from typing import NamedTuple
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Phase, Revision, Status, Traffic, to_seconds
 from timoneiro_operator.decide.analysis import comparisons_of, fold, judge_all
 from timoneiro_operator.decide.conditions import with_conditions
@@ -21,11 +21,11 @@ from timoneiro_operator.decide.lifecycle import (
     enter_step,
     promote,
     replace,
-    requests_of,
     start_clock,
     weights_of,
 )
 from timoneiro_operator.decide.observation import Failure, Observation
+from timoneiro_operator.decide.rules import hard_failure, past_deadline, reason_to_freeze, reason_to_wait, rejection
 from timoneiro_operator.decide.text import name_of, revision_name, step_text, verdict_sentence
 
 
@@ -58,7 +58,7 @@ def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decisi
         status = replace(status, stable=replace(stable, version=deployment.model.version))
         status = dismiss(deployment, status, "Withdrawn", "the spec went back to the stable model", now)
         status = _at_rest(status, seen)
-    elif stable is not None and (rejected := _rejection(status, wanted)) is not None:
+    elif stable is not None and (rejected := rejection(status, wanted)) is not None:
         status = dismiss(deployment, status, "Superseded", "the spec went back to a rejected model", now)
         status = _rolled_back(status, seen, rejected)
     elif candidate is None or candidate.revision != wanted:
@@ -78,14 +78,6 @@ def _with_new_counts(deployment: ModelDeployment, seen: Observation) -> Status:
     analysis = fold(status.analysis, deployment.spec.analysis, seen.metrics, status)
     status = replace(status, analysis=analysis)
     return replace(status, verdict=verdict_sentence(status))
-
-
-def _rejection(status: Status, wanted: str) -> str | None:
-    """Why the wanted revision must not be rolled out again; None when nothing speaks against it."""
-    entry = next((entry for entry in reversed(status.rejected) if entry.revision == wanted), None)
-    if entry is None:
-        return None
-    return f"{name_of(entry.revision, entry.version)} was rolled back: {entry.reason}"
 
 
 def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Observation, now: float) -> Status:
@@ -129,7 +121,7 @@ def _roll_out(
     analysis, workload = deployment.spec.analysis, seen.workload(candidate.inference_service)
     step = status.step
 
-    harm = _hard_failure(candidate, step is not None, workload.failure, workload.serving, now)
+    harm = hard_failure(candidate, step is not None, workload.failure, workload.serving, now)
     if harm is not None:
         return _roll_back(deployment, status, harm, now)
     verdict = judge_all(comparisons_of(status, analysis), analysis).verdict
@@ -146,7 +138,12 @@ def _roll_out(
         return _say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
 
     status = start_clock(deployment, status, now)
-    waiting = _reason_to_wait(deployment, status, stable, seen, now)
+    frozen = reason_to_freeze(stable, seen)
+    if frozen is not None:
+        return _say(status, "Holding", frozen)
+    if past_deadline(status, now) and verdict != "NotWorse":
+        return _inconclusive(deployment, status, candidate, now)
+    waiting = reason_to_wait(deployment, status, now)
     if waiting is not None:
         return _say(status, *waiting)
     next_step = enter_step(deployment, status)
@@ -157,57 +154,10 @@ def _roll_out(
     return _inconclusive(deployment, status, candidate, now)
 
 
-def _hard_failure(
-    candidate: Revision, has_weight: bool, failure: Failure | None, serving: bool, now: float
-) -> str | None:
-    """A failure that needs no statistics; None while there is none."""
-    if failure is not None and failure.final:
-        return f"{failure.reason}: {failure.message}"
-    if has_weight and not serving:
-        return "LostReadiness: the candidate had traffic and has no ready replica any more"
-    late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
-    if not has_weight and not serving and late:
-        detail = f" ({failure.reason}: {failure.message})" if failure else ""
-        return f"ProgressDeadlineExceeded: the candidate did not become ready in time{detail}"
-    return None
-
-
-def _reason_to_wait(
-    deployment: ModelDeployment, status: Status, stable: Revision, seen: Observation, now: float
-) -> tuple[Phase, str] | None:
-    """Why the step does not end yet; None when it may. Nothing here is evidence for or against the candidate."""
-    step, analysis = status.step, deployment.spec.analysis
-    if step is None or step.not_before is None:
-        return "Progressing", "waiting for the step to begin"
-    if not seen.workload(stable.inference_service).serving:
-        return "Holding", "the stable model has no ready replica: nothing to compare with"
-    if seen.metrics.problem is not None:
-        return "Holding", f"the weight is frozen: {seen.metrics.problem[1]}"
-    if now < to_seconds(step.not_before):
-        return "Progressing", f"{step.weight} % of the traffic for at least {_duration_of(deployment, status)}"
-    requests = requests_of(status) - step.requests_before
-    if requests < analysis.min_requests and not _past_deadline(status, now):
-        return "Holding", f"waiting for requests: {requests} of {analysis.min_requests} in this step"
-    if requests < analysis.min_requests and deployment.spec.rollout.on_inconclusive == "Hold":
-        return "Holding", f"deadline passed with {requests} of {analysis.min_requests} requests in this step"
-    return None
-
-
-def _duration_of(deployment: ModelDeployment, status: Status) -> str:
-    step, steps = status.step, deployment.spec.rollout.canary.steps
-    if step is None or step.index >= len(steps):
-        return "no time"
-    return format_duration(steps[step.index].seconds)
-
-
-def _past_deadline(status: Status, now: float) -> bool:
-    return bool(status.candidate and status.candidate.deadline and now >= to_seconds(status.candidate.deadline))
-
-
 def _inconclusive(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> Status:
     """The schedule is done, and it is not known whether the candidate is as good."""
     wish = deployment.spec.rollout.on_inconclusive
-    if not _past_deadline(status, now):
+    if not past_deadline(status, now):
         until = f", until {candidate.deadline}" if candidate.deadline else ""
         return _say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
     if wish == "Rollback":

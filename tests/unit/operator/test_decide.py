@@ -228,6 +228,15 @@ def test_at_the_deadline_an_inconclusive_rollout_does_what_was_asked(wish: str, 
     assert world.trace(60, 30)[-1] == end
 
 
+def test_at_the_deadline_a_rollout_without_requests_is_not_pushed_on_to_higher_weights() -> None:
+    world = FakeWorld(requests_per_second=0.0).healthy()
+    world.spec["rollout"] |= {"onInconclusive": "Rollback", "deadline": "20m"}
+    world.model(2)
+    lines = world.trace(60, 30)
+    assert lines[-1] == "RolledBack - 1:100 1 -"
+    assert not any("2:50" in line for line in lines)
+
+
 def test_with_no_harm_the_schedule_alone_promotes() -> None:
     world = FakeWorld(requests_per_second=1.5).healthy()
     world.spec["analysis"] |= {"minRequests": 1, "promotion": "NoHarm"}

@@ -1,0 +1,64 @@
+"""The rules of a rollout: what ends it at once, what freezes it, what a step waits for. Each a pure question."""
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import Phase, Revision, Status, to_seconds
+from timoneiro_operator.decide.lifecycle import requests_of
+from timoneiro_operator.decide.observation import Failure, Observation
+from timoneiro_operator.decide.text import name_of
+
+
+def rejection(status: Status, wanted: str) -> str | None:
+    """Why the wanted revision must not be rolled out again; None when nothing speaks against it."""
+    entry = next((entry for entry in reversed(status.rejected) if entry.revision == wanted), None)
+    if entry is None:
+        return None
+    return f"{name_of(entry.revision, entry.version)} was rolled back: {entry.reason}"
+
+
+def hard_failure(
+    candidate: Revision, has_weight: bool, failure: Failure | None, serving: bool, now: float
+) -> str | None:
+    """A failure that needs no statistics; None while there is none."""
+    if failure is not None and failure.final:
+        return f"{failure.reason}: {failure.message}"
+    if has_weight and not serving:
+        return "LostReadiness: the candidate had traffic and has no ready replica any more"
+    late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
+    if not has_weight and not serving and late:
+        detail = f" ({failure.reason}: {failure.message})" if failure else ""
+        return f"ProgressDeadlineExceeded: the candidate did not become ready in time{detail}"
+    return None
+
+
+def reason_to_freeze(stable: Revision, seen: Observation) -> str | None:
+    """Why nothing can be known now, so that the weight stays where it is; None when it can."""
+    if not seen.workload(stable.inference_service).serving:
+        return "the stable model has no ready replica: nothing to compare with"
+    if seen.metrics.problem is not None:
+        return f"the weight is frozen: {seen.metrics.problem[1]}"
+    return None
+
+
+def reason_to_wait(deployment: ModelDeployment, status: Status, now: float) -> tuple[Phase, str] | None:
+    """Why the step does not end yet; None when its schedule is done."""
+    step, needed = status.step, deployment.spec.analysis.min_requests
+    if step is None or step.not_before is None:
+        return "Progressing", "waiting for the step to begin"
+    if now < to_seconds(step.not_before):
+        return "Progressing", f"{step.weight} % of the traffic for at least {_duration_of(deployment, status)}"
+    requests = requests_of(status) - step.requests_before
+    if requests < needed:
+        return "Holding", f"waiting for requests: {requests} of {needed} in this step"
+    return None
+
+
+def _duration_of(deployment: ModelDeployment, status: Status) -> str:
+    step, steps = status.step, deployment.spec.rollout.canary.steps
+    if step is None or step.index >= len(steps):
+        return "no time"
+    return format_duration(steps[step.index].seconds)
+
+
+def past_deadline(status: Status, now: float) -> bool:
+    return bool(status.candidate and status.candidate.deadline and now >= to_seconds(status.candidate.deadline))
