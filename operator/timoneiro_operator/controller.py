@@ -4,10 +4,8 @@ import asyncio
 import logging
 import time
 
-from lightkube.core.exceptions import ApiError
-
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
-from timoneiro_operator.kube.client import Conflict, KubeClient
+from timoneiro_operator.kube.client import Conflict, KubeClient, NotInstalled
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.telemetry import Telemetry
@@ -47,9 +45,7 @@ class Controller:
                 try:
                     bodies, version = await self._client.list_all(kind)
                     break
-                except ApiError as error:
-                    if error.status.code != 404:
-                        raise
+                except NotInstalled:
                     log.warning("the API server does not know %s yet; is it installed? Trying again", kind)
                     await asyncio.sleep(_RETRY_SECONDS)
             self._cache.replace_all(kind, bodies, version)

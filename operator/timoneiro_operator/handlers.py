@@ -3,6 +3,8 @@
 Only `on.event` is used: it keeps no state, writes no annotations and adds no finalizer.
 """
 
+import os
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -10,6 +12,8 @@ import kopf
 from timoneiro_operator.api import names
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.kube.cache import Kind
+
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
     ("ModelDeployment", names.GROUP, names.VERSION, names.PLURAL),
@@ -45,8 +49,21 @@ def build_settings() -> kopf.OperatorSettings:
 
 
 def _login(**kwargs: Any) -> Any:
-    # Said explicitly: kopf would otherwise prefer whatever client library happens to be installed.
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    """In a pod its ServiceAccount, elsewhere the kubeconfig. Called again when the API server answers 401.
+
+    Said explicitly: kopf would otherwise prefer whatever client library happens to be installed. And by address, as
+    the other client does: kopf's own login wants to resolve a name, which needs a cluster DNS for nothing.
+    """
+    host = os.environ.get("KUBERNETES_SERVICE_HOST")
+    if host is None:
+        return kopf.login_with_kubeconfig(**kwargs)
+    port = os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    return kopf.ConnectionInfo(
+        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        ca_path=str(_ACCOUNT / "ca.crt"),
+        scheme="Bearer",
+        token=(_ACCOUNT / "token").read_text().strip(),
+    )
 
 
 def _watcher(kind: Kind, controller: Controller) -> Any:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import httpx2
 from lightkube.core.async_client import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
@@ -31,6 +32,10 @@ class Conflict(Exception):
     """The object has changed since it was read; the pass is to be done again on what it is now."""
 
 
+class NotInstalled(Exception):
+    """The API server does not know the kind."""
+
+
 class KubeClient:
     """Requests as the operator needs them, counted by verb and resource."""
 
@@ -39,12 +44,21 @@ class KubeClient:
         self._telemetry = telemetry
 
     async def list_all(self, kind: Kind) -> tuple[list[Body], int]:
-        """All objects of `kind` that concern the operator, and the version at which they were listed."""
+        """All objects of `kind` that concern the operator, and the version at which they were listed.
+
+        Raises NotInstalled when the API server does not know the kind.
+        """
         self._telemetry.count_request("list", kind)
         # A label that is None in a selector of lightkube means: it exists, whatever its value.
         labels: Any = None if kind == "ModelDeployment" else {names.LABEL_DEPLOYMENT: None}
         listing = self._client.list(_RESOURCES[kind], namespace="*", chunk_size=500, labels=labels)
-        bodies: list[Body] = [_as_dict(item) async for item in listing]
+        try:
+            bodies: list[Body] = [_as_dict(item) async for item in listing]
+        except httpx2.HTTPStatusError as error:
+            # Not an ApiError: for a group that it does not know the API server answers in plain text.
+            if error.response.status_code == 404:
+                raise NotInstalled(kind) from error
+            raise
         return bodies, int(listing.resourceVersion)
 
     async def apply(self, kind: Kind, body: Body) -> Body:
