@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -10,16 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from localcluster.cluster import Cluster
-
 from demo.load import Load, Row, Tally
 from demo.platform import BUCKET, ROOT, apply, environment, s3
 from demo.report import Act
 from demo.view import View
 from demo.watch import Seen, Watch
+from localcluster.cluster import Cluster
 
 NAME, HOST = "diagnosis", "diagnosis.models.example.com"
 RATE = 60.0
+# A line of the pipeline's summary that is about a step, and not about where files are.
+_STEP = re.compile(r"^\S+ +[0-9.]+ s\b")
 _PARAMETERS = ROOT / "pipelines/examples/diagnosis.yaml"
 
 
@@ -53,7 +55,8 @@ class Stage:
         assert process.stdout is not None
         async for line in process.stdout:
             lines.append(line.decode(errors="replace").rstrip())
-            self.view.say(f"  [dim]pipeline[/dim] {lines[-1]}")
+            if _STEP.match(lines[-1]):
+                self.view.pipeline(lines[-1])
         if await process.wait() != 0:
             raise DemoError(f"the pipeline failed for version {version}: {lines[-1] if lines else 'no output'}")
 

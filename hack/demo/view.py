@@ -1,5 +1,7 @@
 """What the terminal shows while the demo runs: a live table, or a line a change where there is no terminal."""
 
+import re
+
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -48,6 +50,11 @@ class View:
     def say(self, text: str) -> None:
         self.console.print(text)
 
+    def pipeline(self, line: str) -> None:
+        """A step of the pipeline has ended."""
+        text = re.sub(r"sha256:([0-9a-f]{12})[0-9a-f]+", r"sha256:\1…", line)
+        self.console.print(Text(f"  {text}", style="dim"), no_wrap=True, overflow="ellipsis", crop=False)
+
     def attach(self, load: Load) -> None:
         self._load = load
 
@@ -59,7 +66,7 @@ class View:
         line = f"  {seen.phase:<12} step {seen.step or '-':<8} {seen.weight:>3} %  {seen.verdict or seen.message}"
         if line != self._last:
             self._last = line
-            self.console.print(line, markup=False)
+            self.console.print(line, markup=False, soft_wrap=True)
 
     def _panel(self, seen: Seen) -> Panel:
         table = Table.grid(padding=(0, 2))

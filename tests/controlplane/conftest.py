@@ -1,4 +1,4 @@
-"""The chart, installed on the real API server; nothing is served in these tests."""
+"""A namespace for each test on the real API server; nothing is served in these tests."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -6,16 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from localcluster.cluster import Cluster
-
-from demo.platform import install
-
-
-@pytest.fixture(scope="session")
-def platform(cluster: Cluster) -> Cluster:
-    """The cluster with Timoneiro in it."""
-    install(cluster)
-    return cluster
 
 
 @pytest.fixture

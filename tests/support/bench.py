@@ -16,11 +16,11 @@ from lightkube import Client
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
-from localcluster.cluster import Cluster
 
 from demo.acts import production_rows
 from demo.load import Load, Tally
 from demo.platform import BUCKET, apply, model_deployment, s3
+from localcluster.cluster import Cluster
 from timoneiro_components.package import package
 from timoneiro_components.train import train
 from timoneiro_serving.digest import directory_digest
@@ -113,6 +113,7 @@ class Bench:
         self._background.close()
         self._watching = False
         self._watcher.join(timeout=10)
+        self._client.close()
         self.cluster.kubectl("delete", "modeldeployment", NAME, "--ignore-not-found", "--timeout=60s")
 
     @property
@@ -183,7 +184,7 @@ class Bench:
 
     def kill_operator(self) -> None:
         """SIGKILL to the operator's process, as a node that runs out of memory would do it."""
-        pids = [pid for pid in descendants(self.cluster.pid) if _is_operator(pid)]
+        pids = [pid for pid in descendants(self.cluster.description.process.pid) if _is_operator(pid)]
         assert pids, "the operator does not run"
         for pid in pids:
             os.kill(pid, signal.SIGKILL)

@@ -61,7 +61,7 @@ class Weights(_Struct, frozen=True, omit_defaults=False):
     candidate: int
 
 
-class Traffic(_Struct, frozen=True):
+class Traffic(_Struct, frozen=True, omit_defaults=False):
     """Shares of the traffic in percent: wanted, and what the gateway has accepted."""
 
     desired: Weights
@@ -130,7 +130,8 @@ class Condition(_Struct, frozen=True, omit_defaults=False):
 
 class Status(_Struct, frozen=True):
     observed_generation: int = 0
-    phase: Phase = "Pending"
+    # Empty before the first pass only: a default that is a phase would be left out of what is written.
+    phase: Phase | Literal[""] = ""
     message: str = ""
     verdict: str = ""
     stable: Revision | None = None

@@ -57,8 +57,17 @@ def _failure(inference_service: Body, pods: Sequence[Body]) -> Failure | None:
         info = model_status.get("lastFailureInfo") or {}
         reason = info.get("reason") or transition
         message = _one_line(info.get("message") or "KServe gives no message")
+        if reason == "NoSupportingRuntime":
+            # KServe does not say which format it was asked for.
+            message = f"no serving runtime of the cluster supports {_format_of(inference_service)}"
         return Failure(reason=reason, message=message, final=False)
     return None
+
+
+def _format_of(inference_service: Body) -> str:
+    model = ((inference_service.get("spec") or {}).get("predictor") or {}).get("model") or {}
+    wanted = model.get("modelFormat") or {}
+    return " ".join(["the format", wanted.get("name", "?"), wanted.get("version") or ""]).strip()
 
 
 def _containers(pod: Body) -> list[Body]:
