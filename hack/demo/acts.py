@@ -97,7 +97,7 @@ async def _wrong_in_production(stage: Stage) -> None:
 
 
 async def _broken(stage: Stage) -> None:
-    stage.publish_broken("4", like="2")
+    stage.publish_broken("4", like="3")
 
 
 RELEASES = (
@@ -142,6 +142,8 @@ async def play(stage: Stage, release: Release) -> Act:
             lambda seen: seen.phase in ("Healthy", "RolledBack") and _ended(stage, release.version) is not None,
             seconds=release.seconds,
         )
+    # A little longer, so that the picture shows where the traffic went.
+    await asyncio.sleep(2)
     entry = _ended(stage, release.version) or {}
     seen = stage.watch.seen[first:]
     rollout = _trimmed(seen, release.version)
@@ -170,7 +172,7 @@ def _trimmed(seen: list[Seen], version: str) -> list[Seen]:
     """From when the candidate appeared to a little after it was decided: what is worth a picture."""
     first = next((i for i, look in enumerate(seen) if look.candidate == version), 0)
     # Once it is the stable model it is nobody's candidate any more, and has all the traffic.
-    return [replace(look, weight=100) if look.stable == version else look for look in seen[max(0, first - 2) :]]
+    return [replace(look, weight=100) if look.stable == version else look for look in seen[first:]]
 
 
 async def first_model(stage: Stage) -> Act:

@@ -171,7 +171,7 @@ def _mark(y: float, text: str) -> str:
 def _bound(y: float, text: str, kind: str) -> str:
     return (
         f'<line class="bound {kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick {kind}" x="{_WIDTH - _RIGHT}" y="{y - 4:.1f}" text-anchor="end">{text}</text>'
+        f'<text class="tick {kind}" x="{_LEFT + 4}" y="{y - 4:.1f}">{text}</text>'
     )
 
 
