@@ -1,0 +1,205 @@
+"""Command lines of the cluster's programs. Pure: a layout and paths in, what to run out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .layout import (
+    API_PORT,
+    CONTOUR_HEALTH_PORT,
+    ETCD_PEER_PORT,
+    ETCD_PORT,
+    GATEWAY_STATS_PORT,
+    KSERVE_HEALTH_PORT,
+    KSERVE_WEBHOOK_PORT,
+    S3_PORT,
+    S3_REGION,
+    XDS_PORT,
+    Layout,
+)
+from .pod_network import BRIDGE_ADDRESS
+
+_XDS = f"--xds-address=127.0.0.1 --xds-port={XDS_PORT}".split()
+# Contour 1.33 refuses to start when the CRD of a feature is missing; these are not in the standard channel as it
+# knows them. It answers only for Gateway API routes of kind HTTPRoute then, which is all that is needed.
+_UNUSED_FEATURES = ("tlsroutes", "tcproutes", "backendtlspolicies", "grpcroutes", "extensionservices")
+
+
+@dataclass(frozen=True)
+class Component:
+    """A program that the supervisor keeps running."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def etcd(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """The store of the API server."""
+    client = f"http://127.0.0.1:{ETCD_PORT}"
+    peer = f"http://127.0.0.1:{ETCD_PEER_PORT}"
+    return Component(
+        "etcd",
+        (
+            str(programs["etcd"]),
+            f"--data-dir={layout.folder / 'etcd'}",
+            f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            # A cluster that crashed is started anew, so nothing is lost by not waiting for the disk.
+            "--unsafe-no-fsync",
+            "--log-level=warn",
+        ),
+    )
+
+
+def api_server(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """kube-apiserver on all addresses of the cluster's network."""
+    certificate, key = layout.pair("kube-apiserver")
+    return Component(
+        "kube-apiserver",
+        (
+            str(programs["kube-apiserver"]),
+            f"--etcd-servers=http://127.0.0.1:{ETCD_PORT}",
+            "--bind-address=0.0.0.0",
+            f"--secure-port={API_PORT}",
+            f"--advertise-address={BRIDGE_ADDRESS}",
+            f"--tls-cert-file={certificate}",
+            f"--tls-private-key-file={key}",
+            f"--client-ca-file={layout.authority}",
+            "--anonymous-auth=false",
+            "--authorization-mode=Node,RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={layout.keys / 'service-account.pub'}",
+            f"--service-account-signing-key-file={layout.keys / 'service-account.key'}",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            # There is no kube-proxy, so nothing could use the endpoints of the kubernetes service.
+            "--endpoint-reconciler-type=none",
+            "--allow-privileged=true",
+        ),
+    )
+
+
+def controller_manager(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """kube-controller-manager; each controller under its own service account, as on a real cluster."""
+    return Component(
+        "kube-controller-manager",
+        (
+            str(programs["kube-controller-manager"]),
+            f"--kubeconfig={layout.component_kubeconfig('controller-manager')}",
+            f"--service-account-private-key-file={layout.keys / 'service-account.key'}",
+            f"--root-ca-file={layout.authority}",
+            "--use-service-account-credentials=true",
+            "--leader-elect=false",
+            "--secure-port=0",
+            # Seconds instead of a minute until a lost node's pods are given up.
+            "--node-monitor-grace-period=60s",
+        ),
+    )
+
+
+def s3(layout: Layout, programs: Mapping[str, Path], access_key: str, secret_key: str) -> Component:
+    """An S3 server over a folder; metadata beside it, so that the file system needs no extended attributes."""
+    return Component(
+        "s3",
+        (
+            str(programs["versitygw"]),
+            f"--port={BRIDGE_ADDRESS}:{S3_PORT}",
+            f"--region={S3_REGION}",
+            "--keep-alive",
+            "--quiet",
+            "posix",
+            f"--sidecar={layout.folder / 'object-metadata'}",
+            str(layout.folder / "buckets"),
+        ),
+        {"ROOT_ACCESS_KEY": access_key, "ROOT_SECRET_KEY": secret_key},
+    )
+
+
+def kserve(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """The KServe controller with its webhook server."""
+    return Component(
+        "kserve-controller",
+        (
+            str(programs["kserve-controller"]),
+            "--metrics-addr=0",
+            f"--health-probe-addr=127.0.0.1:{KSERVE_HEALTH_PORT}",
+            f"--webhook-port={KSERVE_WEBHOOK_PORT}",
+        ),
+        {
+            "KUBECONFIG": str(layout.component_kubeconfig("kserve")),
+            "POD_NAMESPACE": "kserve",
+            # controller-runtime looks for the webhook's certificate in a fixed folder below this one.
+            "TMPDIR": str(layout.configuration / "kserve"),
+        },
+    )
+
+
+def contour(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """The control plane of the gateway."""
+    return Component(
+        "contour",
+        (
+            str(programs["contour"]),
+            "serve",
+            "--no-incluster",
+            f"--kubeconfig={layout.component_kubeconfig('contour')}",
+            f"--config-path={layout.configuration / 'contour.yaml'}",
+            "--insecure",
+            "--disable-leader-election",
+            *_XDS,
+            "--http-address=127.0.0.1",
+            "--health-address=127.0.0.1",
+            f"--health-port={CONTOUR_HEALTH_PORT}",
+            f"--stats-port={GATEWAY_STATS_PORT}",
+            *(f"--disable-feature={feature}" for feature in _UNUSED_FEATURES),
+        ),
+    )
+
+
+def envoy_bootstrap(layout: Layout, programs: Mapping[str, Path]) -> tuple[str, ...]:
+    """The command that writes Envoy's configuration."""
+    return (
+        str(programs["contour"]),
+        "bootstrap",
+        *_XDS,
+        f"--admin-address={layout.configuration / 'envoy.sock'}",
+        "--xds-resource-version=v3",
+        str(layout.configuration / "envoy.json"),
+    )
+
+
+def envoy(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """The data plane of the gateway."""
+    return Component(
+        "envoy",
+        (
+            str(programs["envoy"]),
+            "--config-path",
+            str(layout.configuration / "envoy.json"),
+            "--service-cluster",
+            "contour",
+            "--service-node",
+            "envoy",
+            "--log-level",
+            "warn",
+            # Hot restart would use shared memory whose name all clusters of this machine share.
+            "--disable-hot-restart",
+        ),
+    )
+
+
+def node(layout: Layout) -> Component:
+    """The node that runs pods as processes."""
+    return Component("node", (sys.executable, "-m", "localcluster.node", str(layout.folder)))
+
+
+def forwarder(routes: Mapping[int, tuple[str, int]]) -> Component:
+    """Carries connections from listening sockets of the host, given by descriptor, into the cluster's network."""
+    arguments = (f"{descriptor}={host}:{port}" for descriptor, (host, port) in routes.items())
+    return Component("forwarder", (sys.executable, "-m", "localcluster.forwarder", *arguments))
