@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+
 from localcluster.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]

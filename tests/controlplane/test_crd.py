@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from localcluster.cluster import Cluster
 
+from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
 
 BODY: dict[str, Any] = {

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from localcluster.cluster import Cluster
 
+from localcluster.cluster import Cluster
 from support.bench import Bench, make_package
 
 STEPS = {20: 8.0, 50: 12.0}
