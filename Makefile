@@ -52,16 +52,16 @@ test-cluster: setup ## Tests on the local cluster
 	$(BIN)/pytest tests/controlplane tests/e2e
 
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
-	PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
+	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
 
 cluster-up: setup ## Start a local cluster (NAME=dev)
-	$(LOCALCLUSTER) up --name $(NAME)
+	@$(LOCALCLUSTER) up --name $(NAME)
 
 cluster-down: setup ## Stop it and leave nothing behind
-	$(LOCALCLUSTER) down --name $(NAME)
+	@$(LOCALCLUSTER) down --name $(NAME)
 
 cluster-status: setup ## Show what runs in it
-	$(LOCALCLUSTER) status --name $(NAME)
+	@$(LOCALCLUSTER) status --name $(NAME)
 
 requirements: ## Pin the requirements anew, with hashes and without addresses
 	UV="$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --generate-hashes --universal --python-version 3.11"

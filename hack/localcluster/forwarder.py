@@ -57,13 +57,27 @@ class _Pipe(asyncio.Protocol):
 
 
 class _Entrance(_Pipe):
-    """The host's side: opens the inner connection before it reads anything."""
+    """The host's side: opens the inner connection first, and keeps what comes before that."""
 
     def __init__(self, host: str, port: int, pending: set[asyncio.Task[None]]) -> None:
         super().__init__()
         self._host = host
         self._port = port
         self._pending = pending
+        self._early = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        # Older Pythons read once even from a transport that was paused when it was made.
+        if self.peer is None:
+            self._early += data
+        else:
+            super().data_received(data)
+
+    def eof_received(self) -> bool:
+        if self.peer is None:
+            self.ended = True
+            return True
+        return super().eof_received()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -84,6 +98,10 @@ class _Entrance(_Pipe):
             if inner.transport is not None:
                 inner.transport.close()
             return
+        if inner.transport is not None:
+            inner.transport.write(bytes(self._early))
+            if self.ended:
+                inner.transport.write_eof()
         self.transport.resume_reading()
 
 

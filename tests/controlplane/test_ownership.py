@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from demo.platform import ROOT, SYSTEM_NAMESPACE
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
 from render_manifests import TEMPLATE, render
+from support.waiting import wait
 
 OPERATOR = f"system:serviceaccount:{SYSTEM_NAMESPACE}:timoneiro-operator"
 BODY: dict[str, Any] = {
@@ -27,17 +27,6 @@ BODY: dict[str, Any] = {
     },
 }
 Get = Callable[..., dict[str, Any]]
-
-
-def wait(what: str, condition: Callable[[], Any], *, seconds: float = 30) -> Any:
-    """What `condition` returns once it is true; prints the last answer when the deadline passes."""
-    deadline, answer = time.monotonic() + seconds, None
-    while time.monotonic() < deadline:
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {seconds:g} s; last answer: {answer!r}")
 
 
 def apply(cluster: Cluster, namespace: str, body: dict[str, Any], manager: str) -> None:

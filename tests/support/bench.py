@@ -21,6 +21,7 @@ from demo.acts import production_rows
 from demo.load import Load, Tally
 from demo.platform import BUCKET, apply, model_deployment, s3
 from localcluster.cluster import Cluster
+from support.waiting import wait
 from timoneiro_components.package import package
 from timoneiro_components.train import train
 from timoneiro_serving.digest import directory_digest
@@ -163,15 +164,11 @@ class Bench:
 
     def wait(self, what: str, condition: Callable[[], Any], *, seconds: float = 90) -> Any:
         """What `condition` returns once it is true; prints the state when the deadline passes."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            answer = condition()
-            if answer:
-                return answer
-            time.sleep(0.2)
+        return wait(what, condition, seconds=seconds, state=self._state)
+
+    def _state(self) -> str:
         status = {key: value for key, value in self.status().items() if key not in ("analysis", "history")}
-        pods = self.cluster.kubectl("get", "pods", "-o", "wide")
-        raise AssertionError(f"{what}: not within {seconds:g} s; status: {json.dumps(status, indent=1)}\n{pods}")
+        return f"{json.dumps(status, indent=1)}\n{self.cluster.kubectl('get', 'pods', '-o', 'wide')}"
 
     def stable_pods(self) -> dict[str, int]:
         """Restarts by uid of the pods of the stable model: the same before and after means untouched."""
