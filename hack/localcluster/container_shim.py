@@ -66,10 +66,11 @@ def _init(specification: dict[str, Any], status: int) -> NoReturn:
         linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)
         root = ContainerRoot(specification["root"])
         root.fill()
-        for path in specification["visible"]:
-            root.reveal(path)
         for mount in sorted(specification["mounts"], key=lambda entry: str(entry["target"])):
             root.bind(BindMount(mount["source"], mount["target"], mount["readOnly"]))
+        # Last, since a checkout below /tmp would be hidden by a volume that is mounted there; outer folders first.
+        for path in sorted(specification["visible"]):
+            root.reveal(path)
         root.enter()
     except OSError as failure:
         _report(status, error=str(failure))

@@ -6,21 +6,22 @@ without harm by the next one.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import msgspec
+from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_status
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Condition, Status, to_text
 from timoneiro_operator.decide.decide import arms_to_measure, decide
-from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.decision import Decision, takes_traffic_away, with_refusal
 from timoneiro_operator.decide.events import ended_between, events_between
 from timoneiro_operator.decide.observation import Metrics, Observation
-from timoneiro_operator.kube.cache import Body, Cache, Key
-from timoneiro_operator.kube.client import KubeClient
-from timoneiro_operator.metrics.scrape import Reading, ScrapeSource, Target
+from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
+from timoneiro_operator.kube.client import KubeClient, Refused
+from timoneiro_operator.metrics.scrape import ScrapeSource, Target
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload, ready_pods
 from timoneiro_operator.telemetry import Telemetry
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # KServe's own label on the pods of an InferenceService.
 _SERVICE_LABEL = "serving.kserve.io/inferenceservice"
+# After a refusal nothing may happen by itself: a quota or a webhook may be back any time.
+_RETRY_SECONDS = 10.0
 
 
 class Reconciler:
@@ -46,7 +49,7 @@ class Reconciler:
         body = self._cache.get("ModelDeployment", key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             # Children have owner references: Kubernetes removes them, without us.
-            self._source.commit(key, None)
+            self._source.forget(key)
             self._telemetry.forget(key)
             return None
         now = time.time()
@@ -55,51 +58,72 @@ class Reconciler:
         except InvalidSpec as error:
             await self._write(body, _invalid(body, str(error), now), now)
             return None
-        observation, reading = await self._observe(deployment, now)
+        observation = await self._observe(deployment, now)
         decision = decide(deployment, observation, now)
-        await self._apply(deployment, decision, observation)
-        await self._write(body, decision.status, now)
-        self._source.commit(key, reading)
-        return decision.look_again
+        if takes_traffic_away(decision, observation):
+            # The verdict first: a crash in between must not give the traffic back to a candidate that was judged.
+            await self._write(body, decision.status, now)
+            await self._apply(deployment, decision, observation)
+            return decision.look_again
+        refused = await self._apply(deployment, decision, observation)
+        await self._write(body, with_refusal(decision.status, refused), now)
+        return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if refused else decision.look_again
 
-    async def _observe(self, deployment: ModelDeployment, now: float) -> tuple[Observation, Reading | None]:
+    async def _observe(self, deployment: ModelDeployment, now: float) -> Observation:
         """The cluster as the cache has it, and counts if a comparison is running."""
         key = deployment.key
-        pods = self._cache.children(key, "Pod")
         by_service: dict[str, list[Body]] = {}
-        for pod in pods:
+        for pod in self._cache.children(key, "Pod"):
             by_service.setdefault(pod["metadata"]["labels"].get(_SERVICE_LABEL, ""), []).append(pod)
         services = {body["metadata"]["name"]: body for body in self._cache.children(key, "InferenceService")}
-        metrics, reading = Metrics(), None
+        metrics = Metrics()
         arms = arms_to_measure(deployment.status)
-        if arms is not None:
-            targets = {
-                name: [_target(pod) for pod in ready_pods(by_service.get(name, ()))]
-                for name in (arms.stable, arms.candidate)
-            }
-            interval = parse_duration(deployment.spec.analysis.interval)
-            metrics, reading = await self._source.read(key, arms, targets, interval=interval, now=now)
-            names = [metric.name for metric in deployment.spec.analysis.metrics]
-            metrics = _for_metrics(metrics, names)
-        observation = Observation(
+        if arms is None:
+            self._source.forget(key)
+        else:
+            analysis, recorded = deployment.spec.analysis, deployment.status.analysis
+            metrics = await self._source.read(
+                key,
+                arms,
+                {name: [_target(pod) for pod in ready_pods(by_service.get(name, ()))] for name in arms[:2]},
+                interval=parse_duration(analysis.interval),
+                now=now,
+                recorded=recorded.last_window_end if recorded else None,
+            )
+            metrics = _for_metrics(metrics, [metric.name for metric in analysis.metrics])
+        return Observation(
             workloads={name: read_workload(body, by_service.get(name, ())) for name, body in services.items()},
             route=read_route(self._cache.get("HTTPRoute", key)),
             metrics=metrics,
         )
-        return observation, reading
 
-    async def _apply(self, deployment: ModelDeployment, decision: Decision, seen: Observation) -> None:
-        """Capacity first, then traffic, then what is not needed any more."""
-        if decision.ensure is not None:
-            workload = seen.workloads.get(decision.ensure)
-            if workload is None or workload.min_replicas != deployment.spec.predictor.min_replicas:
-                applied = await self._client.apply("InferenceService", build_inference_service(deployment))
-                self._cache.put("InferenceService", applied)
+    async def _apply(self, deployment: ModelDeployment, decision: Decision, seen: Observation) -> str | None:
+        """Capacity first, then traffic, then what is not needed any more. Returns what was refused, in a sentence.
+
+        One object that is refused keeps nothing else from being done: least of all traffic from going back.
+        """
+        refusals = []
+        if decision.ensure is not None and decision.ensure not in seen.workloads:
+            applying = self._client.apply("InferenceService", build_inference_service(deployment))
+            refusals.append(await self._take("InferenceService", applying))
+        for name, replicas in decision.scale.items():
+            scaling = self._client.scale((deployment.namespace, name), replicas)
+            refusals.append(await self._take("InferenceService", scaling))
         if decision.weights and differs(deployment, decision.weights, seen.route):
-            applied = await self._client.apply("HTTPRoute", build_route(deployment, decision.weights))
-            self._cache.put("HTTPRoute", applied)
+            applying = self._client.apply("HTTPRoute", build_route(deployment, decision.weights))
+            refusals.append(await self._take("HTTPRoute", applying))
         for name in decision.delete:
             await self._client.delete("InferenceService", (deployment.namespace, name))
+        return next((refusal for refusal in refusals if refusal), None)
+
+    async def _take(self, kind: Kind, request: Awaitable[Body]) -> str | None:
+        """The answer goes into the cache at once; a refusal is returned as a sentence."""
+        try:
+            self._cache.put(kind, await request)
+        except Refused as error:
+            log.warning("%s", error)
+            return str(error)
+        return None
 
     async def _write(self, body: Body, status: Status, now: float) -> None:
         """The one status write of a pass, and none when nothing has changed; then what people hear of it."""
@@ -114,9 +138,13 @@ class Reconciler:
             self._telemetry.count_outcome(entry.outcome)
         for event in events_between(old, status):
             log.info("%s/%s %s: %s", *key, event.reason, event.message)
-            await self._client.record_event(
-                written, kind=event.kind, reason=event.reason, message=event.message, now=now
-            )
+            try:
+                await self._client.record_event(
+                    written, kind=event.kind, reason=event.reason, message=event.message, now=now
+                )
+            except ApiError as error:
+                # The status says the same; an event that is refused is no reason to repeat a pass.
+                log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
 
 
 def _target(pod: Body) -> Target:

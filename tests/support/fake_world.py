@@ -115,6 +115,9 @@ class FakeWorld:
                 Workload(ready_replicas=replicas if up else 0, routable=up, min_replicas=replicas, failure=failure),
             )
             self.uris.setdefault(decision.ensure, self.spec["model"]["uri"])
+        for name, number in decision.scale.items():
+            old = self.services[name]
+            self.services[name] = replace(old, min_replicas=number, ready_replicas=number if old.ready_replicas else 0)
         if decision.weights and (self.route is None or dict(self.route.weights) != dict(decision.weights)):
             self.route = RouteState(weights=decision.weights, accepted=self.gateway_accepts, reason="Pending")
         if self.route is not None and self.gateway_accepts != self.route.accepted:

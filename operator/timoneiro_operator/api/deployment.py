@@ -12,6 +12,7 @@ from timoneiro_operator.api.spec import Model, Predictor, Spec
 from timoneiro_operator.api.status import Status
 
 REVISION_LENGTH = 8
+_LONGEST_SECONDS = 3650 * 86400.0
 # `<name>-<revision>-predictor` has to be a Service name of at most 63 characters.
 MAX_NAME_LENGTH = 63 - len("-predictor") - REVISION_LENGTH - 1
 
@@ -113,9 +114,13 @@ def _check(name: str, spec: Spec) -> None:
     }
     for field, text in durations.items():
         try:
-            parse_duration(text)
+            seconds = parse_duration(text)
         except ValueError as error:
             raise InvalidSpec(f"{field}: {error}") from error
+        if seconds > _LONGEST_SECONDS:
+            raise InvalidSpec(f"{field}: {text} is longer than ten years")
+    if not 1 <= parse_duration(spec.analysis.interval) <= 86400:
+        raise InvalidSpec(f"spec.analysis.interval: {spec.analysis.interval} is not between 1s and 1d")
     for metric in spec.analysis.metrics:
         if not 0 <= metric.tolerance < metric.margin or not 0 < metric.negligible < 1:
             raise InvalidSpec(

@@ -46,11 +46,12 @@ class Retiring(_Struct, frozen=True):
 
 
 class Step(_Struct, frozen=True):
-    """Where the rollout is. `started_at` is set once the gateway has accepted the weight."""
+    """Where the rollout is, for at least `seconds` from `started_at`, when the gateway had accepted the weight."""
 
     index: int
     count: int
     weight: int
+    seconds: float = 0.0
     started_at: str | None = None
     not_before: str | None = None
     requests_before: int = 0

@@ -21,6 +21,7 @@ from timoneiro_operator.decide.lifecycle import (
     enter_step,
     promote,
     replace,
+    requests_of,
     start_clock,
     weights_of,
 )
@@ -77,6 +78,9 @@ def _with_new_counts(deployment: ModelDeployment, seen: Observation) -> Status:
         return status
     analysis = fold(status.analysis, deployment.spec.analysis, seen.metrics, status)
     status = replace(status, analysis=analysis)
+    if status.step is not None and status.step.requests_before > requests_of(status):
+        # The evidence began anew because its limits were edited, and so does the count of requests.
+        status = replace(status, step=replace(status.step, requests_before=0))
     return replace(status, verdict=verdict_sentence(status))
 
 
@@ -85,7 +89,8 @@ def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Obser
     was_stable = any(item.revision == wanted and item.was == "Stable" for item in status.retiring)
     reason = f"{name_of(wanted, deployment.model.version)} is wanted"
     status = begin(deployment, dismiss(deployment, status, "Superseded", reason, now), now)
-    if was_stable and status.stable is not None and seen.workload(deployment.service_name(wanted)).serving:
+    warm = seen.workload(deployment.service_name(wanted)).has(deployment.spec.predictor.min_replicas)
+    if was_stable and status.stable is not None and warm:
         status = enter_promotion(deployment, status)
         return _say(status, "Promoting", "going back to a model that was stable and is still warm")
     return _wait_for_candidate(deployment, status, seen)
@@ -96,7 +101,7 @@ def _first_revision(
 ) -> Status:
     """There is nothing to compare with and nothing to lose: serve as soon as it is ready."""
     workload = seen.workload(candidate.inference_service)
-    if not workload.serving or workload.ready_replicas < deployment.spec.predictor.min_replicas:
+    if not workload.has(deployment.spec.predictor.min_replicas):
         failed = workload.failure is not None and workload.failure.final
         late = now >= to_seconds(candidate.progress_deadline or "9999-01-01T00:00:00Z")
         phase: Phase = "Degraded" if failed or late else "Pending"
@@ -121,7 +126,8 @@ def _roll_out(
     analysis, workload = deployment.spec.analysis, seen.workload(candidate.inference_service)
     step = status.step
 
-    harm = hard_failure(candidate, step is not None, workload.failure, workload.serving, now)
+    replicas = deployment.spec.predictor.min_replicas
+    harm = hard_failure(status, candidate, workload, replicas, now)
     if harm is not None:
         return _roll_back(deployment, status, harm, now)
     verdict = judge_all(comparisons_of(status, analysis), analysis).verdict
@@ -137,7 +143,7 @@ def _roll_out(
         status = promote(deployment, status, now)
         return _say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
 
-    status = start_clock(deployment, status, now)
+    status = start_clock(status, now)
     frozen = reason_to_freeze(stable, seen)
     if frozen is not None:
         return _say(status, "Holding", frozen)
@@ -146,6 +152,8 @@ def _roll_out(
     waiting = reason_to_wait(deployment, status, now)
     if waiting is not None:
         return _say(status, *waiting)
+    if not workload.has(replicas):
+        return _say(status, "Holding", f"{workload.ready_replicas} of {replicas} replicas of the candidate are ready")
     next_step = enter_step(deployment, status)
     if next_step.step is not None and next_step.step.index < next_step.step.count:
         return _say(next_step, "Progressing", f"going to {next_step.step.weight} % of the traffic")
@@ -173,8 +181,7 @@ def _wait_for_candidate(deployment: ModelDeployment, status: Status, seen: Obser
     if candidate is None:
         return status
     workload = seen.workload(candidate.inference_service)
-    enough = workload.serving and workload.ready_replicas >= deployment.spec.predictor.min_replicas
-    if status.stable is None or not enough:
+    if status.stable is None or not workload.has(deployment.spec.predictor.min_replicas):
         phase: Phase = "Pending" if status.stable is None else "Progressing"
         return _say(status, phase, _not_ready(candidate, workload.failure))
     if not seen.workload(status.stable.inference_service).serving:
@@ -239,7 +246,7 @@ def _finish(deployment: ModelDeployment, status: Status, seen: Observation, now:
     settled = accepted(weights, seen)
     due = [item for item in status.retiring if now >= to_seconds(item.delete_at)]
     # Only what the accepted route does not even name may go: traffic before deletion.
-    delete = [item for item in due if settled and item.inference_service not in routed]
+    delete = [item for item in due if (settled or seen.route is None) and item.inference_service not in routed]
     gone = [item for item in delete if item.inference_service not in seen.workloads]
     status = replace(
         status,
@@ -255,9 +262,17 @@ def _finish(deployment: ModelDeployment, status: Status, seen: Observation, now:
         status=status,
         ensure=deployment.service_name(wanted) if wanted is not None and wanted in serves else None,
         weights=weights,
+        scale=_to_scale(deployment, status, seen),
         delete=tuple(item.inference_service for item in delete if item not in gone),
         look_again=_look_again(deployment, status, now),
     )
+
+
+def _to_scale(deployment: ModelDeployment, status: Status, seen: Observation) -> dict[str, int]:
+    """Replicas by InferenceService, where it exists and has another number of them."""
+    replicas = deployment.spec.predictor.min_replicas
+    names = [part.inference_service for part in (status.stable, status.candidate) if part is not None]
+    return {name: replicas for name in names if seen.workload(name).min_replicas not in (None, replicas)}
 
 
 def _look_again(deployment: ModelDeployment, status: Status, now: float) -> float | None:

@@ -71,7 +71,8 @@ def promote(deployment: ModelDeployment, status: Status, now: float) -> Status:
         ready=True,
         since=to_text(now),
     )
-    reason = status.verdict or "first revision"
+    again = "it was stable before" if old is not None else "first revision"
+    reason = status.verdict or again
     status = _record(replace(status, stable=stable, candidate=None, step=None), candidate, "Promoted", reason, now)
     if old is None:
         return status
@@ -125,7 +126,7 @@ def desired_traffic(status: Status) -> Weights:
 
 def accepted(weights: dict[str, int], seen: Observation) -> bool:
     """The gateway has accepted just these weights."""
-    if seen.route is None or not seen.route.accepted:
+    if seen.route is None or not seen.route.accepted or not seen.route.as_built:
         return False
     observed = {name: weight for name, weight in seen.route.weights.items() if weight}
     return observed == {name: weight for name, weight in weights.items() if weight}
@@ -139,8 +140,10 @@ def enter_step(deployment: ModelDeployment, status: Status) -> Status:
     steps = deployment.spec.rollout.canary.steps
     now_at = status.step.weight if status.step else 0
     index = next((i for i, step in enumerate(steps) if step.weight > now_at), len(steps))
-    weight = steps[index].weight if index < len(steps) else 100
-    return replace(status, step=Step(index=index, count=len(steps), weight=weight))
+    if index == len(steps):
+        return enter_promotion(deployment, status)
+    step = Step(index=index, count=len(steps), weight=steps[index].weight, seconds=steps[index].seconds)
+    return replace(status, step=step)
 
 
 def enter_promotion(deployment: ModelDeployment, status: Status) -> Status:
@@ -149,18 +152,17 @@ def enter_promotion(deployment: ModelDeployment, status: Status) -> Status:
     return replace(status, step=Step(index=count, count=count, weight=100))
 
 
-def start_clock(deployment: ModelDeployment, status: Status, now: float) -> Status:
+def start_clock(status: Status, now: float) -> Status:
     """The gateway has accepted the weight of the step: its time runs from now."""
-    step, steps = status.step, deployment.spec.rollout.canary.steps
+    step = status.step
     if step is None or step.started_at is not None:
         return status
-    seconds = steps[step.index].seconds if step.index < len(steps) else 0.0
     return replace(
         status,
         step=replace(
             step,
             started_at=to_text(now),
-            not_before=to_text(now + seconds),
+            not_before=to_text(now + step.seconds),
             requests_before=requests_of(status),
         ),
     )

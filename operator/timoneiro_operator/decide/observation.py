@@ -30,6 +30,10 @@ class Workload:
         """Traffic may be sent there."""
         return self.routable and self.ready_replicas > 0
 
+    def has(self, replicas: int) -> bool:
+        """Traffic may be sent there, and as many replicas as wanted are ready for it."""
+        return self.serving and self.ready_replicas >= replicas
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteState:
@@ -38,6 +42,8 @@ class RouteState:
     weights: Mapping[str, int] = field(default_factory=dict)
     hostnames: tuple[str, ...] = ()
     gateway: tuple[str, str] | None = None
+    # One rule for all paths without filters, as it was built: weights mean what they say only then.
+    as_built: bool = True
     accepted: bool = False
     reason: str = "NotFound"
     message: str = "the HTTPRoute does not exist yet"

@@ -4,7 +4,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Phase, Revision, Status, to_seconds
 from timoneiro_operator.decide.lifecycle import requests_of
-from timoneiro_operator.decide.observation import Failure, Observation
+from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.text import name_of
 
 
@@ -16,18 +16,20 @@ def rejection(status: Status, wanted: str) -> str | None:
     return f"{name_of(entry.revision, entry.version)} was rolled back: {entry.reason}"
 
 
-def hard_failure(
-    candidate: Revision, has_weight: bool, failure: Failure | None, serving: bool, now: float
-) -> str | None:
-    """A failure that needs no statistics; None while there is none."""
+def hard_failure(status: Status, candidate: Revision, workload: Workload, replicas: int, now: float) -> str | None:
+    """A failure of the candidate that needs no statistics; None while there is none."""
+    failure = workload.failure
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
-    if has_weight and not serving:
+    if status.step is not None:
+        if workload.serving:
+            return None
         return "LostReadiness: the candidate had traffic and has no ready replica any more"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
-    if not has_weight and not serving and late:
+    if late and not workload.has(replicas):
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
-        return f"ProgressDeadlineExceeded: the candidate did not become ready in time{detail}"
+        ready = f"{workload.ready_replicas} of {replicas} replicas ready"
+        return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}{detail}"
     return None
 
 
@@ -46,18 +48,11 @@ def reason_to_wait(deployment: ModelDeployment, status: Status, now: float) -> t
     if step is None or step.not_before is None:
         return "Progressing", "waiting for the step to begin"
     if now < to_seconds(step.not_before):
-        return "Progressing", f"{step.weight} % of the traffic for at least {_duration_of(deployment, status)}"
+        return "Progressing", f"{step.weight} % of the traffic for at least {format_duration(step.seconds)}"
     requests = requests_of(status) - step.requests_before
     if requests < needed:
         return "Holding", f"waiting for requests: {requests} of {needed} in this step"
     return None
-
-
-def _duration_of(deployment: ModelDeployment, status: Status) -> str:
-    step, steps = status.step, deployment.spec.rollout.canary.steps
-    if step is None or step.index >= len(steps):
-        return "no time"
-    return format_duration(steps[step.index].seconds)
 
 
 def past_deadline(status: Status, now: float) -> bool:

@@ -32,6 +32,10 @@ class Conflict(Exception):
     """The object has changed since it was read; the pass is to be done again on what it is now."""
 
 
+class Refused(Exception):
+    """The API server, or a webhook, does not take an object; the message says which and why."""
+
+
 class NotInstalled(Exception):
     """The API server does not know the kind."""
 
@@ -62,19 +66,39 @@ class KubeClient:
         return bodies, int(listing.resourceVersion)
 
     async def apply(self, kind: Kind, body: Body) -> Body:
-        """Server-side apply of a child. The operator's fields are the operator's: force."""
+        """Server-side apply of a child. The operator's fields are the operator's: force. Raises Refused."""
         self._telemetry.count_request("apply", kind)
         metadata = body["metadata"]
-        applied = await self._client.patch(
-            _RESOURCES[kind],
-            metadata["name"],
-            dict(body),
-            namespace=metadata["namespace"],
-            patch_type=PatchType.APPLY,
-            field_manager=names.FIELD_MANAGER,
-            force=True,
-        )
+        try:
+            applied = await self._client.patch(
+                _RESOURCES[kind],
+                metadata["name"],
+                dict(body),
+                namespace=metadata["namespace"],
+                patch_type=PatchType.APPLY,
+                field_manager=names.FIELD_MANAGER,
+                force=True,
+            )
+        except ApiError as error:
+            raise Refused(f"{kind} {metadata['name']} was refused: {error.status.message}") from error
         return _as_dict(applied)
+
+    async def scale(self, key: Key, replicas: int) -> Body:
+        """Changes the replicas of an InferenceService and nothing else: anything else would restart its pods."""
+        self._telemetry.count_request("patch", "InferenceService")
+        predictor = {"minReplicas": replicas, "maxReplicas": replicas}
+        try:
+            scaled = await self._client.patch(
+                _RESOURCES["InferenceService"],
+                key[1],
+                {"spec": {"predictor": predictor}},
+                namespace=key[0],
+                patch_type=PatchType.MERGE,
+                field_manager=names.FIELD_MANAGER,
+            )
+        except ApiError as error:
+            raise Refused(f"InferenceService {key[1]} cannot be scaled: {error.status.message}") from error
+        return _as_dict(scaled)
 
     async def delete(self, kind: Kind, key: Key) -> None:
         """Deletes in the background; what is gone already is fine."""

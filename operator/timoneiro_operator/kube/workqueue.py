@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 
-FIRST_DELAY, LONGEST_DELAY = 0.5, 300.0
+# Half a minute at most: a rollback may be waiting behind an API server that is back.
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 
 
 class WorkQueue(Generic[Key]):

@@ -31,7 +31,8 @@ def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[Coun
     last look and its end is lost, which is no evidence either way.
     """
     requests = events = 0
-    marks: dict[str, Mark] = {}
+    # A pod that is missing at one look may come back: what it does meanwhile must not be lost, least of all failures.
+    marks = dict(before)
     for pod, sample in now.items():
         mark = before.get(pod)
         if mark is None:

@@ -7,11 +7,12 @@ written) is returned again, longer, and one that was recorded never is.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import aiohttp
 
+from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.decide import Arms
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.judge.comparison import Window
@@ -53,13 +54,13 @@ class ScrapeSource:
         self._session = session
         self._profile = profile
         self._readings: dict[Key, Reading] = {}
+        # Readings whose window was handed out, until the status tells whether it was recorded.
+        self._pending: dict[Key, Reading] = {}
 
-    def commit(self, key: Key, reading: Reading | None) -> None:
-        """What was read is on record (None: nothing is to be read): the next window begins there."""
-        if reading is None:
-            self._readings.pop(key, None)
-        else:
-            self._readings[key] = reading
+    def forget(self, key: Key) -> None:
+        """Nothing is compared there any more."""
+        self._readings.pop(key, None)
+        self._pending.pop(key, None)
 
     async def read(
         self,
@@ -69,34 +70,38 @@ class ScrapeSource:
         *,
         interval: float,
         now: float,
-    ) -> tuple[Metrics, Reading]:
-        """Counts since the last committed look, when `interval` seconds have passed; `targets` by InferenceService."""
+        recorded: str | None,
+    ) -> Metrics:
+        """Counts since the last recorded look, when `interval` seconds have passed; `targets` by InferenceService.
+
+        `recorded` is `lastWindowEnd` of the status as it is now: only what stands there has been counted, whatever
+        became of the pass that was to write it.
+        """
+        pending = self._pending.pop(key, None)
+        if pending is not None and recorded == to_text(pending.looked_at):
+            self._readings[key] = pending
         last = self._readings.get(key)
         if last is None or last.arms != arms:
             last = Reading(arms=arms, looked_at=float("-inf"))
         if now - last.looked_at < interval:
-            return Metrics(problem=last.problem), last
+            return Metrics(problem=last.problem)
         stable, candidate = await asyncio.gather(
             self._read_all(targets.get(arms.stable, ())), self._read_all(targets.get(arms.candidate, ()))
         )
-        problem = stable if isinstance(stable, tuple) else candidate if isinstance(candidate, tuple) else None
         if isinstance(stable, tuple) or isinstance(candidate, tuple):
-            kept = Reading(
-                arms=arms,
-                looked_at=now,
-                stable=last.stable,
-                candidate=last.candidate,
-                marked=last.marked,
-                problem=problem,
-            )
-            return Metrics(problem=problem), kept
+            problem = stable if isinstance(stable, tuple) else candidate
+            assert isinstance(problem, tuple)
+            self._readings[key] = replace(last, looked_at=now, problem=problem)
+            return Metrics(problem=problem)
         stable_counts, stable_marks = advance(last.stable, stable)
         candidate_counts, candidate_marks = advance(last.candidate, candidate)
         reading = Reading(arms=arms, looked_at=now, stable=stable_marks, candidate=candidate_marks, marked=True)
         if not last.marked:
-            return Metrics(), reading
+            self._readings[key] = reading
+            return Metrics()
+        self._pending[key] = reading
         window = Window(candidate=candidate_counts, stable=stable_counts)
-        return Metrics(windows={"errors": window}, window_end=now), reading
+        return Metrics(windows={"errors": window}, window_end=now)
 
     async def _read_all(self, targets: Sequence[Target]) -> dict[str, Sample] | tuple[str, str]:
         """Samples by pod uid, or reason and sentence of the first pod that did not answer."""
@@ -112,10 +117,21 @@ class ScrapeSource:
         host = f"[{target.address}]" if ":" in target.address else target.address
         url = f"http://{host}:{self._profile.port}{self._profile.path}"
         try:
-            async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)) as response:
+            # Redirects are not followed: a pod must not choose what the operator reads.
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+            async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
                 if response.status != 200:
                     return "ScrapeFailed", f"pod {target.name} answers {self._profile.path} with {response.status}"
-                body = await response.content.read(_LARGEST_EXPOSITION)
+                body = bytearray()
+                async for chunk in response.content.iter_chunked(65536):
+                    body += chunk
+                    if len(body) > _LARGEST_EXPOSITION:
+                        return (
+                            "ScrapeFailed",
+                            f"pod {target.name} shows more than {_LARGEST_EXPOSITION} bytes of metrics",
+                        )
+            if not body.endswith(b"\n"):
+                return "ScrapeFailed", f"pod {target.name} shows metrics that are cut off"
             return self._profile.read(body.decode("utf-8", errors="replace"))
         except NoSeries as error:
             return "NoSeries", f"pod {target.name}: {error}"
@@ -123,5 +139,6 @@ class ScrapeSource:
             return "ScrapeFailed", f"pod {target.name} did not answer within {TIMEOUT_SECONDS:g} s"
         except (aiohttp.ClientError, OSError) as error:
             return "ScrapeFailed", f"pod {target.name} cannot be read: {type(error).__name__}"
-        except ValueError as error:
-            return "ScrapeFailed", f"pod {target.name} shows no valid exposition: {error}"
+        except ValueError:
+            # Without the parser's words: they quote what it read, and that is for nobody to see.
+            return "ScrapeFailed", f"pod {target.name} shows no valid exposition at {self._profile.path}"

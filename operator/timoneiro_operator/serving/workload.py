@@ -27,7 +27,7 @@ def read_workload(inference_service: Body | None, pods: Sequence[Body]) -> Workl
         ready_replicas=ready,
         routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
         min_replicas=predictor.get("minReplicas"),
-        failure=None if ready else _failure(inference_service, pods),
+        failure=_failure(inference_service, [pod for pod in pods if not is_ready(pod)], serving=ready > 0),
     )
 
 
@@ -45,12 +45,12 @@ def _condition(body: Body, kind: str) -> str | None:
     return next((c.get("status") for c in conditions if c.get("type") == kind), None)
 
 
-def _failure(inference_service: Body, pods: Sequence[Body]) -> Failure | None:
-    """The most telling reason: a container's last words first, KServe's summary after that."""
+def _failure(inference_service: Body, pods: Sequence[Body], *, serving: bool) -> Failure | None:
+    """The most telling reason why `pods` are not ready: a container's last words first, KServe's summary after that."""
     found = [failure for pod in pods for status in _containers(pod) if (failure := _container_failure(status))]
     found.sort(key=lambda failure: not failure.final)
-    if found:
-        return found[0]
+    if found or serving:
+        return found[0] if found else None
     model_status = (inference_service.get("status") or {}).get("modelStatus") or {}
     transition = model_status.get("transitionStatus")
     if transition in ("BlockedByFailedLoad", "InvalidSpec"):

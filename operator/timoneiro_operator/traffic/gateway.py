@@ -66,6 +66,7 @@ def read_route(route: Mapping[str, Any] | None) -> RouteState | None:
     parent: Mapping[str, Any] = next(iter(spec.get("parentRefs") or []), {})
     accepted, reason, message = _acceptance(route)
     return RouteState(
+        as_built=_as_built(spec.get("rules") or []),
         weights={backend["name"].removesuffix(_SUFFIX): backend.get("weight", 1) for backend in backends},
         hostnames=tuple(spec.get("hostnames") or ()),
         gateway=(parent["namespace"], parent["name"]) if "namespace" in parent and "name" in parent else None,
@@ -73,6 +74,16 @@ def read_route(route: Mapping[str, Any] | None) -> RouteState | None:
         reason=reason,
         message=message,
     )
+
+
+def _as_built(rules: list[Mapping[str, Any]]) -> bool:
+    """One rule for all paths, without filters, to port 80 of each backend: `build_route`, and nobody's edit of it."""
+    if len(rules) != 1 or rules[0].get("filters"):
+        return False
+    backends = rules[0].get("backendRefs") or []
+    paths = [match.get("path") for match in rules[0].get("matches") or []]
+    plain = all(backend.get("port") == 80 and not backend.get("filters") for backend in backends)
+    return plain and paths == [{"type": "PathPrefix", "value": "/"}]
 
 
 def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:
@@ -99,6 +110,7 @@ def differs(deployment: ModelDeployment, weights: Mapping[str, int], seen: Route
     wanted = deployment.spec.route
     return (
         seen is None
+        or not seen.as_built
         or dict(seen.weights) != dict(weights)
         or seen.hostnames != wanted.hostnames
         or seen.gateway != (wanted.gateway.namespace, wanted.gateway.name)

@@ -327,3 +327,90 @@ def test_a_window_that_was_counted_is_not_counted_again() -> None:
     repeated = replace(seen.metrics, windows={"errors": world.window(*world.route.weights)}, window_end=window_end)
     again = replace(seen, metrics=repeated)
     assert decide(world.deployment, again, world.now).status.analysis.metrics[0].candidate == counted
+
+
+def test_a_candidate_that_keeps_only_some_of_its_replicas_gets_no_more_traffic() -> None:
+    world = FakeWorld().healthy()
+    world.spec["predictor"] = {"minReplicas": 3}
+    name = world.model(2)
+    world.trace(10, 3)
+    world.services[name] = replace(world.services[name], ready_replicas=1)
+    assert world.trace(60, 3) == ["Holding 1/2 1:90,2:10 1 2"]
+    assert world.status.message == "1 of 3 replicas of the candidate are ready"
+
+
+def test_a_candidate_that_never_gets_all_its_replicas_is_rolled_back_at_the_deadline() -> None:
+    world = FakeWorld().healthy()
+    world.spec["predictor"] = {"minReplicas": 3}
+    name = world.model(2)
+    world.tick()
+    world.services[name] = replace(world.services[name], ready_replicas=1)
+    assert world.trace(100, 10)[-1] == "RolledBack - 1:100 1 -"
+    assert "1 of 3 replicas ready" in world.status.message
+
+
+def test_the_way_back_to_a_warm_model_needs_all_its_replicas() -> None:
+    world = FakeWorld().healthy()
+    old = world.service()
+    world.model(2)
+    world.trace(10, 30)
+    world.spec["predictor"] = {"minReplicas": 2}
+    world.services[old] = replace(world.services[old], ready_replicas=1)
+    world.model(1)
+    world.tick(1)
+    assert world.line() == "Progressing - 2:100 2 1"
+
+
+def test_one_replica_that_crashes_for_good_takes_the_candidate_back() -> None:
+    world = FakeWorld().healthy()
+    name = world.model(2)
+    world.trace(10, 3)
+    broken = Failure(reason="CrashLoopBackOff", message="out of memory", final=True)
+    world.services[name] = replace(world.services[name], failure=broken)
+    world.tick(1)
+    assert world.line() == "RollingBack - 1:100 1 -"
+
+
+def test_replicas_of_a_stable_model_that_is_not_the_wanted_one_can_be_changed() -> None:
+    world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
+    world.model(2)
+    world.trace(10, 20)
+    world.spec["predictor"] = {"minReplicas": 9}
+    stable = world.status.stable.inference_service
+    assert world.tick().scale == {stable: 9}
+
+
+def test_limits_that_are_edited_in_mid_step_start_the_evidence_and_the_requests_anew() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.trace(10, 10)
+    assert world.status.step.requests_before > 0
+    world.spec["analysis"]["metrics"][0]["tolerance"] = 0.5
+    world.tick(10)
+    assert world.status.step.requests_before == 0
+
+
+def test_steps_that_are_edited_before_the_gateway_has_accepted_keep_the_time_that_was_promised() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.tick()
+    world.tick(1)
+    world.gateway_accepts = False
+    world.tick()
+    world.spec["rollout"]["canary"]["steps"] = [{"weight": 5, "for": "1s"}]
+    world.gateway_accepts = True
+    world.tick(1)
+    world.tick(1)
+    assert to_seconds(world.status.step.not_before) - to_seconds(world.status.step.started_at) == 60
+
+
+def test_a_first_model_that_was_replaced_before_it_served_is_removed() -> None:
+    world = FakeWorld()
+    world.ready = False
+    first = world.service()
+    world.settle()
+    world.model(2)
+    world.tick(1)
+    world.tick(60)
+    world.tick(1)
+    assert first not in world.services

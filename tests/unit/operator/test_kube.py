@@ -53,7 +53,7 @@ async def test_a_delayed_key_that_is_called_for_earlier_comes_once() -> None:
 async def test_delays_double_with_every_failure_in_a_row_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workqueue.random, "uniform", lambda low, high: 1.0)
     queue: WorkQueue[str] = WorkQueue()
-    assert [queue.add_failed("a") for _ in range(12)][-3:] == [256.0, 300.0, 300.0]
+    assert [queue.add_failed("a") for _ in range(12)][-3:] == [30.0, 30.0, 30.0]
     queue.succeeded("a")
     assert queue.add_failed("a") == workqueue.FIRST_DELAY
     queue.forget("a")

@@ -104,6 +104,24 @@ def test_a_weight_edited_by_hand_is_a_difference(deployment: ModelDeployment) ->
     assert differs(deployment, {"fraud-a": 90, "fraud-b": 10}, seen)
 
 
+@pytest.mark.parametrize("edit", ["a rule in front", "another path", "a filter", "another port"])
+def test_a_route_that_somebody_has_changed_beyond_its_weights_is_a_difference(
+    deployment: ModelDeployment, edit: str
+) -> None:
+    weights = {"fraud-a": 90, "fraud-b": 10}
+    body = route(deployment, observed=2)
+    rule = body["spec"]["rules"][0]
+    if edit == "a rule in front":
+        body["spec"]["rules"] = [{**rule, "backendRefs": rule["backendRefs"][1:]}, rule]
+    elif edit == "another path":
+        rule["matches"] = [{"path": {"type": "PathPrefix", "value": "/v1"}}]
+    elif edit == "a filter":
+        rule["filters"] = [{"type": "RequestMirror"}]
+    else:
+        rule["backendRefs"][0]["port"] = 81
+    assert differs(deployment, weights, read_route(body))
+
+
 def service(**status: Any) -> dict[str, Any]:
     return {"metadata": {"name": "fraud-a"}, "spec": {"predictor": {"minReplicas": 1}}, "status": status}
 
@@ -138,6 +156,13 @@ def test_the_last_words_of_a_crashing_container_are_the_reason() -> None:
     assert (failure.reason, failure.message, failure.final) == ("CrashLoopBackOff", "digest differs", True)
 
 
+def test_a_pod_that_crashes_for_good_is_seen_beside_one_that_is_ready() -> None:
+    crashing = container("kserve-container", 9, waiting="CrashLoopBackOff", message="out of memory")
+    workload = read_workload(service(), [pod(ready=True), pod(containerStatuses=[crashing])])
+    assert workload.failure is not None
+    assert (workload.ready_replicas, workload.failure.final) == (1, True)
+
+
 def test_one_failed_start_is_not_final_since_the_store_may_be_back_in_a_moment() -> None:
     once = container("storage-initializer", 0, message="no such bucket")
     failure = read_workload(service(), [pod(initContainerStatuses=[once])]).failure
@@ -166,6 +191,8 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"rollout": {"canary": {"steps": []}}}, "at least one step"),
         ({"rollout": {"canary": {"steps": [{"weight": 50, "for": "soon"}]}}}, "'soon' is not a duration"),
         ({"rollout": {"deadline": "never"}}, "spec.rollout.deadline"),
+        ({"rollout": {"keepStable": "9999999d"}}, "spec.rollout.keepStable: 9999999d is longer than ten years"),
+        ({"analysis": {"interval": "0.01ms"}}, "spec.analysis.interval: 0.01ms is not between 1s and 1d"),
         ({"analysis": {"metrics": []}}, "at least one metric"),
         ({"analysis": {"metrics": [{"name": "e", "tolerance": 2.0}]}}, "must be below margin"),
         ({"model": {"uri": 7}}, "does not fit the API"),

@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.decide import Arms
 from timoneiro_operator.judge.comparison import Counts, Window
 from timoneiro_operator.metrics import scrape
@@ -85,7 +86,8 @@ class Pods:
 
     def __init__(self) -> None:
         self.stable = self.candidate = (0, 0)
-        self.broken = False
+        self.broken = self.cut = self.redirect = False
+        self.pieces = 1
         self.looks = 0
 
 
@@ -96,12 +98,23 @@ async def pods() -> AsyncIterator[tuple[Pods, ScrapeSource, dict[str, list[Targe
     for arm, host in (("stable", "127.0.0.1"), ("candidate", "127.0.0.2")):
         app = web.Application()
 
-        async def metrics(_: web.Request, arm: str = arm) -> web.Response:
+        async def metrics(request: web.Request, arm: str = arm) -> web.StreamResponse:
             state.looks += 1
             if state.broken:
                 return web.Response(status=500)
+            if state.redirect:
+                return web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"})
             requests, failed = getattr(state, arm)
-            return web.Response(text=exposition(predict=requests, postprocess=requests - failed))
+            body = exposition(predict=requests, postprocess=requests - failed).encode()
+            if state.cut:
+                body = body[:-20]
+            response = web.StreamResponse()
+            await response.prepare(request)
+            size = len(body) // state.pieces + 1
+            for start in range(0, len(body), size):
+                await response.write(body[start : start + size])
+                await asyncio.sleep(0.01)
+            return response
 
         app.router.add_get("/metrics", metrics)
         servers.append(TestServer(app, host=host, port=servers[0].port if servers else 0))
@@ -123,85 +136,131 @@ async def pods() -> AsyncIterator[tuple[Pods, ScrapeSource, dict[str, list[Targe
         await server.close()
 
 
-async def look(pods, now: float, arms: Arms = ARMS, commit: bool = True):
-    _, source, targets = pods
-    metrics, reading = await source.read(KEY, arms, targets, interval=10, now=now)
-    if commit:
-        source.commit(KEY, reading)
-    return metrics
+class Looks:
+    """Looks one after the other, with what the status has on record of them."""
+
+    def __init__(self, pods) -> None:
+        self.state, self.source, self.targets = pods
+        self.recorded: str | None = None
+
+    async def look(self, now: float, arms: Arms = ARMS, record: bool = True):
+        metrics = await self.source.read(KEY, arms, self.targets, interval=10, now=now, recorded=self.recorded)
+        if record and metrics.window_end is not None:
+            self.recorded = to_text(metrics.window_end)
+        return metrics
 
 
-async def test_the_first_look_only_marks_where_the_first_window_begins(pods) -> None:
-    pods[0].candidate = (50, 5)
-    assert (await look(pods, 0)).windows == {}
+@pytest.fixture
+def looks(pods) -> Looks:
+    return Looks(pods)
 
 
-async def test_a_window_holds_what_both_arms_did_between_two_looks(pods) -> None:
-    await look(pods, 0)
-    pods[0].stable, pods[0].candidate = (90, 1), (10, 4)
+async def test_the_first_look_only_marks_where_the_first_window_begins(looks) -> None:
+    looks.state.candidate = (50, 5)
+    assert (await looks.look(0)).windows == {}
+
+
+async def test_a_window_holds_what_both_arms_did_between_two_looks(looks) -> None:
+    await looks.look(0)
+    looks.state.stable, looks.state.candidate = (90, 1), (10, 4)
     window = Window(candidate=Counts(requests=10, events=4), stable=Counts(requests=90, events=1))
-    assert (await look(pods, 10)).windows == {"errors": window}
+    assert (await looks.look(10)).windows == {"errors": window}
 
 
-async def test_nothing_is_read_before_the_interval_is_over(pods) -> None:
-    await look(pods, 0)
-    looks = pods[0].looks
-    await look(pods, 9)
-    assert pods[0].looks == looks
+async def test_nothing_is_read_before_the_interval_is_over(looks) -> None:
+    await looks.look(0)
+    before = looks.state.looks
+    await looks.look(9)
+    assert looks.state.looks == before
 
 
-async def test_a_window_that_was_not_put_on_record_comes_again_and_none_is_lost(pods) -> None:
-    await look(pods, 0)
-    pods[0].candidate = (10, 0)
-    await look(pods, 10, commit=False)
-    pods[0].candidate = (30, 0)
-    assert (await look(pods, 20)).windows["errors"].candidate.requests == 30
+async def test_a_window_that_was_not_put_on_record_comes_again_and_none_is_lost(looks) -> None:
+    await looks.look(0)
+    looks.state.candidate = (10, 0)
+    await looks.look(10, record=False)
+    looks.state.candidate = (30, 0)
+    assert (await looks.look(20)).windows["errors"].candidate.requests == 30
 
 
-async def test_a_window_that_was_put_on_record_does_not_come_again(pods) -> None:
-    await look(pods, 0)
-    pods[0].candidate = (10, 0)
-    await look(pods, 10)
-    assert (await look(pods, 20)).windows["errors"].candidate.requests == 0
+async def test_a_window_that_was_put_on_record_does_not_come_again(looks) -> None:
+    await looks.look(0)
+    looks.state.candidate = (10, 0)
+    await looks.look(10)
+    assert (await looks.look(20)).windows["errors"].candidate.requests == 0
 
 
-async def test_another_weight_begins_with_new_marks(pods) -> None:
-    await look(pods, 0)
-    pods[0].candidate = (10, 0)
-    assert (await look(pods, 10, arms=ARMS._replace(weight=50))).windows == {}
+async def test_another_weight_begins_with_new_marks(looks) -> None:
+    await looks.look(0)
+    looks.state.candidate = (10, 0)
+    assert (await looks.look(10, arms=ARMS._replace(weight=50))).windows == {}
 
 
-async def test_a_pod_that_answers_with_an_error_is_a_problem_and_no_window(pods) -> None:
-    await look(pods, 0)
-    pods[0].broken = True
-    metrics = await look(pods, 10)
+async def test_a_pod_that_answers_with_an_error_is_a_problem_and_no_window(looks) -> None:
+    await looks.look(0)
+    looks.state.broken = True
+    metrics = await looks.look(10)
     assert (metrics.windows, metrics.problem) == (
         {},
         ("ScrapeFailed", "pod fraud-a-1 answers /metrics with 500"),
     )
 
 
-async def test_a_problem_stays_visible_until_the_next_look(pods) -> None:
-    pods[0].broken = True
-    await look(pods, 0)
-    assert (await look(pods, 1)).problem is not None
+async def test_a_problem_stays_visible_until_the_next_look(looks) -> None:
+    looks.state.broken = True
+    await looks.look(0)
+    assert (await looks.look(1)).problem is not None
 
 
-async def test_a_pod_that_cannot_be_reached_is_a_problem_with_its_name(pods) -> None:
-    pods[2]["fraud-b"] = [Target("uid-b", "fraud-b-1", "127.0.0.3")]
-    metrics = await look(pods, 0)
+async def test_a_pod_that_cannot_be_reached_is_a_problem_with_its_name(looks) -> None:
+    looks.targets["fraud-b"] = [Target("uid-b", "fraud-b-1", "127.0.0.3")]
+    metrics = await looks.look(0)
     assert metrics.problem == ("ScrapeFailed", "pod fraud-b-1 cannot be read: ClientConnectorError")
 
 
-async def test_a_pod_that_never_answers_is_a_problem_after_the_timeout(pods, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pod_that_never_answers_is_a_problem_after_the_timeout(looks, monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
     monkeypatch.setattr(scrape, "TIMEOUT_SECONDS", 0.2)
-    profile_port = pods[1]._profile.port
+    profile_port = looks.source._profile.port
     server = await asyncio.start_server(silent, "127.0.0.4", profile_port)
-    pods[2]["fraud-b"] = [Target("uid-b", "fraud-b-1", "127.0.0.4")]
-    metrics = await look(pods, 0)
+    looks.targets["fraud-b"] = [Target("uid-b", "fraud-b-1", "127.0.0.4")]
+    metrics = await looks.look(0)
     server.close()
     assert metrics.problem == ("ScrapeFailed", "pod fraud-b-1 did not answer within 0.2 s")
+
+
+async def test_a_pass_that_failed_after_its_window_was_recorded_does_not_count_it_twice(looks) -> None:
+    await looks.look(0)
+    looks.state.candidate = (10, 0)
+    metrics = await looks.look(10, record=False)
+    looks.recorded = to_text(metrics.window_end)
+    looks.state.candidate = (30, 0)
+    assert (await looks.look(20)).windows["errors"].candidate.requests == 20
+
+
+async def test_metrics_that_arrive_in_pieces_are_read_whole(looks) -> None:
+    looks.state.pieces = 7
+    await looks.look(0)
+    looks.state.candidate = (12100, 3)
+    assert (await looks.look(10)).windows["errors"].candidate == Counts(requests=12100, events=3)
+
+
+async def test_metrics_that_are_cut_off_are_a_problem(looks) -> None:
+    looks.state.cut = True
+    assert (await looks.look(0)).problem == ("ScrapeFailed", "pod fraud-a-1 shows metrics that are cut off")
+
+
+async def test_a_pod_cannot_send_the_operator_elsewhere(looks) -> None:
+    looks.state.redirect = True
+    assert (await looks.look(0)).problem == ("ScrapeFailed", "pod fraud-a-1 answers /metrics with 302")
+
+
+async def test_a_pod_that_was_missing_at_one_look_is_counted_whole_when_it_is_back(looks) -> None:
+    await looks.look(0)
+    targets, looks.targets = looks.targets, {"fraud-a": looks.targets["fraud-a"]}
+    await looks.look(10)
+    looks.targets = targets
+    looks.state.candidate = (500, 500)
+    assert (await looks.look(20)).windows["errors"].candidate == Counts(requests=500, events=500)

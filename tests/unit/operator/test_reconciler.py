@@ -1,0 +1,182 @@
+"""One pass: what is done, in which order, and what a refusal does not keep from being done."""
+
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import Status as ApiStatus
+
+from support.fake_world import SPEC
+from timoneiro_operator.api import names
+from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weights, to_text
+from timoneiro_operator.kube.cache import Cache
+from timoneiro_operator.kube.client import Refused
+from timoneiro_operator.reconciler import Reconciler
+from timoneiro_operator.telemetry import Telemetry
+
+KEY = ("ns", "fraud")
+
+
+class FakeClient:
+    """An API server in memory that records what was asked of it, and refuses what a test says."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.refuse: set[str] = set()
+        self.statuses: list[dict[str, Any]] = []
+        self.refuse_events = False
+        self._version = 1000
+
+    def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
+        self._version += 1
+        metadata = {"uid": body["metadata"]["name"], **body["metadata"], "resourceVersion": str(self._version)}
+        return {**body, "metadata": metadata}
+
+    async def apply(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append(kind)
+        if kind in self.refuse:
+            raise Refused(f"{kind} {body['metadata']['name']} was refused: quota")
+        return self._stored(body)
+
+    async def delete(self, kind: str, key: tuple[str, str]) -> None:
+        self.calls.append(f"delete {kind}")
+
+    async def write_status(self, body: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append("status")
+        self.statuses.append(status)
+        return self._stored({**body, "status": status})
+
+    async def record_event(self, body: dict[str, Any], **event: Any) -> None:
+        if self.refuse_events:
+            raise ApiError(status=ApiStatus(code=403, message="forbidden"))
+        self.calls.append(event["reason"])
+
+
+class FakeSource:
+    """No counts at all."""
+
+    def forget(self, key: tuple[str, str]) -> None: ...
+
+
+def deployment(status: Status | None = None, **spec: Any) -> dict[str, Any]:
+    body = {
+        "metadata": {"name": "fraud", "namespace": "ns", "uid": "u", "generation": 1, "resourceVersion": "10"},
+        "spec": {**SPEC, **spec},
+    }
+    return body | ({"status": msgspec.to_builtins(status)} if status else {})
+
+
+@pytest.fixture
+def cache() -> Cache:
+    return Cache()
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def reconciler(cache: Cache, client: FakeClient) -> Reconciler:
+    return Reconciler(cache=cache, client=client, source=FakeSource(), telemetry=Telemetry())  # type: ignore[arg-type]
+
+
+def in_a_step() -> Status:
+    """Version 1 is stable, version 2 has 10 % of the traffic, and its pods are gone."""
+    stable = Revision(revision="a", inference_service="fraud-a", uri="s3://1", ready=True)
+    candidate = Revision(revision="b", inference_service="fraud-b", uri="s3://2", started_at=to_text(time.time()))
+    return Status(
+        phase="Progressing",
+        stable=stable,
+        candidate=candidate,
+        step=Step(index=0, count=2, weight=10, seconds=60),
+        traffic=Traffic(desired=Weights(stable=90, candidate=10), accepted=True),
+    )
+
+
+def put_route(cache: Cache, weights: dict[str, int]) -> None:
+    cache.put(
+        "HTTPRoute",
+        {
+            "metadata": {
+                "name": "fraud",
+                "namespace": "ns",
+                "uid": "r",
+                "resourceVersion": "5",
+                "generation": 1,
+                "labels": {names.LABEL_DEPLOYMENT: "fraud"},
+            },
+            "spec": {"rules": [{"backendRefs": [{"name": f"{n}-predictor", "weight": w} for n, w in weights.items()]}]},
+        },
+    )
+
+
+async def test_capacity_comes_before_the_status_that_speaks_of_it(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment())
+    await reconciler.reconcile(KEY)
+    assert client.calls == ["InferenceService", "status", "RolloutStarted"]
+
+
+async def test_nothing_is_written_when_nothing_has_changed(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    spec = {key: value for key, value in SPEC.items() if key != "model"}
+    cache.put("ModelDeployment", {**deployment(), "spec": spec})
+    await reconciler.reconcile(KEY)
+    client.calls.clear()
+    await reconciler.reconcile(KEY)
+    assert client.calls == []
+
+
+async def test_a_verdict_is_on_record_before_the_traffic_is_taken_away(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment(in_a_step()))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    await reconciler.reconcile(KEY)
+    assert client.calls.index("status") < client.calls.index("HTTPRoute")
+
+
+async def test_an_inference_service_that_is_refused_does_not_keep_traffic_from_going_back(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment(in_a_step()))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    client.refuse = {"InferenceService"}
+    await reconciler.reconcile(KEY)
+    assert "HTTPRoute" in client.calls
+
+
+async def test_what_was_refused_is_said_in_the_status_and_tried_again(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment())
+    client.refuse = {"InferenceService"}
+    after = await reconciler.reconcile(KEY)
+    assert client.statuses[-1]["message"].endswith("was refused: quota")
+    assert after is not None
+    assert after <= 10
+
+
+async def test_an_event_that_is_refused_does_not_fail_the_pass(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment())
+    client.refuse_events = True
+    await reconciler.reconcile(KEY)
+    assert client.calls[-1] == "status"
+
+
+async def test_an_invalid_spec_is_named_and_nothing_that_serves_is_touched(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment(in_a_step(), rollout={"deadline": "soon"}))
+    await reconciler.reconcile(KEY)
+    assert client.calls == ["status"]
+    ready = next(c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
+    assert "spec.rollout.deadline: 'soon' is not a duration" in ready["message"]
