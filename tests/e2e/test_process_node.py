@@ -1,13 +1,17 @@
 """The process node, seen through the API server: what a Deployment, an EndpointSlice and a person see of a kubelet."""
 
 import json
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from localcluster.cluster import Cluster
+from support.bench import descendants
 from support.waiting import wait
 
 SERVER = """
@@ -262,3 +266,17 @@ def test_the_last_lines_of_the_log_are_the_last_words_where_that_was_asked_for(n
     policy = {"terminationMessagePolicy": "FallbackToLogsOnError"}
     node.run("pod", "print('why'); raise SystemExit(1)", restartPolicy="Never", container=policy)
     assert node.ended("pod")["message"] == "why\n"
+
+
+def test_a_node_that_was_killed_takes_its_pods_up_again(node: Node) -> None:
+    node.run("pod", SERVER, container={"readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}})
+    node.until_ready("pod")
+    before = node.container("pod")["restartCount"]
+    agents = [
+        pid
+        for pid in descendants(node.cluster.description.process.pid)
+        if b"localcluster.node" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    ]
+    os.kill(agents[0], signal.SIGKILL)
+    wait("the container was started again", lambda: node.container("pod").get("restartCount", 0) > before)
+    node.until_ready("pod")

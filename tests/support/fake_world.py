@@ -152,6 +152,15 @@ class FakeWorld:
                 lines.append(self.line())
         return lines
 
+    def until(self, state: str, *, seconds: float = 1.0) -> None:
+        """Passes `seconds` apart until the line begins with `state` and the clock of its step, if any, runs."""
+        for _ in range(600):
+            self.tick(seconds)
+            running = self.status.step is None or self.status.step.started_at is not None
+            if self.line().startswith(state) and (running or not self.gateway_accepts):
+                return
+        raise AssertionError(f"{state} was not reached: {self.line()}")
+
     def healthy(self) -> "FakeWorld":
         """The first model is live."""
         self.settle()

@@ -34,6 +34,7 @@ class Revision(_Struct, frozen=True):
 class Retiring(_Struct, frozen=True):
     """A revision without traffic whose InferenceService is deleted at `delete_at`.
 
+    `listed`: the route names it, with weight 0, until then.
     `was`: a former stable model is kept warm, so that returning to it takes no rollout.
     """
 
@@ -43,10 +44,14 @@ class Retiring(_Struct, frozen=True):
     uri: str
     delete_at: str
     version: str | None = None
+    listed: bool = False
 
 
 class Step(_Struct, frozen=True):
-    """Where the rollout is, for at least `seconds` from `started_at`, when the gateway had accepted the weight."""
+    """Where the rollout is, for at least `seconds` from `started_at`, when the gateway had accepted the weight.
+
+    Index -1: the candidate is listed in the route and has no traffic yet.
+    """
 
     index: int
     count: int

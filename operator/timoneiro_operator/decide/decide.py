@@ -18,6 +18,7 @@ from timoneiro_operator.decide.lifecycle import (
     desired_traffic,
     dismiss,
     enter_promotion,
+    enter_route,
     enter_step,
     promote,
     replace,
@@ -42,7 +43,7 @@ def arms_to_measure(status: Status) -> Arms | None:
     """The pair that is being compared; None while no candidate has accepted weight in a step."""
     if status.stable is None or status.candidate is None or status.step is None:
         return None
-    if status.step.started_at is None or status.step.index >= status.step.count:
+    if status.step.started_at is None or not 0 <= status.step.index < status.step.count:
         return None
     return Arms(status.stable.inference_service, status.candidate.inference_service, status.step.weight)
 
@@ -54,14 +55,14 @@ def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decisi
 
     if wanted is None:
         status = dismiss(deployment, status, "Withdrawn", "the spec names no model any more", now)
-        status = _at_rest(status, seen) if stable else _say(status, "Pending", "no model has been published yet")
+        status = _at_rest(status, seen, now) if stable else _say(status, "Pending", "no model has been published yet")
     elif stable is not None and wanted == stable.revision:
         status = replace(status, stable=replace(stable, version=deployment.model.version))
         status = dismiss(deployment, status, "Withdrawn", "the spec went back to the stable model", now)
-        status = _at_rest(status, seen)
+        status = _at_rest(status, seen, now)
     elif stable is not None and (rejected := rejection(status, wanted)) is not None:
         status = dismiss(deployment, status, "Superseded", "the spec went back to a rejected model", now)
-        status = _rolled_back(status, seen, rejected)
+        status = _rolled_back(status, seen, rejected, now)
     elif candidate is None or candidate.revision != wanted:
         status = _start(deployment, status, wanted, seen, now)
     elif stable is None:
@@ -108,7 +109,7 @@ def _first_revision(
         return _say(replace(status, step=None), phase, _not_ready(candidate, workload.failure))
     if status.step is None:
         status = enter_promotion(deployment, status)
-    if accepted(weights_of(status), seen):
+    if accepted(weights_of(status, seen, now), seen):
         status = promote(deployment, status, now)
         return _say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
     return _say(status, "Pending", _route_wait(seen))
@@ -136,7 +137,7 @@ def _roll_out(
 
     if step is None:
         return _wait_for_candidate(deployment, status, seen)
-    if not accepted(weights_of(status), seen):
+    if not accepted(weights_of(status, seen, now), seen):
         phase: Phase = "Promoting" if step.index >= step.count else "Progressing"
         return _say(status, phase, _route_wait(seen))
     if step.index >= step.count:
@@ -186,9 +187,8 @@ def _wait_for_candidate(deployment: ModelDeployment, status: Status, seen: Obser
         return _say(status, phase, _not_ready(candidate, workload.failure))
     if not seen.workload(status.stable.inference_service).serving:
         return _say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
-    status = enter_step(deployment, replace(status, candidate=replace(candidate, ready=True)))
-    weight = status.step.weight if status.step else 0
-    return _say(status, "Progressing", f"the candidate is ready: going to {weight} % of the traffic")
+    status = enter_route(deployment, replace(status, candidate=replace(candidate, ready=True)))
+    return _say(status, "Progressing", "the candidate is ready and enters the route")
 
 
 def _roll_back(deployment: ModelDeployment, status: Status, reason: str, now: float) -> Status:
@@ -199,15 +199,15 @@ def _roll_back(deployment: ModelDeployment, status: Status, reason: str, now: fl
     return _say(status, "RollingBack", f"{name} is rolled back: {reason}")
 
 
-def _rolled_back(status: Status, seen: Observation, reason: str) -> Status:
+def _rolled_back(status: Status, seen: Observation, reason: str, now: float) -> Status:
     """The wanted revision was rejected; the stable model serves until something else is wanted."""
-    phase: Phase = "RolledBack" if accepted(weights_of(status), seen) else "RollingBack"
+    phase: Phase = "RolledBack" if accepted(weights_of(status, seen, now), seen) else "RollingBack"
     if status.phase == "RolledBack" and seen.route is not None and seen.route.reason == "Pending":
         phase = "RolledBack"
     return _say(status, phase, reason)
 
 
-def _at_rest(status: Status, seen: Observation) -> Status:
+def _at_rest(status: Status, seen: Observation, now: float) -> Status:
     """What is wanted is what serves."""
     stable = status.stable
     if stable is None:
@@ -216,7 +216,7 @@ def _at_rest(status: Status, seen: Observation) -> Status:
     status = replace(status, stable=replace(stable, ready=workload.serving))
     if not workload.serving:
         return _say(status, "Degraded", _not_ready(stable, workload.failure))
-    if not accepted(weights_of(status), seen):
+    if not accepted(weights_of(status, seen, now), seen):
         if seen.route is not None and seen.route.reason != "Pending" and not seen.route.accepted:
             return _say(status, "Degraded", seen.route.message)
         if status.phase != "Healthy":
@@ -241,7 +241,7 @@ def _say(status: Status, phase: Phase, message: str) -> Status:
 
 def _finish(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Decision:
     """Everything that follows from the status: weights, clean-up, conditions, when to look again."""
-    weights = weights_of(status)
+    weights = weights_of(status, seen, now)
     routed = seen.route.weights if seen.route else {}
     settled = accepted(weights, seen)
     due = [item for item in status.retiring if now >= to_seconds(item.delete_at)]

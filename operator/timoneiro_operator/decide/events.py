@@ -35,7 +35,8 @@ def events_between(old: Status, new: Status) -> list[Event]:
     if candidate is not None and (before is None or before.revision != candidate.revision):
         events.append(Event("Normal", "RolloutStarted", f"{revision_name(candidate)} is the candidate"))
     step, step_before = new.step, old.step
-    if candidate is not None and step is not None and (step_before is None or step_before.weight != step.weight):
+    weight_before = step_before.weight if step_before else 0
+    if candidate is not None and step is not None and step.weight != weight_before:
         text = f"{revision_name(candidate)}: {step.weight} % of the traffic"
         events.append(Event("Normal", "WeightChanged", f"{text}; {new.verdict}" if new.verdict else text))
     if new.phase != old.phase and new.phase in ("Holding", "Degraded"):

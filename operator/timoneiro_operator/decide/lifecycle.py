@@ -1,5 +1,7 @@
 """Changes of the status that end or begin something: each a pure function from status to status."""
 
+from typing import Literal
+
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
@@ -12,6 +14,7 @@ from timoneiro_operator.api.status import (
     Status,
     Step,
     Weights,
+    to_seconds,
     to_text,
 )
 from timoneiro_operator.decide.observation import Observation
@@ -19,6 +22,8 @@ from timoneiro_operator.decide.observation import Observation
 replace = msgspec.structs.replace
 
 _KEPT_ENTRIES = 10
+# A gateway that is told of a backend and of its weight at once may send requests there before it knows where that is.
+_LISTED_SECONDS = 1.0
 
 
 def begin(deployment: ModelDeployment, status: Status, now: float) -> Status:
@@ -50,8 +55,9 @@ def dismiss(deployment: ModelDeployment, status: Status, outcome: str, reason: s
     if candidate is None:
         return status
     delay = parse_duration(deployment.spec.rollout.scale_down_delay)
+    listed = status.step is not None
     status = _record(replace(status, candidate=None, step=None), candidate, outcome, reason, now)
-    status = _retire(status, candidate, "Candidate", now + delay)
+    status = _retire(status, candidate, "Candidate", now + delay, listed=listed)
     if outcome != "RolledBack":
         return status
     rejected = Rejected(revision=candidate.revision, at=to_text(now), reason=reason, version=candidate.version)
@@ -77,12 +83,15 @@ def promote(deployment: ModelDeployment, status: Status, now: float) -> Status:
     if old is None:
         return status
     keep = parse_duration(deployment.spec.rollout.keep_stable)
-    return _retire(status, old, "Stable", now + keep)
+    return _retire(status, old, "Stable", now + keep, listed=True)
 
 
-def _retire(status: Status, revision: Revision, was: str, delete_at: float) -> Status:
+def _retire(
+    status: Status, revision: Revision, was: Literal["Stable", "Candidate"], delete_at: float, *, listed: bool
+) -> Status:
     item = Retiring(
-        was="Stable" if was == "Stable" else "Candidate",
+        was=was,
+        listed=listed,
         revision=revision.revision,
         inference_service=revision.inference_service,
         uri=revision.uri,
@@ -108,14 +117,21 @@ def _record(status: Status, revision: Revision, outcome: str, reason: str, now: 
     return replace(status, history=(*status.history, entry)[-_KEPT_ENTRIES:])
 
 
-def weights_of(status: Status) -> dict[str, int]:
-    """The weights that this status stands for, by InferenceService; empty before anything serves."""
+def weights_of(status: Status, seen: Observation, now: float) -> dict[str, int]:
+    """The weights that this status stands for, by InferenceService; empty before anything serves.
+
+    A backend enters the route without weight and leaves it without weight: a gateway learns of backends and of weights
+    in two ways that overtake each other, and would fail requests in between.
+    """
     candidate_weight = status.step.weight if status.step and status.candidate else 0
     weights: dict[str, int] = {}
     if status.stable is not None:
         weights[status.stable.inference_service] = 100 - candidate_weight
     if status.candidate is not None and status.step is not None:
         weights[status.candidate.inference_service] = candidate_weight
+    for item in status.retiring if weights else ():
+        if item.listed and now < to_seconds(item.delete_at) and seen.workload(item.inference_service).routable:
+            weights.setdefault(item.inference_service, 0)
     return weights
 
 
@@ -129,7 +145,13 @@ def accepted(weights: dict[str, int], seen: Observation) -> bool:
     if seen.route is None or not seen.route.accepted or not seen.route.as_built:
         return False
     observed = {name: weight for name, weight in seen.route.weights.items() if weight}
-    return observed == {name: weight for name, weight in weights.items() if weight}
+    return weights.keys() <= seen.route.weights.keys() and observed == {n: w for n, w in weights.items() if w}
+
+
+def enter_route(deployment: ModelDeployment, status: Status) -> Status:
+    """The candidate is listed in the route, without traffic."""
+    count = len(deployment.spec.rollout.canary.steps)
+    return replace(status, step=Step(index=-1, count=count, weight=0, seconds=_LISTED_SECONDS))
 
 
 def enter_step(deployment: ModelDeployment, status: Status) -> Status:

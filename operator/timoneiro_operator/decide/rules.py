@@ -21,7 +21,7 @@ def hard_failure(status: Status, candidate: Revision, workload: Workload, replic
     failure = workload.failure
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
-    if status.step is not None:
+    if status.step is not None and status.step.weight > 0:
         if workload.serving:
             return None
         return "LostReadiness: the candidate had traffic and has no ready replica any more"
@@ -47,6 +47,9 @@ def reason_to_wait(deployment: ModelDeployment, status: Status, now: float) -> t
     step, needed = status.step, deployment.spec.analysis.min_requests
     if step is None or step.not_before is None:
         return "Progressing", "waiting for the step to begin"
+    if step.weight == 0:
+        listed = now >= to_seconds(step.not_before)
+        return None if listed else ("Progressing", "the candidate is in the route and gets its first traffic soon")
     if now < to_seconds(step.not_before):
         return "Progressing", f"{step.weight} % of the traffic for at least {format_duration(step.seconds)}"
     requests = requests_of(status) - step.requests_before

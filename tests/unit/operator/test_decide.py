@@ -53,6 +53,7 @@ def test_a_harmless_candidate_goes_through_every_step_and_is_promoted() -> None:
     world.model(2)
     assert world.trace(10, 20) == [
         "Progressing - 1:100 1 2",
+        "Progressing 0/2 1:100 1 2",
         "Progressing 1/2 1:90,2:10 1 2",
         "Progressing 2/2 1:50,2:50 1 2",
         "Promoting promote 2:100 1 2",
@@ -66,6 +67,7 @@ def test_a_candidate_that_fails_more_often_is_rolled_back_and_stays_rejected() -
     world.model(2)
     assert world.trace(10, 20) == [
         "Progressing - 1:100 1 2",
+        "Progressing 0/2 1:100 1 2",
         "Progressing 1/2 1:90,2:10 1 2",
         "RollingBack - 1:100 1 -",
         "RolledBack - 1:100 1 -",
@@ -79,7 +81,7 @@ def test_a_rollback_takes_the_traffic_away_in_the_pass_that_sees_the_evidence() 
     candidate = world.model(2)
     while world.status.phase != "RollingBack":
         decision = world.tick(10)
-    assert decision.weights == {world.status.stable.inference_service: 100}
+    assert decision.weights == {world.status.stable.inference_service: 100, candidate: 0}
     assert candidate not in decision.delete
 
 
@@ -99,7 +101,7 @@ def test_the_pods_of_a_rolled_back_candidate_go_after_the_delay_and_only_without
 def test_the_pods_of_a_rolled_back_candidate_stay_while_the_gateway_has_not_taken_its_traffic_away() -> None:
     world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
     candidate = world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     world.gateway_accepts = False
     world.failures[candidate] = Failure(reason="CrashLoopBackOff", message="gone", final=True)
     world.services[candidate] = replace(world.services[candidate], ready_replicas=0, failure=world.failures[candidate])
@@ -127,7 +129,7 @@ def test_a_candidate_that_is_not_ready_at_its_deadline_is_rolled_back() -> None:
 def test_a_candidate_that_loses_readiness_under_traffic_is_rolled_back_at_once() -> None:
     world = FakeWorld().healthy()
     name = world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     down(world, name)
     world.tick(1)
     assert world.line() == "RollingBack - 1:100 1 -"
@@ -136,8 +138,7 @@ def test_a_candidate_that_loses_readiness_under_traffic_is_rolled_back_at_once()
 def test_a_new_revision_in_mid_rollout_takes_the_weight_back_and_starts_against_the_same_stable() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 9)
-    assert world.line() == "Progressing 2/2 1:50,2:50 1 2"
+    world.until("Progressing 2/2")
     world.model(3)
     world.tick(1)
     assert world.line() == "Progressing - 1:100 1 3"
@@ -164,7 +165,7 @@ def test_a_good_candidate_that_follows_a_bad_one_is_promoted() -> None:
 def test_going_back_to_the_stable_spec_in_mid_rollout_withdraws_the_candidate() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     world.model(1)
     assert world.trace(1, 3) == ["RollingBack - 1:100 1 -", "Healthy - 1:100 1 -"]
     assert world.status.history[-1].outcome == "Withdrawn"
@@ -192,7 +193,7 @@ def test_the_same_bad_revision_is_not_rolled_out_again() -> None:
 def test_metrics_that_cannot_be_had_freeze_the_weight_and_neither_promote_nor_roll_back() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     world.problem = ("ScrapeFailed", "pod x did not answer")
     assert world.trace(600, 60) == ["Holding 1/2 1:90,2:10 1 2"]
     assert [c.reason for c in world.status.conditions if c.type == "MetricsAvailable"] == ["ScrapeFailed"]
@@ -249,11 +250,10 @@ def test_a_step_does_not_begin_before_the_gateway_has_accepted_its_weight() -> N
     world.gateway_accepts = False
     world.model(2)
     world.trace(600, 5)
-    assert world.status.step is not None
+    assert world.line() == "Progressing 0/2 1:100 1 2"
     assert world.status.step.started_at is None
     world.gateway_accepts = True
-    world.tick(1)
-    world.tick(1)
+    world.until("Progressing 1/2")
     assert to_seconds(world.status.step.not_before or "") == world.now + 60
 
 
@@ -268,7 +268,7 @@ def test_a_candidate_gets_traffic_only_when_all_its_replicas_are_ready() -> None
 def test_a_stable_model_without_ready_replicas_holds_the_rollout() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     down(world, world.status.stable.inference_service)
     assert world.trace(60, 5) == ["Holding 1/2 1:90,2:10 1 2"]
 
@@ -309,8 +309,9 @@ def test_a_second_pass_at_the_same_moment_decides_the_same() -> None:
 def test_an_operator_that_was_away_for_longer_than_a_step_goes_on_with_the_next_one_only() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 4)
-    assert world.line() == "Progressing 1/2 1:90,2:10 1 2"
+    world.until("Progressing 1/2")
+    world.tick(10)
+    world.tick(10)
     world.tick(3600)
     assert world.line() == "Progressing 2/2 1:50,2:50 1 2"
     world.tick(1)
@@ -320,7 +321,8 @@ def test_an_operator_that_was_away_for_longer_than_a_step_goes_on_with_the_next_
 def test_a_window_that_was_counted_is_not_counted_again() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 4)
+    world.until("Progressing 1/2")
+    world.tick(10)
     counted = world.status.analysis.metrics[0].candidate
     seen = world.observe()
     window_end = to_seconds(world.status.analysis.last_window_end)
@@ -333,7 +335,7 @@ def test_a_candidate_that_keeps_only_some_of_its_replicas_gets_no_more_traffic()
     world = FakeWorld().healthy()
     world.spec["predictor"] = {"minReplicas": 3}
     name = world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     world.services[name] = replace(world.services[name], ready_replicas=1)
     assert world.trace(60, 3) == ["Holding 1/2 1:90,2:10 1 2"]
     assert world.status.message == "1 of 3 replicas of the candidate are ready"
@@ -364,7 +366,7 @@ def test_the_way_back_to_a_warm_model_needs_all_its_replicas() -> None:
 def test_one_replica_that_crashes_for_good_takes_the_candidate_back() -> None:
     world = FakeWorld().healthy()
     name = world.model(2)
-    world.trace(10, 3)
+    world.until("Progressing 1/2")
     broken = Failure(reason="CrashLoopBackOff", message="out of memory", final=True)
     world.services[name] = replace(world.services[name], failure=broken)
     world.tick(1)
@@ -383,7 +385,7 @@ def test_replicas_of_a_stable_model_that_is_not_the_wanted_one_can_be_changed() 
 def test_limits_that_are_edited_in_mid_step_start_the_evidence_and_the_requests_anew() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 10)
+    world.until("Progressing 2/2")
     assert world.status.step.requests_before > 0
     world.spec["analysis"]["metrics"][0]["tolerance"] = 0.5
     world.tick(10)
@@ -393,14 +395,12 @@ def test_limits_that_are_edited_in_mid_step_start_the_evidence_and_the_requests_
 def test_steps_that_are_edited_before_the_gateway_has_accepted_keep_the_time_that_was_promised() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.tick()
-    world.tick(1)
+    world.until("Progressing 0/2")
     world.gateway_accepts = False
-    world.tick()
+    world.until("Progressing 1/2")
     world.spec["rollout"]["canary"]["steps"] = [{"weight": 5, "for": "1s"}]
     world.gateway_accepts = True
-    world.tick(1)
-    world.tick(1)
+    world.until("Progressing 1/2")
     assert to_seconds(world.status.step.not_before) - to_seconds(world.status.step.started_at) == 60
 
 
@@ -414,3 +414,23 @@ def test_a_first_model_that_was_replaced_before_it_served_is_removed() -> None:
     world.tick(60)
     world.tick(1)
     assert first not in world.services
+
+
+def test_a_backend_enters_the_route_and_leaves_it_without_weight() -> None:
+    world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
+    candidate = world.model(2)
+    world.until("Progressing 0/2")
+    assert world.route.weights[candidate] == 0
+    world.until("RolledBack")
+    assert world.route.weights[candidate] == 0
+    world.tick(31)
+    world.tick(1)
+    assert candidate not in world.route.weights
+
+
+def test_a_candidate_that_never_served_is_never_named_in_the_route() -> None:
+    world = FakeWorld().healthy()
+    name = world.model(2)
+    world.failures[name] = Failure(reason="FailedLoad", message="digest differs", final=True)
+    world.until("RolledBack")
+    assert name not in world.route.weights
