@@ -113,6 +113,15 @@ def build_status(pod: Json, facts: PodFacts, moment: datetime) -> Json:
     return status
 
 
+def replacing_addresses(status: Json) -> Json:
+    """The status as a strategic merge patch whose addresses replace the old ones.
+
+    They are merged by their value otherwise, and a pod that got a new address with its new network would have two.
+    """
+    lists: Json = {key: [{"$patch": "replace"}, *status[key]] for key in ("podIPs", "hostIPs") if key in status}
+    return {**status, **lists}
+
+
 def ended_before(status: Json, moment: datetime) -> Terminated | None:
     """How the latest run in a container's status ended; one that was running then has been lost since."""
     state = status.get("state") or {}

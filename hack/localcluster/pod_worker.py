@@ -23,7 +23,7 @@ from .jsontypes import Json
 from .kube_api import ApiError, KubeApi
 from .pod_env import EnvSources
 from .pod_network import NetworkError, PodNetworks, namespace_path
-from .pod_status import PodFacts, build_status
+from .pod_status import PodFacts, build_status, replacing_addresses
 from .pod_volumes import VolumeError
 from .sandbox import Sandbox
 from .times import now, parse
@@ -271,7 +271,8 @@ class PodWorker:
         status = build_status(self._pod, facts, now())
         if status == self._written:
             return
-        answer = await self._node.api.patch(f"{self._path}/status", {"metadata": {"uid": self._uid}, "status": status})
+        patch = {"metadata": {"uid": self._uid}, "status": replacing_addresses(status)}
+        answer = await self._node.api.patch(f"{self._path}/status", patch)
         self._written = status
         # The conditions' times must be those of the last write, which the watch may bring only later.
         if int(answer["metadata"]["resourceVersion"]) > int(self._pod["metadata"]["resourceVersion"]):
