@@ -67,6 +67,7 @@ requirements: ## Pin the requirements anew, with hashes and without addresses
 	UV="$(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --generate-hashes --universal --python-version 3.11"
 	$$UV --extra dev -o requirements/dev.txt pyproject.toml
 	$$UV --extra operator -c requirements/dev.txt -o requirements/operator.txt pyproject.toml
+	$$UV --extra cli -c requirements/dev.txt -o requirements/cli.txt pyproject.toml
 	$$UV --extra serving -c requirements/dev.txt -o requirements/serving.txt pyproject.toml
 	$$UV --extra components --extra pipelines -c requirements/dev.txt -o requirements/components.txt pyproject.toml
 	echo uv | $$UV -c requirements/dev.txt -o requirements/bootstrap.txt -

@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import logging
 import signal
+import socket
+from pathlib import Path
 
 import aiohttp
 import kopf
@@ -15,11 +17,14 @@ from timoneiro_operator.controller import Controller
 from timoneiro_operator.handlers import build_registry, build_settings
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient
+from timoneiro_operator.kube.lease import LeaderLease
 from timoneiro_operator.metrics.scrape import ScrapeSource
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.telemetry import Telemetry
 
 log = logging.getLogger("timoneiro_operator")
+
+LEASE_NAME = "timoneiro-operator"
 
 
 def main() -> None:
@@ -37,13 +42,14 @@ def main() -> None:
 async def _run(port: int) -> None:
     telemetry, cache = Telemetry(), Cache()
     async with AsyncClient() as lightkube, aiohttp.ClientSession() as session:
-        client = KubeClient(lightkube, telemetry)
+        lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
+        client = KubeClient(lightkube, telemetry, may_write=lease.held)
         source = ScrapeSource(session)
         reconciler = Reconciler(cache=cache, client=client, source=source, telemetry=telemetry)
         controller = Controller(cache=cache, client=client, reconciler=reconciler, telemetry=telemetry)
-        web_server = await _serve(controller, telemetry, port)
+        web_server = await _serve(lease, controller, telemetry, port)
         log.info("timoneiro %s starts", __version__)
-        main_task = asyncio.create_task(_operate(controller))
+        main_task = asyncio.create_task(_lead(lease, controller))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, main_task.cancel)
@@ -53,20 +59,38 @@ async def _run(port: int) -> None:
             log.info("asked to stop")
         finally:
             await controller.stop()
+            await lease.release()
             await web_server.cleanup()
 
 
-async def _operate(controller: Controller) -> None:
-    """Everything is listed before anything is decided; from then on the watches tell."""
+async def _lead(lease: LeaderLease, controller: Controller) -> None:
+    """Stands by until this process leads, then operates until something ends it. Kubernetes starts it anew."""
+    await lease.acquire()
+    # Everything is listed before anything is decided; from then on the watches tell.
     await controller.sync()
     controller.start()
     log.info("the cluster is known; watching")
-    await kopf.operator(
+    watching = kopf.operator(
         registry=build_registry(controller), settings=build_settings(), clusterwide=True, standalone=True
     )
+    parts = [asyncio.create_task(part) for part in (watching, lease.keep(), controller.until_installed())]
+    try:
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for part in parts:
+            part.cancel()
+        for end in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(end, Exception):
+                log.error("ended by %s: %s", type(end).__name__, end)
 
 
-async def _serve(controller: Controller, telemetry: Telemetry, port: int) -> web.AppRunner:
+def _namespace() -> str:
+    """The namespace of the pod; outside of a cluster the one that the manifests install into."""
+    file = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+    return file.read_text().strip() if file.exists() else "timoneiro-system"
+
+
+async def _serve(lease: LeaderLease, controller: Controller, telemetry: Telemetry, port: int) -> web.AppRunner:
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=telemetry.exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
@@ -76,7 +100,8 @@ async def _serve(controller: Controller, telemetry: Telemetry, port: int) -> web
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        if not controller.synced:
+        # A standby is ready to take over: it must not keep an upgrade from going on.
+        if lease.held() and not controller.synced:
             return web.Response(status=503, text="the cluster has not been listed yet\n")
         return web.Response(text="ok\n")
 

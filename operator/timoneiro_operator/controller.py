@@ -5,7 +5,7 @@ import logging
 import time
 
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
-from timoneiro_operator.kube.client import Conflict, KubeClient, NotInstalled
+from timoneiro_operator.kube.client import Conflict, KubeClient, NotInstalled, NotLeading
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.telemetry import Telemetry
@@ -17,7 +17,10 @@ WORKERS = 8
 RESYNC_SECONDS = 600.0
 _RETRY_SECONDS = 2.0
 
-KINDS: tuple[Kind, ...] = ("InferenceService", "HTTPRoute", "Pod", "ModelDeployment")
+KINDS: tuple[Kind, ...] = ("InferenceService", "HTTPRoute", "KnativeService", "Pod", "ModelDeployment")
+# Without one of these only the deployments that need it stand still, and say so.
+OPTIONAL: frozenset[Kind] = frozenset({"InferenceService", "HTTPRoute", "KnativeService"})
+_ABSENT_SECONDS = 15.0
 
 
 class Controller:
@@ -39,19 +42,45 @@ class Controller:
             self._queue.add(owner)
 
     async def sync(self) -> None:
-        """Lists everything once, so that no pass ever decides on half of the cluster. Waits for what is missing."""
+        """Lists everything once, so that no pass ever decides on half of the cluster. Waits for our own CRD."""
+        absent = set()
         for kind in KINDS:
-            while True:
-                try:
-                    bodies, version = await self._client.list_all(kind)
-                    break
-                except NotInstalled:
-                    log.warning("the API server does not know %s yet; is it installed? Trying again", kind)
-                    await asyncio.sleep(_RETRY_SECONDS)
-            self._cache.replace_all(kind, bodies, version)
+            bodies, version = await self._list(kind)
+            if version is None:
+                absent.add(kind)
+            else:
+                self._cache.replace_all(kind, bodies, version)
+        self._cache.absent = frozenset(absent)
         self.synced = True
         for key in self._cache.deployments():
             self._queue.add(key)
+
+    async def _list(self, kind: Kind) -> tuple[list[Body], int | None]:
+        """All objects of `kind`; the version is None when the cluster may lack the kind, and does."""
+        while True:
+            try:
+                return await self._client.list_all(kind)
+            except NotInstalled:
+                if kind in OPTIONAL:
+                    log.warning("the API server does not know %s; is it installed?", kind)
+                    return [], None
+                log.warning("the API server does not know %s yet; is the CRD installed? Trying again", kind)
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def until_installed(self) -> None:
+        """Returns when a kind that was absent is there: it has to be watched, which takes a new start."""
+        while True:
+            await asyncio.sleep(_ABSENT_SECONDS)
+            for kind in self._cache.absent:
+                try:
+                    await self._client.list_all(kind)
+                except NotInstalled:
+                    continue
+                except Exception as error:
+                    log.warning("the list of %s failed: %s", kind, _sentence(error))
+                    continue
+                log.info("%s is installed now", kind)
+                return
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(WORKERS)]
@@ -83,6 +112,8 @@ class Controller:
                 # Somebody has changed it meanwhile; the watch brings what it is now.
                 result = "conflict"
                 self._queue.add_failed(key)
+            except NotLeading:
+                raise
             except Exception as error:
                 result = "error"
                 delay = self._queue.add_failed(key)
@@ -95,6 +126,8 @@ class Controller:
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
             for kind in KINDS:
+                if kind in self._cache.absent:
+                    continue
                 try:
                     bodies, version = await self._client.list_all(kind)
                 except Exception as error:

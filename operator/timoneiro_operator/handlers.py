@@ -19,6 +19,7 @@ _WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
     ("ModelDeployment", names.GROUP, names.VERSION, names.PLURAL),
     ("InferenceService", "serving.kserve.io", "v1beta1", "inferenceservices"),
     ("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
+    ("KnativeService", "serving.knative.dev", "v1", "services"),
     ("Pod", "", "v1", "pods"),
 )
 

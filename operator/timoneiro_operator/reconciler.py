@@ -6,33 +6,37 @@ without harm by the next one.
 
 import logging
 import time
-from collections.abc import Awaitable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 from lightkube.core.exceptions import ApiError
 
+from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_status
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Condition, Status, to_text
-from timoneiro_operator.decide.decide import arms_to_measure, decide
-from timoneiro_operator.decide.decision import Decision, takes_traffic_away, with_refusal
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.decide.conditions import invalid
+from timoneiro_operator.decide.decide import decide
+from timoneiro_operator.decide.decision import takes_traffic_away, with_refusal
 from timoneiro_operator.decide.events import ended_between, events_between
 from timoneiro_operator.decide.observation import Metrics, Observation
-from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
+from timoneiro_operator.decide.steps import arms_to_measure
+from timoneiro_operator.drivers.available import contested_host, lacking
+from timoneiro_operator.drivers.driver import Apply, Children, Driver, Scale, Write
+from timoneiro_operator.drivers.gateway import GatewayDriver
+from timoneiro_operator.drivers.knative import KnativeDriver
+from timoneiro_operator.kube.cache import Body, Cache, Key
 from timoneiro_operator.kube.client import KubeClient, Refused
 from timoneiro_operator.metrics.scrape import ScrapeSource, Target
-from timoneiro_operator.serving.inference_service import build_inference_service
-from timoneiro_operator.serving.workload import read_workload, ready_pods
+from timoneiro_operator.serving.workload import ready_pods
 from timoneiro_operator.telemetry import Telemetry
-from timoneiro_operator.traffic.gateway import build_route, differs, read_route
 
 log = logging.getLogger(__name__)
+replace = msgspec.structs.replace
 
-# KServe's own label on the pods of an InferenceService.
-_SERVICE_LABEL = "serving.kserve.io/inferenceservice"
 # After a refusal nothing may happen by itself: a quota or a webhook may be back any time.
 _RETRY_SECONDS = 10.0
+_DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": KnativeDriver()}
 
 
 class Reconciler:
@@ -56,74 +60,106 @@ class Reconciler:
         try:
             deployment = parse(body)
         except InvalidSpec as error:
-            await self._write(body, _invalid(body, str(error), now), now)
+            generation = body["metadata"].get("generation", 0)
+            await self._write(body, invalid(parse_status(body), str(error), generation, now), now)
             return None
-        observation = await self._observe(deployment, now)
+        children = self._children(deployment)
+        deployment, contested = self._own_hosts(body, deployment, children)
+        observation = await self._observe(deployment, children, contested, now)
         decision = decide(deployment, observation, now)
+        writes = _DRIVERS[deployment.spec.route.driver].writes(deployment, decision, children)
         if takes_traffic_away(decision, observation):
             # The verdict first: a crash in between must not give the traffic back to a candidate that was judged.
             await self._write(body, decision.status, now)
-            await self._apply(deployment, decision, observation)
+            await self._apply(deployment, writes)
             return decision.look_again
-        refused = await self._apply(deployment, decision, observation)
+        refused = await self._apply(deployment, writes) or contested
         await self._write(body, with_refusal(decision.status, refused), now)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if refused else decision.look_again
 
-    async def _observe(self, deployment: ModelDeployment, now: float) -> Observation:
-        """The cluster as the cache has it, and counts if a comparison is running."""
+    def _children(self, deployment: ModelDeployment) -> Children:
         key = deployment.key
-        by_service: dict[str, list[Body]] = {}
+        pods: dict[str, list[Body]] = {}
         for pod in self._cache.children(key, "Pod"):
-            by_service.setdefault(pod["metadata"]["labels"].get(_SERVICE_LABEL, ""), []).append(pod)
+            pods.setdefault(pod["metadata"]["labels"].get(names.LABEL_REVISION, ""), []).append(pod)
         services = {body["metadata"]["name"]: body for body in self._cache.children(key, "InferenceService")}
-        metrics = Metrics()
-        arms = arms_to_measure(deployment.status)
-        if arms is None:
-            self._source.forget(key)
-        else:
-            analysis, recorded = deployment.spec.analysis, deployment.status.analysis
-            metrics = await self._source.read(
-                key,
-                arms,
-                {name: [_target(pod) for pod in ready_pods(by_service.get(name, ()))] for name in arms[:2]},
-                interval=parse_duration(analysis.interval),
-                now=now,
-                recorded=recorded.last_window_end if recorded else None,
-            )
-            metrics = _for_metrics(metrics, [metric.name for metric in analysis.metrics])
-        return Observation(
-            workloads={name: read_workload(body, by_service.get(name, ())) for name, body in services.items()},
-            route=read_route(self._cache.get("HTTPRoute", key)),
-            metrics=metrics,
+        return Children(
+            services=services,
+            pods=pods,
+            route=next(iter(self._cache.children(key, "HTTPRoute")), None),
+            knative=next(iter(self._cache.children(key, "KnativeService")), None),
         )
 
-    async def _apply(self, deployment: ModelDeployment, decision: Decision, seen: Observation) -> str | None:
-        """Capacity first, then traffic, then what is not needed any more. Returns what was refused, in a sentence.
+    def _own_hosts(
+        self, body: Body, deployment: ModelDeployment, children: Children
+    ) -> tuple[ModelDeployment, str | None]:
+        """The deployment without host names that belong to another one, and a sentence about them.
+
+        What serves goes on under the names that it has: a name too many must not stop a rollback.
+        """
+        others = [
+            (other, self._cache.get("HTTPRoute", (other["metadata"]["namespace"], other["metadata"]["name"])))
+            for other in self._cache.sharing_a_host(deployment.key)
+        ]
+        contested = contested_host(body, children.route, others)
+        if contested is None or children.route is None:
+            return deployment, contested
+        route = replace(deployment.spec.route, hostnames=tuple(children.route["spec"]["hostnames"]))
+        return replace(deployment, spec=replace(deployment.spec, route=route)), contested
+
+    async def _observe(
+        self, deployment: ModelDeployment, children: Children, contested: str | None, now: float
+    ) -> Observation:
+        """The cluster as the cache has it, and counts if a comparison is running."""
+        driver, missing = _DRIVERS[deployment.spec.route.driver], lacking(deployment, self._cache.absent)
+        if missing is None and contested is not None and children.route is None:
+            missing = "HostnameConflict", contested
+        return Observation(
+            missing=missing,
+            workloads=driver.workloads(deployment, children),
+            route=driver.route(deployment, children),
+            metrics=await self._measure(deployment, children, now),
+        )
+
+    async def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
+        key, arms = deployment.key, arms_to_measure(deployment.status)
+        if arms is None:
+            self._source.forget(key)
+            return Metrics()
+        analysis, recorded = deployment.spec.analysis, deployment.status.analysis
+        metrics = await self._source.read(
+            key,
+            arms,
+            {arm: [_target(pod) for pod in ready_pods(children.pods.get(arm, ()))] for arm in arms[:2]},
+            interval=parse_duration(analysis.interval),
+            now=now,
+            recorded=recorded.last_window_end if recorded else None,
+        )
+        return _for_metrics(metrics, [metric.name for metric in analysis.metrics])
+
+    async def _apply(self, deployment: ModelDeployment, writes: tuple[Write, ...]) -> str | None:
+        """Everything that is due, in its order. Returns what was refused, in a sentence.
 
         One object that is refused keeps nothing else from being done: least of all traffic from going back.
         """
         refusals = []
-        if decision.ensure is not None and decision.ensure not in seen.workloads:
-            applying = self._client.apply("InferenceService", build_inference_service(deployment))
-            refusals.append(await self._take("InferenceService", applying))
-        for name, replicas in decision.scale.items():
-            scaling = self._client.scale((deployment.namespace, name), replicas)
-            refusals.append(await self._take("InferenceService", scaling))
-        if decision.weights and differs(deployment, decision.weights, seen.route):
-            applying = self._client.apply("HTTPRoute", build_route(deployment, decision.weights))
-            refusals.append(await self._take("HTTPRoute", applying))
-        for name in decision.delete:
-            await self._client.delete("InferenceService", (deployment.namespace, name))
-        return next((refusal for refusal in refusals if refusal), None)
+        for write in writes:
+            try:
+                await self._carry_out(deployment, write)
+            except Refused as error:
+                log.warning("%s/%s: %s", *deployment.key, error)
+                refusals.append(str(error))
+        return refusals[0] if refusals else None
 
-    async def _take(self, kind: Kind, request: Awaitable[Body]) -> str | None:
-        """The answer goes into the cache at once; a refusal is returned as a sentence."""
-        try:
-            self._cache.put(kind, await request)
-        except Refused as error:
-            log.warning("%s", error)
-            return str(error)
-        return None
+    async def _carry_out(self, deployment: ModelDeployment, write: Write) -> None:
+        """The answer to a write goes into the cache at once."""
+        if isinstance(write, Apply):
+            self._cache.put(write.kind, await self._client.apply(write.kind, write.body, first=write.first))
+        elif isinstance(write, Scale):
+            scaled = await self._client.scale((deployment.namespace, write.name), write.replicas)
+            self._cache.put("InferenceService", scaled)
+        else:
+            await self._client.delete("InferenceService", (deployment.namespace, write.name))
 
     async def _write(self, body: Body, status: Status, now: float) -> None:
         """The one status write of a pass, and none when nothing has changed; then what people hear of it."""
@@ -151,32 +187,9 @@ def _target(pod: Body) -> Target:
     return Target(pod["metadata"]["uid"], pod["metadata"]["name"], pod["status"]["podIP"])
 
 
-def _for_metrics(metrics: Metrics, names: list[str]) -> Metrics:
+def _for_metrics(metrics: Metrics, names_: list[str]) -> Metrics:
     """The counts of failures under the name of each metric of type Errors."""
     if "errors" not in metrics.windows:
         return metrics
     window = metrics.windows["errors"]
-    return Metrics(windows=dict.fromkeys(names, window), window_end=metrics.window_end, problem=metrics.problem)
-
-
-def _invalid(body: Mapping[str, Any], message: str, now: float) -> Status:
-    """The old status with `Ready=False, InvalidSpec`: nothing that serves is touched."""
-    old = parse_status(body)
-    before = next((c for c in old.conditions if c.type == "Ready"), None)
-    changed = before is None or before.status != "False"
-    ready = Condition(
-        type="Ready",
-        status="False",
-        reason="InvalidSpec",
-        message=message,
-        last_transition_time=to_text(now) if changed or before is None else before.last_transition_time,
-        observed_generation=body["metadata"].get("generation", 0),
-    )
-    others = tuple(c for c in old.conditions if c.type != "Ready")
-    return msgspec.structs.replace(
-        old,
-        phase="Degraded" if old.stable is None else old.phase,
-        message=f"the spec is invalid and was not acted on: {message}",
-        observed_generation=body["metadata"].get("generation", 0),
-        conditions=(ready, *others),
-    )
+    return Metrics(windows=dict.fromkeys(names_, window), window_end=metrics.window_end, problem=metrics.problem)

@@ -76,9 +76,19 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.rollout.canary.steps", [{"weight": 101, "for": "1m"}], "less than or equal to 100"),
         ("spec.rollout.canary.steps", [{"weight": 0, "for": "1m"}], "greater than or equal to 1"),
         ("spec.rollout.canary.steps", [{"weight": 10, "for": "soon"}], "must be a duration such as 30s, 10m or 1h30m"),
-        ("spec.rollout.canary.steps", [{"weight": 10}], "steps[0].for: Required value"),
+        ("spec.rollout.canary.steps", [{"weight": 10}], "must have either weight and for, or pause"),
+        ("spec.rollout.canary.steps", [{"weight": 10, "pause": {}}], "must have either weight and for, or pause"),
+        (
+            "spec.rollout.canary.steps",
+            [{"weight": 50, "for": "1m"}, {"pause": {}}, {"weight": 10, "for": "1m"}],
+            "weights must rise",
+        ),
+        ("spec.rollout.canary.steps", [{"pause": {"for": "soon"}}], "must be a duration"),
+        ("spec.rollout.blueGreen", {"bake": "soon"}, "must be a duration"),
+        ("spec.route.preview", {"header": {"name": "not a header"}}, "must be the name of a header"),
+        ("spec.route.driver", "Istio", 'supported values: "Gateway", "Knative"'),
         ("spec.rollout.deadline", "6 hours", "must be a duration"),
-        ("spec.rollout.strategy", "Bluegreen", 'supported values: "Canary"'),
+        ("spec.rollout.strategy", "Bluegreen", 'supported values: "Canary", "BlueGreen"'),
         ("spec.rollout.onInconclusive", "Guess", 'supported values: "Hold", "Rollback", "Promote"'),
         ("spec.analysis.falseRollback", 0.5, "must be a probability above 0 and below 0.5"),
         ("spec.analysis.falsePromotion", 0, "must be a probability above 0 and below 0.5"),
@@ -107,14 +117,63 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     assert sentence in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            {"rollout": {"strategy": "BlueGreen"}},
+            "BlueGreen needs mirrored traffic, which route.driver Knative has not",
+        ),
+        ({"preview": {"header": {"name": "X-Preview"}}}, "route.preview needs route.driver Gateway"),
+    ],
+)
+def test_what_knative_cannot_do_is_refused(
+    platform: Cluster, namespace: str, more: dict[str, Any], sentence: str
+) -> None:
+    body = changed("spec.route.driver", "Knative")
+    if "rollout" in more:
+        body["spec"]["rollout"] = more["rollout"]
+    else:
+        body["spec"]["route"] |= more
+    with pytest.raises(LocalClusterError) as refusal:
+        dry_run(platform, namespace, body)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        {"canary": {"steps": [{"pause": {}}, {"weight": 5, "for": "10m"}, {"pause": {"for": "1h"}}]}},
+        {"strategy": "BlueGreen", "blueGreen": {"mirror": "30m", "bake": "1h"}},
+    ],
+)
+def test_schedules_with_pauses_and_mirrors_are_accepted(
+    platform: Cluster, namespace: str, rollout: dict[str, Any]
+) -> None:
+    accepted = dry_run(platform, namespace, changed("spec.rollout", rollout))["spec"]["rollout"]
+    assert accepted == accepted | rollout
+
+
+def test_the_driver_of_a_deployment_that_exists_cannot_be_changed(platform: Cluster, namespace: str) -> None:
+    body = copy.deepcopy(BODY)
+    del body["spec"]["model"]
+    platform.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(body))
+    body["spec"]["route"]["driver"] = "Knative"
+    with pytest.raises(LocalClusterError, match="cannot be changed; make another ModelDeployment"):
+        platform.kubectl(
+            "-n", namespace, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(body)
+        )
+
+
 def test_explain_teaches_the_api(platform: Cluster) -> None:
     text = platform.kubectl("explain", "md.spec.rollout.canary.steps")
     assert "Shares of the traffic that the candidate gets" in text
 
 
-def test_every_field_of_the_spec_is_documented(platform: Cluster) -> None:
+@pytest.mark.parametrize("half", ["spec", "status"])
+def test_every_field_is_documented(platform: Cluster, half: str) -> None:
     crd = json.loads(platform.kubectl("get", "crd", "modeldeployments.timoneiro.dev", "-o", "json"))
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][half]
     undocumented: list[str] = []
 
     def walk(name: str, part: dict[str, Any]) -> None:
@@ -125,7 +184,7 @@ def test_every_field_of_the_spec_is_documented(platform: Cluster) -> None:
         for child, inner in ((part.get("items") or {}).get("properties") or {}).items():
             walk(f"{name}[].{child}", inner)
 
-    walk("spec", schema)
+    walk(half, schema)
     assert undocumented == []
 
 

@@ -162,8 +162,8 @@ def test_kustomize_builds_the_same_objects_as_the_chart(cluster: Cluster) -> Non
 
 
 def test_the_chart_refuses_values_that_it_does_not_know(cluster: Cluster) -> None:
-    with pytest.raises(LocalClusterError, match="replicas"):
-        cluster.helm(*TEMPLATE, "--set", "operator.replicas=2")
+    with pytest.raises(LocalClusterError, match="workers"):
+        cluster.helm(*TEMPLATE, "--set", "operator.workers=2")
 
 
 def _maybe(get: Get, kind: str, name: str) -> dict[str, Any] | None:

@@ -10,12 +10,15 @@ from typing import Any
 
 import msgspec
 
+from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Status, to_seconds
-from timoneiro_operator.decide.decide import arms_to_measure, decide
+from timoneiro_operator.api.names import ANNOTATION_COMMAND
+from timoneiro_operator.api.status import CommandRecord, Status, to_seconds
+from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.observation import Failure, Metrics, Observation, RouteState, Workload
+from timoneiro_operator.decide.observation import Failure, Metrics, Observation, RouteState, Routing, Workload
+from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.judge.comparison import Counts, Window
 
 EPOCH = 1_800_000_000.0
@@ -30,7 +33,7 @@ SPEC: dict[str, Any] = {
 
 @dataclass
 class FakeWorld:
-    """One ModelDeployment and what there is around it. `rate`: events per request by model uri."""
+    """One ModelDeployment and what there is around it, by revision. `rate`: events per request by model uri."""
 
     spec: dict[str, Any] = field(default_factory=lambda: copy.deepcopy(SPEC))
     status: Status = field(default_factory=Status)
@@ -45,28 +48,50 @@ class FakeWorld:
     rate: dict[str, float] = field(default_factory=dict)
     requests_per_second: float = 100.0
     problem: tuple[str, str] | None = None
+    missing: tuple[str, str] | None = None
+    command: Command | None = None
     writes: int = 0
     deleted: list[str] = field(default_factory=list)
     dice: Random = field(default_factory=lambda: Random(7))
 
     @property
     def deployment(self) -> ModelDeployment:
+        annotations = {ANNOTATION_COMMAND: encode_command(self.command)} if self.command else {}
         return parse(
             {
-                "metadata": {"name": "fraud", "namespace": "ns", "uid": "u", "generation": self.generation},
+                "metadata": {
+                    "name": "fraud",
+                    "namespace": "ns",
+                    "uid": "u",
+                    "generation": self.generation,
+                    "annotations": annotations,
+                },
                 "spec": self.spec,
                 "status": msgspec.to_builtins(self.status),
             }
         )
 
     def model(self, number: int) -> str:
-        """Asks for another model; returns the name of its InferenceService."""
+        """Asks for another model; returns its revision."""
         self.spec["model"] |= {"uri": f"s3://models/fraud/{number}", "version": str(number)}
         self.generation += 1
-        return self.service()
+        return self.wanted()
 
-    def service(self) -> str:
-        return self.deployment.service_name(self.deployment.revision or "")
+    def wanted(self) -> str:
+        return self.deployment.revision or ""
+
+    def ask(self, action: Action, *, revision: str | None = None, by: str = "ana", **fields: Any) -> CommandRecord:
+        """A person's command, and one pass that reads it; returns what the operator put on record."""
+        status = self.status
+        meant = {"retry": self.wanted(), "rollback": status.stable.revision if status.stable else ""}
+        running = status.candidate.revision if status.candidate else ""
+        chosen = meant.get(action, running) if revision is None else revision
+        number = len(status.commands) + 1
+        self.command = Command(
+            id=f"{action}-{number}-{self.now}", action=action, revision=chosen or "none", by=by, **fields
+        )
+        self.tick()
+        return self.status.commands[-1]
 
     def observe(self) -> Observation:
         metrics = Metrics(problem=self.problem)
@@ -78,14 +103,15 @@ class FakeWorld:
             since = to_seconds(last or started or "")
             if self.now - since >= interval:
                 metrics = Metrics(windows={"errors": self.window(arms.stable, arms.candidate)}, window_end=self.now)
-        return Observation(workloads=dict(self.services), route=self.route, metrics=metrics)
+        return Observation(workloads=dict(self.services), route=self.route, metrics=metrics, missing=self.missing)
 
     def window(self, stable: str, candidate: str) -> Window:
-        weights = self.route.weights if self.route else {}
+        routing = self.route.routing if self.route else Routing()
         total = self.requests_per_second * parse_duration(self.spec["analysis"]["interval"])
 
         def counts(name: str) -> Counts:
-            requests = round(total * weights.get(name, 0) / 100)
+            share = 100 if name == routing.mirror else routing.weights.get(name, 0)
+            requests = round(total * share / 100)
             rate = self.rate.get(self.uris.get(name, ""), 0.0)
             events = sum(self.dice.random() < rate for _ in range(requests)) if rate else 0
             return Counts(requests=requests, events=events)
@@ -106,20 +132,18 @@ class FakeWorld:
         return decision
 
     def carry_out(self, decision: Decision) -> None:
-        if decision.ensure is not None:
-            replicas = self.spec.get("predictor", {}).get("minReplicas", 1)
-            failure = self.failures.get(decision.ensure)
+        replicas = self.spec.get("predictor", {}).get("minReplicas", 1)
+        for snapshot in decision.ensure:
+            failure = self.failures.get(snapshot.revision)
             up = self.ready and failure is None
-            self.services.setdefault(
-                decision.ensure,
-                Workload(ready_replicas=replicas if up else 0, routable=up, min_replicas=replicas, failure=failure),
-            )
-            self.uris.setdefault(decision.ensure, self.spec["model"]["uri"])
+            made = Workload(ready_replicas=replicas if up else 0, routable=up, min_replicas=replicas, failure=failure)
+            self.services[snapshot.revision] = made
+            self.uris[snapshot.revision] = snapshot.model.uri
         for name, number in decision.scale.items():
             old = self.services[name]
             self.services[name] = replace(old, min_replicas=number, ready_replicas=number if old.ready_replicas else 0)
-        if decision.weights and (self.route is None or dict(self.route.weights) != dict(decision.weights)):
-            self.route = RouteState(weights=decision.weights, accepted=self.gateway_accepts, reason="Pending")
+        if decision.routing.weights and (self.route is None or self.route.routing != decision.routing):
+            self.route = RouteState(routing=decision.routing, accepted=self.gateway_accepts, reason="Pending")
         if self.route is not None and self.gateway_accepts != self.route.accepted:
             self.route = replace(self.route, accepted=self.gateway_accepts)
         for name in decision.delete:
@@ -136,12 +160,16 @@ class FakeWorld:
         raise AssertionError(f"still changing after {passes} passes: {self.line()}")
 
     def line(self) -> str:
-        """One line for golden traces: phase, step, weight at the gateway, versions."""
-        weights = {name: w for name, w in (self.route.weights if self.route else {}).items() if w}
+        """One line for golden traces: phase, step, weights and `+` copy at the gateway, stable, candidate."""
+        weights, mirror = self.route.routing.shares() if self.route else ({}, None)
         stable = self.status.stable.version if self.status.stable else "-"
         candidate = self.status.candidate.version if self.status.candidate else "-"
-        shares = ",".join(f"{self.uris[name].rsplit('/', 1)[1]}:{weight}" for name, weight in weights.items())
+        shares = ",".join(f"{self._number(name)}:{weight}" for name, weight in weights.items())
+        shares += f"+{self._number(mirror)}" if mirror else ""
         return f"{self.status.phase} {self.status.step_text or '-'} {shares or '-'} {stable} {candidate}"
+
+    def _number(self, revision: str) -> str:
+        return self.uris[revision].rsplit("/", 1)[1]
 
     def trace(self, seconds: float, ticks: int) -> list[str]:
         """Lines of `ticks` passes, `seconds` apart; lines that repeat the one before are left out."""

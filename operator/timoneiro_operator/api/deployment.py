@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from timoneiro_operator.api import names
+from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.spec import Model, Predictor, Spec
+from timoneiro_operator.api.spec import CanaryStep, Model, Predictor, Spec
 from timoneiro_operator.api.status import Status
 
 REVISION_LENGTH = 8
@@ -22,7 +24,7 @@ class InvalidSpec(ValueError):
 
 
 class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
-    """Identity, wish and last known state of one ModelDeployment."""
+    """Identity, wish and last known state of one ModelDeployment. `command`: what a person asks of its rollout."""
 
     namespace: str
     name: str
@@ -30,6 +32,7 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     spec: Spec
     status: Status
+    command: Command | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -48,8 +51,8 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.spec.model is None else revision_of(self.spec.model, self.spec.predictor)
 
     def service_name(self, revision: str) -> str:
-        """Name of the InferenceService of `revision`."""
-        return f"{self.name}-{revision}"
+        """Name of the InferenceService of `revision`: one for each behind a gateway, one for all in Knative."""
+        return self.name if self.spec.route.driver == "Knative" else f"{self.name}-{revision}"
 
 
 def revision_of(model: Model, predictor: Predictor) -> str:
@@ -86,20 +89,24 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
         generation=metadata.get("generation", 0),
         spec=spec,
         status=parse_status(body),
+        command=_command_of(metadata),
     )
+
+
+def _command_of(metadata: Mapping[str, Any]) -> Command | None:
+    text = (metadata.get("annotations") or {}).get(names.ANNOTATION_COMMAND)
+    return parse_command(text) if text else None
 
 
 def _check(name: str, spec: Spec) -> None:
     """The rules of the CRD once more, for the cluster whose CRD is older than this operator."""
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidSpec(f"metadata.name '{name}' is longer than {MAX_NAME_LENGTH} characters")
-    weights = [step.weight for step in spec.rollout.canary.steps]
-    if not weights:
-        raise InvalidSpec("spec.rollout.canary.steps is empty; give at least one step")
-    if any(later <= earlier for earlier, later in pairwise(weights)):
-        raise InvalidSpec(f"spec.rollout.canary.steps must have rising weights, not {weights}")
-    if not all(0 < weight <= 100 for weight in weights):
-        raise InvalidSpec(f"spec.rollout.canary.steps must have weights from 1 to 100, not {weights}")
+    _check_steps(spec.rollout.canary.steps)
+    if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
+        raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
+    if spec.route.driver == "Knative" and spec.route.preview is not None:
+        raise InvalidSpec("spec.route.preview needs route.driver Gateway")
     if not spec.analysis.metrics:
         raise InvalidSpec("spec.analysis.metrics is empty; give at least one metric")
     durations = {
@@ -108,8 +115,12 @@ def _check(name: str, spec: Spec) -> None:
         "spec.rollout.keepStable": spec.rollout.keep_stable,
         "spec.rollout.scaleDownDelay": spec.rollout.scale_down_delay,
         "spec.analysis.interval": spec.analysis.interval,
+        "spec.rollout.blueGreen.mirror": spec.rollout.blue_green.mirror,
+        "spec.rollout.blueGreen.bake": spec.rollout.blue_green.bake,
         **{
-            f"spec.rollout.canary.steps[{index}].for": step.for_ for index, step in enumerate(spec.rollout.canary.steps)
+            f"spec.rollout.canary.steps[{index}].for": text
+            for index, step in enumerate(spec.rollout.canary.steps)
+            if (text := step.pause.for_ if step.pause else step.for_) is not None
         },
     }
     for field, text in durations.items():
@@ -127,3 +138,17 @@ def _check(name: str, spec: Spec) -> None:
                 f"metric '{metric.name}': tolerance {metric.tolerance} must be below margin {metric.margin}, "
                 f"and negligible {metric.negligible} between 0 and 1"
             )
+
+
+def _check_steps(steps: tuple[CanaryStep, ...]) -> None:
+    if not steps:
+        raise InvalidSpec("spec.rollout.canary.steps is empty; give at least one step")
+    for index, step in enumerate(steps):
+        given = [step.weight is not None, step.for_ is not None]
+        if any(given) if step.pause is not None else not all(given):
+            raise InvalidSpec(f"spec.rollout.canary.steps[{index}] must have either weight and for, or pause")
+    weights = [step.weight for step in steps if step.weight is not None]
+    if any(later <= earlier for earlier, later in pairwise(weights)):
+        raise InvalidSpec(f"spec.rollout.canary.steps must have rising weights, not {weights}")
+    if not all(0 < weight <= 100 for weight in weights):
+        raise InvalidSpec(f"spec.rollout.canary.steps must have weights from 1 to 100, not {weights}")

@@ -17,6 +17,7 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY = "timoneiro"
 
 ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
+ANNOTATION_COMMAND = f"{GROUP}/command"
 
 # The model server compares the bytes that it has loaded with this digest, and refuses others.
 ENV_MODEL_DIGEST = "TIMONEIRO_MODEL_DIGEST"

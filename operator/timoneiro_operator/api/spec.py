@@ -1,13 +1,11 @@
 """`spec` of a ModelDeployment as frozen data, with the defaults that the CRD states too.
 
-Durations stay text here, as people wrote them; `seconds()` properties give them as numbers.
+Durations stay text here, as people wrote them.
 """
 
 from typing import Any, Literal
 
 import msgspec
-
-from timoneiro_operator.api.duration import parse_duration
 
 
 class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -44,21 +42,36 @@ class GatewayRef(_Struct, frozen=True):
     namespace: str = "kserve"
 
 
+class PreviewHeader(_Struct, frozen=True):
+    name: str
+    value: str = "candidate"
+
+
+class Preview(_Struct, frozen=True):
+    """Requests with this header reach the candidate at any weight, also at 0."""
+
+    header: PreviewHeader
+
+
 class Route(_Struct, frozen=True):
     hostnames: tuple[str, ...]
-    driver: Literal["Gateway"] = "Gateway"
+    driver: Literal["Gateway", "Knative"] = "Gateway"
     gateway: GatewayRef = GatewayRef()
+    preview: Preview | None = None
+
+
+class Pause(_Struct, frozen=True):
+    """A pause for the duration `for`, or until a person resumes."""
+
+    for_: str | None = msgspec.field(name="for", default=None)
 
 
 class CanaryStep(_Struct, frozen=True):
-    """`weight` percent of the traffic for at least the duration `for`."""
+    """`weight` percent of the traffic for at least the duration `for`; or a pause at the weight before it."""
 
-    weight: int
-    for_: str = msgspec.field(name="for")
-
-    @property
-    def seconds(self) -> float:
-        return parse_duration(self.for_)
+    weight: int | None = None
+    for_: str | None = msgspec.field(name="for", default=None)
+    pause: Pause | None = None
 
 
 class Canary(_Struct, frozen=True):
@@ -69,9 +82,17 @@ class Canary(_Struct, frozen=True):
     )
 
 
+class BlueGreen(_Struct, frozen=True):
+    """`mirror`: how long the candidate gets a copy of the traffic; `bake`: how long the old model does afterwards."""
+
+    mirror: str = "10m"
+    bake: str = "10m"
+
+
 class Rollout(_Struct, frozen=True):
-    strategy: Literal["Canary"] = "Canary"
+    strategy: Literal["Canary", "BlueGreen"] = "Canary"
     canary: Canary = Canary()
+    blue_green: BlueGreen = BlueGreen()
     progress_deadline: str = "10m"
     deadline: str = "6h"
     on_inconclusive: Literal["Hold", "Rollback", "Promote"] = "Hold"

@@ -9,7 +9,14 @@ from typing import Literal
 
 import msgspec
 
-Phase = Literal["Pending", "Healthy", "Progressing", "Holding", "Promoting", "RollingBack", "RolledBack", "Degraded"]
+from timoneiro_operator.api.spec import Model, Predictor
+
+Phase = Literal[
+    "Pending", "Healthy", "Progressing", "Paused", "Holding", "Promoting", "RollingBack", "RolledBack", "Degraded"
+]
+Outcome = Literal["Promoted", "Restored", "RolledBack", "Aborted", "Superseded", "Withdrawn"]
+StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Bake", "Promotion"]
+Mirrored = Literal["None", "Candidate", "Stable"]
 Verdict = Literal["Worse", "NotWorse", "Undecided"]
 
 
@@ -17,8 +24,19 @@ class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_de
     """Base of all parts of the status: immutable, camelCase on the wire, absent when empty."""
 
 
+class Leaving(_Struct, frozen=True):
+    """It is decided that the candidate goes. It keeps its traffic only while the stable model could not take it."""
+
+    outcome: Outcome
+    reason: str
+
+
 class Revision(_Struct, frozen=True):
-    """A revision that serves, or is about to."""
+    """A revision that serves, or is about to.
+
+    `instant`: why it goes to all traffic as soon as it is ready, without steps.
+    `asked`: a person's command brought it, and not the spec.
+    """
 
     revision: str
     inference_service: str
@@ -29,6 +47,38 @@ class Revision(_Struct, frozen=True):
     started_at: str | None = None
     progress_deadline: str | None = None
     deadline: str | None = None
+    instant: str | None = None
+    asked: bool = False
+    leaving: Leaving | None = None
+
+
+class Snapshot(_Struct, frozen=True):
+    """What a revision is made of, so that it can be served again when the spec names another one.
+
+    `stable_since`: when it last became the stable model; None for one that never was.
+    """
+
+    revision: str
+    model: Model
+    predictor: Predictor
+    stable_since: str | None = None
+
+
+class Paused(_Struct, frozen=True):
+    by: str
+    at: str
+
+
+class CommandRecord(_Struct, frozen=True):
+    """A person's command, and what came of it."""
+
+    id: str
+    action: str
+    revision: str
+    by: str
+    at: str
+    outcome: Literal["Done", "Refused"]
+    message: str
 
 
 class Retiring(_Struct, frozen=True):
@@ -50,16 +100,27 @@ class Retiring(_Struct, frozen=True):
 class Step(_Struct, frozen=True):
     """Where the rollout is, for at least `seconds` from `started_at`, when the gateway had accepted the weight.
 
-    Index -1: the candidate is listed in the route and has no traffic yet.
+    Listed: the candidate is in the route and has no traffic yet. Mirror: it gets a copy of the traffic. Bake: it has
+    all of it, and the stable model a copy. Without `seconds` only a person ends it.
     """
 
+    kind: StepKind
     index: int
     count: int
     weight: int
-    seconds: float = 0.0
+    # How many steps of the same weight came before it: with the weight, its place in the order of all steps.
+    rank: int = 0
+    seconds: float | None = None
     started_at: str | None = None
     not_before: str | None = None
     requests_before: int = 0
+
+
+class Restored(_Struct, frozen=True):
+    """Something of ours that somebody else had edited or deleted, and that was put back."""
+
+    what: str
+    at: str
 
 
 class Weights(_Struct, frozen=True, omit_defaults=False):
@@ -68,10 +129,14 @@ class Weights(_Struct, frozen=True, omit_defaults=False):
 
 
 class Traffic(_Struct, frozen=True, omit_defaults=False):
-    """Shares of the traffic in percent: wanted, and what the gateway has accepted."""
+    """Shares of the traffic in percent: wanted, and whether the gateway has accepted them.
+
+    `mirror`: who gets a copy of every request besides.
+    """
 
     desired: Weights
     accepted: bool = False
+    mirror: Mirrored = "None"
 
 
 class Counts(_Struct, frozen=True, omit_defaults=False):
@@ -105,6 +170,10 @@ class MetricStatus(_Struct, frozen=True):
 
 
 class AnalysisStatus(_Struct, frozen=True):
+    """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was."""
+
+    candidate: str = ""
+    stable: str = ""
     metrics: tuple[MetricStatus, ...] = ()
     last_window_end: str | None = None
 
@@ -118,7 +187,7 @@ class Rejected(_Struct, frozen=True):
 
 class HistoryEntry(_Struct, frozen=True):
     revision: str
-    outcome: Literal["Promoted", "RolledBack", "Superseded", "Withdrawn"]
+    outcome: Outcome
     reason: str
     started_at: str | None
     ended_at: str
@@ -135,6 +204,8 @@ class Condition(_Struct, frozen=True, omit_defaults=False):
 
 
 class Status(_Struct, frozen=True):
+    """All of it. `revisions`: those that serve, and the last ones that did; a rollback can go to each of them."""
+
     observed_generation: int = 0
     # Empty before the first pass only: a default that is a phase would be left out of what is written.
     phase: Phase | Literal[""] = ""
@@ -149,6 +220,10 @@ class Status(_Struct, frozen=True):
     analysis: AnalysisStatus | None = None
     rejected: tuple[Rejected, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
+    revisions: tuple[Snapshot, ...] = ()
+    paused: Paused | None = None
+    commands: tuple[CommandRecord, ...] = ()
+    restored: Restored | None = None
     conditions: tuple[Condition, ...] = ()
 
 

@@ -2,6 +2,8 @@
 
 import math
 
+import msgspec
+
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import (
     AnalysisStatus,
@@ -40,18 +42,27 @@ def _restore(metric: Metric, kept: MetricStatus | None) -> Comparison:
     return restored if restored.limits == limits else fresh
 
 
-def fold(status: AnalysisStatus | None, analysis: Analysis, seen: Metrics, before: Status) -> AnalysisStatus:
-    """The analysis with the windows of this pass in it. A window that was counted before changes nothing."""
-    last = to_seconds(status.last_window_end) if status and status.last_window_end else -math.inf
-    if status is not None and (seen.window_end is None or seen.window_end <= last):
-        return status
-    comparisons = comparisons_of(before, analysis)
+def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: Metrics) -> AnalysisStatus:
+    """The analysis of the pair with the windows of this pass in it. A window that was counted before changes nothing.
+
+    The evidence about another pair is of no use and ends here.
+    """
+    before = status.analysis
+    if before is not None and (before.candidate, before.stable) != (candidate, stable):
+        before = None
+        status = msgspec.structs.replace(status, analysis=None)
+    last = to_seconds(before.last_window_end) if before and before.last_window_end else -math.inf
+    if before is not None and (seen.window_end is None or seen.window_end <= last):
+        return before
+    comparisons = comparisons_of(status, analysis)
     if seen.window_end is not None:
         comparisons = {
             name: old.observe(seen.windows[name]) if name in seen.windows else old for name, old in comparisons.items()
         }
     judgement = judge_all(comparisons, analysis)
     return AnalysisStatus(
+        candidate=candidate,
+        stable=stable,
         metrics=tuple(_report(name, value, judgement) for name, value in comparisons.items()),
         last_window_end=to_text(seen.window_end) if seen.window_end is not None else None,
     )

@@ -2,9 +2,12 @@
 
 from typing import Literal
 
+import msgspec
+
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Condition, Status, to_text
 from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.steps import arms_to_measure
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -13,36 +16,53 @@ def with_conditions(
     status: Status, deployment: ModelDeployment, seen: Observation, now: float
 ) -> tuple[Condition, ...]:
     """The four conditions. The transition time moves only when the status of a condition does."""
-    wanted = (
+    wanted: tuple[tuple[str, Truth, str, str], ...] = (
         ("Ready", *_ready(status, seen)),
         ("Progressing", *_progressing(status)),
         ("RouteAccepted", *_route_accepted(seen)),
         ("MetricsAvailable", *_metrics_available(status, seen)),
     )
-    return tuple(condition(deployment, kind, truth, reason, message, now) for kind, truth, reason, message in wanted)
+    known = deployment.status.conditions
+    return tuple(_condition(known, deployment.generation, now, *condition) for condition in wanted)
 
 
-def condition(deployment: ModelDeployment, kind: str, truth: Truth, reason: str, message: str, now: float) -> Condition:
+def invalid(status: Status, message: str, generation: int, now: float) -> Status:
+    """The old status with `Ready=False, InvalidSpec`: nothing that serves is touched."""
+    ready = _condition(status.conditions, generation, now, "Ready", "False", "InvalidSpec", message)
+    others = tuple(c for c in status.conditions if c.type != "Ready")
+    return msgspec.structs.replace(
+        status,
+        phase="Degraded" if status.stable is None else status.phase,
+        message=f"the spec is invalid and was not acted on: {message}",
+        observed_generation=generation,
+        conditions=(ready, *others),
+    )
+
+
+def _condition(
+    known: tuple[Condition, ...], generation: int, now: float, kind: str, truth: Truth, reason: str, message: str
+) -> Condition:
     """One condition, with the transition time of the old one unless its status has changed."""
-    old = next((c for c in deployment.status.conditions if c.type == kind), None)
-    unchanged = old is not None and old.status == truth
+    old = next((c for c in known if c.type == kind and c.status == truth), None)
     return Condition(
         type=kind,
         status=truth,
         reason=reason,
         message=message,
-        last_transition_time=old.last_transition_time if old and unchanged else to_text(now),
-        observed_generation=deployment.generation,
+        last_transition_time=old.last_transition_time if old else to_text(now),
+        observed_generation=generation,
     )
 
 
 def _ready(status: Status, seen: Observation) -> tuple[Truth, str, str]:
+    if seen.missing is not None:
+        return "False", *seen.missing
     if status.stable is None:
         return "False", "NoStableRevision", status.message
-    if not seen.workload(status.stable.inference_service).serving:
+    if not seen.workload(status.stable.revision).serving:
         return "False", "StableNotReady", "the stable model has no ready replica"
     if seen.route is None or not (seen.route.accepted or seen.route.reason == "Pending"):
-        return "False", "RouteNotAccepted", seen.route.message if seen.route else "there is no HTTPRoute"
+        return "False", "RouteNotAccepted", seen.route.message if seen.route else "there is no route"
     return "True", "Serving", "the stable model is ready and has its route"
 
 
@@ -54,16 +74,18 @@ def _progressing(status: Status) -> tuple[Truth, str, str]:
 
 def _route_accepted(seen: Observation) -> tuple[Truth, str, str]:
     route = seen.route
+    if seen.missing is not None:
+        return "Unknown", *seen.missing
     if route is None:
-        return "Unknown", "NotFound", "there is no HTTPRoute yet"
+        return "Unknown", "NotFound", "there is no route yet"
     if route.accepted:
-        return "True", "Accepted", "the gateway has accepted the route"
+        return "True", route.reason, route.message
     return ("Unknown" if route.reason == "Pending" else "False"), route.reason, route.message
 
 
 def _metrics_available(status: Status, seen: Observation) -> tuple[Truth, str, str]:
     if seen.metrics.problem is not None:
         return "False", *seen.metrics.problem
-    if status.candidate is None or status.step is None:
-        return "Unknown", "NotMeasuring", "no candidate has traffic"
+    if arms_to_measure(status) is None:
+        return "Unknown", "NotMeasuring", "no candidate is being compared"
     return "True", "Available", "both arms are measured"

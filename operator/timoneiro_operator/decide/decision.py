@@ -1,39 +1,40 @@
-"""What a pass wants: which InferenceServices, which weights, which status, and when to look again."""
+"""What a pass wants: which revisions are served, which traffic, which status, and when to look again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from timoneiro_operator.api.status import Status
-from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.api.status import Snapshot, Status
+from timoneiro_operator.decide.observation import Observation, Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Carried out in this order: ensure, scale, route, delete, status.
+    """Carried out in this order: ensure, scale, routing, delete, status. Everything is named by revision.
 
-    `ensure`: InferenceService that has to exist (None: nothing to make).
-    `scale`: number of replicas by InferenceService, where it is to change.
-    `weights`: percent by InferenceService name, summing to 100; empty: the route is left alone.
-    `delete`: InferenceServices to remove; never one with traffic.
+    `ensure`: what has to be made, or made anew because somebody has edited it.
+    `scale`: number of replicas, where it is to change.
+    `routing`: who gets the traffic; without weights the route is left alone.
+    `delete`: what is not needed any more; never one with traffic.
     `look_again`: seconds until the next pass even if nothing happens; None: only when something changes.
     """
 
     status: Status
-    ensure: str | None = None
+    ensure: tuple[Snapshot, ...] = ()
     scale: Mapping[str, int] = field(default_factory=dict)
-    weights: Mapping[str, int] = field(default_factory=dict)
+    routing: Routing = field(default_factory=Routing)
     delete: tuple[str, ...] = ()
     look_again: float | None = None
 
 
 def takes_traffic_away(decision: Decision, seen: Observation) -> bool:
     """Whether a revision other than the stable one gets less traffic than it has."""
-    if seen.route is None or not decision.weights or decision.status.stable is None:
+    if seen.route is None or not decision.routing.weights or decision.status.stable is None:
         return False
-    stable = decision.status.stable.inference_service
-    return any(weight > decision.weights.get(name, 0) for name, weight in seen.route.weights.items() if name != stable)
+    stable, weights = decision.status.stable.revision, decision.routing.weights
+    has = seen.route.routing.weights
+    return any(weight > weights.get(revision, 0) for revision, weight in has.items() if revision != stable)
 
 
 def with_refusal(status: Status, refused: str | None) -> Status:

@@ -2,8 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from timoneiro_operator.api.status import HistoryEntry, Status
-from timoneiro_operator.decide.text import name_of, revision_name
+from timoneiro_operator.api.status import CommandRecord, HistoryEntry, Status
+from timoneiro_operator.decide.text import name_of, revision_name, share_text
 
 
 class Event(NamedTuple):
@@ -12,7 +12,7 @@ class Event(NamedTuple):
     message: str
 
 
-_OUTCOME_KIND: dict[str, Literal["Normal", "Warning"]] = {"RolledBack": "Warning"}
+_OUTCOME_KIND: dict[str, Literal["Normal", "Warning"]] = {"RolledBack": "Warning", "Aborted": "Warning"}
 
 
 def ended_between(old: Status, new: Status) -> list[HistoryEntry]:
@@ -23,7 +23,8 @@ def ended_between(old: Status, new: Status) -> list[HistoryEntry]:
 
 def events_between(old: Status, new: Status) -> list[Event]:
     """Events for the change from `old` to `new`, in the order of the rollout."""
-    events = [
+    events = [_command_event(record) for record in new.commands if record not in old.commands]
+    events += [
         Event(
             _OUTCOME_KIND.get(entry.outcome, "Normal"),
             entry.outcome,
@@ -31,19 +32,44 @@ def events_between(old: Status, new: Status) -> list[Event]:
         )
         for entry in ended_between(old, new)
     ]
-    candidate, before = new.candidate, old.candidate
-    if candidate is not None and (before is None or before.revision != candidate.revision):
-        events.append(Event("Normal", "RolloutStarted", f"{revision_name(candidate)} is the candidate"))
-    step, step_before = new.step, old.step
-    weight_before = step_before.weight if step_before else 0
-    if candidate is not None and step is not None and step.weight != weight_before:
-        text = f"{revision_name(candidate)}: {step.weight} % of the traffic"
-        events.append(Event("Normal", "WeightChanged", f"{text}; {new.verdict}" if new.verdict else text))
+    events += _rollout_events(old, new)
+    if new.restored is not None and new.restored != old.restored:
+        events.append(Event("Warning", "Restored", f"{new.restored.what} by somebody else and is put back"))
     if new.phase != old.phase and new.phase in ("Holding", "Degraded"):
         events.append(Event("Warning", new.phase, new.message))
+    if new.phase != old.phase and new.phase == "Paused":
+        events.append(Event("Normal", "Paused", new.message))
     if _metrics_lost(new) and not _metrics_lost(old):
         events.append(Event("Warning", "MetricsUnavailable", _metrics_message(new)))
     return events
+
+
+def _command_event(record: CommandRecord) -> Event:
+    words = f"{record.action} by {record.by}: {record.message}"
+    return (
+        Event("Normal", "CommandDone", words) if record.outcome == "Done" else Event("Warning", "CommandRefused", words)
+    )
+
+
+def _rollout_events(old: Status, new: Status) -> list[Event]:
+    """The candidate is new, gets another share, or is about to go."""
+    candidate, before = new.candidate, old.candidate
+    if candidate is None:
+        return []
+    events, name = [], revision_name(candidate)
+    if before is None or before.revision != candidate.revision:
+        events.append(Event("Normal", "RolloutStarted", f"{name} is the candidate"))
+    if candidate.leaving is not None and (before is None or before.leaving is None):
+        events.append(Event("Warning", "Stranded", new.message))
+    if new.step is not None and _share(new) != _share(old):
+        text = f"{name}: {share_text(new.step)}"
+        events.append(Event("Normal", "WeightChanged", f"{text}; {new.verdict}" if new.verdict else text))
+    return events
+
+
+def _share(status: Status) -> tuple[int, bool]:
+    mirrored = status.traffic is not None and status.traffic.mirror != "None"
+    return (status.step.weight if status.step else 0), mirrored
 
 
 def _metrics_lost(status: Status) -> bool:

@@ -1,74 +1,134 @@
-"""Changes of the status that end or begin something: each a pure function from status to status."""
+"""Changes of the status that begin or end something: each a pure function from status to status."""
 
 from typing import Literal
 
 import msgspec
 
-from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import (
     HistoryEntry,
+    Leaving,
+    Outcome,
     Rejected,
     Retiring,
     Revision,
+    Snapshot,
     Status,
-    Step,
-    Weights,
-    to_seconds,
     to_text,
 )
 from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.text import verdict_sentence
 
 replace = msgspec.structs.replace
 
 _KEPT_ENTRIES = 10
-# A gateway that is told of a backend and of its weight at once may send requests there before it knows where that is.
-_LISTED_SECONDS = 1.0
+# Former stable models that a person can still go back to.
+_KEPT_SNAPSHOTS = 5
 
 
-def begin(deployment: ModelDeployment, status: Status, now: float) -> Status:
-    """The wanted revision becomes the candidate, with absolute deadlines; its evidence starts from nothing."""
-    model, rollout = deployment.model, deployment.spec.rollout
-    wanted = revision_of(model, deployment.spec.predictor)
+def wanted_snapshot(deployment: ModelDeployment, wanted: str) -> Snapshot:
+    """What the spec describes, as a revision."""
+    return Snapshot(revision=wanted, model=deployment.model, predictor=deployment.spec.predictor)
+
+
+def snapshot_of(status: Status, revision: str) -> Snapshot | None:
+    """What `revision` is made of; None when it is not known any more."""
+    return next((snapshot for snapshot in status.revisions if snapshot.revision == revision), None)
+
+
+def begin(
+    deployment: ModelDeployment,
+    status: Status,
+    snapshot: Snapshot,
+    now: float,
+    *,
+    instant: str | None = None,
+    asked: bool = False,
+) -> Status:
+    """A revision becomes the candidate, with absolute deadlines.
+
+    Evidence about the same pair of models goes on where it was: beginning again and again must not be a way to look
+    for luck.
+    """
+    rollout = deployment.spec.rollout
     candidate = Revision(
-        revision=wanted,
-        inference_service=deployment.service_name(wanted),
-        uri=model.uri,
-        version=model.version,
+        revision=snapshot.revision,
+        inference_service=deployment.service_name(snapshot.revision),
+        uri=snapshot.model.uri,
+        version=snapshot.model.version,
         started_at=to_text(now),
         progress_deadline=to_text(now + parse_duration(rollout.progress_deadline)),
         deadline=to_text(now + parse_duration(rollout.deadline)),
+        instant=instant,
+        asked=asked,
     )
-    return replace(
+    stable, analysis = status.stable, status.analysis
+    if analysis is not None and (analysis.candidate, analysis.stable) != (
+        candidate.revision,
+        stable and stable.revision,
+    ):
+        analysis = None
+    status = replace(
         status,
         candidate=candidate,
         step=None,
-        analysis=None,
-        verdict="",
-        retiring=tuple(item for item in status.retiring if item.revision != wanted),
+        paused=None,
+        analysis=analysis,
+        revisions=(*(known for known in status.revisions if known.revision != snapshot.revision), snapshot),
+        retiring=tuple(item for item in status.retiring if item.revision != snapshot.revision),
     )
+    return _forget_snapshots(replace(status, verdict=verdict_sentence(status)))
 
 
-def dismiss(deployment: ModelDeployment, status: Status, outcome: str, reason: str, now: float) -> Status:
-    """The candidate goes: no traffic from now on, its pods after a delay. `RolledBack` also rejects it for good."""
-    candidate = status.candidate
+def leave(deployment: ModelDeployment, status: Status, leaving: Leaving, seen: Observation, now: float) -> Status:
+    """The candidate goes: now, or as soon as its traffic has somewhere to go.
+
+    While the stable model has no ready replica and the candidate has, the candidate keeps what it has: moving its
+    traffic would lose it.
+    """
+    candidate, stable, step = status.candidate, status.stable, status.step
     if candidate is None:
         return status
+    has_traffic = step is not None and step.weight > 0
+    stranded = stable is not None and not seen.workload(stable.revision).serving
+    if has_traffic and stranded and seen.workload(candidate.revision).serving:
+        return replace(status, candidate=replace(candidate, leaving=leaving))
+    return _dismiss(deployment, status, candidate, leaving, now)
+
+
+def _dismiss(deployment: ModelDeployment, status: Status, candidate: Revision, leaving: Leaving, now: float) -> Status:
+    """No traffic from now on, and its pods go after a delay."""
     delay = parse_duration(deployment.spec.rollout.scale_down_delay)
     listed = status.step is not None
-    status = _record(replace(status, candidate=None, step=None), candidate, outcome, reason, now)
-    status = _retire(status, candidate, "Candidate", now + delay, listed=listed)
-    if outcome != "RolledBack":
-        return status
-    rejected = Rejected(revision=candidate.revision, at=to_text(now), reason=reason, version=candidate.version)
-    return replace(status, rejected=(*status.rejected, rejected)[-_KEPT_ENTRIES:])
+    status = replace(status, candidate=None, step=None, paused=None)
+    status = _record(status, candidate, leaving.outcome, leaving.reason, now)
+    status = replace(status, retiring=(*status.retiring, _retiring(candidate, "Candidate", now + delay, listed=listed)))
+    if leaving.outcome == "RolledBack" or (leaving.outcome == "Aborted" and not candidate.asked):
+        status = reject(status, candidate, leaving.reason, now)
+    return _forget_snapshots(status)
 
 
-def promote(deployment: ModelDeployment, status: Status, now: float) -> Status:
+def reject(status: Status, revision: Revision, reason: str, now: float) -> Status:
+    """`revision` is not rolled out again unless a person asks for it."""
+    entry = Rejected(revision=revision.revision, at=to_text(now), reason=reason, version=revision.version)
+    others = tuple(other for other in status.rejected if other.revision != revision.revision)
+    return replace(status, rejected=(*others, entry)[-_KEPT_ENTRIES:])
+
+
+def rejection_entry(status: Status, revision: str | None) -> Rejected | None:
+    """Why and when `revision` was rejected; None when nothing speaks against it."""
+    return next((entry for entry in status.rejected if entry.revision == revision), None)
+
+
+def pardon(status: Status, revision: str) -> Status:
+    """`revision` may be rolled out again."""
+    return replace(status, rejected=tuple(entry for entry in status.rejected if entry.revision != revision))
+
+
+def promote(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> Status:
     """The candidate, which has all traffic, becomes the stable model; the old one stays warm for a while."""
-    candidate, old = status.candidate, status.stable
-    if candidate is None:
-        return status
+    old = status.stable
     stable = Revision(
         revision=candidate.revision,
         inference_service=candidate.inference_service,
@@ -77,19 +137,25 @@ def promote(deployment: ModelDeployment, status: Status, now: float) -> Status:
         ready=True,
         since=to_text(now),
     )
-    again = "it was stable before" if old is not None else "first revision"
-    reason = status.verdict or again
-    status = _record(replace(status, stable=stable, candidate=None, step=None), candidate, "Promoted", reason, now)
-    if old is None:
-        return status
-    keep = parse_duration(deployment.spec.rollout.keep_stable)
-    return _retire(status, old, "Stable", now + keep, listed=True)
+    reason = candidate.instant or status.verdict or ("first revision" if old is None else "nothing spoke against it")
+    snapshots = tuple(
+        replace(known, stable_since=to_text(now)) if known.revision == candidate.revision else known
+        for known in status.revisions
+    )
+    status = replace(status, stable=stable, candidate=None, step=None, paused=None, revisions=snapshots)
+    status = _record(status, candidate, "Restored" if candidate.asked else "Promoted", reason, now)
+    status = pardon(status, candidate.revision)
+    if old is not None:
+        if candidate.asked:
+            # The spec may still name what people went away from.
+            status = reject(status, old, reason, now)
+        keep = parse_duration(deployment.spec.rollout.keep_stable)
+        status = replace(status, retiring=(*status.retiring, _retiring(old, "Stable", now + keep, listed=True)))
+    return _forget_snapshots(status)
 
 
-def _retire(
-    status: Status, revision: Revision, was: Literal["Stable", "Candidate"], delete_at: float, *, listed: bool
-) -> Status:
-    item = Retiring(
+def _retiring(revision: Revision, was: Literal["Stable", "Candidate"], delete_at: float, *, listed: bool) -> Retiring:
+    return Retiring(
         was=was,
         listed=listed,
         revision=revision.revision,
@@ -98,100 +164,24 @@ def _retire(
         version=revision.version,
         delete_at=to_text(delete_at),
     )
-    others = tuple(other for other in status.retiring if other.revision != revision.revision)
-    return replace(status, retiring=(*others, item))
 
 
-def _record(status: Status, revision: Revision, outcome: str, reason: str, now: float) -> Status:
-    entry = msgspec.convert(
-        {
-            "revision": revision.revision,
-            "outcome": outcome,
-            "reason": reason,
-            "startedAt": revision.started_at,
-            "endedAt": to_text(now),
-            "version": revision.version,
-        },
-        HistoryEntry,
+def _record(status: Status, revision: Revision, outcome: Outcome, reason: str, now: float) -> Status:
+    entry = HistoryEntry(
+        revision=revision.revision,
+        outcome=outcome,
+        reason=reason,
+        started_at=revision.started_at,
+        ended_at=to_text(now),
+        version=revision.version,
     )
     return replace(status, history=(*status.history, entry)[-_KEPT_ENTRIES:])
 
 
-def weights_of(status: Status, seen: Observation, now: float) -> dict[str, int]:
-    """The weights that this status stands for, by InferenceService; empty before anything serves.
-
-    A backend enters the route without weight and leaves it without weight: a gateway learns of backends and of weights
-    in two ways that overtake each other, and would fail requests in between.
-    """
-    candidate_weight = status.step.weight if status.step and status.candidate else 0
-    weights: dict[str, int] = {}
-    if status.stable is not None:
-        weights[status.stable.inference_service] = 100 - candidate_weight
-    if status.candidate is not None and status.step is not None:
-        weights[status.candidate.inference_service] = candidate_weight
-    for item in status.retiring if weights else ():
-        if item.listed and now < to_seconds(item.delete_at) and seen.workload(item.inference_service).routable:
-            weights.setdefault(item.inference_service, 0)
-    return weights
-
-
-def desired_traffic(status: Status) -> Weights:
-    candidate_weight = status.step.weight if status.step and status.candidate else 0
-    return Weights(stable=100 - candidate_weight if status.stable else 0, candidate=candidate_weight)
-
-
-def accepted(weights: dict[str, int], seen: Observation) -> bool:
-    """The gateway has accepted just these weights."""
-    if seen.route is None or not seen.route.accepted or not seen.route.as_built:
-        return False
-    observed = {name: weight for name, weight in seen.route.weights.items() if weight}
-    return weights.keys() <= seen.route.weights.keys() and observed == {n: w for n, w in weights.items() if w}
-
-
-def enter_route(deployment: ModelDeployment, status: Status) -> Status:
-    """The candidate is listed in the route, without traffic."""
-    count = len(deployment.spec.rollout.canary.steps)
-    return replace(status, step=Step(index=-1, count=count, weight=0, seconds=_LISTED_SECONDS))
-
-
-def enter_step(deployment: ModelDeployment, status: Status) -> Status:
-    """The next step of the canary: the first with a higher weight than now; after the last, all traffic.
-
-    Going by weight rather than by position, an edit of the list in mid-rollout skips nothing and repeats nothing.
-    """
-    steps = deployment.spec.rollout.canary.steps
-    now_at = status.step.weight if status.step else 0
-    index = next((i for i, step in enumerate(steps) if step.weight > now_at), len(steps))
-    if index == len(steps):
-        return enter_promotion(deployment, status)
-    step = Step(index=index, count=len(steps), weight=steps[index].weight, seconds=steps[index].seconds)
-    return replace(status, step=step)
-
-
-def enter_promotion(deployment: ModelDeployment, status: Status) -> Status:
-    """All traffic to the candidate."""
-    count = len(deployment.spec.rollout.canary.steps)
-    return replace(status, step=Step(index=count, count=count, weight=100))
-
-
-def start_clock(status: Status, now: float) -> Status:
-    """The gateway has accepted the weight of the step: its time runs from now."""
-    step = status.step
-    if step is None or step.started_at is not None:
-        return status
-    return replace(
-        status,
-        step=replace(
-            step,
-            started_at=to_text(now),
-            not_before=to_text(now + step.seconds),
-            requests_before=requests_of(status),
-        ),
-    )
-
-
-def requests_of(status: Status) -> int:
-    """Requests of the candidate that the analysis has counted so far."""
-    if status.analysis is None or not status.analysis.metrics:
-        return 0
-    return status.analysis.metrics[0].candidate.requests
+def _forget_snapshots(status: Status) -> Status:
+    """Keeps what serves, what is still warm, and the last models that were stable."""
+    serving = {part.revision for part in (status.stable, status.candidate) if part is not None}
+    kept = serving | {item.revision for item in status.retiring}
+    former = sorted((known.stable_since, known.revision) for known in status.revisions if known.stable_since)
+    kept |= {revision for _, revision in former[-_KEPT_SNAPSHOTS:]}
+    return replace(status, revisions=tuple(known for known in status.revisions if known.revision in kept))

@@ -1,4 +1,4 @@
-"""What one pass saw: the world as plain frozen data."""
+"""What one pass saw: the world as plain frozen data. Everything is named by revision; drivers know the objects."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from timoneiro_operator.judge.comparison import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why an InferenceService does not serve. `final`: waiting longer does not help."""
+    """Why a revision does not serve. `final`: waiting longer does not help."""
 
     reason: str
     message: str
@@ -17,12 +17,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One InferenceService and its pods."""
+    """What serves one revision."""
 
     ready_replicas: int = 0
     # KServe has made all that traffic needs: the predictor's Service and a Deployment.
     routable: bool = False
     min_replicas: int | None = None
+    # False: somebody has edited what is served, so that these pods are not the revision that they claim to be.
+    as_built: bool = True
     failure: Failure | None = None
 
     @property
@@ -36,17 +38,32 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteState:
-    """The HTTPRoute as the cluster has it. `weights` by InferenceService name."""
+class Routing:
+    """Who gets the traffic, by revision.
+
+    `weights`: percent, summing to 100. `mirror`: gets a copy of every request, and its answers reach nobody.
+    `preview`: gets the requests that carry the preview header.
+    """
 
     weights: Mapping[str, int] = field(default_factory=dict)
-    hostnames: tuple[str, ...] = ()
-    gateway: tuple[str, str] | None = None
-    # One rule for all paths without filters, as it was built: weights mean what they say only then.
+    mirror: str | None = None
+    preview: str | None = None
+
+    def shares(self) -> tuple[dict[str, int], str | None]:
+        """Who gets how much of the traffic and who its copy: what is left out gets none."""
+        return {revision: weight for revision, weight in self.weights.items() if weight}, self.mirror
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteState:
+    """The route as the cluster has it."""
+
+    routing: Routing = Routing()
+    # Its rules have the shape that was built: the routing means what it says only then.
     as_built: bool = True
     accepted: bool = False
     reason: str = "NotFound"
-    message: str = "the HTTPRoute does not exist yet"
+    message: str = "there is no route yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +81,13 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
+    """`missing`: reason and sentence when the cluster lacks what the driver needs, so that nothing can be done."""
+
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     route: RouteState | None = None
     metrics: Metrics = Metrics()
+    missing: tuple[str, str] | None = None
 
-    def workload(self, name: str) -> Workload:
-        """The workload of that name; one without replicas when it does not exist."""
-        return self.workloads.get(name, Workload())
+    def workload(self, revision: str) -> Workload:
+        """The workload of that revision; one without replicas when it does not exist."""
+        return self.workloads.get(revision, Workload())

@@ -1,30 +1,71 @@
-"""The rules of a rollout: what ends it at once, what freezes it, what a step waits for. Each a pure question."""
+"""The rules of a rollout: why a candidate has to go, what freezes it, what a step waits for. Each a pure question."""
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Phase, Revision, Status, to_seconds
-from timoneiro_operator.decide.lifecycle import requests_of
+from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, to_seconds
+from timoneiro_operator.decide.analysis import comparisons_of, judge_all
+from timoneiro_operator.decide.lifecycle import rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
+from timoneiro_operator.decide.steps import requests_of
 from timoneiro_operator.decide.text import name_of
+from timoneiro_operator.judge.verdict import Verdict
 
 
-def rejection(status: Status, wanted: str) -> str | None:
+def rejection(status: Status, wanted: str | None) -> str | None:
     """Why the wanted revision must not be rolled out again; None when nothing speaks against it."""
-    entry = next((entry for entry in reversed(status.rejected) if entry.revision == wanted), None)
+    entry = rejection_entry(status, wanted)
     if entry is None:
         return None
     return f"{name_of(entry.revision, entry.version)} was rolled back: {entry.reason}"
 
 
-def hard_failure(status: Status, candidate: Revision, workload: Workload, replicas: int, now: float) -> str | None:
+def verdict_on(deployment: ModelDeployment, status: Status) -> Verdict:
+    """What the judge says of the candidate so far."""
+    analysis = deployment.spec.analysis
+    return judge_all(comparisons_of(status, analysis), analysis).verdict
+
+
+def reason_to_leave(
+    deployment: ModelDeployment, status: Status, candidate: Revision, seen: Observation, now: float
+) -> Leaving | None:
+    """Why the candidate has to go; None while it may stay. What was decided once stays decided."""
+    if candidate.leaving is not None:
+        return candidate.leaving
+    unwanted = _unwanted(deployment, status, candidate)
+    if unwanted is not None or status.stable is None:
+        return unwanted
+    replicas = deployment.spec.predictor.min_replicas
+    harm = _hard_failure(status, candidate, seen.workload(candidate.revision), replicas, now)
+    if harm is None and verdict_on(deployment, status) == "Worse":
+        harm = status.verdict
+    return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
+
+
+def _unwanted(deployment: ModelDeployment, status: Status, candidate: Revision) -> Leaving | None:
+    """The spec asks for something else. What a person asked for goes on until the spec brings something new."""
+    wanted, stable = deployment.revision, status.stable
+    if wanted == candidate.revision:
+        return None
+    rejected = rejection(status, wanted) is not None
+    was_there = wanted is None or rejected or (stable is not None and wanted == stable.revision)
+    if candidate.asked and was_there:
+        return None
+    if wanted is None:
+        return Leaving(outcome="Withdrawn", reason="the spec names no model any more")
+    if stable is not None and wanted == stable.revision:
+        return Leaving(outcome="Withdrawn", reason="the spec went back to the stable model")
+    if rejected:
+        return Leaving(outcome="Superseded", reason="the spec went back to a rejected model")
+    return Leaving(outcome="Superseded", reason=f"{name_of(wanted, deployment.model.version)} is wanted")
+
+
+def _hard_failure(status: Status, candidate: Revision, workload: Workload, replicas: int, now: float) -> str | None:
     """A failure of the candidate that needs no statistics; None while there is none."""
     failure = workload.failure
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
-    if status.step is not None and status.step.weight > 0:
-        if workload.serving:
-            return None
-        return "LostReadiness: the candidate had traffic and has no ready replica any more"
+    if status.step is not None and status.step.kind != "Listed":
+        return None if workload.serving else "LostReadiness: the candidate has no ready replica any more"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     if late and not workload.has(replicas):
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
@@ -35,7 +76,7 @@ def hard_failure(status: Status, candidate: Revision, workload: Workload, replic
 
 def reason_to_freeze(stable: Revision, seen: Observation) -> str | None:
     """Why nothing can be known now, so that the weight stays where it is; None when it can."""
-    if not seen.workload(stable.inference_service).serving:
+    if not seen.workload(stable.revision).serving:
         return "the stable model has no ready replica: nothing to compare with"
     if seen.metrics.problem is not None:
         return f"the weight is frozen: {seen.metrics.problem[1]}"
@@ -47,16 +88,20 @@ def reason_to_wait(deployment: ModelDeployment, status: Status, now: float) -> t
     step, needed = status.step, deployment.spec.analysis.min_requests
     if step is None or step.not_before is None:
         return "Progressing", "waiting for the step to begin"
-    if step.weight == 0:
-        listed = now >= to_seconds(step.not_before)
-        return None if listed else ("Progressing", "the candidate is in the route and gets its first traffic soon")
-    if now < to_seconds(step.not_before):
-        return "Progressing", f"{step.weight} % of the traffic for at least {format_duration(step.seconds)}"
+    early = now < to_seconds(step.not_before)
+    length = format_duration(step.seconds or 0.0)
+    if step.kind == "Listed":
+        return ("Progressing", "the candidate is in the route and gets its first traffic soon") if early else None
+    if step.kind == "Pause":
+        return ("Paused", f"the schedule pauses for {length}, until {step.not_before}") if early else None
+    if early:
+        what = {"Mirror": "a copy of the traffic", "Bake": "all of the traffic, and the old model a copy,"}
+        return "Progressing", f"{what.get(step.kind, f'{step.weight} % of the traffic')} for at least {length}"
     requests = requests_of(status) - step.requests_before
     if requests < needed:
         return "Holding", f"waiting for requests: {requests} of {needed} in this step"
     return None
 
 
-def past_deadline(status: Status, now: float) -> bool:
-    return bool(status.candidate and status.candidate.deadline and now >= to_seconds(status.candidate.deadline))
+def past_deadline(candidate: Revision, now: float) -> bool:
+    return candidate.deadline is not None and now >= to_seconds(candidate.deadline)

@@ -1,6 +1,6 @@
 """Sentences that people read in `kubectl get md`, messages and events. Numbers always come with their n."""
 
-from timoneiro_operator.api.status import MetricStatus, Revision, Status
+from timoneiro_operator.api.status import MetricStatus, Revision, Status, Step
 
 _WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
 
@@ -42,9 +42,19 @@ def verdict_sentence(status: Status) -> str:
     return metric_sentence(min(metrics, key=lambda metric: order[metric.verdict]))
 
 
+def share_text(step: Step) -> str:
+    """What the candidate gets in a step: `25 % of the traffic`."""
+    if step.kind == "Mirror":
+        return "a copy of the traffic"
+    return "all traffic" if step.weight == 100 else f"{step.weight} % of the traffic"
+
+
 def step_text(status: Status) -> str:
-    """`2/4` while a rollout runs, `promote` at its end, `-` otherwise."""
+    """`2/4`, `mirror 1/2` or `pause 3/4` while a rollout runs, `promote` at its end, `-` otherwise."""
     step = status.step
     if step is None:
         return "-"
-    return "promote" if step.index >= step.count else f"{step.index + 1}/{step.count}"
+    if step.kind == "Promotion":
+        return "promote"
+    number = f"{step.index + 1}/{step.count}"
+    return number if step.kind in ("Listed", "Weight") else f"{step.kind.lower()} {number}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from timoneiro_operator.api import names
 
-Kind = Literal["ModelDeployment", "InferenceService", "HTTPRoute", "Pod"]
+Kind = Literal["ModelDeployment", "InferenceService", "HTTPRoute", "KnativeService", "Pod"]
 Key = tuple[str, str]
 Body = Mapping[str, Any]
 
@@ -22,6 +22,9 @@ class Cache:
         self._children: dict[Key, dict[tuple[Kind, str], Body]] = {}
         # Versions of what was deleted, so that an event that is late does not bring it back.
         self._deleted: dict[str, int] = {}
+        self._by_host: dict[str, set[Key]] = {}
+        # Kinds that the API server does not know.
+        self.absent: frozenset[Kind] = frozenset()
 
     def put(self, kind: Kind, body: Body) -> Key | None:
         """Takes an object in; returns the ModelDeployment that it concerns, None when nothing is new."""
@@ -38,7 +41,10 @@ class Cache:
         slim = _slim(kind, body)
         self._objects[identity] = slim
         owner = owner_key(kind, slim)
-        if owner is not None and kind != "ModelDeployment":
+        if kind == "ModelDeployment":
+            for host in _hosts(slim):
+                self._by_host.setdefault(host, set()).add((metadata["namespace"], metadata["name"]))
+        elif owner is not None:
             self._children.setdefault(owner, {})[(kind, metadata["name"])] = slim
         return owner
 
@@ -86,10 +92,22 @@ class Cache:
         """All ModelDeployments."""
         return [(namespace, name) for kind, namespace, name in self._objects if kind == "ModelDeployment"]
 
+    def sharing_a_host(self, key: Key) -> list[Body]:
+        """Other ModelDeployments that name one of the host names of `key`."""
+        body = self.get("ModelDeployment", key)
+        others = {other for host in _hosts(body or {}) for other in self._by_host.get(host, ())} - {key}
+        return [found for other in sorted(others) if (found := self.get("ModelDeployment", other)) is not None]
+
     def children(self, key: Key, kind: Kind) -> list[Body]:
         return [body for (child, _), body in self._children.get(key, {}).items() if child == kind]
 
     def _unlink(self, kind: Kind, body: Body) -> None:
+        if kind == "ModelDeployment":
+            for host in _hosts(body):
+                self._by_host[host].discard((body["metadata"]["namespace"], body["metadata"]["name"]))
+                if not self._by_host[host]:
+                    del self._by_host[host]
+            return
         owner = owner_key(kind, body)
         children = self._children.get(owner) if owner is not None else None
         if owner is None or children is None:
@@ -115,8 +133,15 @@ def _version(body: Body) -> int:
 def _slim(kind: Kind, body: Body) -> Body:
     """Only what is read: a pod's spec and everybody's field ownership are most of the memory otherwise."""
     metadata = {key: value for key, value in body["metadata"].items() if key not in ("managedFields", "annotations")}
+    command = (body["metadata"].get("annotations") or {}).get(names.ANNOTATION_COMMAND)
+    if kind == "ModelDeployment" and command is not None:
+        metadata["annotations"] = {names.ANNOTATION_COMMAND: command}
     if kind != "Pod":
         return {**body, "metadata": metadata}
     status = body.get("status") or {}
     kept = ("conditions", "podIP", "phase", "containerStatuses", "initContainerStatuses")
     return {"metadata": metadata, "status": {key: status[key] for key in kept if key in status}}
+
+
+def _hosts(body: Body) -> list[str]:
+    return ((body.get("spec") or {}).get("route") or {}).get("hostnames") or []

@@ -1,7 +1,7 @@
 """The requests that the operator makes, and no others: its RBAC rules are this file."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -23,6 +23,7 @@ _RESOURCES = {
         "serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"
     ),
     "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+    "KnativeService": create_namespaced_resource("serving.knative.dev", "v1", "Service", "services"),
     "Pod": create_namespaced_resource("", "v1", "Pod", "pods"),
     "Event": create_namespaced_resource("", "v1", "Event", "events"),
 }
@@ -36,6 +37,10 @@ class Refused(Exception):
     """The API server, or a webhook, does not take an object; the message says which and why."""
 
 
+class NotLeading(Exception):
+    """Another process may be the leader; this one must not write."""
+
+
 class NotInstalled(Exception):
     """The API server does not know the kind."""
 
@@ -43,9 +48,11 @@ class NotInstalled(Exception):
 class KubeClient:
     """Requests as the operator needs them, counted by verb and resource."""
 
-    def __init__(self, client: AsyncClient, telemetry: Telemetry) -> None:
+    def __init__(self, client: AsyncClient, telemetry: Telemetry, *, may_write: Callable[[], bool]) -> None:
+        """`may_write` is asked before every write: a process that was asleep may not be the leader any more."""
         self._client = client
         self._telemetry = telemetry
+        self._may_write = may_write
 
     async def list_all(self, kind: Kind) -> tuple[list[Body], int]:
         """All objects of `kind` that concern the operator, and the version at which they were listed.
@@ -65,9 +72,13 @@ class KubeClient:
             raise
         return bodies, int(listing.resourceVersion)
 
-    async def apply(self, kind: Kind, body: Body) -> Body:
-        """Server-side apply of a child. The operator's fields are the operator's: force. Raises Refused."""
-        self._telemetry.count_request("apply", kind)
+    async def apply(self, kind: Kind, body: Body, *, first: bool) -> Body:
+        """Server-side apply of a child. Raises Refused.
+
+        The operator's fields are the operator's, so that edits of them are overruled. Unless it is the `first` time:
+        then an object of that name is somebody else's, and stays as it is.
+        """
+        self._count_write("apply", kind)
         metadata = body["metadata"]
         try:
             applied = await self._client.patch(
@@ -77,15 +88,23 @@ class KubeClient:
                 namespace=metadata["namespace"],
                 patch_type=PatchType.APPLY,
                 field_manager=names.FIELD_MANAGER,
-                force=True,
+                force=not first,
             )
         except ApiError as error:
+            if error.status.code == 409:
+                words = "exists and is not ours; remove it, or give the ModelDeployment another name"
+                raise Refused(f"{kind} {metadata['name']} {words}") from error
             raise Refused(f"{kind} {metadata['name']} was refused: {error.status.message}") from error
         return _as_dict(applied)
 
+    def _count_write(self, verb: str, resource: str) -> None:
+        if not self._may_write():
+            raise NotLeading("this process leads no more and writes nothing")
+        self._telemetry.count_request(verb, resource)
+
     async def scale(self, key: Key, replicas: int) -> Body:
         """Changes the replicas of an InferenceService and nothing else: anything else would restart its pods."""
-        self._telemetry.count_request("patch", "InferenceService")
+        self._count_write("patch", "InferenceService")
         predictor = {"minReplicas": replicas, "maxReplicas": replicas}
         try:
             scaled = await self._client.patch(
@@ -102,7 +121,7 @@ class KubeClient:
 
     async def delete(self, kind: Kind, key: Key) -> None:
         """Deletes in the background; what is gone already is fine."""
-        self._telemetry.count_request("delete", kind)
+        self._count_write("delete", kind)
         try:
             await self._client.delete(_RESOURCES[kind], key[1], namespace=key[0], cascade=CascadeType.BACKGROUND)
         except ApiError as error:
@@ -114,7 +133,7 @@ class KubeClient:
 
         Raises Conflict when it is not: a window must not be counted on top of a status that was not read.
         """
-        self._telemetry.count_request("apply", "ModelDeployment/status")
+        self._count_write("apply", "ModelDeployment/status")
         metadata = body["metadata"]
         patch = {
             "apiVersion": names.API_VERSION,
@@ -144,7 +163,7 @@ class KubeClient:
 
     async def record_event(self, body: Body, *, kind: str, reason: str, message: str, now: float) -> None:
         """Writes an Event about a ModelDeployment. Its name follows from its content: a repeat is no second one."""
-        self._telemetry.count_request("create", "Event")
+        self._count_write("create", "Event")
         metadata = body["metadata"]
         identity = f"{metadata['uid']}/{metadata['resourceVersion']}/{reason}/{message}"
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]

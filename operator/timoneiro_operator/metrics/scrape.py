@@ -13,8 +13,8 @@ from typing import NamedTuple
 import aiohttp
 
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.decide.decide import Arms
 from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Window
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.profiles import KSERVE, NoSeries, Profile, Sample
@@ -72,7 +72,7 @@ class ScrapeSource:
         now: float,
         recorded: str | None,
     ) -> Metrics:
-        """Counts since the last recorded look, when `interval` seconds have passed; `targets` by InferenceService.
+        """Counts since the last recorded look, when `interval` seconds have passed; `targets` by revision.
 
         `recorded` is `lastWindowEnd` of the status as it is now: only what stands there has been counted, whatever
         became of the pass that was to write it.

@@ -7,17 +7,18 @@ the model. All of them are therefore set at creation.
 from typing import Any
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.ownership import owned_metadata
+from timoneiro_operator.api.status import Snapshot
 
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 
 
-def build_inference_service(deployment: ModelDeployment) -> dict[str, Any]:
-    """The InferenceService of the revision that `deployment.spec` describes, for server-side apply."""
-    wanted, predictor = deployment.model, deployment.spec.predictor
-    revision = revision_of(wanted, predictor)
+def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> dict[str, Any]:
+    """The InferenceService that serves `snapshot`, for server-side apply. Replicas are those of the spec of today."""
+    wanted, predictor = snapshot.model, snapshot.predictor
+    replicas = deployment.spec.predictor.min_replicas
     # All revisions answer to the name of the ModelDeployment: clients do not see which one serves them.
     model: dict[str, Any] = {
         "modelFormat": _without_none({"name": wanted.format.name, "version": wanted.format.version}),
@@ -45,9 +46,9 @@ def build_inference_service(deployment: ModelDeployment) -> dict[str, Any]:
         "kind": KIND,
         "metadata": owned_metadata(
             deployment,
-            name=deployment.service_name(revision),
+            name=deployment.service_name(snapshot.revision),
             labels={
-                names.LABEL_REVISION: revision,
+                names.LABEL_REVISION: snapshot.revision,
                 # Our own HTTPRoute carries the traffic; KServe must not make another one.
                 "networking.kserve.io/visibility": "cluster-local",
             },
@@ -56,8 +57,8 @@ def build_inference_service(deployment: ModelDeployment) -> dict[str, Any]:
         "spec": {
             "predictor": _without_none(
                 {
-                    "minReplicas": predictor.min_replicas,
-                    "maxReplicas": predictor.min_replicas,
+                    "minReplicas": replicas,
+                    "maxReplicas": replicas,
                     "serviceAccountName": predictor.service_account_name,
                     "model": model,
                 }

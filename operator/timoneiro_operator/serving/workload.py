@@ -7,6 +7,7 @@ status from the newest pod only. Ready pods are counted instead; one InferenceSe
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from timoneiro_operator.api.manifests import covers
 from timoneiro_operator.decide.observation import Failure, Workload
 
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
@@ -17,18 +18,26 @@ _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
 Body = Mapping[str, Any]
 
 
-def read_workload(inference_service: Body | None, pods: Sequence[Body]) -> Workload:
-    """State of one InferenceService (None: it does not exist) with the pods that carry its label."""
-    if inference_service is None or inference_service["metadata"].get("deletionTimestamp"):
-        return Workload()
+def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | None = None) -> Workload:
+    """State of one InferenceService with the pods that carry its label.
+
+    `built`: what it was built as, when that is known: an edit of what is served is told from it.
+    """
     ready = sum(1 for pod in pods if is_ready(pod))
     predictor = (inference_service.get("spec") or {}).get("predictor") or {}
     return Workload(
         ready_replicas=ready,
         routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
         min_replicas=predictor.get("minReplicas"),
+        as_built=built is None or covers(predictor.get("model") or {}, _served(built)),
         failure=_failure(inference_service, [pod for pod in pods if not is_ready(pod)], serving=ready > 0),
     )
+
+
+def _served(built: Body) -> dict[str, Any]:
+    """What decides which model answers, and how. Without resources: KServe writes their quantities in its own way."""
+    model = built["spec"]["predictor"]["model"]
+    return {key: model[key] for key in ("modelFormat", "storageUri", "args", "env", "runtime") if key in model}
 
 
 def is_ready(pod: Body) -> bool:

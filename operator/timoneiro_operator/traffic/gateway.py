@@ -1,26 +1,34 @@
-"""The HTTPRoute of a ModelDeployment: one rule, one weighted backend for each revision that may have traffic."""
+"""The HTTPRoute of a ModelDeployment: one weighted backend for each revision that may have traffic."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.manifests import covers
 from timoneiro_operator.api.ownership import owned_metadata
-from timoneiro_operator.decide.observation import RouteState
+from timoneiro_operator.decide.observation import RouteState, Routing
 
 API_VERSION = "gateway.networking.k8s.io/v1"
 KIND = "HTTPRoute"
 _SUFFIX = "-predictor"
+_ALL_PATHS = {"type": "PathPrefix", "value": "/"}
 
 
-def build_route(deployment: ModelDeployment, weights: Mapping[str, int]) -> dict[str, Any]:
-    """The HTTPRoute for server-side apply. `weights`: percent by InferenceService, summing to 100.
+def build_route(deployment: ModelDeployment, routing: Routing) -> dict[str, Any]:
+    """The HTTPRoute for server-side apply.
 
     A backend of weight 0 stays listed while its revision may still get traffic, so that the gateway knows it already.
     Raises ValueError when the weights do not sum to 100: an invariant, not a matter of input.
     """
+    weights = routing.weights
     if sum(weights.values()) != 100 or min(weights.values()) < 0:
         raise ValueError(f"weights {dict(weights)} of {deployment.namespace}/{deployment.name} do not sum to 100")
     route = deployment.spec.route
+    rules = [_main_rule(deployment, routing)]
+    if routing.preview is not None and route.preview is not None:
+        header = {"type": "Exact", "name": route.preview.header.name, "value": route.preview.header.value}
+        preview = {**_backend(deployment, routing.preview), "weight": 1}
+        rules.insert(0, {"matches": [{"path": _ALL_PATHS, "headers": [header]}], "backendRefs": [preview]})
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -41,49 +49,67 @@ def build_route(deployment: ModelDeployment, weights: Mapping[str, int]) -> dict
                 }
             ],
             "hostnames": list(route.hostnames),
-            "rules": [
-                {
-                    "matches": [{"path": {"type": "PathPrefix", "value": "/"}}],
-                    "backendRefs": [
-                        {"group": "", "kind": "Service", "name": f"{name}{_SUFFIX}", "port": 80, "weight": weight}
-                        for name, weight in weights.items()
-                    ],
-                }
-            ],
+            "rules": rules,
         },
     }
 
 
-def read_route(route: Mapping[str, Any] | None) -> RouteState | None:
+def _main_rule(deployment: ModelDeployment, routing: Routing) -> dict[str, Any]:
+    """The rule for all requests; a mirror gets a copy of each, and its answers reach nobody."""
+    rule: dict[str, Any] = {
+        "matches": [{"path": _ALL_PATHS}],
+        "backendRefs": [
+            {**_backend(deployment, revision), "weight": weight} for revision, weight in routing.weights.items()
+        ],
+    }
+    if routing.mirror is not None:
+        mirror = {"backendRef": _backend(deployment, routing.mirror)}
+        rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
+    return rule
+
+
+def _backend(deployment: ModelDeployment, revision: str) -> dict[str, Any]:
+    return {"group": "", "kind": "Service", "name": f"{deployment.service_name(revision)}{_SUFFIX}", "port": 80}
+
+
+def read_route(deployment: ModelDeployment, route: Mapping[str, Any] | None) -> RouteState | None:
     """The HTTPRoute as the cluster has it; None when it does not exist.
 
     Accepted: every condition Accepted and ResolvedRefs of the gateway is true **for this generation** of the route.
     """
     if route is None:
         return None
-    spec = route.get("spec") or {}
-    backends = [backend for rule in spec.get("rules") or [] for backend in rule.get("backendRefs") or []]
-    parent: Mapping[str, Any] = next(iter(spec.get("parentRefs") or []), {})
+    rules = (route.get("spec") or {}).get("rules") or []
+    main: Mapping[str, Any] = next((rule for rule in reversed(rules) if not _has_headers(rule)), {})
+    previews = [rule for rule in rules if _has_headers(rule)]
+    mirrors = [filter_.get("requestMirror") or {} for filter_ in main.get("filters") or []]
+    routing = Routing(
+        weights={_revision(deployment, backend): backend.get("weight", 1) for backend in main.get("backendRefs") or []},
+        mirror=next((_revision(deployment, mirror.get("backendRef") or {}) for mirror in mirrors), None),
+        preview=next(
+            (_revision(deployment, backend) for rule in previews for backend in rule.get("backendRefs") or []), None
+        ),
+    )
     accepted, reason, message = _acceptance(route)
+    as_built = len(rules) == 1 + len(previews) and covers(main, _main_rule(deployment, routing))
     return RouteState(
-        as_built=_as_built(spec.get("rules") or []),
-        weights={backend["name"].removesuffix(_SUFFIX): backend.get("weight", 1) for backend in backends},
-        hostnames=tuple(spec.get("hostnames") or ()),
-        gateway=(parent["namespace"], parent["name"]) if "namespace" in parent and "name" in parent else None,
+        routing=routing,
+        as_built=as_built and not (main.get("filters") and routing.mirror is None),
         accepted=accepted,
         reason=reason,
         message=message,
     )
 
 
-def _as_built(rules: list[Mapping[str, Any]]) -> bool:
-    """One rule for all paths, without filters, to port 80 of each backend: `build_route`, and nobody's edit of it."""
-    if len(rules) != 1 or rules[0].get("filters"):
-        return False
-    backends = rules[0].get("backendRefs") or []
-    paths = [match.get("path") for match in rules[0].get("matches") or []]
-    plain = all(backend.get("port") == 80 and not backend.get("filters") for backend in backends)
-    return plain and paths == [{"type": "PathPrefix", "value": "/"}]
+def _has_headers(rule: Mapping[str, Any]) -> bool:
+    return any(match.get("headers") for match in rule.get("matches") or [])
+
+
+def _revision(deployment: ModelDeployment, backend: Mapping[str, Any]) -> str:
+    """The revision behind a backend; the name of a Service that is not ours stays a name."""
+    name = str(backend.get("name", ""))
+    own = name.removeprefix(f"{deployment.name}-").removesuffix(_SUFFIX)
+    return own if name == f"{deployment.service_name(own)}{_SUFFIX}" else name
 
 
 def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:
@@ -105,13 +131,12 @@ def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:
     return False, "Pending", "the gateway has not taken the route up yet"
 
 
-def differs(deployment: ModelDeployment, weights: Mapping[str, int], seen: RouteState | None) -> bool:
+def differs(deployment: ModelDeployment, routing: Routing, route: Mapping[str, Any] | None) -> bool:
     """Whether the HTTPRoute in the cluster is not the one that is wanted."""
-    wanted = deployment.spec.route
-    return (
-        seen is None
-        or not seen.as_built
-        or dict(seen.weights) != dict(weights)
-        or seen.hostnames != wanted.hostnames
-        or seen.gateway != (wanted.gateway.namespace, wanted.gateway.name)
-    )
+    if route is None:
+        return True
+    wanted = build_route(deployment, routing)["spec"]
+    live = route.get("spec") or {}
+    # A filter that was not built would be taken for a default.
+    filtered = [bool(rule.get("filters")) for rule in live.get("rules") or []]
+    return not covers(live, wanted) or filtered != [bool(rule.get("filters")) for rule in wanted["rules"]]

@@ -18,7 +18,7 @@ def test_the_first_revision_takes_all_traffic_as_soon_as_it_is_ready_and_is_not_
     world = FakeWorld()
     world.ready = False
     assert world.trace(1, 3) == ["Pending - - - 1"]
-    world.services[world.service()] = Workload(ready_replicas=1, routable=True, min_replicas=1)
+    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True, min_replicas=1)
     assert world.trace(1, 4) == ["Pending promote 1:100 - 1", "Healthy - 1:100 1 -"]
     assert world.status.analysis is None
 
@@ -40,7 +40,7 @@ def test_a_stable_model_goes_on_serving_when_the_spec_names_none_any_more() -> N
 
 def test_a_first_revision_that_cannot_load_is_degraded_and_says_why() -> None:
     world = FakeWorld()
-    world.failures[world.service()] = Failure(reason="FailedLoad", message="no such bucket", final=True)
+    world.failures[world.wanted()] = Failure(reason="FailedLoad", message="no such bucket", final=True)
     world.settle()
     assert (world.status.phase, world.status.message) == (
         "Degraded",
@@ -81,7 +81,7 @@ def test_a_rollback_takes_the_traffic_away_in_the_pass_that_sees_the_evidence() 
     candidate = world.model(2)
     while world.status.phase != "RollingBack":
         decision = world.tick(10)
-    assert decision.weights == {world.status.stable.inference_service: 100, candidate: 0}
+    assert decision.routing.weights == {world.status.stable.revision: 100, candidate: 0}
     assert candidate not in decision.delete
 
 
@@ -113,7 +113,7 @@ def test_a_candidate_that_cannot_load_is_rolled_back_without_ever_getting_traffi
     world = FakeWorld().healthy()
     name = world.model(2)
     world.failures[name] = Failure(reason="FailedLoad", message="digest differs", final=True)
-    assert world.trace(1, 5) == ["Progressing - 1:100 1 2", "RollingBack - 1:100 1 -", "RolledBack - 1:100 1 -"]
+    assert world.trace(1, 5) == ["Progressing - 1:100 1 2", "RolledBack - 1:100 1 -"]
     assert "digest differs" in world.status.message
 
 
@@ -122,7 +122,7 @@ def test_a_candidate_that_is_not_ready_at_its_deadline_is_rolled_back() -> None:
     world.ready = False
     world.model(2)
     assert world.trace(60, 9) == ["Progressing - 1:100 1 2"]
-    assert world.trace(60, 4) == ["Progressing - 1:100 1 2", "RollingBack - 1:100 1 -", "RolledBack - 1:100 1 -"]
+    assert world.trace(60, 4) == ["Progressing - 1:100 1 2", "RolledBack - 1:100 1 -"]
     assert "ProgressDeadlineExceeded" in world.status.message
 
 
@@ -269,7 +269,7 @@ def test_a_stable_model_without_ready_replicas_holds_the_rollout() -> None:
     world = FakeWorld().healthy()
     world.model(2)
     world.until("Progressing 1/2")
-    down(world, world.status.stable.inference_service)
+    down(world, world.status.stable.revision)
     assert world.trace(60, 5) == ["Holding 1/2 1:90,2:10 1 2"]
 
 
@@ -326,7 +326,9 @@ def test_a_window_that_was_counted_is_not_counted_again() -> None:
     counted = world.status.analysis.metrics[0].candidate
     seen = world.observe()
     window_end = to_seconds(world.status.analysis.last_window_end)
-    repeated = replace(seen.metrics, windows={"errors": world.window(*world.route.weights)}, window_end=window_end)
+    repeated = replace(
+        seen.metrics, windows={"errors": world.window(*world.route.routing.weights)}, window_end=window_end
+    )
     again = replace(seen, metrics=repeated)
     assert decide(world.deployment, again, world.now).status.analysis.metrics[0].candidate == counted
 
@@ -353,7 +355,7 @@ def test_a_candidate_that_never_gets_all_its_replicas_is_rolled_back_at_the_dead
 
 def test_the_way_back_to_a_warm_model_needs_all_its_replicas() -> None:
     world = FakeWorld().healthy()
-    old = world.service()
+    old = world.wanted()
     world.model(2)
     world.trace(10, 30)
     world.spec["predictor"] = {"minReplicas": 2}
@@ -378,7 +380,7 @@ def test_replicas_of_a_stable_model_that_is_not_the_wanted_one_can_be_changed() 
     world.model(2)
     world.trace(10, 20)
     world.spec["predictor"] = {"minReplicas": 9}
-    stable = world.status.stable.inference_service
+    stable = world.status.stable.revision
     assert world.tick().scale == {stable: 9}
 
 
@@ -407,7 +409,7 @@ def test_steps_that_are_edited_before_the_gateway_has_accepted_keep_the_time_tha
 def test_a_first_model_that_was_replaced_before_it_served_is_removed() -> None:
     world = FakeWorld()
     world.ready = False
-    first = world.service()
+    first = world.wanted()
     world.settle()
     world.model(2)
     world.tick(1)
@@ -420,12 +422,12 @@ def test_a_backend_enters_the_route_and_leaves_it_without_weight() -> None:
     world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
     candidate = world.model(2)
     world.until("Progressing 0/2")
-    assert world.route.weights[candidate] == 0
+    assert world.route.routing.weights[candidate] == 0
     world.until("RolledBack")
-    assert world.route.weights[candidate] == 0
+    assert world.route.routing.weights[candidate] == 0
     world.tick(31)
     world.tick(1)
-    assert candidate not in world.route.weights
+    assert candidate not in world.route.routing.weights
 
 
 def test_a_candidate_that_never_served_is_never_named_in_the_route() -> None:
@@ -433,4 +435,4 @@ def test_a_candidate_that_never_served_is_never_named_in_the_route() -> None:
     name = world.model(2)
     world.failures[name] = Failure(reason="FailedLoad", message="digest differs", final=True)
     world.until("RolledBack")
-    assert name not in world.route.weights
+    assert name not in world.route.routing.weights

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse
-from timoneiro_operator.decide.observation import RouteState
+from timoneiro_operator.api.spec import Preview, PreviewHeader
+from timoneiro_operator.decide.lifecycle import wanted_snapshot
+from timoneiro_operator.decide.observation import Routing
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
@@ -20,23 +23,27 @@ def deployment() -> ModelDeployment:
     return world.deployment
 
 
+def built(deployment: ModelDeployment) -> dict[str, Any]:
+    return build_inference_service(deployment, wanted_snapshot(deployment, deployment.revision or ""))
+
+
 def test_all_revisions_answer_to_the_name_of_the_deployment(deployment: ModelDeployment) -> None:
-    model = build_inference_service(deployment)["spec"]["predictor"]["model"]
+    model = built(deployment)["spec"]["predictor"]["model"]
     assert model["args"] == ["--model_name=fraud", "--x"]
 
 
 def test_the_digest_reaches_the_model_server(deployment: ModelDeployment) -> None:
-    model = build_inference_service(deployment)["spec"]["predictor"]["model"]
+    model = built(deployment)["spec"]["predictor"]["model"]
     assert model["env"] == [{"name": "TIMONEIRO_MODEL_DIGEST", "value": "sha256:" + "0" * 64}]
 
 
 def test_kserve_makes_no_route_of_its_own(deployment: ModelDeployment) -> None:
-    labels = build_inference_service(deployment)["metadata"]["labels"]
+    labels = built(deployment)["metadata"]["labels"]
     assert labels["networking.kserve.io/visibility"] == "cluster-local"
 
 
 def test_children_are_owned_so_that_kubernetes_removes_them(deployment: ModelDeployment) -> None:
-    owners = build_inference_service(deployment)["metadata"]["ownerReferences"]
+    owners = built(deployment)["metadata"]["ownerReferences"]
     assert [(owner["kind"], owner["uid"], owner["controller"]) for owner in owners] == [("ModelDeployment", "u", True)]
 
 
@@ -61,11 +68,16 @@ def test_a_revision_is_what_changes_a_serving_pod(path: tuple[str, str], value: 
 
 def test_weights_that_do_not_sum_to_100_are_never_applied(deployment: ModelDeployment) -> None:
     with pytest.raises(ValueError, match="do not sum to 100"):
-        build_route(deployment, {"fraud-a": 90, "fraud-b": 20})
+        build_route(deployment, Routing(weights={"a": 90, "b": 20}))
 
 
-def route(deployment: ModelDeployment, *, observed: int, status: str = "True") -> dict[str, Any]:
-    body = build_route(deployment, {"fraud-a": 90, "fraud-b": 10})
+SPLIT = Routing(weights={"a": 90, "b": 10})
+
+
+def route(
+    deployment: ModelDeployment, *, observed: int = 2, status: str = "True", routing: Routing = SPLIT
+) -> dict[str, Any]:
+    body = build_route(deployment, routing)
     body["metadata"]["generation"] = 2
     conditions = [
         {"type": kind, "status": status, "reason": "R", "message": "why", "observedGeneration": observed}
@@ -75,51 +87,89 @@ def route(deployment: ModelDeployment, *, observed: int, status: str = "True") -
     return body
 
 
-def test_a_route_that_was_built_is_read_back_as_it_was_meant(deployment: ModelDeployment) -> None:
-    seen = read_route(route(deployment, observed=2))
+def with_preview(deployment: ModelDeployment) -> ModelDeployment:
+    preview = Preview(header=PreviewHeader(name="X-Timoneiro"))
+    changed = msgspec.structs.replace(deployment.spec.route, preview=preview)
+    return msgspec.structs.replace(deployment, spec=msgspec.structs.replace(deployment.spec, route=changed))
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        SPLIT,
+        Routing(weights={"a": 100, "b": 0}, mirror="b"),
+        Routing(weights={"a": 0, "b": 100}, mirror="a", preview="b"),
+    ],
+)
+def test_a_route_that_was_built_is_read_back_as_it_was_meant(deployment: ModelDeployment, routing: Routing) -> None:
+    deployment = with_preview(deployment)
+    body = route(deployment, routing=routing)
+    seen = read_route(deployment, body)
     assert seen is not None
-    assert seen.accepted
-    assert not differs(deployment, {"fraud-a": 90, "fraud-b": 10}, seen)
+    assert (seen.routing, seen.as_built, seen.accepted) == (routing, True, True)
+    assert not differs(deployment, routing, body)
+
+
+def test_the_preview_header_reaches_the_candidate_and_nobody_else(deployment: ModelDeployment) -> None:
+    body = build_route(with_preview(deployment), Routing(weights={"a": 100, "b": 0}, preview="b"))
+    preview, main = body["spec"]["rules"]
+    assert preview["matches"][0]["headers"] == [{"type": "Exact", "name": "X-Timoneiro", "value": "candidate"}]
+    assert [backend["name"] for backend in preview["backendRefs"]] == ["fraud-b-predictor"]
+    assert "headers" not in main["matches"][0]
+
+
+def test_a_deployment_that_has_no_route_yet_differs_from_every_wish(deployment: ModelDeployment) -> None:
+    assert read_route(deployment, None) is None
+    assert differs(deployment, SPLIT, None)
+
+
+def test_defaults_that_the_api_server_adds_are_no_difference(deployment: ModelDeployment) -> None:
+    body = route(deployment)
+    body["spec"]["rules"][0]["timeouts"] = {"request": "15s"}
+    assert not differs(deployment, SPLIT, body)
 
 
 def test_acceptance_of_an_older_generation_is_no_acceptance(deployment: ModelDeployment) -> None:
-    seen = read_route(route(deployment, observed=1))
+    seen = read_route(deployment, route(deployment, observed=1))
     assert seen is not None
     assert (seen.accepted, seen.reason) == (False, "Pending")
 
 
 def test_a_route_that_the_gateway_refuses_says_why(deployment: ModelDeployment) -> None:
-    seen = read_route(route(deployment, observed=2, status="False"))
+    seen = read_route(deployment, route(deployment, status="False"))
     assert seen is not None
     assert (seen.accepted, seen.message) == (False, "the gateway refuses the route: why")
 
 
 def test_a_weight_edited_by_hand_is_a_difference(deployment: ModelDeployment) -> None:
-    seen = RouteState(
-        weights={"fraud-a": 1, "fraud-b": 99},
-        hostnames=("fraud.example.com",),
-        gateway=("kserve", "kserve-ingress-gateway"),
-        accepted=True,
-    )
-    assert differs(deployment, {"fraud-a": 90, "fraud-b": 10}, seen)
+    assert differs(deployment, SPLIT, route(deployment, routing=Routing(weights={"a": 1, "b": 99})))
 
 
-@pytest.mark.parametrize("edit", ["a rule in front", "another path", "a filter", "another port"])
+@pytest.mark.parametrize(
+    "edit", ["a rule in front", "another path", "a filter", "another port", "another mirror", "a foreign backend"]
+)
 def test_a_route_that_somebody_has_changed_beyond_its_weights_is_a_difference(
     deployment: ModelDeployment, edit: str
 ) -> None:
-    weights = {"fraud-a": 90, "fraud-b": 10}
-    body = route(deployment, observed=2)
+    body = route(deployment)
     rule = body["spec"]["rules"][0]
     if edit == "a rule in front":
         body["spec"]["rules"] = [{**rule, "backendRefs": rule["backendRefs"][1:]}, rule]
     elif edit == "another path":
         rule["matches"] = [{"path": {"type": "PathPrefix", "value": "/v1"}}]
     elif edit == "a filter":
-        rule["filters"] = [{"type": "RequestMirror"}]
-    else:
+        rule["filters"] = [{"type": "RequestRedirect"}]
+    elif edit == "another mirror":
+        mirror = {"group": "", "kind": "Service", "name": "elsewhere", "port": 80}
+        rule["filters"] = [{"type": "RequestMirror", "requestMirror": {"backendRef": mirror}}]
+    elif edit == "another port":
         rule["backendRefs"][0]["port"] = 81
-    assert differs(deployment, weights, read_route(body))
+    else:
+        rule["backendRefs"][1]["name"] = "elsewhere"
+    seen = read_route(deployment, body)
+    assert seen is not None
+    assert differs(deployment, SPLIT, body)
+    assert not (seen.as_built and seen.routing.shares() == SPLIT.shares())
 
 
 def service(**status: Any) -> dict[str, Any]:
@@ -189,6 +239,19 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
             "rising weights",
         ),
         ({"rollout": {"canary": {"steps": []}}}, "at least one step"),
+        ({"rollout": {"canary": {"steps": [{"weight": 5}]}}}, "must have either weight and for, or pause"),
+        ({"rollout": {"canary": {"steps": [{"weight": 5, "pause": {}}]}}}, "must have either weight and for, or pause"),
+        ({"rollout": {"canary": {"steps": [{"weight": 0, "for": "1m"}]}}}, "weights from 1 to 100"),
+        ({"rollout": {"canary": {"steps": [{"pause": {"for": "soon"}}]}}}, "'soon' is not a duration"),
+        ({"rollout": {"blueGreen": {"bake": "soon"}}}, "spec.rollout.blueGreen.bake"),
+        (
+            {"route": {"hostnames": ["a"], "driver": "Knative"}, "rollout": {"strategy": "BlueGreen"}},
+            "needs mirrored traffic",
+        ),
+        (
+            {"route": {"hostnames": ["a"], "driver": "Knative", "preview": {"header": {"name": "X"}}}},
+            "needs route.driver Gateway",
+        ),
         ({"rollout": {"canary": {"steps": [{"weight": 50, "for": "soon"}]}}}, "'soon' is not a duration"),
         ({"rollout": {"deadline": "never"}}, "spec.rollout.deadline"),
         ({"rollout": {"keepStable": "9999999d"}}, "spec.rollout.keepStable: 9999999d is longer than ten years"),
@@ -203,3 +266,17 @@ def test_a_spec_that_makes_no_sense_is_refused_with_a_sentence(change: dict[str,
     metadata = {"name": "fraud", "namespace": "ns", "uid": "u"}
     with pytest.raises(InvalidSpec, match=words):
         parse({"metadata": metadata, "spec": {**world.spec, **change}})
+
+
+def test_an_edit_of_what_an_inference_service_serves_is_seen(deployment: ModelDeployment) -> None:
+    body = built(deployment)
+    assert read_workload(body, [], body).as_built
+    model = body["spec"]["predictor"]["model"]
+    edited = {**body, "spec": {"predictor": {"model": {**model, "storageUri": "s3://elsewhere/"}}}}
+    assert not read_workload(edited, [], body).as_built
+
+
+def test_a_name_that_leaves_no_room_for_services_is_refused() -> None:
+    world = FakeWorld()
+    with pytest.raises(InvalidSpec, match="longer than 44 characters"):
+        parse({"metadata": {"name": "f" * 45, "namespace": "ns", "uid": "u"}, "spec": world.spec})

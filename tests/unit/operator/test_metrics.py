@@ -10,14 +10,14 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.decide.decide import Arms
+from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Counts, Window
 from timoneiro_operator.metrics import scrape
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.profiles import KSERVE, NoSeries, Profile, Sample
 from timoneiro_operator.metrics.scrape import ScrapeSource, Target
 
-ARMS = Arms("fraud-a", "fraud-b", 10)
+ARMS = Arms("fraud-a", "fraud-b", 10, mirrored=False)
 KEY = ("ns", "fraud")
 
 

@@ -34,7 +34,7 @@ class FakeClient:
         metadata = {"uid": body["metadata"]["name"], **body["metadata"], "resourceVersion": str(self._version)}
         return {**body, "metadata": metadata}
 
-    async def apply(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def apply(self, kind: str, body: dict[str, Any], *, first: bool) -> dict[str, Any]:
         self.calls.append(kind)
         if kind in self.refuse:
             raise Refused(f"{kind} {body['metadata']['name']} was refused: quota")
@@ -91,7 +91,7 @@ def in_a_step() -> Status:
         phase="Progressing",
         stable=stable,
         candidate=candidate,
-        step=Step(index=0, count=2, weight=10, seconds=60),
+        step=Step(kind="Weight", index=0, count=2, weight=10, seconds=60),
         traffic=Traffic(desired=Weights(stable=90, candidate=10), accepted=True),
     )
 

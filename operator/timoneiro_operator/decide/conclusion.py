@@ -1,0 +1,88 @@
+"""Everything that follows from a status: traffic, what has to exist, what may go, conditions, when to look again."""
+
+import msgspec
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.status import Retiring, Snapshot, Status, to_seconds
+from timoneiro_operator.decide.conditions import with_conditions
+from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.lifecycle import snapshot_of
+from timoneiro_operator.decide.observation import Observation, Routing
+from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, with_restored, without_loss
+from timoneiro_operator.decide.steps import arms_to_measure
+from timoneiro_operator.decide.text import step_text
+
+replace = msgspec.structs.replace
+
+# While the cluster lacks something, only a look tells when it is there.
+_MISSING_SECONDS = 10.0
+
+
+def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Decision:
+    """The decision that makes `status` true. Nothing is done while the cluster lacks what the driver needs."""
+    if seen.missing is not None:
+        status = replace(status, observed_generation=deployment.generation)
+        status = replace(status, conditions=with_conditions(status, deployment, seen, now))
+        return Decision(status=status, look_again=_MISSING_SECONDS)
+    routing = routing_of(deployment, status, seen, now)
+    delete = _to_delete(status, routing, seen, now)
+    gone = [item for item in delete if item.revision not in seen.workloads]
+    status = replace(
+        status,
+        retiring=tuple(item for item in status.retiring if item not in gone),
+        observed_generation=deployment.generation,
+        step_text=step_text(status),
+        traffic=traffic_of(status, routing, seen),
+    )
+    status = with_restored(deployment, status, routing, seen, now)
+    status = replace(status, conditions=with_conditions(status, deployment, seen, now))
+    return Decision(
+        status=status,
+        ensure=_to_ensure(status, seen),
+        routing=without_loss(routing, seen),
+        scale=_to_scale(deployment, status, seen),
+        delete=tuple(item.revision for item in delete if item not in gone),
+        look_again=_look_again(deployment, status, now),
+    )
+
+
+def _to_delete(status: Status, routing: Routing, seen: Observation, now: float) -> list[Retiring]:
+    """Only what the accepted route does not even name may go: traffic before deletion."""
+    if seen.route is not None and not settled(routing, seen):
+        return []
+    routed = seen.route.routing.weights if seen.route else {}
+    return [item for item in status.retiring if now >= to_seconds(item.delete_at) and item.revision not in routed]
+
+
+def _to_ensure(status: Status, seen: Observation) -> tuple[Snapshot, ...]:
+    """What serves or is about to, and is not there or is not what it was built as."""
+    parts = [part for part in (status.stable, status.candidate) if part is not None]
+    lacking = [
+        part.revision
+        for part in parts
+        if part.revision not in seen.workloads or not seen.workloads[part.revision].as_built
+    ]
+    return tuple(snapshot for revision in lacking if (snapshot := snapshot_of(status, revision)) is not None)
+
+
+def _to_scale(deployment: ModelDeployment, status: Status, seen: Observation) -> dict[str, int]:
+    """Replicas by revision, where it exists and has another number of them."""
+    replicas = deployment.spec.predictor.min_replicas
+    names = [part.revision for part in (status.stable, status.candidate) if part is not None]
+    return {name: replicas for name in names if seen.workload(name).min_replicas not in (None, replicas)}
+
+
+def _look_again(deployment: ModelDeployment, status: Status, now: float) -> float | None:
+    """Seconds until the next deadline or measurement; None when only a change can make a difference."""
+    times = [to_seconds(item.delete_at) for item in status.retiring]
+    candidate, step = status.candidate, status.step
+    if candidate is not None:
+        limit = candidate.deadline if step else candidate.progress_deadline
+        times += [to_seconds(limit)] if limit else []
+    if step is not None and step.not_before:
+        times.append(to_seconds(step.not_before))
+    if arms_to_measure(status) is not None:
+        times.append(now + parse_duration(deployment.spec.analysis.interval))
+    future = [time - now for time in times if time > now]
+    return min(future, default=None)

@@ -1,0 +1,112 @@
+"""The traffic that a status stands for, and whether the cluster has it."""
+
+import msgspec
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.status import Mirrored, Restored, Status, Traffic, Weights, to_seconds, to_text
+from timoneiro_operator.decide.observation import Observation, Routing
+
+_MIRRORED: dict[str, Mirrored] = {"Mirror": "Candidate", "Bake": "Stable"}
+# Somebody who edits again and again is reported once a minute.
+_REPORT_SECONDS = 60.0
+
+
+def routing_of(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Routing:
+    """Who gets the traffic while `status` holds; without weights before anything serves.
+
+    A backend enters the route without weight and leaves it without weight: a gateway learns of backends and of weights
+    in two ways that overtake each other, and would fail requests in between.
+    """
+    stable, candidate = status.stable, status.candidate
+    step = status.step if candidate is not None else None
+    weights: dict[str, int] = {}
+    if stable is not None:
+        weights[stable.revision] = 100 - (step.weight if step else 0)
+    if candidate is not None and step is not None:
+        weights[candidate.revision] = step.weight
+    for item in status.retiring if weights else ():
+        if item.listed and now < to_seconds(item.delete_at) and seen.workload(item.revision).routable:
+            weights.setdefault(item.revision, 0)
+    copied = {"Candidate": candidate, "Stable": stable}.get(_MIRRORED.get(step.kind, "None")) if step else None
+    previewed = candidate if step is not None and deployment.spec.route.preview is not None else None
+    return Routing(
+        weights=weights,
+        mirror=copied.revision if copied else None,
+        preview=previewed.revision if previewed else None,
+    )
+
+
+def settled(wanted: Routing, seen: Observation) -> bool:
+    """The gateway has accepted just this routing."""
+    route = seen.route
+    if route is None or not route.accepted or not route.as_built:
+        return False
+    return wanted.weights.keys() <= route.routing.weights.keys() and wanted.shares() == route.routing.shares()
+
+
+def without_loss(wanted: Routing, seen: Observation) -> Routing:
+    """`wanted`, unless it takes traffic from a revision that serves and gives it to one that does not: that waits.
+
+    Whatever a crash, a race or somebody's edit has led to, the way back must not lose requests either.
+    """
+    has = dict(seen.route.routing.weights) if seen.route is not None else {}
+    ours = wanted.weights.keys() | seen.workloads.keys()
+    if not wanted.weights or has.keys() - ours or sum(has.values()) != 100:
+        return wanted
+    changes = {revision: wanted.weights.get(revision, 0) - has.get(revision, 0) for revision in ours}
+    dead_gains = any(change > 0 and not seen.workload(revision).serving for revision, change in changes.items())
+    live_loses = any(change < 0 and seen.workload(revision).serving for revision, change in changes.items())
+    if dead_gains and live_loses:
+        kept = {**dict.fromkeys(wanted.weights, 0), **has}
+        return Routing(weights=kept, mirror=wanted.mirror, preview=wanted.preview)
+    return wanted
+
+
+def traffic_of(status: Status, routing: Routing, seen: Observation) -> Traffic | None:
+    """What people read of the routing; None before anything serves."""
+    if not routing.weights:
+        return None
+    step = status.step if status.candidate is not None else None
+    share = step.weight if step else 0
+    return Traffic(
+        desired=Weights(stable=100 - share if status.stable else 0, candidate=share),
+        accepted=settled(routing, seen),
+        mirror=_MIRRORED.get(step.kind, "None") if step else "None",
+    )
+
+
+def with_restored(
+    deployment: ModelDeployment, status: Status, routing: Routing, seen: Observation, now: float
+) -> Status:
+    """The status with what somebody else has edited or deleted in it, since this pass puts it back."""
+    what = _edited_route(deployment, routing, seen, now) or _edited_service(deployment, status, seen)
+    if what is None:
+        return status
+    known = status.restored
+    if known is not None and known.what == what and now - to_seconds(known.at) < _REPORT_SECONDS:
+        return status
+    return msgspec.structs.replace(status, restored=Restored(what=what, at=to_text(now)))
+
+
+def _edited_route(deployment: ModelDeployment, routing: Routing, seen: Observation, now: float) -> str | None:
+    """The route was accepted as it was wanted, and now is neither that nor what is wanted now."""
+    before = deployment.status
+    if before.traffic is None or not before.traffic.accepted:
+        return None
+    if seen.route is None:
+        return f"the route of {deployment.name} was deleted"
+    was = routing_of(deployment, before, seen, now).shares()
+    if seen.route.as_built and seen.route.routing.shares() in (was, routing.shares()):
+        return None
+    return f"the route of {deployment.name} was edited"
+
+
+def _edited_service(deployment: ModelDeployment, status: Status, seen: Observation) -> str | None:
+    for part in (status.stable, status.candidate):
+        if part is None:
+            continue
+        if not seen.workload(part.revision).as_built:
+            return f"InferenceService {part.inference_service} was edited"
+        if part.ready and part.revision not in seen.workloads:
+            return f"InferenceService {part.inference_service} was deleted"
+    return None

@@ -1,0 +1,118 @@
+"""A rollout as a list of steps. Canary and blue-green are two such lists; everything else is one engine.
+
+A step's place is its weight, and its rank among the steps of the same weight. Going by place rather than by position
+in the list, an edit of the schedule in mid-rollout skips nothing and repeats nothing.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.spec import Rollout
+from timoneiro_operator.api.status import Status, Step, StepKind, to_text
+
+# A gateway that is told of a backend and of its weight at once may send requests there before it knows where that is.
+LISTED_SECONDS = 1.0
+
+
+class Planned(NamedTuple):
+    """One step of the schedule. `seconds` None: until a person resumes."""
+
+    kind: StepKind
+    weight: int
+    rank: int
+    seconds: float | None
+
+
+def schedule_of(rollout: Rollout) -> tuple[Planned, ...]:
+    """The steps between the entry into the route and the promotion, in their order."""
+    if rollout.strategy == "BlueGreen":
+        return (
+            Planned("Mirror", 0, 1, parse_duration(rollout.blue_green.mirror)),
+            Planned("Bake", 100, 0, parse_duration(rollout.blue_green.bake)),
+        )
+    planned: list[Planned] = []
+    weight = rank = 0
+    for step in rollout.canary.steps:
+        if step.weight is None:
+            rank += 1
+            pause = step.pause.for_ if step.pause else None
+            planned.append(Planned("Pause", weight, rank, None if pause is None else parse_duration(pause)))
+        else:
+            weight, rank = step.weight, 0
+            planned.append(Planned("Weight", weight, rank, parse_duration(step.for_ or "0s")))
+    return tuple(planned)
+
+
+def following(rollout: Rollout, step: Step) -> Step:
+    """The step after `step`; the promotion after the last one."""
+    schedule = schedule_of(rollout)
+    for index, planned in enumerate(schedule):
+        if (planned.weight, planned.rank) > (step.weight, step.rank):
+            return Step(
+                kind=planned.kind,
+                index=index,
+                count=len(schedule),
+                weight=planned.weight,
+                rank=planned.rank,
+                seconds=planned.seconds,
+            )
+    return promotion(rollout)
+
+
+def entry(rollout: Rollout) -> Step:
+    """The candidate is listed in the route, without traffic."""
+    return Step(kind="Listed", index=-1, count=len(schedule_of(rollout)), weight=0, seconds=LISTED_SECONDS)
+
+
+def promotion(rollout: Rollout) -> Step:
+    """All traffic to the candidate, for good."""
+    count = len(schedule_of(rollout))
+    return Step(kind="Promotion", index=count, count=count, weight=100, seconds=0.0)
+
+
+def start_clock(status: Status, now: float) -> Status:
+    """The gateway has accepted the routing of the step: its time runs from now."""
+    step = status.step
+    if step is None or step.started_at is not None:
+        return status
+    started = msgspec.structs.replace(
+        step,
+        started_at=to_text(now),
+        not_before=None if step.seconds is None else to_text(now + step.seconds),
+        requests_before=requests_of(status),
+    )
+    return msgspec.structs.replace(status, step=started)
+
+
+def waits_for_a_person(step: Step | None) -> bool:
+    """A pause without a duration."""
+    return step is not None and step.kind == "Pause" and step.seconds is None
+
+
+def requests_of(status: Status) -> int:
+    """Requests of the candidate that the analysis has counted so far."""
+    if status.analysis is None or not status.analysis.metrics:
+        return 0
+    return status.analysis.metrics[0].candidate.requests
+
+
+class Arms(NamedTuple):
+    """The revisions whose counts are wanted, and at which routing: another one is another stretch of time."""
+
+    stable: str
+    candidate: str
+    weight: int
+    mirrored: bool
+
+
+def arms_to_measure(status: Status) -> Arms | None:
+    """The pair that is being compared; None while they do not get their traffic in a step."""
+    stable, candidate, step = status.stable, status.candidate, status.step
+    if stable is None or candidate is None or step is None or step.started_at is None:
+        return None
+    mirrored = step.kind in ("Mirror", "Bake")
+    if step.kind in ("Listed", "Promotion") or not (mirrored or step.weight):
+        return None
+    return Arms(stable.revision, candidate.revision, step.weight, mirrored)

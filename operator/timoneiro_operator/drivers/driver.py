@@ -1,0 +1,62 @@
+"""What every driver offers, and the writes that it may ask for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.observation import RouteState, Workload
+
+Body = Mapping[str, Any]
+Applied = Literal["InferenceService", "HTTPRoute"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Children:
+    """What belongs to one ModelDeployment. `services`: InferenceServices by name; `pods`: by revision."""
+
+    services: Mapping[str, Body]
+    pods: Mapping[str, Sequence[Body]]
+    route: Body | None = None
+    knative: Body | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Server-side apply. `first`: nothing of ours is there yet, so that what has this name belongs to somebody else."""
+
+    kind: Applied
+    body: Body
+    first: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Another number of replicas of an InferenceService, and nothing else."""
+
+    name: str
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remove:
+    """An InferenceService goes."""
+
+    name: str
+
+
+Write = Apply | Scale | Remove
+
+
+class Driver(Protocol):
+    """One way to serve revisions and to split traffic between them."""
+
+    def workloads(self, deployment: ModelDeployment, children: Children) -> dict[str, Workload]:
+        """What serves, by revision."""
+
+    def route(self, deployment: ModelDeployment, children: Children) -> RouteState | None:
+        """Who gets the traffic, as the cluster has it; None when there is no route."""
+
+    def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
+        """What is due, in this order: capacity, then traffic, then what is not needed any more."""

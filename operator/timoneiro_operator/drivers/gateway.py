@@ -1,0 +1,44 @@
+"""Driver Gateway: one InferenceService a revision, and our own HTTPRoute with their weights."""
+
+from timoneiro_operator.api import names
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.lifecycle import snapshot_of
+from timoneiro_operator.decide.observation import RouteState, Workload
+from timoneiro_operator.drivers.driver import Apply, Body, Children, Remove, Scale, Write
+from timoneiro_operator.serving.inference_service import build_inference_service
+from timoneiro_operator.serving.workload import read_workload
+from timoneiro_operator.traffic.gateway import build_route, differs, read_route
+
+
+class GatewayDriver:
+    """KServe in Standard mode behind a gateway of the Gateway API."""
+
+    def workloads(self, deployment: ModelDeployment, children: Children) -> dict[str, Workload]:
+        found: dict[str, Workload] = {}
+        for body in children.services.values():
+            revision = body["metadata"]["labels"].get(names.LABEL_REVISION)
+            if revision is None or body["metadata"].get("deletionTimestamp"):
+                continue
+            snapshot = snapshot_of(deployment.status, revision)
+            built: Body | None = build_inference_service(deployment, snapshot) if snapshot else None
+            found[revision] = read_workload(body, children.pods.get(revision, ()), built)
+        return found
+
+    def route(self, deployment: ModelDeployment, children: Children) -> RouteState | None:
+        return read_route(deployment, children.route)
+
+    def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
+        due: list[Write] = []
+        for snapshot in decision.ensure:
+            body = build_inference_service(deployment, snapshot)
+            there = children.services.get(body["metadata"]["name"])
+            if there is None or not there["metadata"].get("deletionTimestamp"):
+                due.append(Apply(kind="InferenceService", body=body, first=there is None))
+        for revision, replicas in decision.scale.items():
+            due.append(Scale(name=deployment.service_name(revision), replicas=replicas))
+        if decision.routing.weights and differs(deployment, decision.routing, children.route):
+            route = build_route(deployment, decision.routing)
+            due.append(Apply(kind="HTTPRoute", body=route, first=children.route is None))
+        due += [Remove(name=deployment.service_name(revision)) for revision in decision.delete]
+        return tuple(due)

@@ -1,0 +1,132 @@
+"""Leadership by a Lease: one process acts, others stand by and take over when it is gone.
+
+Guarantees: a leader stops acting `RENEW_SECONDS` after its last renewal, by its own monotonic clock, and a standby
+takes over `DURATION_SECONDS` after it last saw a change, by its own; clocks of different machines are never compared.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from lightkube.core.async_client import AsyncClient
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+
+from timoneiro_operator.api.status import to_text
+
+log = logging.getLogger(__name__)
+
+DURATION_SECONDS = 15.0
+RENEW_SECONDS = 10.0
+RETRY_SECONDS = 2.0
+
+_LEASE: Any = create_namespaced_resource("coordination.k8s.io", "v1", "Lease", "leases")
+
+
+class LeaderLease:
+    """One candidate for the leadership. `identity` has to be this process's alone."""
+
+    def __init__(self, client: AsyncClient, *, namespace: str, name: str, identity: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._seen: tuple[str, str] | None = None
+        self._seen_at = 0.0
+        self._renewed_at: float | None = None
+
+    def held(self) -> bool:
+        """Whether this process may act now."""
+        return self._renewed_at is not None and time.monotonic() - self._renewed_at < RENEW_SECONDS
+
+    async def acquire(self) -> None:
+        """Returns when this process leads."""
+        waiting = False
+        while not await self._try():
+            if not waiting:
+                log.info("standing by: %s leads", self._seen[0] if self._seen else "nobody known")
+                waiting = True
+            await asyncio.sleep(RETRY_SECONDS)
+        log.info("%s leads", self._identity)
+
+    async def keep(self) -> None:
+        """Renews for as long as it can; returns when the leadership is lost."""
+        while self.held():
+            await asyncio.sleep(RETRY_SECONDS)
+            if not await self._try() and self._seen is not None and self._seen[0] != self._identity:
+                break
+        log.error("the leadership is lost")
+
+    async def release(self) -> None:
+        """Gives the leadership up at once, so that nobody has to wait for it."""
+        if not self.held():
+            return
+        self._renewed_at = None
+        try:
+            lease = await self._client.get(_LEASE, self._name, namespace=self._namespace)
+            body = lease.to_dict()
+            if body["spec"].get("holderIdentity") == self._identity:
+                await self._write({**body, "spec": {**body["spec"], "holderIdentity": ""}})
+        except (ApiError, OSError) as error:
+            log.warning("the lease was not released: %s", type(error).__name__)
+
+    async def _try(self) -> bool:
+        """One attempt to take or renew the lease. Whatever goes wrong, nothing is taken that is not given."""
+        started = time.monotonic()
+        try:
+            body = await self._read()
+            if body is None:
+                await self._create()
+            elif not self._free(body):
+                return False
+            else:
+                await self._write({**body, "spec": {**body.get("spec", {}), **self._claim(body)}})
+        except ApiError as error:
+            if error.status.code not in (404, 409):
+                log.warning("the lease cannot be had: %s", error.status.message)
+            return False
+        except Exception as error:
+            # The API server is away, in whatever way: the clock of the lease decides, not the kind of failure.
+            log.warning("the lease cannot be had: %s", type(error).__name__)
+            return False
+        # By the time before the request: the lease is never believed for longer than others believe it.
+        self._renewed_at = started
+        return True
+
+    def _free(self, body: Mapping[str, Any]) -> bool:
+        spec = body.get("spec") or {}
+        holder = spec.get("holderIdentity") or ""
+        seen = (holder, str(spec.get("renewTime")))
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, time.monotonic()
+        return holder in ("", self._identity) or time.monotonic() - self._seen_at >= DURATION_SECONDS
+
+    def _claim(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        spec, now = body.get("spec") or {}, to_text(time.time())
+        mine = spec.get("holderIdentity") == self._identity
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(DURATION_SECONDS),
+            "renewTime": now,
+            "acquireTime": spec.get("acquireTime") if mine else now,
+            "leaseTransitions": int(spec.get("leaseTransitions") or 0) + (0 if mine else 1),
+        }
+
+    async def _read(self) -> dict[str, Any] | None:
+        try:
+            lease = await self._client.get(_LEASE, self._name, namespace=self._namespace)
+        except ApiError as error:
+            if error.status.code == 404:
+                return None
+            raise
+        return dict(lease.to_dict())
+
+    async def _create(self) -> None:
+        body = {"metadata": {"name": self._name, "namespace": self._namespace}, "spec": self._claim({})}
+        await self._client.create(_LEASE.from_dict(body))
+
+    async def _write(self, body: Mapping[str, Any]) -> None:
+        """Replaces the lease that was read; somebody who was faster makes it fail with 409."""
+        await self._client.replace(_LEASE.from_dict(dict(body)))

@@ -1,0 +1,391 @@
+"""People's commands: carried out once, on record with who asked and what came of it, refused with a reason."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.fake_world import FakeWorld
+from timoneiro_operator.api.command import Action, Command, encode_command, parse_command
+from timoneiro_operator.decide.observation import Failure
+
+BAD = {"s3://models/fraud/2": 0.5}
+
+
+def rolling(state: str = "Progressing 1/2", **fields: object) -> FakeWorld:
+    """Version 2 is on its way and in the step that `state` begins with."""
+    world = FakeWorld(**fields).healthy()  # type: ignore[arg-type]
+    world.model(2)
+    world.until(state)
+    return world
+
+
+def test_promote_ends_the_step_that_is_running_and_no_other() -> None:
+    world = rolling()
+    record = world.ask("promote")
+    assert (record.outcome, record.by) == ("Done", "ana")
+    assert record.message == f"version 2 ({world.wanted()}) went on to 50 % of the traffic"
+    world.settle()
+    assert world.line() == "Progressing 2/2 1:50,2:50 1 2"
+
+
+def test_promote_in_the_last_step_needs_no_evidence_since_a_person_answers_for_it() -> None:
+    world = rolling("Progressing 2/2", requests_per_second=20.0)
+    assert world.ask("promote").outcome == "Done"
+    assert world.trace(1, 3)[-1] == "Healthy - 2:100 2 -"
+
+
+def test_promote_in_full_goes_through_the_route_without_weight_and_then_to_all_traffic() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.tick()
+    assert world.ask("promote", full=True).outcome == "Done"
+    assert world.trace(1, 8) == [
+        "Progressing 0/2 1:100 1 2",
+        "Promoting promote 2:100 1 2",
+        "Healthy - 2:100 2 -",
+    ]
+    assert world.status.history[-1].reason == "promoted in full by ana"
+
+
+def test_promote_in_full_waits_for_capacity() -> None:
+    world = FakeWorld().healthy()
+    world.ready = False
+    world.model(2)
+    world.tick()
+    assert world.ask("promote", full=True).outcome == "Done"
+    assert world.trace(10, 5) == ["Progressing - 1:100 1 2"]
+
+
+def test_promote_in_full_skips_the_mirror_and_the_bake_of_blue_green() -> None:
+    world = FakeWorld()
+    world.spec["rollout"] = {"strategy": "BlueGreen"}
+    world.healthy()
+    world.model(2)
+    world.until("Progressing mirror 1/2")
+    world.ask("promote", full=True)
+    assert world.line() == "Promoting promote 2:100 1 2"
+    assert world.trace(1, 5) == ["Healthy - 2:100 2 -"]
+
+
+def test_promote_in_full_does_not_protect_a_candidate_that_dies() -> None:
+    world = rolling()
+    name = world.wanted()
+    world.gateway_accepts = False
+    world.ask("promote", full=True)
+    world.services[name] = FakeWorld().services.get(name) or world.services.pop(name)
+    world.failures[name] = Failure(reason="CrashLoopBackOff", message="gone", final=True)
+    del world.services[name]
+    world.gateway_accepts = True
+    world.tick(1)
+    assert world.status.candidate is None
+    assert world.status.rejected[0].revision == name
+
+
+def test_abort_brings_all_traffic_back_and_the_revision_is_not_rolled_out_again() -> None:
+    world = rolling("Progressing 2/2")
+    record = world.ask("abort")
+    assert record.outcome == "Done"
+    assert world.trace(1, 5) == ["RolledBack - 1:100 1 -"]
+    assert world.route.routing.shares()[0] == {world.status.stable.revision: 100}
+    assert world.status.history[-1].outcome == "Aborted"
+    assert world.status.rejected[-1].reason == "aborted by ana"
+
+
+@pytest.mark.parametrize("state", ["Progressing -", "Progressing 0/2", "Progressing 1/2", "Progressing 2/2"])
+def test_abort_works_from_every_state(state: str) -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.until(state)
+    assert world.ask("abort").outcome == "Done"
+    world.settle()
+    assert world.line() == "RolledBack - 1:100 1 -"
+
+
+def test_abort_works_while_the_gateway_has_not_taken_the_promotion_up() -> None:
+    world = rolling("Progressing 2/2")
+    while world.status.phase != "Promoting":
+        world.tick(10)
+    world.gateway_accepts = False
+    world.route = replace(world.route, accepted=False)
+    assert world.ask("abort").outcome == "Done"
+    world.gateway_accepts = True
+    world.settle()
+    assert world.line() == "RolledBack - 1:100 1 -"
+
+
+def test_a_pause_keeps_the_weight_and_does_not_keep_harm_from_being_seen() -> None:
+    world = rolling()
+    world.ask("pause")
+    assert world.trace(600, 20) == ["Paused 1/2 1:90,2:10 1 2"]
+    assert world.status.message.startswith("paused by ana since")
+    world.rate["s3://models/fraud/2"] = 0.5
+    assert world.trace(10, 10)[-1] == "RolledBack - 1:100 1 -"
+
+
+def test_a_pause_before_the_candidate_is_ready_keeps_it_out_of_the_route() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.tick()
+    world.ask("pause")
+    assert world.trace(10, 5)[-1] == "Paused - 1:100 1 2"
+
+
+def test_resume_goes_on_where_it_was() -> None:
+    world = rolling()
+    world.ask("pause")
+    world.tick(600)
+    assert world.ask("resume").outcome == "Done"
+    assert world.trace(10, 3)[-1] == "Progressing 2/2 1:50,2:50 1 2"
+
+
+def test_retry_rolls_a_rejected_revision_out_again_with_new_evidence() -> None:
+    world = FakeWorld(rate=dict(BAD)).healthy()
+    world.model(2)
+    world.until("RolledBack", seconds=10)
+    world.rate.clear()
+    assert world.ask("retry").outcome == "Done"
+    assert world.trace(10, 30)[-1] == "Healthy - 2:100 2 -"
+
+
+def test_retry_of_a_revision_that_is_still_bad_ends_as_it_did_before() -> None:
+    world = FakeWorld(rate=dict(BAD)).healthy()
+    world.model(2)
+    world.until("RolledBack", seconds=10)
+    world.ask("retry")
+    assert world.trace(10, 30)[-1] == "RolledBack - 1:100 1 -"
+
+
+def test_evidence_goes_on_where_it_was_when_a_revision_is_withdrawn_and_wanted_again() -> None:
+    world = rolling()
+    world.tick(10)
+    before = world.status.analysis.metrics[0].candidate.requests
+    world.model(1)
+    world.settle()
+    world.model(2)
+    world.until("Progressing 1/2")
+    world.tick(10)
+    assert world.status.analysis.metrics[0].candidate.requests == before + 100
+
+
+def test_rollback_goes_to_the_model_that_was_stable_before_and_stays_there() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    assert world.ask("rollback").outcome == "Done"
+    assert world.line() == "Promoting promote 1:100 2 1"
+    assert world.trace(10, 10) == ["Healthy - 1:100 1 -", "RolledBack - 1:100 1 -"]
+    assert world.status.history[-1].outcome == "Restored"
+    assert world.status.rejected[-1].version == "2"
+
+
+def test_rollback_to_a_model_whose_pods_are_gone_starts_them_first() -> None:
+    world = FakeWorld().healthy()
+    first = world.wanted()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    world.tick(3600)
+    world.settle()
+    assert first not in world.services
+    world.ready = False
+    world.ask("rollback", to=first)
+    assert world.trace(10, 3) == ["Progressing - 2:100 2 1"]
+    world.services.pop(first)
+    world.ready = True
+    assert world.trace(1, 8)[-1] == "RolledBack - 1:100 1 -"
+
+
+def test_after_a_rollback_the_next_revision_is_compared_with_the_model_that_serves() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    world.ask("rollback")
+    world.settle()
+    world.model(3)
+    assert world.trace(10, 30)[-1] == "Healthy - 3:100 3 -"
+
+
+def test_a_rollback_whose_model_cannot_load_leaves_what_serves_alone() -> None:
+    world = FakeWorld().healthy()
+    first = world.wanted()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    world.tick(3600)
+    world.settle()
+    world.failures[first] = Failure(reason="FailedLoad", message="the store has lost it", final=True)
+    world.ask("rollback")
+    world.settle()
+    assert world.line() == "Healthy - 2:100 2 -"
+
+
+def test_a_new_revision_overtakes_a_rollback_that_is_on_its_way() -> None:
+    world = FakeWorld().healthy()
+    first = world.wanted()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    world.tick(3600)
+    world.settle()
+    world.ready = False
+    world.ask("rollback", to=first)
+    world.ready = True
+    world.model(3)
+    assert world.trace(10, 30)[-1] == "Healthy - 3:100 3 -"
+    assert [entry.outcome for entry in world.status.history][-2:] == ["Superseded", "Promoted"]
+
+
+def test_a_rollback_that_is_aborted_leaves_the_stable_model_wanted() -> None:
+    world = FakeWorld().healthy()
+    first = world.wanted()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    world.tick(3600)
+    world.settle()
+    world.ready = False
+    world.ask("rollback", to=first)
+    world.ask("abort")
+    world.settle()
+    assert world.line() == "Healthy - 2:100 2 -"
+    assert world.status.rejected == ()
+
+
+@pytest.mark.parametrize("action", ["promote", "abort", "pause", "resume"])
+def test_without_a_rollout_there_is_nothing_to_steer(action: Action) -> None:
+    world = FakeWorld().healthy()
+    record = world.ask(action, revision=world.wanted())
+    assert (record.outcome, record.message) == ("Refused", "no rollout is running")
+
+
+@pytest.mark.parametrize("action", ["promote", "abort", "pause", "resume"])
+def test_a_command_for_another_revision_is_refused(action: Action) -> None:
+    world = rolling()
+    record = world.ask(action, revision="cafecafe")
+    assert record.message == f"it is meant for revision cafecafe, and the candidate is {world.wanted()}"
+    assert world.line() == "Progressing 1/2 1:90,2:10 1 2"
+
+
+def refused(world: FakeWorld, action: Action, words: str, **fields: object) -> None:
+    record = world.ask(action, **fields)  # type: ignore[arg-type]
+    assert record.outcome == "Refused"
+    assert words in record.message
+
+
+def test_a_command_that_does_not_apply_says_why() -> None:
+    world = rolling()
+    refused(world, "resume", "the rollout is not paused")
+    refused(world, "retry", "was not rolled back")
+    refused(world, "rollback", "abort it first")
+    world.ask("pause")
+    refused(world, "pause", "it is paused already, by ana since")
+
+
+def test_a_promotion_is_neither_paused_nor_promoted() -> None:
+    world = rolling()
+    world.gateway_accepts = False
+    world.ask("promote", full=True)
+    refused(world, "pause", "going to all traffic already; abort takes it back")
+    refused(world, "promote", "is going to all traffic already")
+
+
+@pytest.mark.parametrize("state", ["Progressing -", "Progressing 0/2"])
+def test_before_the_first_step_there_is_none_to_promote(state: str) -> None:
+    world = FakeWorld().healthy()
+    world.ready = state.endswith("0/2")
+    world.model(2)
+    world.until(state)
+    refused(world, "promote", "has no step to end yet; promote it in full to skip all of them")
+
+
+def test_a_step_is_not_promoted_with_replicas_missing() -> None:
+    world = rolling()
+    world.spec["predictor"] = {"minReplicas": 3}
+    refused(world, "promote", "not all replicas of version 2")
+
+
+def test_a_first_revision_needs_no_steering() -> None:
+    world = FakeWorld()
+    world.ready = False
+    world.settle()
+    refused(world, "abort", "this is the first revision: it gets all traffic as soon as it is ready")
+    refused(world, "rollback", "no model serves yet", revision="cafecafe")
+
+
+def test_a_candidate_on_its_way_out_takes_no_more_commands() -> None:
+    world = rolling()
+    stable = world.status.stable.revision
+    world.services[stable] = type(world.services[stable])(ready_replicas=0, routable=True, min_replicas=1)
+    world.ask("abort")
+    refused(world, "promote", "the candidate is on its way out: aborted by ana")
+
+
+def test_only_the_revision_that_the_spec_wants_is_retried() -> None:
+    world = FakeWorld(rate=dict(BAD)).healthy()
+    bad = world.model(2)
+    world.until("RolledBack", seconds=10)
+    wanted = world.model(1)
+    refused(world, "retry", f"the spec wants revision {wanted}, not {bad}", revision=bad)
+
+
+def test_a_rollback_names_what_can_be_gone_back_to() -> None:
+    world = FakeWorld().healthy()
+    refused(world, "rollback", "there is no former stable revision  to go back to; known: none is known any more")
+    first = world.wanted()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    refused(
+        world, "rollback", f"there is no former stable revision cafecafe to go back to; known: {first}", to="cafecafe"
+    )
+    refused(world, "rollback", "the stable model is", revision="cafecafe")
+
+
+def test_the_same_command_is_carried_out_once_however_often_it_is_read() -> None:
+    world = rolling()
+    world.ask("promote")
+    world.settle()
+    world.trace(1, 5)
+    assert len(world.status.commands) == 1
+    assert world.line() == "Progressing 2/2 1:50,2:50 1 2"
+
+
+def test_a_crash_between_acting_and_writing_carries_a_command_out_once() -> None:
+    world = rolling()
+    world.command = Command(id="x", action="promote", revision=world.wanted(), by="ana")
+    world.carry_out(world.decide())
+    world.tick()
+    world.settle()
+    assert world.line() == "Progressing 2/2 1:50,2:50 1 2"
+
+
+def test_records_of_commands_are_bounded() -> None:
+    world = rolling()
+    for _ in range(30):
+        world.ask("resume")
+    assert len(world.status.commands) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("promote it!", "the annotation is no command"),
+        ('{"action": "destroy", "revision": "a"}', "Invalid enum value 'destroy'"),
+        ('{"action": "abort"}', "a command needs an action and a revision"),
+        ('{"revision": "a"}', "a command needs an action and a revision"),
+        ("[]", "the annotation is no command"),
+    ],
+)
+def test_an_annotation_that_is_no_command_is_refused_with_what_is_wrong(text: str, words: str) -> None:
+    command = parse_command(text)
+    assert command.problem is not None
+    assert words in command.problem
+    world = FakeWorld().healthy()
+    world.command = command
+    world.tick()
+    assert world.status.commands[-1].outcome == "Refused"
+
+
+def test_a_command_without_an_id_is_known_by_its_text() -> None:
+    text = '{"action": "abort", "revision": "a"}'
+    assert parse_command(text).id == parse_command(text).id != parse_command(text + " ").id
+
+
+def test_a_command_survives_its_annotation() -> None:
+    command = Command(id="x", action="rollback", revision="a", to="b", by="ana", at="2026-11-24T10:00:00Z")
+    assert parse_command(encode_command(command)) == command
