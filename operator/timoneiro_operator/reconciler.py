@@ -22,7 +22,7 @@ from timoneiro_operator.decide.events import ended_between, events_between
 from timoneiro_operator.decide.observation import Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.drivers.available import contested_host, lacking
-from timoneiro_operator.drivers.driver import Apply, Children, Driver, Scale, Write
+from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Write
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.kube.cache import Body, Cache, Key
@@ -155,9 +155,9 @@ class Reconciler:
         """The answer to a write goes into the cache at once."""
         if isinstance(write, Apply):
             self._cache.put(write.kind, await self._client.apply(write.kind, write.body, first=write.first))
-        elif isinstance(write, Scale):
-            scaled = await self._client.scale((deployment.namespace, write.name), write.replicas)
-            self._cache.put("InferenceService", scaled)
+        elif isinstance(write, Patch):
+            patched = await self._client.patch_predictor((deployment.namespace, write.name), write.predictor)
+            self._cache.put("InferenceService", patched)
         else:
             await self._client.delete("InferenceService", (deployment.namespace, write.name))
 

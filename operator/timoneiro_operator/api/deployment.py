@@ -103,6 +103,8 @@ def _check(name: str, spec: Spec) -> None:
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidSpec(f"metadata.name '{name}' is longer than {MAX_NAME_LENGTH} characters")
     _check_steps(spec.rollout.canary.steps)
+    if spec.route.driver == "Gateway" and not spec.route.hostnames:
+        raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
     if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
         raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
     if spec.route.driver == "Knative" and spec.route.preview is not None:

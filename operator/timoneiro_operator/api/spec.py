@@ -8,8 +8,11 @@ from typing import Any, Literal
 import msgspec
 
 
-class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """Base of all parts of the spec: immutable, camelCase on the wire."""
+class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """Base of all parts of the spec: immutable, camelCase on the wire, absent where it says nothing.
+
+    Revisions are hashes of what is there: a field that a later version adds must not make new revisions of old models.
+    """
 
 
 class ModelFormat(_Struct, frozen=True):
@@ -54,7 +57,9 @@ class Preview(_Struct, frozen=True):
 
 
 class Route(_Struct, frozen=True):
-    hostnames: tuple[str, ...]
+    """`hostnames` are for driver Gateway; Knative gives names of its own."""
+
+    hostnames: tuple[str, ...] = ()
     driver: Literal["Gateway", "Knative"] = "Gateway"
     gateway: GatewayRef = GatewayRef()
     preview: Preview | None = None

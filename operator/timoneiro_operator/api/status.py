@@ -36,6 +36,7 @@ class Revision(_Struct, frozen=True):
 
     `instant`: why it goes to all traffic as soon as it is ready, without steps.
     `asked`: a person's command brought it, and not the spec.
+    `backend`: Knative's name of the revision, with that driver.
     """
 
     revision: str
@@ -44,6 +45,7 @@ class Revision(_Struct, frozen=True):
     version: str | None = None
     ready: bool = False
     since: str | None = None
+    backend: str | None = None
     started_at: str | None = None
     progress_deadline: str | None = None
     deadline: str | None = None

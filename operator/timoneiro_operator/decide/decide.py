@@ -119,7 +119,7 @@ def _first_revision(
     if status.step is None:
         status = replace(status, step=promotion(deployment.spec.rollout))
     if settled(routing_of(deployment, status, seen, now), seen):
-        status = promote(deployment, status, candidate, now)
+        status = promote(deployment, status, candidate, seen, now)
         return _say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
     return _say(status, "Pending", _route_wait(seen))
 
@@ -141,7 +141,7 @@ def _roll_out(
         phase: Phase = "Promoting" if status.step.kind == "Promotion" else "Progressing"
         return _say(status, phase, _route_wait(seen))
     if status.step.kind == "Promotion":
-        status = promote(deployment, status, candidate, now)
+        status = promote(deployment, status, candidate, seen, now)
         return _say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
 
     status = start_clock(status, now)
@@ -184,7 +184,7 @@ def _wait_for_candidate(
         return _say(status, "Paused", f"paused by {status.paused.by} since {status.paused.at}; resume to go on")
     if candidate.instant is None and not seen.workload(stable.revision).serving:
         return _say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
-    status = replace(status, candidate=replace(candidate, ready=True))
+    status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     listed = seen.route is not None and candidate.revision in seen.route.routing.weights
     if candidate.instant is not None and listed:
         return _say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")

@@ -126,7 +126,7 @@ def pardon(status: Status, revision: str) -> Status:
     return replace(status, rejected=tuple(entry for entry in status.rejected if entry.revision != revision))
 
 
-def promote(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> Status:
+def promote(deployment: ModelDeployment, status: Status, candidate: Revision, seen: Observation, now: float) -> Status:
     """The candidate, which has all traffic, becomes the stable model; the old one stays warm for a while."""
     old = status.stable
     stable = Revision(
@@ -136,6 +136,7 @@ def promote(deployment: ModelDeployment, status: Status, candidate: Revision, no
         version=candidate.version,
         ready=True,
         since=to_text(now),
+        backend=seen.workload(candidate.revision).backend or candidate.backend,
     )
     reason = candidate.instant or status.verdict or ("first revision" if old is None else "nothing spoke against it")
     snapshots = tuple(

@@ -60,7 +60,7 @@ def _claim(body: Mapping[str, Any]) -> tuple[tuple[str, str], list[str]]:
         return ("", ""), []
     default, gateway = GatewayRef(), route.get("gateway") or {}
     named = (gateway.get("namespace", default.namespace), gateway.get("name", default.name))
-    return named, list(route["hostnames"])
+    return named, list(route.get("hostnames") or [])
 
 
 def _hosts_of(route: Mapping[str, Any] | None) -> list[str]:

@@ -32,11 +32,11 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """Another number of replicas of an InferenceService, and nothing else."""
+class Patch:
+    """Fields of the predictor of an InferenceService, and nothing else: anything else would restart its pods."""
 
     name: str
-    replicas: int
+    predictor: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Remove:
     name: str
 
 
-Write = Apply | Scale | Remove
+Write = Apply | Patch | Remove
 
 
 class Driver(Protocol):

@@ -5,7 +5,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import RouteState, Workload
-from timoneiro_operator.drivers.driver import Apply, Body, Children, Remove, Scale, Write
+from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Remove, Write
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
@@ -36,7 +36,8 @@ class GatewayDriver:
             if there is None or not there["metadata"].get("deletionTimestamp"):
                 due.append(Apply(kind="InferenceService", body=body, first=there is None))
         for revision, replicas in decision.scale.items():
-            due.append(Scale(name=deployment.service_name(revision), replicas=replicas))
+            predictor = {"minReplicas": replicas, "maxReplicas": replicas}
+            due.append(Patch(name=deployment.service_name(revision), predictor=predictor))
         if decision.routing.weights and differs(deployment, decision.routing, children.route):
             route = build_route(deployment, decision.routing)
             due.append(Apply(kind="HTTPRoute", body=route, first=children.route is None))

@@ -1,19 +1,135 @@
-"""Driver Knative: one InferenceService, whose canaryTrafficPercent splits the traffic between two revisions."""
+"""Driver Knative: one InferenceService, whose canaryTrafficPercent splits the traffic between its last two revisions.
 
+Measured on KServe 0.20: `latest` in its split means the newest revision that is *ready*. A new template is therefore
+always written together with percent 0, in one write, and gets more only when its own revision is ready; and a revision
+that was rolled back stays at percent 0 until another one comes.
+"""
+
+import dataclasses
+from typing import Any
+
+from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.status import Revision, Snapshot, Status
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.observation import RouteState, Workload
-from timoneiro_operator.drivers.driver import Children, Write
+from timoneiro_operator.decide.lifecycle import snapshot_of
+from timoneiro_operator.decide.observation import Failure, RouteState, Workload
+from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Write
+from timoneiro_operator.serving.inference_service import build_inference_service
+from timoneiro_operator.serving.workload import is_as_built
+from timoneiro_operator.traffic.knative import condition, latest_of, newest_ready, read_split
 
 
 class KnativeDriver:
-    """KServe in Knative mode."""
+    """KServe in Knative mode. Replicas are part of a Knative revision: an edit of them comes with the next one."""
 
     def workloads(self, deployment: ModelDeployment, children: Children) -> dict[str, Workload]:
-        raise NotImplementedError
+        service = children.services.get(deployment.name)
+        if service is None or service["metadata"].get("deletionTimestamp"):
+            return {}
+        stable, candidate = deployment.status.stable, deployment.status.candidate
+        replicas = deployment.spec.predictor.min_replicas
+        served = _served(service)
+        found: dict[str, Workload] = {}
+        if stable is not None and (stable.revision == served or _rolled_out(service)):
+            # While Knative reprograms its gateway, readiness of the route is unknown, and traffic goes on.
+            broken = condition(children.knative, "RoutesReady").get("status") == "False"
+            found[stable.revision] = Workload(
+                ready_replicas=0 if broken else replicas, routable=not broken, backend=_rolled_out(service)
+            )
+        if candidate is not None and candidate.revision == served:
+            found[served] = _candidate(candidate, children.knative, replicas)
+        snapshot = snapshot_of(deployment.status, served)
+        if served in found and snapshot is not None:
+            as_built = is_as_built(service, _built(deployment, snapshot, None))
+            found[served] = dataclasses.replace(found[served], as_built=as_built)
+        return found
 
     def route(self, deployment: ModelDeployment, children: Children) -> RouteState | None:
-        raise NotImplementedError
+        service = children.services.get(deployment.name)
+        if service is None:
+            return None
+        return read_split(children.knative, _our_names(deployment.status, service, children.knative))
 
     def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
-        raise NotImplementedError
+        service, status = children.services.get(deployment.name), decision.status
+        ensure = {snapshot.revision: snapshot for snapshot in decision.ensure}
+        stable, candidate = status.stable, status.candidate
+        if service is None:
+            first = stable or candidate
+            snapshot = ensure.get(first.revision) if first else None
+            if snapshot is None:
+                return ()
+            return (Apply(kind="InferenceService", body=_built(deployment, snapshot, None), first=True),)
+        if service["metadata"].get("deletionTimestamp"):
+            return ()
+        served = _served(service)
+        share = decision.routing.weights.get(candidate.revision, 0) if candidate else 0
+        wanted = candidate or stable
+        snapshot = ensure.get(wanted.revision) if wanted else None
+        if snapshot is not None and (stable is None or candidate is None or _rolled_out(service)):
+            percent = None if stable is None else share if candidate else 100
+            body = _built(deployment, snapshot, percent)
+            return (Apply(kind="InferenceService", body=body, first=False),)
+        if stable is None or not decision.routing.weights:
+            return ()
+        percent = 100 if served == stable.revision else share
+        if _percent(service) == percent:
+            return ()
+        return (Patch(name=deployment.name, predictor={"canaryTrafficPercent": percent}),)
+
+
+def _built(deployment: ModelDeployment, snapshot: Snapshot, percent: int | None) -> dict[str, Any]:
+    body = build_inference_service(deployment, snapshot)
+    if percent is not None:
+        body["spec"]["predictor"]["canaryTrafficPercent"] = percent
+    return body
+
+
+def _our_names(status: Status, service: Body, knative: Body | None) -> dict[str, str]:
+    """Our revisions by Knative's names: what was seen ready, and the newest one by the label of its template."""
+    stable, candidate, latest = status.stable, status.candidate, latest_of(knative)
+    ours = {part.revision for part in (stable, candidate) if part is not None}
+    found: dict[str, str] = {}
+    if latest is not None and latest.name is not None and latest.revision in ours:
+        found[latest.name] = latest.revision
+    if stable is not None and (name := stable.backend or _rolled_out(service)):
+        found[name] = stable.revision
+    if candidate is not None and candidate.backend is not None:
+        found[candidate.backend] = candidate.revision
+    return found
+
+
+def _candidate(candidate: Revision, knative: Body | None, replicas: int) -> Workload:
+    """Known by Knative's name once it was ready; before that by the template that Knative has observed."""
+    if candidate.backend is not None:
+        ready = newest_ready(knative) == candidate.backend
+        return Workload(ready_replicas=replicas if ready else 0, routable=ready, backend=candidate.backend)
+    latest = latest_of(knative)
+    if latest is None or latest.revision != candidate.revision:
+        return Workload()
+    failed, failure = condition(knative, "ConfigurationsReady"), None
+    if not latest.ready and failed.get("status") == "False":
+        words = failed.get("message") or "Knative gives no message"
+        # A container that ended once may be up in a moment: the progress deadline decides.
+        failure = Failure(reason=failed.get("reason") or "RevisionFailed", message=words, final=False)
+    return Workload(
+        ready_replicas=replicas if latest.ready else 0, routable=latest.ready, backend=latest.name, failure=failure
+    )
+
+
+def _served(service: Body) -> str:
+    """The revision whose template the InferenceService has."""
+    return str(service["metadata"]["labels"].get(names.LABEL_REVISION, ""))
+
+
+def _rolled_out(service: Body) -> str | None:
+    """Knative's name of the last revision that had all traffic, as KServe keeps it."""
+    components = (service.get("status") or {}).get("components") or {}
+    return (components.get("predictor") or {}).get("latestRolledoutRevision") or None
+
+
+def _percent(service: Body) -> int:
+    """All of the traffic goes to the latest revision when nothing is said."""
+    percent = ((service.get("spec") or {}).get("predictor") or {}).get("canaryTrafficPercent")
+    return 100 if percent is None else int(percent)

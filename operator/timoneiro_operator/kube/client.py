@@ -102,22 +102,21 @@ class KubeClient:
             raise NotLeading("this process leads no more and writes nothing")
         self._telemetry.count_request(verb, resource)
 
-    async def scale(self, key: Key, replicas: int) -> Body:
-        """Changes the replicas of an InferenceService and nothing else: anything else would restart its pods."""
+    async def patch_predictor(self, key: Key, predictor: Mapping[str, int]) -> Body:
+        """Changes fields of the predictor of an InferenceService and nothing else. Raises Refused."""
         self._count_write("patch", "InferenceService")
-        predictor = {"minReplicas": replicas, "maxReplicas": replicas}
         try:
-            scaled = await self._client.patch(
+            patched = await self._client.patch(
                 _RESOURCES["InferenceService"],
                 key[1],
-                {"spec": {"predictor": predictor}},
+                {"spec": {"predictor": dict(predictor)}},
                 namespace=key[0],
                 patch_type=PatchType.MERGE,
                 field_manager=names.FIELD_MANAGER,
             )
         except ApiError as error:
-            raise Refused(f"InferenceService {key[1]} cannot be scaled: {error.status.message}") from error
-        return _as_dict(scaled)
+            raise Refused(f"InferenceService {key[1]} cannot be changed: {error.status.message}") from error
+        return _as_dict(patched)
 
     async def delete(self, kind: Kind, key: Key) -> None:
         """Deletes in the background; what is gone already is fine."""

@@ -34,11 +34,14 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
         model["resources"] = predictor.resources
     if predictor.runtime is not None:
         model["runtime"] = predictor.runtime
-    annotations = {
-        "serving.kserve.io/deploymentMode": "Standard",
+    labels = {names.LABEL_REVISION: snapshot.revision}
+    if deployment.spec.route.driver == "Knative":
+        annotations = {"serving.kserve.io/deploymentMode": "Knative"}
+    else:
         # The number of replicas is the ModelDeployment's: an autoscaler would fight it.
-        "serving.kserve.io/autoscalerClass": "none",
-    }
+        annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
+        # Our own HTTPRoute carries the traffic; KServe must not make another one.
+        labels["networking.kserve.io/visibility"] = "cluster-local"
     if wanted.version is not None:
         annotations[names.ANNOTATION_MODEL_VERSION] = wanted.version
     return {
@@ -47,11 +50,7 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
         "metadata": owned_metadata(
             deployment,
             name=deployment.service_name(snapshot.revision),
-            labels={
-                names.LABEL_REVISION: snapshot.revision,
-                # Our own HTTPRoute carries the traffic; KServe must not make another one.
-                "networking.kserve.io/visibility": "cluster-local",
-            },
+            labels=labels,
             annotations=annotations,
         ),
         "spec": {

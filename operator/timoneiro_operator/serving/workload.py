@@ -13,6 +13,8 @@ from timoneiro_operator.decide.observation import Failure, Workload
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
 FINAL_AFTER_RESTARTS = 2
 
+# What decides which model answers, and how.
+_SERVED = ("modelFormat", "storageUri", "args", "env", "runtime")
 _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
 
 Body = Mapping[str, Any]
@@ -29,15 +31,16 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
         ready_replicas=ready,
         routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
         min_replicas=predictor.get("minReplicas"),
-        as_built=built is None or covers(predictor.get("model") or {}, _served(built)),
+        as_built=built is None or is_as_built(inference_service, built),
         failure=_failure(inference_service, [pod for pod in pods if not is_ready(pod)], serving=ready > 0),
     )
 
 
-def _served(built: Body) -> dict[str, Any]:
-    """What decides which model answers, and how. Without resources: KServe writes their quantities in its own way."""
+def is_as_built(inference_service: Body, built: Body) -> bool:
+    """Whether it serves what it was built for. Without resources: KServe writes their quantities in its own way."""
+    live = ((inference_service.get("spec") or {}).get("predictor") or {}).get("model") or {}
     model = built["spec"]["predictor"]["model"]
-    return {key: model[key] for key in ("modelFormat", "storageUri", "args", "env", "runtime") if key in model}
+    return covers(live, {key: model[key] for key in _SERVED if key in model})
 
 
 def is_ready(pod: Body) -> bool:

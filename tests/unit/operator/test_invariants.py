@@ -193,7 +193,7 @@ class Rollouts(RuleBasedStateMachine):
         """No step ends early or blindly, unless a person or a former stable model skips it."""
         after, world = decision.status, self.world
         same = before.candidate and after.candidate and before.candidate.revision == after.candidate.revision
-        asked = len(after.commands) > len(before.commands) or (after.candidate and after.candidate.instant)
+        asked = after.commands != before.commands or (after.candidate and after.candidate.instant)
         if asked or not (same and before.step and after.step):
             return
         if (before.step.weight, before.step.rank) == (after.step.weight, after.step.rank):
