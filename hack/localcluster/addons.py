@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -43,6 +44,7 @@ class Addons:
         await self.apply_all(
             [
                 manifests.namespace("kserve", **{"control-plane": "kserve-controller-manager"}),
+                manifests.namespace(manifests.KNATIVE_NAMESPACE),
                 *(item for item in items if item["kind"] == "Namespace"),
             ]
         )
@@ -51,6 +53,7 @@ class Addons:
                 *(item for item in items if item["kind"] != "Namespace"),
                 *manifests.kserve_access(sources["rbac"]),
                 manifests.kserve_configuration(sources["configmap"] / "inferenceservice.yaml"),
+                manifests.knative_configuration(),
             ]
         )
         await asyncio.gather(
@@ -62,6 +65,10 @@ class Addons:
         """KServe's custom resources, usable when this returns."""
         folder = self._sources["crd"]
         await self._crds(folder, folder / "clusterstoragecontainer")
+
+    async def knative_crds(self) -> None:
+        """Knative Serving's custom resources, usable when this returns; no controller of Knative runs."""
+        await self._crds(self._sources["knative"])
 
     async def gateway_crds(self) -> None:
         """The Gateway API's and Contour's custom resources, usable when this returns."""
@@ -105,10 +112,25 @@ class Addons:
 
     async def _crd(self, resource: manifests.CustomResource) -> None:
         path = f"{_CRD_PATH}/{resource.name}"
-        await self._api.apply(path, resource.text)
+        applied = await self._api.apply(path, resource.text)
         await until(
             f"CRD {resource.name} established", lambda: self._condition(path, "Established"), seconds=_CRD_SECONDS
         )
+        # Discovery follows later, and is what a controller asks that starts: Contour ends when it misses HTTPRoute.
+        for version in (version["name"] for version in applied["spec"]["versions"] if version["served"]):
+            group, plural = applied["spec"]["group"], applied["spec"]["names"]["plural"]
+            await until(
+                f"CRD {resource.name} discovered",
+                functools.partial(self._discovered, f"/apis/{group}/{version}", plural),
+                seconds=_CRD_SECONDS,
+            )
+
+    async def _discovered(self, path: str, plural: str) -> bool | str:
+        try:
+            names = [resource["name"] for resource in (await self._api.get(path))["resources"]]
+        except ApiError as failure:
+            return str(failure)
+        return plural in names or f"only {names}"
 
     async def _account_kubeconfig(self, component: str, namespace: str, account: str) -> None:
         answer = await self._api.create(

@@ -57,8 +57,10 @@ async def boot(
         accounts = group.create_task(addons.accounts())
         gateway_crds = group.create_task(addons.gateway_crds())
         kserve_crds = group.create_task(addons.kserve_crds())
+        knative_crds = group.create_task(addons.knative_crds())
         group.create_task(_gateway(starter, addons, layout, programs, reporter, [accounts, gateway_crds]))
-        group.create_task(_kserve(starter, addons, layout, programs, reporter, [accounts, gateway_crds, kserve_crds]))
+        kserve_needs = [accounts, gateway_crds, kserve_crds, knative_crds]
+        group.create_task(_kserve(starter, addons, layout, programs, reporter, kserve_needs))
         group.create_task(_node(addons, reporter))
         group.create_task(_answering("S3 server", BRIDGE_ADDRESS, S3_PORT, "/"))
 
@@ -88,7 +90,7 @@ async def _kserve(
     reporter: Reporter,
     needs: Sequence[asyncio.Task[None]],
 ) -> None:
-    # KServe looks for HTTPRoute once, when it starts, and ends when there is none.
+    # KServe looks once, when it starts: without HTTPRoute it ends, without Knative's Service it never watches one.
     await asyncio.gather(*needs)
     reporter.step("custom resources established")
     starter.start(components.kserve(layout, programs))

@@ -13,6 +13,7 @@ import yaml
 from .jsontypes import Json
 from .layout import KSERVE_WEBHOOK_PORT
 
+KNATIVE_NAMESPACE = "knative-serving"
 GATEWAY_NAMESPACE = "kserve"
 GATEWAY_NAME = "kserve-ingress-gateway"
 _CRD_NAME = re.compile(r"^metadata:\n(?:[ ].*\n)*?[ ]{2}name:[ ](\S+)", re.MULTILINE)
@@ -104,7 +105,7 @@ def _in_namespace(item: Json, name: str) -> Json:
 
 
 def kserve_configuration(file: Path) -> Json:
-    """KServe's ConfigMap for Standard deployments behind the gateway."""
+    """KServe's ConfigMap: Standard deployments behind the gateway unless an annotation says otherwise."""
     configuration = next(item for item in load(file) if item["metadata"]["name"] == "inferenceservice-config")
     data = {key: value for key, value in configuration.get("data", {}).items() if not key.startswith("_")}
     ingress = json.loads(data.get("ingress") or "{}")
@@ -113,6 +114,8 @@ def kserve_configuration(file: Path) -> Json:
         "kserveIngressGateway": f"{GATEWAY_NAMESPACE}/{GATEWAY_NAME}",
         # Not used in this mode, but KServe refuses an empty one.
         "ingressGateway": ingress.get("ingressGateway") or "none/none",
+        # For Knative Services only: without Istio's custom resources KServe complains at every pass over one.
+        "disableIstioVirtualHost": True,
     }
     storage = json.loads(data.get("storageInitializer") or "{}") | _STORAGE_INITIALIZER
     data |= {
@@ -125,6 +128,16 @@ def kserve_configuration(file: Path) -> Json:
         "kind": "ConfigMap",
         "metadata": {"name": "inferenceservice-config", "namespace": "kserve"},
         "data": data,
+    }
+
+
+def knative_configuration() -> Json:
+    """The ConfigMap of Knative that KServe reads before it makes a Knative Service; empty means all defaults."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "config-autoscaler", "namespace": KNATIVE_NAMESPACE},
+        "data": {},
     }
 
 

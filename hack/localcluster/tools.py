@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,6 +54,14 @@ class Tool:
     programs: tuple[Program, ...]
     manifests: tuple[ManifestSource, ...] = ()
     ldflags: str = "-s -w"
+    # Whose go.mod it is taken from, where that is not its own. Not in the repr, which is part of the hash of what is
+    # built: the folder's go.mod is in the hash itself.
+    shares: str | None = field(default=None, repr=False)
+
+    @property
+    def source(self) -> Path:
+        """The folder of its go.mod."""
+        return TOOL_SOURCES / (self.shares or self.name)
 
 
 # Longest build first: with two builders the short ones fill the gaps.
@@ -86,6 +94,11 @@ TOOLS = (
         "contour",
         (Program("contour", "github.com/projectcontour/contour/cmd/contour"),),
         (ManifestSource("contour", "github.com/projectcontour/contour", "examples/contour"),),
+    ),
+    # From KServe's own go.mod, so that the custom resources are those that this KServe was compiled against; and not
+    # among KServe's manifests, so that a change of them builds no program.
+    Tool(
+        "knative", (), (ManifestSource("knative", "knative.dev/serving", "config/core/300-resources"),), shares="kserve"
     ),
     Tool("helm", (Program("helm", "helm.sh/helm/v3/cmd/helm"),)),
     Tool("versitygw", (Program("versitygw", "github.com/versity/versitygw/cmd/versitygw"),)),
@@ -171,7 +184,7 @@ def _numbers() -> dict[str, int]:
 def _folder_name(tool: Tool, version: str) -> str:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
-        digest.update((TOOL_SOURCES / tool.name / name).read_bytes())
+        digest.update((tool.source / name).read_bytes())
     digest.update(repr(tool).encode())
     return f"{tool.name}-{digest.hexdigest()[:12]}-{version}"
 
@@ -189,7 +202,7 @@ def _environment() -> dict[str, str]:
 
 def _build(tool: Tool, version: str, numbers: dict[str, int], report: Report) -> None:
     target = tool_root() / _folder_name(tool, version)
-    source = TOOL_SOURCES / tool.name
+    source = tool.source
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=tool_root()))
     for program in tool.programs:
         label = f"{program.name} ({numbers[program.name]}/{_PROGRAMS})"
@@ -199,6 +212,8 @@ def _build(tool: Tool, version: str, numbers: dict[str, int], report: Report) ->
         _run_go(source, "build", "-trimpath", f"-ldflags={tool.ldflags}", "-o", str(output), program.package)
         report(f"building {label} ... {time.monotonic() - started:.0f} s")
     for manifest in tool.manifests:
+        # A tool without programs has not had its modules downloaded by building.
+        _run_go(source, "mod", "download", manifest.module)
         module = _run_go(source, "list", "-m", "-f", "{{.Dir}}", manifest.module).strip()
         # Module folders are read-only; their modes would make this one impossible to delete.
         shutil.copytree(
