@@ -32,7 +32,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status,
         retiring=tuple(item for item in status.retiring if item not in gone),
         observed_generation=deployment.generation,
-        step_text=step_text(status),
+        step_text=step_text(status.step),
         traffic=traffic_of(status, routing, seen),
     )
     status = with_restored(deployment, status, routing, seen, now)

@@ -16,7 +16,7 @@ def rejection(status: Status, wanted: str | None) -> str | None:
     entry = rejection_entry(status, wanted)
     if entry is None:
         return None
-    return f"{name_of(entry.revision, entry.version)} was rolled back: {entry.reason}"
+    return f"{name_of(entry.revision, entry.version)} is not rolled out again: {entry.reason}"
 
 
 def verdict_on(deployment: ModelDeployment, status: Status) -> Verdict:

@@ -1,8 +1,8 @@
 """Sentences that people read in `kubectl get md`, messages and events. Numbers always come with their n."""
 
-from timoneiro_operator.api.status import MetricStatus, Revision, Status, Step
+from timoneiro_operator.api.status import MetricStatus, Retiring, Revision, Status, Step
 
-_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
+VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
 
 
 def name_of(revision: str, version: str | None) -> str:
@@ -10,7 +10,7 @@ def name_of(revision: str, version: str | None) -> str:
     return f"version {version} ({revision})" if version else f"revision {revision}"
 
 
-def revision_name(revision: Revision) -> str:
+def revision_name(revision: Revision | Retiring) -> str:
     return name_of(revision.revision, revision.version)
 
 
@@ -21,7 +21,7 @@ def _number(value: float) -> str:
 def metric_sentence(metric: MetricStatus) -> str:
     """`errors 2.3x [1.4, 3.9] after 8,123 requests: worse`."""
     ratio, n = metric.ratio, metric.candidate.requests
-    after = f"after {n:,} requests: {_WORDS[metric.verdict]}"
+    after = f"after {n:,} requests: {VERDICT_WORDS[metric.verdict]}"
     if ratio.estimate is None and not metric.candidate.events + metric.stable.events:
         return f"{metric.name} none {after}"
     if ratio.estimate is None:
@@ -49,9 +49,8 @@ def share_text(step: Step) -> str:
     return "all traffic" if step.weight == 100 else f"{step.weight} % of the traffic"
 
 
-def step_text(status: Status) -> str:
+def step_text(step: Step | None) -> str:
     """`2/4`, `mirror 1/2` or `pause 3/4` while a rollout runs, `promote` at its end, `-` otherwise."""
-    step = status.step
     if step is None:
         return "-"
     if step.kind == "Promotion":

@@ -1,0 +1,156 @@
+"""The requests that the command line makes: reads, watches, and one annotation. Every failure is a CliError."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from timoneiro_operator.api import names
+from timoneiro_operator.cli.errors import CliError
+from timoneiro_operator.cli.failures import Asked, in_one_sentence
+from timoneiro_operator.cli.kubeconfig import select
+from timoneiro_operator.cli.view import Body
+
+if TYPE_CHECKING:
+    from lightkube import Client
+
+FIELD_MANAGER = "kubectl-timoneiro"
+
+Kind = Literal["ModelDeployment", "InferenceService", "Pod"]
+KINDS: tuple[Kind, ...] = ("ModelDeployment", "InferenceService", "Pod")
+
+_RESOURCES: Mapping[Kind, tuple[str, str, str]] = {
+    "ModelDeployment": (names.GROUP, names.VERSION, names.PLURAL),
+    "InferenceService": ("serving.kserve.io", "v1beta1", "inferenceservices"),
+    "Pod": ("", "v1", "pods"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Objects, and the version of the list, from which a watch goes on without a gap."""
+
+    items: list[Body]
+    version: str
+
+
+class Cluster(Protocol):
+    """What the commands need of a cluster, in one namespace."""
+
+    @property
+    def namespace(self) -> str: ...
+
+    def get(self, name: str) -> Body:
+        """The ModelDeployment `name`."""
+
+    def list(self, *, everywhere: bool) -> list[Body]:
+        """All ModelDeployments of the namespace, or of all of them."""
+
+    def part(self, kind: Kind, name: str) -> Listing:
+        """The objects of `kind` of the ModelDeployment `name`: itself, or what belongs to it."""
+
+    def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
+        """Changes of those objects since `version`, as (event, object), until the server ends the watch."""
+
+    def command(self, name: str, text: str) -> None:
+        """Writes the annotation that is a command."""
+
+    def user(self) -> str:
+        """Who the API server says that we are."""
+
+
+class KubeCluster:
+    """A Cluster behind an API server."""
+
+    def __init__(self, client: "Client", *, namespace: str, server: str, login: str | None) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._server = server
+        self._login = login
+
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    def get(self, name: str) -> Body:
+        with in_one_sentence(self._asked("get", "ModelDeployment", name=name)):
+            return dict(self._client.get(_resource("ModelDeployment"), name, namespace=self._namespace))
+
+    def list(self, *, everywhere: bool) -> list[Body]:
+        namespace = "*" if everywhere else self._namespace
+        with in_one_sentence(self._asked("list", "ModelDeployment", everywhere=everywhere)):
+            found = self._client.list(_resource("ModelDeployment"), namespace=namespace, chunk_size=500)
+            return [dict(item) for item in found]
+
+    def part(self, kind: Kind, name: str) -> Listing:
+        with in_one_sentence(self._asked("list", kind)):
+            found = self._client.list(_resource(kind), namespace=self._namespace, **_selector(kind, name))
+            items: list[Body] = [dict(item) for item in found]
+            return Listing(items=items, version=found.resourceVersion)
+
+    def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
+        with in_one_sentence(self._asked("watch", kind)):
+            events = self._client.watch(
+                _resource(kind), namespace=self._namespace, resource_version=version, **_selector(kind, name)
+            )
+            for event, item in events:
+                yield event, dict(item)
+
+    def command(self, name: str, text: str) -> None:
+        from lightkube.types import PatchType  # noqa: PLC0415
+
+        patch = {"metadata": {"annotations": {names.ANNOTATION_COMMAND: text}}}
+        with in_one_sentence(self._asked("patch", "ModelDeployment", name=name)):
+            self._client.patch(
+                _resource("ModelDeployment"),
+                name,
+                patch,
+                namespace=self._namespace,
+                patch_type=PatchType.MERGE,
+                field_manager=FIELD_MANAGER,
+            )
+
+    def user(self) -> str:
+        """The name for the record: the API server's if it tells, else the kubeconfig's. The audit log is the proof."""
+        from lightkube.generic_resource import create_global_resource  # noqa: PLC0415
+
+        group, version = "authentication.k8s.io", "v1"
+        review = create_global_resource(group, version, "SelfSubjectReview", "selfsubjectreviews")
+        asked = Asked(server=self._server, verb="create", resource="selfsubjectreviews", group=group, namespace=None)
+        try:
+            with in_one_sentence(asked):
+                answer = dict(self._client.create(review()))
+        except CliError:
+            return self._login or "somebody"
+        info = (answer.get("status") or {}).get("userInfo") or {}
+        return str(info.get("username") or self._login or "somebody")
+
+    def _asked(self, verb: str, kind: Kind, *, name: str | None = None, everywhere: bool = False) -> Asked:
+        group, _, plural = _RESOURCES[kind]
+        namespace = None if everywhere else self._namespace
+        return Asked(server=self._server, verb=verb, resource=plural, group=group, namespace=namespace, name=name)
+
+
+def connect(*, kubeconfig: str | None, context: str | None, namespace: str | None) -> KubeCluster:
+    """The cluster that the options and the kubeconfig mean. Nothing is asked of it yet."""
+    from lightkube import Client  # noqa: PLC0415
+
+    config = select(path=kubeconfig, context=context)
+    server = config.cluster.server
+    asked = Asked(server=server, verb="get", resource=names.PLURAL, group=names.GROUP, namespace=namespace)
+    with in_one_sentence(asked):
+        client = Client(config)
+    return KubeCluster(client, namespace=namespace or config.namespace, server=server, login=config.context.user)
+
+
+def _resource(kind: Kind) -> Any:
+    from lightkube.generic_resource import GenericNamespacedResource, create_api_info  # noqa: PLC0415
+
+    group, version, plural = _RESOURCES[kind]
+    # Not by create_namespaced_resource: its registry takes a resource of the core group only once in a process.
+    return type(kind, (GenericNamespacedResource,), {"_api_info": create_api_info(group, version, kind, plural)})
+
+
+def _selector(kind: Kind, name: str) -> dict[str, Any]:
+    if kind == "ModelDeployment":
+        return {"fields": {"metadata.name": name}}
+    return {"labels": {names.LABEL_DEPLOYMENT: name}}

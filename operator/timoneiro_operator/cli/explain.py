@@ -1,0 +1,174 @@
+"""Why a rollout is where it is, and what would change it: sentences for people. Pure."""
+
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import Revision
+from timoneiro_operator.cli.explain_rollout import explain_rollout
+from timoneiro_operator.cli.text import ago, bound, clock, counts_text, left, number, ratio_text, sentence
+from timoneiro_operator.cli.view import View
+from timoneiro_operator.decide.text import name_of, revision_name
+
+
+def explain(view: View, now: float) -> list[str]:
+    """Sentences, the most important first, each true by itself. At least one, whatever the state."""
+    if not view.status.phase and view.invalid is None:
+        return [
+            f"The operator has not looked at '{view.name}' yet. If that does not change within seconds: is it "
+            "running, and does it watch this namespace?"
+        ]
+    return [*_spec(view), *_state(view, now), *_surroundings(view, now)]
+
+
+def _spec(view: View) -> list[str]:
+    """What is to be known about the spec before anything else."""
+    if view.invalid is not None:
+        return [
+            f"The spec is invalid and is not acted on: {sentence(view.invalid)} "
+            "Nothing that serves is touched: mend the spec."
+        ]
+    if view.foreign is not None:
+        return [f"{_upper(sentence(view.foreign))} What follows is from the status alone."]
+    if not view.seen:
+        return [
+            f"The operator has not seen the latest spec yet (generation {view.generation}, it knows "
+            f"{view.status.observed_generation}): what follows is about the one before it."
+        ]
+    return []
+
+
+def _state(view: View, now: float) -> list[str]:
+    status = view.status
+    if status.candidate is not None and status.candidate.leaving is not None:
+        return _leaving(view, status.candidate)
+    if status.candidate is not None and status.stable is not None:
+        return explain_rollout(view, status.candidate, now)
+    if status.candidate is not None:
+        return _first(view, status.candidate, now)
+    if status.phase == "Degraded":
+        return _degraded(view)
+    if status.phase in ("RolledBack", "RollingBack") or (view.seen and view.rejection is not None):
+        return _rolled_back(view, now)
+    if status.stable is not None:
+        return _healthy(view, status.stable, now)
+    if view.invalid is not None:
+        return ["Nothing serves yet."]
+    return [f"No model has been published yet: set spec.model of '{view.name}', or run the pipeline that publishes it."]
+
+
+def _leaving(view: View, candidate: Revision) -> list[str]:
+    assert candidate.leaving is not None
+    weight = view.status.traffic.desired.candidate if view.status.traffic else 0
+    sentences = [f"{_big(candidate)} is taken back ({candidate.leaving.outcome}): {sentence(candidate.leaving.reason)}"]
+    if weight:
+        sentences.append(
+            f"It keeps {weight} % of the traffic only until the stable model can take it: that one has no ready "
+            "replica, or the gateway has not accepted the change. Look at the pods of the stable model."
+        )
+    else:
+        sentences.append("It ends as soon as the gateway has accepted that all traffic goes to the stable model.")
+    return sentences
+
+
+def _first(view: View, candidate: Revision, now: float) -> list[str]:
+    """The first revision: there is nothing to compare it with."""
+    sentences = [f"{_big(candidate)} is the first model of '{view.name}' and gets all traffic as soon as it is ready."]
+    if view.status.phase == "Degraded":
+        sentences.append(
+            f"It does not get there: {sentence(view.status.message)} Mend what is named, or publish another model."
+        )
+    elif candidate.progress_deadline is not None:
+        sentences.append(
+            f"It waits: {sentence(view.status.message)} {_deadline(candidate.progress_deadline, now)} "
+            "it is called Degraded."
+        )
+    return sentences
+
+
+def _degraded(view: View) -> list[str]:
+    return [
+        f"'{view.name}' does not serve as it should: {sentence(view.status.message)}",
+        "The operator changes nothing by itself here, since there is no rollout to take back: mend what is named, "
+        + (f"or leave this model with `timoneiro rollback {view.name}`." if view.former() else "or publish another."),
+    ]
+
+
+def _rolled_back(view: View, now: float) -> list[str]:
+    status, entry = view.status, view.rejection
+    sentences = []
+    if status.phase == "RollingBack":
+        sentences.append("All traffic goes back to the stable model: the gateway has not accepted that yet.")
+    if entry is not None:
+        name = name_of(entry.revision, entry.version)
+        sentences.append(f"{_upper(name)} was taken back {ago(entry.at, now)}: {sentence(entry.reason)}")
+        if status.analysis is not None and status.analysis.candidate == entry.revision:
+            sentences += [
+                f"Evidence when it was taken back, {metric.name}: {counts_text(metric)}, ratio "
+                f"{ratio_text(metric.ratio)}, evidence of 'worse' {number(metric.evidence.worse)}{_bound(view)}."
+                for metric in status.analysis.metrics
+                if metric.candidate.requests
+            ]
+        sentences.append(
+            f"It is not rolled out again by itself: publish another revision, or let this one try again with "
+            f"`timoneiro retry {view.name}`."
+        )
+    elif status.message:
+        sentences.append(_upper(sentence(status.message)))
+    if status.stable is not None:
+        sentences.append(f"{_big(status.stable)} serves all traffic.")
+    return sentences
+
+
+def _bound(view: View) -> str:
+    return f" (bound {bound(view.spec.analysis.false_rollback)})" if view.spec else ""
+
+
+def _healthy(view: View, stable: Revision, now: float) -> list[str]:
+    since = f" since {clock(stable.since)}" if stable.since else ""
+    sentences = [f"{_big(stable)} serves all traffic{since}."]
+    if view.seen and view.deployment is not None and view.wanted is None:
+        sentences.append("The spec names no model any more; the last one goes on serving until another is published.")
+    warm = {item.revision: item.delete_at for item in view.status.retiring if item.was == "Stable"}
+    for entry in view.former():
+        name = name_of(entry.revision, entry.model.version)
+        text = f"`timoneiro rollback {view.name} --to {entry.revision}` goes back to {name}, "
+        until = warm.get(entry.revision)
+        if until is not None and left(until, now) > 0:
+            sentences.append(f"{text}at once: it is kept warm for another {format_duration(left(until, now))}.")
+        else:
+            sentences.append(f"{text}as soon as it has started again.")
+    if not view.former():
+        sentences.append("There is no former model to go back to.")
+    return sentences
+
+
+def _surroundings(view: View, now: float) -> list[str]:
+    """What holds beside the state: the route, a command on its way, what had to be put back."""
+    status, sentences = view.status, []
+    route = view.condition("RouteAccepted")
+    if route is not None and route.status == "False":
+        sentences.append(
+            f"The gateway does not accept the route (RouteNotAccepted, {route.reason}, since "
+            f"{clock(route.last_transition_time)}): {sentence(route.message)} Weights stay as they were until "
+            f"it does: look at `kubectl describe httproute {view.name}` and at spec.route."
+        )
+    command = view.command
+    if command is not None and all(record.id != command.id for record in status.commands):
+        sentences.append(f"The command '{command.action}' of {command.by} has not been answered by the operator yet.")
+    if status.restored is not None:
+        sentences.append(
+            f"Somebody else had changed {status.restored.what}; it was put back {ago(status.restored.at, now)}."
+        )
+    return sentences
+
+
+def _deadline(until: str, now: float) -> str:
+    remaining = left(until, now)
+    when = f"in {format_duration(remaining)}" if remaining > 0 else "since a moment"
+    return f"If that has not changed at {clock(until)} ({when}),"
+
+
+def _big(revision: Revision) -> str:
+    return _upper(revision_name(revision))
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,182 @@
+"""Why a running rollout is where it is, and what would move it. Pure; `explain` is the way in."""
+
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.status import MetricStatus, Revision, Step
+from timoneiro_operator.cli.text import ago, bound, clock, counts_text, left, number, ratio_text, sentence
+from timoneiro_operator.cli.view import View
+from timoneiro_operator.decide.text import revision_name
+
+
+def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
+    """Sentences about a candidate beside a stable model."""
+    status, step = view.status, view.status.step
+    if candidate.instant is not None:
+        sentences = _instant(view, candidate, now)
+    elif status.paused is not None:
+        sentences = _paused(view, now)
+    elif step is None:
+        sentences = _not_ready(view, candidate, now)
+    elif step.kind == "Pause":
+        sentences = _scheduled_pause(view, step, now)
+    elif step.kind == "Promotion":
+        sentences = [f"{_big(candidate)} gets all traffic: it is promoted as soon as the gateway has accepted that."]
+    elif step.started_at is None:
+        sentences = [f"{_place(step)} begins when the gateway has accepted it: {sentence(status.message)}"]
+    elif step.kind == "Listed":
+        sentences = [f"{_big(candidate)} is ready and in the route; it gets its first traffic in a moment."]
+    else:
+        sentences = _in_step(view, step, now)
+    paused = status.paused is not None or (step is not None and step.kind == "Pause" and step.seconds is None)
+    deadline = [] if paused else _deadline(view, candidate, now)
+    return [*sentences, *_metrics_away(view), *_evidence(view, candidate), *deadline]
+
+
+def _instant(view: View, candidate: Revision, now: float) -> list[str]:
+    sentences = [
+        f"{_big(candidate)} goes to all traffic without steps, as soon as it is ready and the gateway has accepted "
+        f"that: {sentence(candidate.instant or '')}"
+    ]
+    return sentences if candidate.ready else [*sentences, *_until_ready(candidate, now)]
+
+
+def _not_ready(view: View, candidate: Revision, now: float) -> list[str]:
+    return [
+        f"{_big(candidate)} gets no traffic before all its replicas are ready: {sentence(view.status.message)}",
+        *_until_ready(candidate, now),
+    ]
+
+
+def _until_ready(candidate: Revision, now: float) -> list[str]:
+    until = candidate.progress_deadline
+    if until is None:
+        return []
+    remaining = left(until, now)
+    when = f", in {format_duration(remaining)}" if remaining > 0 else ", which is over"
+    return [f"If it is not ready at {clock(until)}{when} (rollout.progressDeadline), it is rolled back."]
+
+
+def _paused(view: View, now: float) -> list[str]:
+    paused = view.status.paused
+    assert paused is not None
+    where = f" in {_place(view.status.step, small=True)}" if view.status.step else ""
+    return [
+        f"{paused.by} paused the rollout{where} at {clock(paused.at)}, {ago(paused.at, now)}. The weight stays where "
+        "it is; evidence of harm still takes the candidate back, and the deadline moves by as long as this takes.",
+        f"`timoneiro resume {view.name}` lets it go on, `timoneiro abort {view.name}` takes the candidate back.",
+    ]
+
+
+def _scheduled_pause(view: View, step: Step, now: float) -> list[str]:
+    what = f"The schedule pauses in step {step.index + 1}/{step.count}, at {step.weight} % of the traffic,"
+    if step.seconds is None:
+        return [
+            f"{what} until a person lets it go on: `timoneiro resume {view.name}`, or `timoneiro abort {view.name}` "
+            "to take the candidate back. The deadline moves by as long as this takes.",
+        ]
+    if step.not_before is None or left(step.not_before, now) <= 0:
+        return [f"{what} and its time is over: the next step begins in a moment."]
+    remaining = format_duration(left(step.not_before, now))
+    return [f"{what} for another {remaining}; `timoneiro promote {view.name}` ends that now."]
+
+
+def _in_step(view: View, step: Step, now: float) -> list[str]:
+    """Time, then requests, then evidence: the first that is missing is what the step waits for."""
+    missing = _missing_requests(view, step)
+    remaining = left(step.not_before, now) if step.not_before else 0.0
+    if remaining > 0:
+        more = f", and needs {missing:,} more requests of the candidate" if missing else ""
+        return [f"{_place(step)} takes another {format_duration(remaining)}{more}."]
+    if missing:
+        return [
+            f"{_place(step)} has had its time and waits for {missing:,} more requests of the candidate "
+            "(analysis.minRequests): more traffic, or a smaller number there, would end it."
+        ]
+    if step.index + 1 < step.count:
+        return [f"{_place(step)} is done; it waits: {sentence(view.status.message)}"]
+    return [
+        f"{_place(step)}, the last one, is done; what is missing is the decision: {sentence(view.status.message)}",
+        f"`timoneiro promote {view.name}` promotes without more evidence.",
+    ]
+
+
+def _missing_requests(view: View, step: Step) -> int:
+    spec, analysis = view.spec, view.status.analysis
+    if spec is None:
+        return 0
+    seen = analysis.metrics[0].candidate.requests if analysis and analysis.metrics else 0
+    return max(0, spec.analysis.min_requests - (seen - step.requests_before))
+
+
+def _metrics_away(view: View) -> list[str]:
+    condition = view.condition("MetricsAvailable")
+    if condition is None or condition.status != "False":
+        return []
+    return [
+        f"There are no metrics since {clock(condition.last_transition_time)} ({condition.reason}): "
+        f"{sentence(condition.message)} Until they are back the weight is frozen: no data is no evidence."
+    ]
+
+
+def _evidence(view: View, candidate: Revision) -> list[str]:
+    """One sentence for each metric with counts: what was seen, and how far it is from either bound."""
+    analysis, spec = view.status.analysis, view.spec
+    if analysis is None or spec is None or analysis.candidate not in ("", candidate.revision):
+        return []
+    return [_metric(metric, spec) for metric in analysis.metrics if metric.candidate.requests]
+
+
+def _metric(metric: MetricStatus, spec: Spec) -> str:
+    worse, enough = bound(spec.analysis.false_rollback), bound(spec.analysis.false_promotion)
+    several = " in the mean over all metrics" if len(spec.analysis.metrics) > 1 else ""
+    promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, needed for promotion are {enough}"
+    if metric.verdict == "NotWorse":
+        promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, which is enough ({enough})"
+    elif spec.analysis.promotion == "NoHarm":
+        promotion = "promotion needs no evidence (analysis.promotion: NoHarm)"
+    return (
+        f"{metric.name}: {counts_text(metric)}, ratio {ratio_text(metric.ratio)}; evidence of 'worse' "
+        f"{number(metric.evidence.worse)}, at {worse}{several} the candidate is rolled back; {promotion}."
+    )
+
+
+def _deadline(view: View, candidate: Revision, now: float) -> list[str]:
+    spec = view.spec
+    if candidate.deadline is None or spec is None or candidate.instant is not None:
+        return []
+    remaining, wish = left(candidate.deadline, now), spec.rollout.on_inconclusive
+    then = {
+        "Hold": "the rollout holds where it is until there is evidence, or a person promotes or aborts it",
+        "Rollback": "the candidate is rolled back",
+        "Promote": "the candidate is promoted",
+    }[wish]
+    if remaining <= 0:
+        return [
+            f"The deadline was {clock(candidate.deadline)}: without evidence {then} (rollout.onInconclusive: {wish})."
+        ]
+    return [
+        f"If it is not decided at {clock(candidate.deadline)}, in {format_duration(remaining)}, {then} "
+        f"(rollout.onInconclusive: {wish})."
+    ]
+
+
+def _place(step: Step | None, *, small: bool = False) -> str:
+    """A step in words: `Step 2/4 (25 % of the traffic)`."""
+    if step is None:
+        return ""
+    what = {
+        "Listed": "in the route, without traffic",
+        "Pause": f"pause at {step.weight} %",
+        "Mirror": "a copy of the traffic",
+        "Bake": "all of the traffic, and the old model a copy",
+        "Promotion": "all of the traffic",
+    }.get(step.kind, f"{step.weight} % of the traffic")
+    if step.index < 0 or step.index >= step.count:
+        text = f"The {'entry' if step.index < 0 else 'promotion'} ({what})"
+        return text[0].lower() + text[1:] if small else text
+    return f"{'step' if small else 'Step'} {step.index + 1}/{step.count} ({what})"
+
+
+def _big(revision: Revision) -> str:
+    name = revision_name(revision)
+    return name[0].upper() + name[1:]

@@ -1,0 +1,57 @@
+"""The options that several commands share, and the check of what people type."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.cli.errors import USAGE, CliError
+
+# A name of Kubernetes: what else a path of its API would take for one is none.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+Name = Annotated[str, typer.Argument(help="Name of the ModelDeployment.", show_default=False)]
+OptionalName = Annotated[str | None, typer.Argument(help="Name of one ModelDeployment.", show_default=False)]
+Namespace = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", help="Namespace; that of the kubeconfig's context if not given."),
+]
+Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig; the current one if not given.")]
+Kubeconfig = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Kubeconfig; $KUBECONFIG or ~/.kube/config if not given.")
+]
+Output = Annotated[
+    Literal["json", "yaml"] | None, typer.Option("--output", "-o", help="Print data instead of a picture.")
+]
+Timeout = Annotated[str, typer.Option(metavar="DURATION", help="How long to wait, for example 45s, 10m or 1h30m.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Write the command, and do not wait for the answer.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the cluster is."""
+
+    namespace: str | None
+    context: str | None
+    kubeconfig: str | None
+
+
+def checked_name(text: str, what: str = "a ModelDeployment") -> str:
+    """`text`, if it can be a name. Raises CliError (usage) otherwise, before the cluster is asked."""
+    if not _NAME.fullmatch(text):
+        raise CliError(
+            f"'{text}' cannot be the name of {what}: it has small letters, digits, '-' and '.', "
+            "and begins and ends with a letter or digit",
+            code=USAGE,
+        )
+    return text
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of a duration that a person typed. Raises CliError (usage)."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise CliError(f"--timeout: {error}", code=USAGE) from error

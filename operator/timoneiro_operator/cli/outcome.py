@@ -1,0 +1,81 @@
+"""Whether the rollout of what the spec wants is over, and how: one exit code and one line for scripts and people."""
+
+from dataclasses import dataclass
+
+from timoneiro_operator.api.status import CommandRecord
+from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, UNFINISHED
+from timoneiro_operator.cli.text import status_line
+from timoneiro_operator.cli.view import View
+from timoneiro_operator.decide.text import name_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """`code`: DONE, FAILED, UNFINISHED, or NO_ANSWER. `line`: the state, in one line without the time."""
+
+    code: int
+    line: str
+
+    @property
+    def over(self) -> bool:
+        return self.code != UNFINISHED
+
+
+def status_exit(view: View) -> Outcome:
+    """The outcome for the spec as it is now: a status about an older spec is no answer, and so is UNFINISHED."""
+    line = status_line(view.name, view.status)
+    if view.invalid is not None:
+        return Outcome(code=FAILED, line=f"{view.name}: the spec is invalid: {view.invalid}")
+    if view.foreign is not None:
+        return Outcome(code=NO_ANSWER, line=f"{view.name}: {view.foreign}")
+    if not view.seen:
+        seen = view.status.observed_generation
+        what = f"spec {view.generation}, it knows {seen}" if seen else f"spec {view.generation}"
+        return Outcome(code=UNFINISHED, line=f"{view.name}: the operator has not seen the latest spec yet ({what})")
+    return Outcome(code=_code(view), line=line)
+
+
+def _code(view: View) -> int:
+    status, wanted = view.status, view.wanted
+    if status.phase == "Degraded":
+        return FAILED
+    # Traffic is still moving: also what is rejected already is over only when the stable model has everything.
+    if status.candidate is not None or status.phase == "RollingBack":
+        return UNFINISHED
+    if status.phase == "RolledBack" or view.rejection is not None:
+        return FAILED
+    if status.phase == "Healthy" and (wanted is None or (status.stable and status.stable.revision == wanted)):
+        return DONE
+    return UNFINISHED
+
+
+def timed_out(view: View, waited: str) -> str:
+    """The sentence for a wait that ended before the rollout did."""
+    outcome = status_exit(view)
+    hint = f"`timoneiro explain {view.name}` says what it waits for"
+    if view.status.phase == "Paused":
+        hint = f"`timoneiro resume {view.name}` lets it go on"
+    elif not view.seen:
+        hint = "is the operator running?"
+    return f"{outcome.line}; not over after {waited}: {hint}"
+
+
+def record_of(view: View, id: str) -> CommandRecord | None:
+    """What came of the command `id`; None while the operator has not answered."""
+    return next((record for record in view.status.commands if record.id == id), None)
+
+
+def answer(record: CommandRecord) -> Outcome:
+    """The answer to a command: what was done, or why not."""
+    if record.outcome == "Done":
+        return Outcome(code=DONE, line=record.message or f"{record.action} of {record.revision}: done")
+    reason = record.message or "no reason was given"
+    return Outcome(code=FAILED, line=f"{record.action} of {name_of(record.revision, None)} was refused: {reason}")
+
+
+def unanswered(view: View, *, action: str, waited: str) -> str:
+    """The sentence for a command that nobody has carried out in time."""
+    return (
+        f"the operator has not answered the {action} in {waited}: is the operator running? "
+        f"The command stays written and is carried out when it is. {status_line(view.name, view.status)}"
+    )

@@ -1,0 +1,121 @@
+"""The commands that only look: get, watch, status, explain, history."""
+
+from typing import Annotated
+
+import typer
+
+from timoneiro_operator.cli import shell
+from timoneiro_operator.cli.errors import DONE, USAGE, CliError
+from timoneiro_operator.cli.options import (
+    Context,
+    Kubeconfig,
+    Name,
+    Namespace,
+    OptionalName,
+    Output,
+    Target,
+    Timeout,
+    checked_name,
+    seconds_of,
+)
+
+PANEL = "Look"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Makes them commands of `app`."""
+    for command in (get, watch, status, explain, history):
+        app.command(rich_help_panel=PANEL)(command)
+
+
+def get(
+    name: OptionalName = None,
+    namespace: Namespace = None,
+    all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")] = False,
+    output: Output = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """List ModelDeployments; or draw one: what serves, its pods, and the evidence about the candidate.
+
+    The bars show evidence on its way to the bound at which the operator acts, on a logarithmic scale.
+    """
+    from timoneiro_operator.cli import actions  # noqa: PLC0415
+
+    if name is not None and all_namespaces:
+        raise CliError("a NAME is looked for in one namespace: leave -A out", code=USAGE)
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    if name is None:
+        code = actions.get_all(
+            cluster=cluster, everywhere=all_namespaces, output=output, console=shell.console(), clock=shell.clock()
+        )
+    else:
+        code = actions.get_one(
+            cluster=cluster, name=checked_name(name), output=output, console=shell.console(), clock=shell.clock()
+        )
+    raise typer.Exit(code)
+
+
+def watch(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Draw one ModelDeployment as `get` does, and again whenever something changes. Ctrl-C ends it.
+
+    Into a file or a pipe it prints one line for each change instead.
+    """
+    from timoneiro_operator.cli import live  # noqa: PLC0415
+
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    try:
+        live.watch(cluster=cluster, name=checked_name(name), console=shell.console(), clock=shell.clock())
+    except KeyboardInterrupt:
+        raise typer.Exit(DONE) from None
+
+
+def status(
+    name: Name,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until the rollout of what the spec wants is over.")
+    ] = False,
+    timeout: Timeout = "10m",
+    namespace: Namespace = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Say in one line where the rollout is, and with the exit code how it went.
+
+    0: what the spec wants serves all traffic. 1: it was rolled back or aborted, the spec is invalid, or nothing \
+serves as it should. 3: not over (in time). 4: there is no such ModelDeployment. 5: the cluster cannot be asked. \
+A status about an older spec is no answer, so that `kubectl apply && timoneiro status --wait` needs no pause between.
+    """
+    from timoneiro_operator.cli import actions  # noqa: PLC0415
+
+    limit = seconds_of(timeout) if wait else None
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    raise typer.Exit(
+        actions.status(
+            cluster=cluster, name=checked_name(name), timeout=limit, console=shell.console(), clock=shell.clock()
+        )
+    )
+
+
+def explain(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
+    """Say in sentences why the rollout is where it is, and what would change that."""
+    from timoneiro_operator.cli import actions  # noqa: PLC0415
+
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    raise typer.Exit(
+        actions.tell_why(cluster=cluster, name=checked_name(name), console=shell.console(), clock=shell.clock())
+    )
+
+
+def history(
+    name: Name,
+    namespace: Namespace = None,
+    output: Output = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """List the rollouts that have ended and why, and the commands that people gave and what came of them."""
+    from timoneiro_operator.cli import actions  # noqa: PLC0415
+
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    raise typer.Exit(actions.history(cluster=cluster, name=checked_name(name), output=output, console=shell.console()))

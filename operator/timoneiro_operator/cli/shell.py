@@ -1,0 +1,39 @@
+"""What the commands touch of the world: the cluster, the terminal, the time."""
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from timoneiro_operator.cli.options import Target, checked_name
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from timoneiro_operator.cli.cluster import Cluster
+    from timoneiro_operator.cli.waiting import Clock
+
+
+# Nothing is cut or wrapped for a program that reads it.
+_WIDTH_OF_FILES = 10_000
+
+
+def cluster_of(target: Target) -> "Cluster":
+    """The cluster that the options mean."""
+    from timoneiro_operator.cli.cluster import connect  # noqa: PLC0415
+
+    if target.namespace is not None:
+        checked_name(target.namespace, "a namespace")
+    return connect(kubeconfig=target.kubeconfig, context=target.context, namespace=target.namespace)
+
+
+def console() -> "Console":
+    """Stdout. Colours only for a terminal, and not with NO_COLOR; as wide as it takes for a file."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+
+
+def clock() -> "Clock":
+    from timoneiro_operator.cli.waiting import Clock  # noqa: PLC0415
+
+    return Clock(now=time.time, sleep=time.sleep)

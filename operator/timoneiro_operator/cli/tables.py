@@ -1,0 +1,69 @@
+"""Tables: all ModelDeployments, and what has become of one. Pure: from data to rich renderables."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from timoneiro_operator.cli.text import age, clock
+from timoneiro_operator.cli.tree import PHASE_STYLES
+from timoneiro_operator.cli.view import Body, View
+from timoneiro_operator.decide.text import step_text
+
+# What may be wrapped on a narrow terminal; the rest is useless when it is.
+_PROSE = ("VERDICT", "REASON", "WHAT CAME OF IT")
+_OUTCOME_STYLES = {"Promoted": "green", "Restored": "green", "RolledBack": "red", "Aborted": "red", "Refused": "red"}
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading not in _PROSE, overflow="fold")
+    return table
+
+
+def deployments_table(rows: Sequence[tuple[View | str, Body]], *, namespaces: bool, now: float) -> Table:
+    """One row for each ModelDeployment, as `kubectl get md` has it. A text instead of a view: why it cannot be read."""
+    headings = ("NAME", "PHASE", "STEP", "WEIGHT", "STABLE", "CANDIDATE", "VERDICT", "AGE")
+    table = _table(*(("NAMESPACE", *headings) if namespaces else headings))
+    for view, body in rows:
+        metadata = body["metadata"]
+        first = [metadata["namespace"], metadata["name"]] if namespaces else [metadata["name"]]
+        old = age(metadata.get("creationTimestamp"), now)
+        if isinstance(view, str):
+            table.add_row(*first, "?", "", "", "", "", Text(view, style="red"), old)
+            continue
+        table.add_row(*first, *_cells(view), old)
+    return table
+
+
+def _cells(view: View) -> list[RenderableType]:
+    status = view.status
+    return [
+        Text(status.phase or "-", style=PHASE_STYLES.get(status.phase, "")),
+        step_text(status.step),
+        str(status.traffic.desired.candidate) if status.traffic else "-",
+        status.stable.revision if status.stable else "-",
+        status.candidate.revision if status.candidate else "-",
+        Text("the spec is invalid", style="red") if view.invalid is not None else status.verdict,
+    ]
+
+
+def history_tables(view: View) -> RenderableType:
+    """Rollouts and commands, the latest last; a sentence in the place of either that is empty."""
+    rollouts = _table("ENDED", "REVISION", "VERSION", "OUTCOME", "REASON")
+    for entry in view.status.history:
+        outcome = Text(entry.outcome, style=_OUTCOME_STYLES.get(entry.outcome, ""))
+        rollouts.add_row(clock(entry.ended_at), entry.revision, entry.version or "-", outcome, entry.reason)
+    commands = _table("WHEN", "WHO", "WHAT", "REVISION", "OUTCOME", "WHAT CAME OF IT")
+    for record in view.status.commands:
+        outcome = Text(record.outcome, style=_OUTCOME_STYLES.get(record.outcome, ""))
+        commands.add_row(clock(record.at), record.by, record.action, record.revision, outcome, record.message)
+    return Group(
+        Text("Rollouts", style="bold"),
+        rollouts if view.status.history else Text("none has ended yet"),
+        Text(),
+        Text("Commands", style="bold"),
+        commands if view.status.commands else Text("none was given yet"),
+    )

@@ -1,0 +1,94 @@
+"""Revisions, times and evidence in the words that people read. Pure; `now` is seconds since the epoch."""
+
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import MetricStatus, Ratio, Revision, Status, to_seconds
+from timoneiro_operator.decide.text import name_of, revision_name, step_text
+
+
+def known_name(status: Status, revision: str) -> str:
+    """The name of a revision with its version, if the status remembers that."""
+    parts: list[Revision | None] = [status.stable, status.candidate]
+    serving = [(part.revision, part.version) for part in parts if part]
+    kept = [(entry.revision, entry.model.version) for entry in status.revisions]
+    rejected = [(entry.revision, entry.version) for entry in status.rejected]
+    past = [(entry.revision, entry.version) for entry in status.history]
+    known = (*serving, *kept, *rejected, *past)
+    version = next((version for other, version in known if other == revision and version), None)
+    return name_of(revision, version)
+
+
+def sentence(text: str) -> str:
+    """`text` with one full stop at its end: messages come with and without."""
+    return f"{text.rstrip().rstrip('.')}."
+
+
+def left(until: str, now: float) -> float:
+    """Seconds until the time `until`; negative afterwards."""
+    return to_seconds(until) - now
+
+
+def ago(since: str, now: float) -> str:
+    return f"{format_duration(now - to_seconds(since))} ago"
+
+
+def clock(moment: str) -> str:
+    """A time of the status as people read it: `2026-11-24 10:00:05 UTC`."""
+    return f"{moment[:10]} {moment[11:19]} UTC"
+
+
+def age(since: str | None, now: float) -> str:
+    """The age of an object as kubectl writes it, in its largest unit: 45s, 12m, 5h, 12d; `-` when it is unknown."""
+    if not since:
+        return "-"
+    seconds = max(0, int(now - to_seconds(since)))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def number(value: float) -> str:
+    """At most two significant decimals for what is small, thousands separated for what is large."""
+    if value < 10:
+        return f"{value:.1f}"
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+
+
+def bound(probability: float) -> str:
+    return f"{1 / probability:,.0f}" if probability > 0 else "?"
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """`2.3x [1.4, 3.9]`; what is not bounded yet is `?`, and a ratio that nothing is known about is `-`."""
+    if ratio.estimate is None and ratio.lower is None and ratio.upper is None:
+        return "-"
+    lower = "0" if ratio.lower is None else number(ratio.lower)
+    upper = "?" if ratio.upper is None else number(ratio.upper)
+    estimate = "" if ratio.estimate is None else f"{number(ratio.estimate)}x "
+    return f"{estimate}[{lower}, {upper}]"
+
+
+def counts_text(metric: MetricStatus) -> str:
+    """The integers of both arms: `candidate 12 of 1,204, stable 30 of 3,600`."""
+    candidate, stable = metric.candidate, metric.stable
+    return f"candidate {candidate.events:,} of {candidate.requests:,}, stable {stable.events:,} of {stable.requests:,}"
+
+
+def status_line(name: str, status: Status) -> str:
+    """All that matters of a rollout in one line, without the time: the same state gives the same line."""
+    parts: list[str] = [status.phase or "not seen by the operator yet"]
+    step = status.step
+    if step is not None:
+        words = {"Listed": "entering the route", "Promotion": "going to all traffic"}
+        parts.append(words.get(step.kind, f"step {step_text(step)}"))
+    if status.candidate is not None:
+        weight = status.traffic.desired.candidate if status.traffic else 0
+        parts.append(f"{weight} % to {revision_name(status.candidate)}")
+    if status.stable is not None:
+        parts.append(f"stable {revision_name(status.stable)}")
+    line = ", ".join(parts)
+    told = [text for text in (status.verdict, status.message) if text]
+    # Most messages of a decision end with the verdict already.
+    if len(told) == 2 and told[0] in told[1]:
+        told = told[1:]
+    return f"{name}: " + "; ".join([line, *told])

@@ -1,0 +1,105 @@
+"""A ModelDeployment as the command line sees it: also one whose spec makes no sense still has a status."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from timoneiro_operator.api import names
+from timoneiro_operator.api.command import Command, parse_command
+from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_status
+from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
+from timoneiro_operator.cli.errors import CliError
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Identity, wish and status. `deployment` is None when the spec cannot be read; `unreadable` says why."""
+
+    namespace: str
+    name: str
+    generation: int
+    status: Status
+    deployment: ModelDeployment | None
+    unreadable: str | None
+    command: Command | None
+
+    @property
+    def spec(self) -> Spec | None:
+        return self.deployment.spec if self.deployment else None
+
+    @property
+    def wanted(self) -> str | None:
+        """The revision that the spec wants; None without a model, and when the spec cannot be read."""
+        return self.deployment.revision if self.deployment else None
+
+    @property
+    def wanted_version(self) -> str | None:
+        return self.spec.model.version if self.spec and self.spec.model else None
+
+    @property
+    def seen(self) -> bool:
+        """The status is about this spec, and not about one before it."""
+        return bool(self.status.phase) and self.status.observed_generation >= self.generation
+
+    @property
+    def invalid(self) -> str | None:
+        """Why the spec is not acted on: in the operator's words, or in ours while it has not looked yet."""
+        ready = self.condition("Ready")
+        if ready is not None and ready.reason == "InvalidSpec" and ready.observed_generation >= self.generation:
+            return ready.message
+        return None if self.seen else self.unreadable
+
+    @property
+    def foreign(self) -> str | None:
+        """What is to be said of a spec that the operator acts on, and that this program cannot read."""
+        if self.unreadable is None or self.invalid is not None:
+            return None
+        return f"this version of timoneiro cannot read the spec, use the operator's version ({self.unreadable})"
+
+    @property
+    def rejection(self) -> Rejected | None:
+        """The last rejection of the wanted revision; None when nothing speaks against it."""
+        found = (entry for entry in reversed(self.status.rejected) if entry.revision == self.wanted)
+        return next(found, None) if self.wanted else None
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((condition for condition in self.status.conditions if condition.type == kind), None)
+
+    def former(self) -> list[Snapshot]:
+        """The revisions that were the stable model before this one, the last one first."""
+        stable = self.status.stable
+        kept = [entry for entry in self.status.revisions if entry.stable_since]
+        others = [entry for entry in kept if stable is None or entry.revision != stable.revision]
+        return sorted(others, key=lambda entry: entry.stable_since or "", reverse=True)
+
+
+def view_of(body: Body) -> View:
+    """View of an API object. Raises CliError when the operator writes a status that this version does not know."""
+    metadata = body["metadata"]
+    try:
+        status = parse_status(body)
+    except msgspec.ValidationError as error:
+        raise CliError(
+            f"the status of '{metadata['name']}' is not one that this version of timoneiro knows ({error}): "
+            "use the version of the operator"
+        ) from error
+    deployment, unreadable = None, None
+    try:
+        deployment = parse(body)
+    except InvalidSpec as error:
+        unreadable = str(error)
+    text = (metadata.get("annotations") or {}).get(names.ANNOTATION_COMMAND)
+    return View(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        generation=metadata.get("generation", 0),
+        status=status,
+        deployment=deployment,
+        unreadable=unreadable,
+        command=parse_command(text) if text else None,
+    )

@@ -1,0 +1,99 @@
+"""Waits with a deadline: for the answer to a command, and for the end of a rollout. Time is handed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import to_text
+from timoneiro_operator.cli.cluster import Cluster
+from timoneiro_operator.cli.errors import UNFINISHED, CliError
+from timoneiro_operator.cli.outcome import Outcome, answer, record_of, status_exit, timed_out, unanswered
+from timoneiro_operator.cli.view import View, view_of
+
+ANSWER_SECONDS = 0.3
+ROLLOUT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The time in seconds since the epoch, and how to let some of it pass."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeout: float, clock: Clock) -> Outcome:
+    """What the operator says to the command `id`; UNFINISHED with the state when it says nothing within `timeout`."""
+
+    def answered(view: View) -> Outcome | None:
+        record = record_of(view, id)
+        return answer(record) if record is not None else None
+
+    def late(view: View) -> str:
+        return unanswered(view, action=action, waited=format_duration(timeout))
+
+    poll = _Poll(cluster=cluster, name=name, clock=clock, every=ANSWER_SECONDS)
+    return poll.until(answered, late=late, timeout=timeout, tell=None)
+
+
+def wait_for_rollout(
+    *, cluster: Cluster, name: str, timeout: float, clock: Clock, tell: Callable[[str], None]
+) -> Outcome:
+    """How the rollout of what the spec wants has ended; UNFINISHED when it has not within `timeout`.
+
+    Every change on the way is told in one line.
+    """
+
+    def ended(view: View) -> Outcome | None:
+        outcome = status_exit(view)
+        return outcome if outcome.over else None
+
+    def late(view: View) -> str:
+        return timed_out(view, format_duration(timeout))
+
+    poll = _Poll(cluster=cluster, name=name, clock=clock, every=ROLLOUT_SECONDS)
+    return poll.until(ended, late=late, timeout=timeout, tell=tell)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Poll:
+    """Reads again and again: one object each time, and an API server that is away for a moment ends nothing."""
+
+    cluster: Cluster
+    name: str
+    clock: Clock
+    every: float
+
+    def until(
+        self,
+        ended: Callable[[View], Outcome | None],
+        *,
+        late: Callable[[View], str],
+        timeout: float,
+        tell: Callable[[str], None] | None,
+    ) -> Outcome:
+        deadline = self.clock.now() + timeout
+        last: str | None = None
+        while True:
+            try:
+                view = view_of(self.cluster.get(self.name))
+            except CliError as error:
+                if not error.transient or self.clock.now() >= deadline:
+                    raise
+                line = error.message
+            else:
+                outcome = ended(view)
+                if outcome is not None:
+                    return outcome
+                if self.clock.now() >= deadline:
+                    return Outcome(code=UNFINISHED, line=late(view))
+                line = status_exit(view).line
+            if tell is not None and line != last:
+                tell(stamped(line, self.clock.now()))
+                last = line
+            self.clock.sleep(min(self.every, max(0.0, deadline - self.clock.now())))
+
+
+def stamped(line: str, now: float) -> str:
+    """A line with the time of day in UTC before it."""
+    return f"{to_text(now)[11:19]} {line}"

@@ -1,0 +1,190 @@
+"""Driver Knative: the operator and the real KServe controller in Knative mode; Knative itself is played by FakeKnative.
+
+No pods are served, so that there is nothing to measure: the schedule alone promotes.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from localcluster.cluster import Cluster
+from localcluster.errors import LocalClusterError
+from support.fake_knative import FakeKnative
+from support.waiting import wait
+from timoneiro_operator.api.command import Command, encode_command
+
+STEPS = [{"weight": 20, "for": "2s"}, {"weight": 50, "for": "2s"}]
+
+
+class Deployment:
+    """A ModelDeployment `fraud` with driver Knative, and everything that its Knative Service was told to split."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self.splits: list[tuple[str, int]] = []
+        self._ending = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def close(self) -> None:
+        self._ending.set()
+        self._watcher.join(timeout=30)
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        return self._cluster.kubectl("-n", self._namespace, *arguments, stdin=stdin)
+
+    def release(self, number: int, **rollout: Any) -> None:
+        body = {
+            "apiVersion": "timoneiro.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": "fraud"},
+            "spec": {
+                "model": {
+                    "format": {"name": "sklearn", "version": "1"},
+                    "uri": f"s3://models/fraud/{number}/",
+                    "version": str(number),
+                },
+                "route": {"driver": "Knative"},
+                "rollout": {"canary": {"steps": STEPS}, "keepStable": "1s", "scaleDownDelay": "1s", **rollout},
+                "analysis": {"interval": "1s", "minRequests": 0, "promotion": "NoHarm"},
+            },
+        }
+        self.kubectl(
+            "apply", "--server-side", "--force-conflicts", "--field-manager=people", "-f", "-", stdin=json.dumps(body)
+        )
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))
+        return body
+
+    def status(self) -> dict[str, Any]:
+        return self.get("md", "fraud").get("status") or {}
+
+    def knative(self) -> dict[str, Any]:
+        return self.get("services.serving.knative.dev", "fraud-predictor")
+
+    def wait(self, what: str, phase: str, *, stable: str, seconds: float = 30) -> dict[str, Any]:
+        """The status once its phase and the version of its stable model are these."""
+
+        def there() -> dict[str, Any] | None:
+            status = self.status()
+            fits = status.get("phase") == phase and (status.get("stable") or {}).get("version") == stable
+            return status if fits else None
+
+        found: dict[str, Any] = wait(what, there, seconds=seconds, state=lambda: json.dumps(self.status(), indent=1))
+        return found
+
+    def shares(self) -> dict[str, int]:
+        """Percent by Knative's revision, as it is carried out."""
+        shares: dict[str, int] = {}
+        for target in self.knative()["status"].get("traffic") or []:
+            shares[target["revisionName"]] = shares.get(target["revisionName"], 0) + target.get("percent", 0)
+        return {name: share for name, share in shares.items() if share}
+
+    def _watch(self) -> None:
+        """Template and percent of the latest revision, whenever they change."""
+        while not self._ending.wait(0.05):
+            try:
+                spec = self.knative()["spec"]
+            except LocalClusterError:
+                continue
+            uri = spec["template"]["metadata"]["annotations"][
+                "internal.serving.kserve.io/storage-initializer-sourceuri"
+            ]
+            latest = sum(t.get("percent", 0) for t in spec["traffic"] if t.get("latestRevision"))
+            split = (uri.rstrip("/").rsplit("/", 1)[1], latest)
+            if not self.splits or self.splits[-1] != split:
+                self.splits.append(split)
+
+
+@pytest.fixture
+def knative(platform: Cluster, namespace: str) -> Iterator[FakeKnative]:
+    with FakeKnative(platform.kubeconfig, namespace) as fake:
+        yield fake
+
+
+@pytest.fixture
+def fraud(platform: Cluster, namespace: str, knative: FakeKnative) -> Iterator[Deployment]:
+    """The first model is live."""
+    deployment = Deployment(platform, namespace)
+    deployment.release(1)
+    deployment.wait("the first model", "Healthy", stable="1")
+    yield deployment
+    deployment.close()
+
+
+def test_the_first_model_gets_all_traffic_of_one_knative_service(fraud: Deployment) -> None:
+    assert fraud.shares() == {"fraud-predictor-00001": 100}
+    stable = fraud.status()["stable"]
+    assert (stable["inferenceService"], stable["backend"]) == ("fraud", "fraud-predictor-00001")
+
+
+def test_a_canary_gets_its_share_by_canary_traffic_percent_step_by_step(fraud: Deployment) -> None:
+    fraud.release(2)
+    status = fraud.wait("the promotion", "Healthy", stable="2")
+    assert fraud.splits == [("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 100)]
+    assert fraud.shares() == {"fraud-predictor-00002": 100}
+    assert [entry["outcome"] for entry in status["history"]] == ["Promoted", "Promoted"]
+
+
+def test_a_revision_that_never_becomes_ready_gets_no_traffic_and_is_rolled_back(
+    fraud: Deployment, knative: FakeKnative
+) -> None:
+    knative.fail_next("Container failed with: exit 1")
+    fraud.release(2, progressDeadline="3s")
+    status = fraud.wait("the rollback", "RolledBack", stable="1")
+    assert "Container failed with: exit 1" in status["rejected"][0]["reason"]
+    assert fraud.splits == [("1", 100), ("2", 0)]
+    assert fraud.shares() == {"fraud-predictor-00001": 100}
+
+
+def test_a_new_revision_in_mid_rollout_takes_the_percent_back_in_the_write_that_brings_it(
+    fraud: Deployment, knative: FakeKnative
+) -> None:
+    fraud.release(2, canary={"steps": [{"weight": 20, "for": "1h"}]})
+    wait("the step", lambda: (fraud.status().get("step") or {}).get("weight") == 20)
+    wait("the share", lambda: fraud.shares().get("fraud-predictor-00002") == 20)
+    fraud.release(3)
+    fraud.wait("the promotion of the third", "Healthy", stable="3")
+    assert fraud.splits[:4] == [("1", 100), ("2", 0), ("2", 20), ("3", 0)]
+
+
+def test_an_abort_leaves_the_revision_at_percent_0_and_the_next_one_starts_from_there(
+    fraud: Deployment, platform: Cluster
+) -> None:
+    fraud.release(2, canary={"steps": [{"weight": 20, "for": "1h"}]})
+    wait("the share", lambda: fraud.shares().get("fraud-predictor-00002") == 20)
+    command = Command(id="1", action="abort", revision=fraud.status()["candidate"]["revision"], by="ana")
+    fraud.kubectl("annotate", "md", "fraud", f"timoneiro.dev/command={encode_command(command)}")
+    fraud.wait("the abort", "RolledBack", stable="1")
+    assert fraud.shares() == {"fraud-predictor-00001": 100}
+    fraud.release(3)
+    fraud.wait("the promotion of the third", "Healthy", stable="3")
+    assert fraud.splits == [
+        ("1", 100), ("2", 0), ("2", 20), ("2", 0), ("3", 0), ("3", 20), ("3", 50), ("3", 100),
+    ]  # fmt: skip
+
+
+def test_a_rollback_by_command_brings_the_former_model_back_without_steps(fraud: Deployment) -> None:
+    fraud.release(2)
+    status = fraud.wait("the promotion", "Healthy", stable="2")
+    command = Command(id="1", action="rollback", revision=status["stable"]["revision"], by="ana")
+    fraud.kubectl("annotate", "md", "fraud", f"timoneiro.dev/command={encode_command(command)}")
+    fraud.wait("the way back", "RolledBack", stable="1")
+    assert fraud.splits[-2:] == [("1", 0), ("1", 100)]
+    assert fraud.shares() == {"fraud-predictor-00003": 100}
+
+
+def test_a_percent_edited_by_hand_is_put_back_and_reported(fraud: Deployment) -> None:
+    fraud.release(2, canary={"steps": [{"weight": 20, "for": "1h"}]})
+    wait("the share", lambda: fraud.shares().get("fraud-predictor-00002") == 20)
+    wait("the acceptance", lambda: fraud.status()["traffic"]["accepted"])
+    fraud.kubectl(
+        "patch", "inferenceservice", "fraud", "--type=merge", "-p", '{"spec":{"predictor":{"canaryTrafficPercent":90}}}'
+    )
+    wait("the report", lambda: (fraud.status().get("restored") or {}).get("what"))
+    wait("the share again", lambda: fraud.shares().get("fraud-predictor-00002") == 20)

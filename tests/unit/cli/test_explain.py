@@ -1,0 +1,265 @@
+"""The sentences of `explain`: in each state the reason, and what would change it."""
+
+from timoneiro_operator.cli.explain import explain
+from timoneiro_operator.cli.view import view_of
+
+
+def why(md, body) -> str:
+    return "\n".join(explain(view_of(body), md.now))
+
+
+def test_a_deployment_that_was_never_seen_asks_for_the_operator(md) -> None:
+    assert "is it running" in why(md, md.body())
+
+
+def test_a_status_about_an_older_spec_is_told_first(md) -> None:
+    assert explain(view_of(md.rolling(observedGeneration=2)), md.now)[0].startswith("The operator has not seen the")
+
+
+def test_without_a_model_it_waits_for_one_to_be_published(md) -> None:
+    assert "No model has been published yet" in why(md, md.body(spec=md.spec(None), phase="Pending"))
+
+
+def test_a_first_model_waits_until_a_time_for_readiness(md) -> None:
+    candidate = md.part("2", progressDeadline=md.at(90))
+    text = why(md, md.body(phase="Pending", message="it is not ready yet", candidate=candidate))
+    assert "gets all traffic as soon as it is ready" in text
+    assert "2026-11-24 10:01:30 UTC (in 1 min 30 s)" in text
+
+
+def test_a_first_model_that_does_not_get_ready_says_what_is_named_in_the_message(md) -> None:
+    text = why(md, md.body(phase="Degraded", message="FailedLoad: no such bucket", candidate=md.part("2")))
+    assert "It does not get there: FailedLoad: no such bucket." in text
+
+
+def test_a_message_that_ends_with_a_full_stop_gets_no_second_one(md) -> None:
+    text = why(md, md.body(phase="Degraded", message="FailedLoad: log in first.", candidate=md.part("2")))
+    assert "log in first. Mend" in text
+
+
+def test_a_candidate_that_is_not_ready_is_rolled_back_at_its_deadline(md) -> None:
+    candidate = md.part("2", progressDeadline=md.at(300), deadline=md.at(3600))
+    text = why(md, md.rolling(candidate=candidate, step=None, message="version 2 is not ready yet", analysis=None))
+    assert "gets no traffic before all its replicas are ready" in text
+    assert "If it is not ready at 2026-11-24 10:05:00 UTC, in 5 min (rollout.progressDeadline), it is rolled" in text
+
+
+def test_a_step_says_how_long_it_takes(md) -> None:
+    assert "Step 2/4 (25 % of the traffic) takes another 8 min 20 s." in why(md, md.rolling())
+
+
+def test_a_step_says_how_many_requests_are_missing_besides(md) -> None:
+    body = md.rolling(step=md.step(requestsBefore=1150))
+    assert "takes another 8 min 20 s, and needs 46 more requests of the candidate." in why(md, body)
+
+
+def test_a_step_that_has_had_its_time_waits_for_requests(md) -> None:
+    body = md.rolling(phase="Holding", step=md.step(requestsBefore=1150, notBefore=md.at(-1)))
+    assert "has had its time and waits for 46 more requests" in why(md, body)
+
+
+def test_the_minimum_of_requests_is_that_of_the_spec(md) -> None:
+    spec = md.spec(analysis={"minRequests": 54})
+    assert "more requests" not in why(md, md.rolling(spec=spec, step=md.step(requestsBefore=1150)))
+
+
+def test_a_weight_that_the_gateway_has_not_accepted_has_not_begun(md) -> None:
+    body = md.rolling(step=md.step(startedAt=None, notBefore=None), message="waiting for the gateway")
+    assert "begins when the gateway has accepted it: waiting for the gateway." in why(md, body)
+
+
+def test_a_mirrored_candidate_gets_a_copy(md) -> None:
+    body = md.rolling(step=md.step(kind="Mirror", index=0, count=2, weight=0))
+    assert "Step 1/2 (a copy of the traffic) takes another" in why(md, body)
+
+
+def test_the_bake_mirrors_to_the_old_model(md) -> None:
+    body = md.rolling(step=md.step(kind="Bake", index=1, count=2, weight=100))
+    assert "Step 2/2 (all of the traffic, and the old model a copy)" in why(md, body)
+
+
+def test_a_person_who_paused_is_named_with_the_ways_out(md) -> None:
+    text = why(md, md.rolling(phase="Paused", paused={"by": "ada", "at": md.at(-120)}))
+    assert "ada paused the rollout in step 2/4 (25 % of the traffic) at 2026-11-24 09:58:00 UTC, 2 min ago." in text
+    assert "`timoneiro resume fraud` lets it go on, `timoneiro abort fraud` takes the candidate back." in text
+
+
+def test_a_pause_is_not_threatened_with_a_deadline_that_moves(md) -> None:
+    assert "If it is not decided" not in why(md, md.rolling(phase="Paused", paused={"by": "ada", "at": md.at(-120)}))
+
+
+def test_a_pause_of_the_schedule_without_an_end_waits_for_a_person(md) -> None:
+    body = md.rolling(phase="Paused", step=md.step(kind="Pause", seconds=None, notBefore=None))
+    assert "until a person lets it go on: `timoneiro resume fraud`" in why(md, body)
+
+
+def test_a_timed_pause_of_the_schedule_says_how_long_and_how_to_end_it(md) -> None:
+    text = why(md, md.rolling(phase="Paused", step=md.step(kind="Pause")))
+    assert "for another 8 min 20 s; `timoneiro promote fraud` ends that now." in text
+
+
+def test_the_evidence_is_told_against_both_bounds(md) -> None:
+    text = why(md, md.rolling())
+    assert "candidate 12 of 1,204, stable 30 of 3,600, ratio 1.2x [0.7, 2.1]" in text
+    assert "evidence of 'worse' 3.2, at 100 the candidate is rolled back" in text
+    assert "evidence of 'not worse' 1.1, needed for promotion are 20." in text
+
+
+def test_the_bounds_are_those_of_the_spec(md) -> None:
+    body = md.rolling(spec=md.spec(analysis={"falseRollback": 0.001, "falsePromotion": 0.1}))
+    assert "at 1,000 the candidate" in why(md, body)
+    assert "needed for promotion are 10." in why(md, body)
+
+
+def test_with_several_metrics_the_mean_counts(md) -> None:
+    metrics = [{"name": "errors"}, {"name": "other"}]
+    body = md.rolling(spec=md.spec(analysis={"metrics": metrics}))
+    assert "at 100 in the mean over all metrics the candidate is rolled back" in why(md, body)
+
+
+def test_a_metric_that_is_decided_says_that_it_is_enough(md) -> None:
+    metric = md.metric(verdict="NotWorse", evidence={"worse": 0.1, "notWorse": 25.0})
+    assert "evidence of 'not worse' 25, which is enough (20)." in why(md, md.rolling(analysis=md.analysis(metric)))
+
+
+def test_a_promotion_without_harm_needs_no_evidence(md) -> None:
+    assert "promotion needs no evidence" in why(md, md.rolling(spec=md.spec(analysis={"promotion": "NoHarm"})))
+
+
+def test_evidence_about_an_earlier_candidate_is_not_told_of_this_one(md) -> None:
+    body = md.rolling(analysis={**md.analysis(), "candidate": "aaaa0000"})
+    assert "1,204" not in why(md, body)
+
+
+def test_holding_at_the_end_of_the_schedule_says_what_is_missing_and_how_to_decide(md) -> None:
+    step = md.step(index=3, weight=50, notBefore=md.at(-10))
+    text = why(md, md.rolling(phase="Holding", message="more evidence of 'not worse' is needed", step=step))
+    assert "the last one, is done; what is missing is the decision: more evidence of 'not worse' is needed." in text
+    assert "`timoneiro promote fraud` promotes without more evidence." in text
+
+
+def test_the_deadline_says_what_happens_then(md) -> None:
+    text = why(md, md.rolling(spec=md.spec(rollout={"onInconclusive": "Rollback"})))
+    assert (
+        "at 2026-11-24 11:00:00 UTC, in 1 h, the candidate is rolled back (rollout.onInconclusive: Rollback)." in text
+    )
+
+
+def test_a_deadline_that_has_passed_is_told_in_the_past(md) -> None:
+    body = md.rolling(phase="Holding", candidate={**md.candidate(), "deadline": md.at(-60)})
+    assert "The deadline was 2026-11-24 09:59:00 UTC: without evidence the rollout holds" in why(md, body)
+
+
+def test_missing_metrics_freeze_the_weight_since_a_time(md) -> None:
+    gone = md.condition("MetricsAvailable", "False", "ScrapeFailed", "no pod answers")
+    text = why(md, md.rolling(phase="Holding", conditions=[gone]))
+    assert "There are no metrics since 2026-11-24 09:58:00 UTC (ScrapeFailed): no pod answers." in text
+
+
+def test_a_candidate_that_leaves_and_has_no_traffic_waits_for_the_gateway(md) -> None:
+    leaving = md.candidate(leaving={"outcome": "RolledBack", "reason": "errors 9x: worse"})
+    body = md.rolling(candidate=leaving, traffic={"desired": {"stable": 100, "candidate": 0}})
+    text = why(md, body)
+    assert "is taken back (RolledBack): errors 9x: worse." in text
+    assert "as soon as the gateway has accepted" in text
+
+
+def test_a_candidate_that_leaves_and_keeps_traffic_points_to_the_stable_model(md) -> None:
+    leaving = md.candidate(leaving={"outcome": "Aborted", "reason": "aborted by ada"})
+    assert "It keeps 25 % of the traffic only until the stable model can take it" in why(
+        md, md.rolling(candidate=leaving)
+    )
+
+
+def test_an_instant_candidate_goes_to_all_traffic_for_its_reason(md) -> None:
+    body = md.rolling(candidate=md.candidate(instant="rolled back by ada", asked=True), step=None)
+    assert "goes to all traffic without steps" in why(md, body)
+    assert "rolled back by ada." in why(md, body)
+
+
+def test_a_rolled_back_revision_says_which_why_and_what_to_do(md) -> None:
+    text = why(md, md.rolled_back(analysis=md.analysis()))
+    assert f"Version 2 ({md.second}) was taken back 5 min ago: errors 2.3x [1.4, 3.9]: worse." in text
+    assert "Evidence when it was taken back, errors: candidate 12 of 1,204" in text
+    assert "`timoneiro retry fraud`" in text
+    assert f"Version 1 ({md.first}) serves all traffic." in text
+
+
+def test_a_rollback_that_the_gateway_has_not_accepted_says_so(md) -> None:
+    assert "the gateway has not accepted that yet" in why(md, md.rolled_back(phase="RollingBack"))
+
+
+def test_degraded_says_what_to_mend_and_offers_the_former_model(md) -> None:
+    text = why(md, md.healthy(phase="Degraded", message="version 2 has no ready replica"))
+    assert "does not serve as it should: version 2 has no ready replica." in text
+    assert "`timoneiro rollback fraud`" in text
+
+
+def test_a_route_that_is_not_accepted_is_told_beside_every_state(md) -> None:
+    route = md.condition("RouteAccepted", "False", "NoMatchingParent", "no such gateway")
+    text = why(md, md.healthy(conditions=[route]))
+    assert "The gateway does not accept the route (RouteNotAccepted, NoMatchingParent, since 2026-11-24" in text
+
+
+def test_an_invalid_spec_says_that_nothing_was_touched(md) -> None:
+    invalid = md.condition("Ready", "False", "InvalidSpec", "steps must rise")
+    text = why(md, md.healthy(conditions=[invalid]))
+    assert "The spec is invalid and is not acted on: steps must rise. Nothing that serves is touched" in text
+    assert f"Version 2 ({md.second}) serves all traffic" in text
+
+
+def test_an_invalid_spec_of_a_new_deployment_is_explained_before_anything_serves(md) -> None:
+    assert "Nothing serves yet." in why(md, md.body(spec={"route": {}}))
+
+
+def test_a_spec_that_only_the_operator_can_read_is_not_called_invalid(md) -> None:
+    text = why(md, md.healthy(spec={"route": {}}))
+    assert "cannot read the spec" in text
+    assert "is invalid" not in text
+
+
+def test_healthy_lists_what_can_be_gone_back_to_and_that_it_has_to_start(md) -> None:
+    text = why(md, md.healthy())
+    assert f"`timoneiro rollback fraud --to {md.first}` goes back to version 1 ({md.first}), as soon as it has" in text
+
+
+def test_healthy_says_how_long_the_former_model_is_still_warm(md) -> None:
+    warm = {**md.part("1"), "was": "Stable", "deleteAt": md.at(600)}
+    assert "at once: it is kept warm for another 10 min." in why(md, md.healthy(retiring=[warm]))
+
+
+def test_a_model_whose_time_has_come_is_not_called_warm(md) -> None:
+    warm = {**md.part("1"), "was": "Stable", "deleteAt": md.at(-1)}
+    assert "kept warm" not in why(md, md.healthy(retiring=[warm]))
+
+
+def test_a_candidate_that_was_taken_back_is_no_warm_former_model(md) -> None:
+    item = {**md.part("1"), "was": "Candidate", "deleteAt": md.at(600)}
+    assert "kept warm" not in why(md, md.healthy(retiring=[item]))
+
+
+def test_healthy_without_a_former_model_says_that_there_is_none(md) -> None:
+    assert "There is no former model to go back to." in why(md, md.healthy(revisions=[md.snapshot("2", -7200)]))
+
+
+def test_a_withdrawn_model_goes_on_serving(md) -> None:
+    assert "The spec names no model any more" in why(md, md.healthy(spec=md.spec(None)))
+
+
+def test_a_command_without_an_answer_is_told(md) -> None:
+    body = md.rolling()
+    body["metadata"]["annotations"] = {
+        "timoneiro.dev/command": '{"id": "c-1", "action": "abort", "revision": "x", "by": "ada"}'
+    }
+    assert "The command 'abort' of ada has not been answered" in why(md, body)
+
+
+def test_a_command_with_an_answer_is_history(md) -> None:
+    body = md.rolling(commands=[md.record("c-1")])
+    body["metadata"]["annotations"] = {"timoneiro.dev/command": '{"id": "c-1", "action": "abort", "revision": "x"}'}
+    assert "has not been answered" not in why(md, body)
+
+
+def test_what_had_to_be_put_back_is_told(md) -> None:
+    body = md.healthy(restored={"what": "HTTPRoute fraud", "at": md.at(-60)})
+    assert "Somebody else had changed HTTPRoute fraud; it was put back 1 min ago." in why(md, body)
