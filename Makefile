@@ -10,6 +10,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-$(shell cat requirements/dev.txt pyproject.toml | sha256sum | cut -c1-16)
 LOCALCLUSTER := PYTHONPATH=hack $(BIN)/python -m localcluster
 NAME ?= dev
+# What decides and what is written is tested on every branch.
+PURE := decide drivers serving traffic api
+COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=100 \
+	--cov-report=term-missing:skip-covered
 
 .PHONY: help setup lint format test test-unit test-cluster demo cluster-up cluster-down cluster-status \
 	requirements pipeline manifests clean
@@ -43,7 +47,7 @@ format: setup ## Put the code into its form
 	$(BIN)/ruff check --fix .
 
 test: lint ## Everything: lint, unit, control plane, end to end
-	$(BIN)/pytest tests
+	$(BIN)/pytest tests $(COVERAGE)
 
 test-unit: setup ## Tests that need no cluster
 	$(BIN)/pytest tests/unit

@@ -2,8 +2,6 @@
 
 import math
 
-import msgspec
-
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import (
     AnalysisStatus,
@@ -43,14 +41,8 @@ def _restore(metric: Metric, kept: MetricStatus | None) -> Comparison:
 
 
 def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: Metrics) -> AnalysisStatus:
-    """The analysis of the pair with the windows of this pass in it. A window that was counted before changes nothing.
-
-    The evidence about another pair is of no use and ends here.
-    """
+    """The analysis of the pair with the windows of this pass in it. A window that was counted changes nothing."""
     before = status.analysis
-    if before is not None and (before.candidate, before.stable) != (candidate, stable):
-        before = None
-        status = msgspec.structs.replace(status, analysis=None)
     last = to_seconds(before.last_window_end) if before and before.last_window_end else -math.inf
     if before is not None and (seen.window_end is None or seen.window_end <= last):
         return before

@@ -76,10 +76,11 @@ def _with_versions(deployment: ModelDeployment, status: Status) -> Status:
 def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
     """Where the deployment goes from here."""
     wanted = deployment.revision
-    if status.candidate is not None:
-        leaving = reason_to_leave(deployment, status, status.candidate, seen, now)
+    candidate = status.candidate
+    if candidate is not None:
+        leaving = reason_to_leave(deployment, status, candidate, seen, now)
         if leaving is not None:
-            status = leave(deployment, status, leaving, seen, now)
+            status = leave(deployment, status, candidate, leaving, seen, now)
             if status.candidate is not None:
                 words = f"it keeps its traffic until the stable model has a ready replica: {leaving.reason}"
                 return _say(status, "RollingBack", f"{revision_name(status.candidate)} has to go; {words}")
@@ -91,8 +92,7 @@ def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: f
             return _rolled_back(deployment, status, seen, rejected, now)
         status = _start(deployment, status, wanted, seen, now)
     candidate, stable = status.candidate, status.stable
-    if candidate is None:
-        return status
+    assert candidate is not None
     if stable is None:
         return _first_revision(deployment, status, candidate, seen, now)
     return _roll_out(deployment, status, stable, candidate, seen, now)
@@ -157,7 +157,7 @@ def _roll_out(
     verdict = verdict_on(deployment, status)
     if candidate.instant is None and past_deadline(candidate, now) and verdict != "NotWorse":
         return _inconclusive(deployment, status, stable, candidate, seen, now)
-    waiting = reason_to_wait(deployment, status, now)
+    waiting = reason_to_wait(deployment, status, step, now)
     if waiting is not None and (candidate.instant is None or step.kind == "Listed"):
         return _say(status, *waiting)
     if not workload.has(replicas):

@@ -81,15 +81,15 @@ def begin(
     return _forget_snapshots(replace(status, verdict=verdict_sentence(status)))
 
 
-def leave(deployment: ModelDeployment, status: Status, leaving: Leaving, seen: Observation, now: float) -> Status:
+def leave(
+    deployment: ModelDeployment, status: Status, candidate: Revision, leaving: Leaving, seen: Observation, now: float
+) -> Status:
     """The candidate goes: now, or as soon as its traffic has somewhere to go.
 
     While the stable model has no ready replica and the candidate has, the candidate keeps what it has: moving its
     traffic would lose it.
     """
-    candidate, stable, step = status.candidate, status.stable, status.step
-    if candidate is None:
-        return status
+    stable, step = status.stable, status.step
     has_traffic = step is not None and step.weight > 0
     stranded = stable is not None and not seen.workload(stable.revision).serving
     if has_traffic and stranded and seen.workload(candidate.revision).serving:

@@ -2,7 +2,7 @@
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, to_seconds
+from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import comparisons_of, judge_all
 from timoneiro_operator.decide.lifecycle import rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
@@ -83,12 +83,10 @@ def reason_to_freeze(stable: Revision, seen: Observation) -> str | None:
     return None
 
 
-def reason_to_wait(deployment: ModelDeployment, status: Status, now: float) -> tuple[Phase, str] | None:
-    """Why the step does not end yet; None when its schedule is done."""
-    step, needed = status.step, deployment.spec.analysis.min_requests
-    if step is None or step.not_before is None:
-        return "Progressing", "waiting for the step to begin"
-    early = now < to_seconds(step.not_before)
+def reason_to_wait(deployment: ModelDeployment, status: Status, step: Step, now: float) -> tuple[Phase, str] | None:
+    """Why the step, whose time runs, does not end yet; None when its schedule is done."""
+    needed = deployment.spec.analysis.min_requests
+    early = step.not_before is not None and now < to_seconds(step.not_before)
     length = format_duration(step.seconds or 0.0)
     if step.kind == "Listed":
         return ("Progressing", "the candidate is in the route and gets its first traffic soon") if early else None

@@ -386,3 +386,14 @@ def test_a_second_leader_with_another_clock_decides_the_same_from_the_same() -> 
     first = decide(world.deployment, seen, world.now)
     second = decide(world.deployment, seen, world.now + 0.4)
     assert (first.routing, first.status.step) == (second.routing, second.status.step)
+
+
+def test_what_keeps_a_rollout_from_going_on_is_an_event_once() -> None:
+    world = rolling()
+    reasons: list[str] = []
+    world.problem = ("ScrapeFailed", "no answer")
+    for _ in range(3):
+        before = world.status
+        world.tick(10)
+        reasons += [event.reason for event in events_between(before, world.status)]
+    assert reasons == ["Holding", "MetricsUnavailable"]

@@ -11,7 +11,7 @@ from timoneiro_operator.api.spec import Preview, PreviewHeader
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing
 from timoneiro_operator.serving.inference_service import build_inference_service
-from timoneiro_operator.serving.workload import read_workload
+from timoneiro_operator.serving.workload import read_workload, ready_pods
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
 
 
@@ -255,6 +255,7 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"rollout": {"canary": {"steps": [{"weight": 50, "for": "soon"}]}}}, "'soon' is not a duration"),
         ({"rollout": {"deadline": "never"}}, "spec.rollout.deadline"),
         ({"rollout": {"keepStable": "9999999d"}}, "spec.rollout.keepStable: 9999999d is longer than ten years"),
+        ({"route": {}}, "needs at least one host name"),
         ({"analysis": {"interval": "0.01ms"}}, "spec.analysis.interval: 0.01ms is not between 1s and 1d"),
         ({"analysis": {"metrics": []}}, "at least one metric"),
         ({"analysis": {"metrics": [{"name": "e", "tolerance": 2.0}]}}, "must be below margin"),
@@ -280,3 +281,51 @@ def test_a_name_that_leaves_no_room_for_services_is_refused() -> None:
     world = FakeWorld()
     with pytest.raises(InvalidSpec, match="longer than 44 characters"):
         parse({"metadata": {"name": "f" * 45, "namespace": "ns", "uid": "u"}, "spec": world.spec})
+
+
+def test_a_deployment_without_a_model_says_so_when_it_is_asked_for_it() -> None:
+    world = FakeWorld()
+    del world.spec["model"]
+    assert world.deployment.revision is None
+    with pytest.raises(ValueError, match="ns/fraud names no model yet"):
+        _ = world.deployment.model
+
+
+def blocked(reason: str, message: str = "") -> dict[str, Any]:
+    body = service(
+        modelStatus={
+            "transitionStatus": "BlockedByFailedLoad",
+            "lastFailureInfo": {"reason": reason, "message": message},
+        }
+    )
+    body["spec"]["predictor"]["model"] = {"modelFormat": {"name": "sklearn", "version": "9"}}
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (blocked("ModelLoadFailed", "no space left\n"), "no space left"),
+        (blocked("ModelLoadFailed"), "KServe gives no message"),
+        (blocked("NoSupportingRuntime"), "no serving runtime of the cluster supports the format sklearn 9"),
+    ],
+)
+def test_without_pods_the_summary_of_kserve_is_the_reason(body: dict[str, Any], message: str) -> None:
+    failure = read_workload(body, []).failure
+    assert failure is not None
+    assert (failure.message, failure.final) == (message, False)
+
+
+def test_a_summary_of_kserve_about_a_model_that_serves_is_history() -> None:
+    assert read_workload(blocked("ModelLoadFailed", "once"), [pod(ready=True)]).failure is None
+
+
+@pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
+def test_a_container_that_is_being_started_has_not_failed(reason: str) -> None:
+    starting = {"name": "c", "restartCount": 0, "state": {"waiting": {"reason": reason}}}
+    assert read_workload(service(), [pod(containerStatuses=[starting])]).failure is None
+
+
+def test_only_ready_pods_are_measured() -> None:
+    ready = pod(ready=True)
+    assert ready_pods([ready, pod(ready=False)]) == [ready]
