@@ -397,3 +397,14 @@ def test_what_keeps_a_rollout_from_going_on_is_an_event_once() -> None:
         world.tick(10)
         reasons += [event.reason for event in events_between(before, world.status)]
     assert reasons == ["Holding", "MetricsUnavailable"]
+
+
+def test_going_back_to_a_rejected_model_in_mid_rollout_ends_the_rollout_and_starts_no_other() -> None:
+    world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
+    world.model(2)
+    world.until("RolledBack", seconds=10)
+    world.model(3)
+    world.until("Progressing 1/2")
+    world.model(2)
+    assert world.trace(1, 5)[-1] == "RolledBack - 1:100 1 -"
+    assert world.status.history[-1].reason == "the spec went back to a rejected model"
