@@ -130,6 +130,9 @@ class Controller:
                     continue
                 try:
                     bodies, version = await self._client.list_all(kind)
+                except NotInstalled:
+                    log.error("%s is not installed any more: starting anew", kind)
+                    raise
                 except Exception as error:
                     log.warning("the regular list of %s failed: %s", kind, _sentence(error))
                     continue

@@ -105,7 +105,7 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.route.hostnames", [], "should have at least 1 items"),
         ("spec.route.hostnames", ["https://fraud"], "must be a host name such as fraud.models.example.com"),
         ("spec.predictor.minReplicas", 0, "greater than or equal to 1"),
-        ("metadata.name", "f" * 45, "at most 44 characters"),
+        ("metadata.name", "f" * 40, "at most 39 characters"),
         ("metadata.name", "1fraud", "must begin with a letter"),
     ],
 )

@@ -1,37 +1,29 @@
 """Promises, kept on the local cluster: real KServe, real gateway, real model servers, real requests all the while."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from localcluster.cluster import Cluster
-from support.bench import Bench, make_package
+from support.bench import Bench
+from timoneiro_operator.api.status import to_seconds
 
 STEPS = {20: 8.0, 50: 12.0}
 
 
 @pytest.fixture(scope="module")
-def bench(platform: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    packages = {
-        "good": make_package(tmp_path_factory.mktemp("good"), impute=True),
-        "bad": make_package(tmp_path_factory.mktemp("bad"), impute=False),
-    }
-    bench = Bench(platform, packages)
-    bench.release("good")
-    bench.wait("the first model goes live", lambda: bench.status().get("phase") == "Healthy")
-    bench.start_load()
-    yield bench
-    bench.close()
+def bench(open_bench: Callable[..., Bench]) -> Bench:
+    return open_bench("rollouts")
 
 
 @pytest.fixture(autouse=True)
-def no_request_is_lost(bench: Bench) -> Iterator[None]:
-    """Around every test: whatever happens, no request is failed by anything but the model that answers it."""
+def nothing_is_lost_and_no_rule_is_broken(bench: Bench) -> Iterator[None]:
+    """Around every test: no request is failed by anything but the model that answers it, and the observer agrees."""
     before = bench.tally
     yield
     lost = bench.tally.minus(before)
     assert lost.failed_by_rollout == 0, lost.details
+    assert bench.outside.violations() == []
 
 
 def outcome(bench: Bench, version: str, *, seconds: float = 120) -> dict[str, Any]:
@@ -42,12 +34,12 @@ def outcome(bench: Bench, version: str, *, seconds: float = 120) -> dict[str, An
 
 
 def test_a_model_that_is_as_good_is_promoted_step_by_step(bench: Bench) -> None:
-    first = len(bench.route_looks)
+    first = len(bench.outside.routes())
     version = bench.release("good")
     assert outcome(bench, version)["outcome"] == "Promoted"
-    candidate = f"{bench.status()['stable']['inferenceService']}-predictor"
-    weights = [look.weights.get(candidate, 0) for look in bench.route_looks[first:]]
-    assert [w for i, w in enumerate(weights) if not i or w != weights[i - 1]][-3:] == [20, 50, 100]
+    candidate = bench.status()["stable"]["revision"]
+    weights = [routed.get(candidate, 0) for routed in bench.outside.routes()[first:]]
+    assert [w for i, w in enumerate(weights) if not i or w != weights[i - 1]][-4:] == [0, 20, 50, 100]
 
 
 def test_a_model_that_fails_on_real_requests_is_rolled_back_by_the_evidence(bench: Bench) -> None:
@@ -65,14 +57,14 @@ def cut_short(name: str, content: bytes) -> bytes:
 
 
 def test_bytes_that_differ_from_the_digest_never_get_a_request(bench: Bench) -> None:
-    stable, first = bench.stable_pods(), len(bench.route_looks)
+    stable, first = bench.stable_pods(), len(bench.outside.routes())
     version, model = bench.upload("good", change=cut_short)
     bench.publish(model)
     entry = outcome(bench, version)
     assert entry["outcome"] == "RolledBack"
     assert model["digest"] in entry["reason"]
     assert bench.stable_pods() == stable
-    assert all(len([w for w in look.weights.values() if w]) == 1 for look in bench.route_looks[first:])
+    assert all(len([w for w in routed.values() if w]) == 1 for routed in bench.outside.routes()[first:])
 
 
 def test_a_model_file_that_is_broken_is_named_in_the_status(bench: Bench) -> None:
@@ -98,22 +90,18 @@ def test_a_model_that_is_not_in_the_store_is_named_in_the_status(bench: Bench) -
 
 
 def test_an_operator_that_is_killed_in_every_step_moves_no_step_early_and_finishes(bench: Bench) -> None:
-    first = len(bench.route_looks)
     version = bench.release("good")
+    started: dict[int, float] = {}
     for weight in STEPS:
-        bench.wait(
+        step = bench.wait(
             f"the step of {weight} % has begun",
             lambda weight=weight: (
-                (step := bench.status().get("step") or {}).get("weight") == weight and step.get("startedAt")
+                (step := bench.status().get("step") or {}).get("weight") == weight and step.get("startedAt") and step
             ),
         )
-        bench.kill_operator()
-    assert outcome(bench, version)["outcome"] == "Promoted"
-    candidate = f"{bench.status()['stable']['inferenceService']}-predictor"
-    changes: dict[int, float] = {}
-    for look in bench.route_looks[first:]:
-        changes.setdefault(look.weights.get(candidate, 0), look.time)
-    assert [weight for weight in changes if weight] == [20, 50, 100]
-    # A look is a tenth of a second late at most, at either end.
-    assert changes[50] - changes[20] >= STEPS[20] - 0.3
-    assert changes[100] - changes[50] >= STEPS[50] - 0.3
+        started[weight] = to_seconds(step["startedAt"])
+        bench.kill_operators()
+    entry = outcome(bench, version)
+    assert entry["outcome"] == "Promoted"
+    assert started[50] - started[20] >= STEPS[20]
+    assert to_seconds(entry["endedAt"]) - started[50] >= STEPS[50]

@@ -5,29 +5,24 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightkube import Client
-from lightkube.config.kubeconfig import KubeConfig
-from lightkube.core.exceptions import ApiError
-from lightkube.generic_resource import create_namespaced_resource
-
 from demo.acts import production_rows
 from demo.load import Load, Tally
-from demo.platform import BUCKET, apply, model_deployment, s3
+from demo.platform import BUCKET, SYSTEM_NAMESPACE, apply, model_deployment, s3
 from localcluster.cluster import Cluster
+from support.outside import Outside
 from support.waiting import wait
 from timoneiro_components.package import package
 from timoneiro_components.train import train
 from timoneiro_serving.digest import directory_digest
 
-HTTPRoute = create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
-NAME, HOST = "rollouts", "rollouts.models.example.com"
+NAMESPACE = "default"
 
 
 def make_package(folder: Path, *, impute: bool) -> Path:
@@ -52,18 +47,12 @@ def make_package(folder: Path, *, impute: bool) -> Path:
         model=model,
         data=data,
         destination=folder / "package",
-        name=NAME,
+        name="rollouts",
         version="1",
         format_name="sklearn",
         metrics={},
     )
     return folder / "package"
-
-
-@dataclass(frozen=True)
-class RouteLook:
-    time: float
-    weights: dict[str, int]
 
 
 class Background:
@@ -90,21 +79,31 @@ class Background:
 
 
 class Bench:
-    """A ModelDeployment called `rollouts`, and what a user and an outside observer can do with it."""
+    """One ModelDeployment, and what a user and an outside observer can do with it."""
 
-    def __init__(self, cluster: Cluster, packages: dict[str, Path]) -> None:
+    def __init__(self, cluster: Cluster, packages: dict[str, Path], *, name: str, **spec: Any) -> None:
         self.cluster = cluster
-        self.route_looks: list[RouteLook] = []
+        self.name, self.host = name, f"{name}.models.example.com"
+        self.outside = Outside(cluster.kubeconfig, namespace=NAMESPACE, name=name)
         self._packages = packages
         self._versions = itertools.count(1)
-        self._client = Client(config=KubeConfig.from_file(cluster.kubeconfig))
         self._background = Background()
-        self._watching = True
-        url = f"{cluster.gateway}/v1/models/{NAME}:predict"
-        self._load = Load(url=url, host=HOST, rows=production_rows(), rate=60)
-        apply(cluster, model_deployment(NAME, host=HOST))
-        self._watcher = threading.Thread(target=self._watch_route, daemon=True)
-        self._watcher.start()
+        self._load = Load(url=self.url, host=self.host, rows=production_rows(), rate=60)
+        self.configure(**spec)
+
+    @property
+    def url(self) -> str:
+        return f"{self.cluster.gateway}/v1/models/{self.name}:predict"
+
+    def configure(self, **spec: Any) -> None:
+        """What people own of the spec: all but the model."""
+        apply(self.cluster, model_deployment(self.name, host=self.host, **spec))
+
+    def timoneiro(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line, as a person runs it; never raises."""
+        command = [sys.executable, "-m", "timoneiro_operator.cli.main", *arguments]
+        environment = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig), "NO_COLOR": "1", "COLUMNS": "160"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
 
     def start_load(self) -> None:
         self._background.call(self._load.start)
@@ -112,10 +111,8 @@ class Bench:
     def close(self) -> None:
         self._background.run(self._load.stop())
         self._background.close()
-        self._watching = False
-        self._watcher.join(timeout=10)
-        self._client.close()
-        self.cluster.kubectl("delete", "modeldeployment", NAME, "--ignore-not-found", "--timeout=60s")
+        self.outside.close()
+        self.cluster.kubectl("delete", "modeldeployment", self.name, "--ignore-not-found", "--timeout=60s")
 
     @property
     def tally(self) -> Tally:
@@ -129,10 +126,10 @@ class Bench:
         for path in sorted(folder.iterdir()):
             content = path.read_bytes()
             content = change(path.name, content) if change else content
-            store.put_object(Bucket=BUCKET, Key=f"{NAME}/{version}/{path.name}", Body=content)
+            store.put_object(Bucket=BUCKET, Key=f"{self.name}/{version}/{path.name}", Body=content)
         model = {
             "format": {"name": "sklearn", "version": "1"},
-            "uri": f"s3://{BUCKET}/{NAME}/{version}/",
+            "uri": f"s3://{BUCKET}/{self.name}/{version}/",
             "digest": directory_digest(folder),
             "version": version,
         }
@@ -143,7 +140,7 @@ class Bench:
         body = {
             "apiVersion": "timoneiro.dev/v1alpha1",
             "kind": "ModelDeployment",
-            "metadata": {"name": NAME, "namespace": "default"},
+            "metadata": {"name": self.name, "namespace": NAMESPACE},
             "spec": {"model": model},
         }
         apply(self.cluster, body, manager="timoneiro-pipeline")
@@ -154,7 +151,7 @@ class Bench:
         return version
 
     def status(self) -> dict[str, Any]:
-        body = json.loads(self.cluster.kubectl("get", "modeldeployment", NAME, "-o", "json"))
+        body = json.loads(self.cluster.kubectl("get", "modeldeployment", self.name, "-o", "json"))
         return body.get("status") or {}
 
     def outcome(self, version: str) -> dict[str, Any] | None:
@@ -179,25 +176,19 @@ class Bench:
             pod["metadata"]["uid"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"]) for pod in pods
         }
 
-    def kill_operator(self) -> None:
-        """SIGKILL to the operator's process, as a node that runs out of memory would do it."""
+    def kill_operators(self) -> None:
+        """SIGKILL to every process of the operator, as nodes that run out of memory would do it."""
         pids = [pid for pid in descendants(self.cluster.description.process.pid) if _is_operator(pid)]
         assert pids, "the operator does not run"
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
 
-    def _watch_route(self) -> None:
-        while self._watching:
-            try:
-                route = self._client.get(HTTPRoute, NAME, namespace="default").to_dict()
-            except ApiError:
-                time.sleep(0.2)
-                continue
-            backends = route["spec"]["rules"][0]["backendRefs"]
-            weights = {backend["name"]: backend["weight"] for backend in backends}
-            if not self.route_looks or self.route_looks[-1].weights != weights:
-                self.route_looks.append(RouteLook(time.monotonic(), weights))
-            time.sleep(0.1)
+    def leader(self) -> str:
+        """The pod that leads."""
+        lease = json.loads(
+            self.cluster.kubectl("-n", SYSTEM_NAMESPACE, "get", "lease", "timoneiro-operator", "-o", "json")
+        )
+        return str(lease["spec"]["holderIdentity"])
 
 
 def descendants(pid: int) -> list[int]:

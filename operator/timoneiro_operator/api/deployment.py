@@ -15,8 +15,8 @@ from timoneiro_operator.api.status import Status
 
 REVISION_LENGTH = 8
 _LONGEST_SECONDS = 3650 * 86400.0
-# `<name>-<revision>-predictor` has to be a Service name of at most 63 characters.
-MAX_NAME_LENGTH = 63 - len("-predictor") - REVISION_LENGTH - 1
+# KServe labels pods with `isvc.<name>-<revision>-predictor`, and a label has at most 63 characters.
+MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
 
 
 class InvalidSpec(ValueError):

@@ -34,7 +34,7 @@ def events_between(old: Status, new: Status) -> list[Event]:
     ]
     events += _rollout_events(old, new)
     if new.restored is not None and new.restored != old.restored:
-        events.append(Event("Warning", "Restored", f"{new.restored.what} by somebody else and is put back"))
+        events.append(Event("Warning", "PutBack", f"{new.restored.what} by somebody else and is put back"))
     if new.phase != old.phase and new.phase in ("Holding", "Degraded"):
         events.append(Event("Warning", new.phase, new.message))
     if new.phase != old.phase and new.phase == "Paused":

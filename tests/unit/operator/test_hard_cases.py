@@ -69,7 +69,7 @@ def test_a_weight_edited_by_hand_is_put_back_and_reported_once() -> None:
     world.route = replace(world.route, routing=Routing(weights={stable: 0, candidate: 100}))
     world.tick(1)
     assert world.route.routing.weights == {stable: 90, candidate: 10}
-    assert [event.reason for event in events_between(before, world.status)] == ["Restored"]
+    assert [event.reason for event in events_between(before, world.status)] == ["PutBack"]
     reported = world.status.restored
     world.trace(1, 5)
     assert world.status.restored == reported

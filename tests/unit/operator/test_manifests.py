@@ -279,8 +279,8 @@ def test_an_edit_of_what_an_inference_service_serves_is_seen(deployment: ModelDe
 
 def test_a_name_that_leaves_no_room_for_services_is_refused() -> None:
     world = FakeWorld()
-    with pytest.raises(InvalidSpec, match="longer than 44 characters"):
-        parse({"metadata": {"name": "f" * 45, "namespace": "ns", "uid": "u"}, "spec": world.spec})
+    with pytest.raises(InvalidSpec, match="longer than 39 characters"):
+        parse({"metadata": {"name": "f" * 40, "namespace": "ns", "uid": "u"}, "spec": world.spec})
 
 
 def test_a_deployment_without_a_model_says_so_when_it_is_asked_for_it() -> None:

@@ -1,0 +1,38 @@
+"""Model packages and benches that the end-to-end tests share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcluster.cluster import Cluster
+from support.bench import Bench, make_package
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A model that answers everything, and one that fails on requests that leave a value out."""
+    return {
+        "good": make_package(tmp_path_factory.mktemp("good"), impute=True),
+        "bad": make_package(tmp_path_factory.mktemp("bad"), impute=False),
+    }
+
+
+@pytest.fixture(scope="module")
+def open_bench(platform: Cluster, packages: dict[str, Path]) -> Iterator[Callable[..., Bench]]:
+    """Makes ModelDeployments whose first model is live and under load; they go with the module."""
+    opened: list[Bench] = []
+
+    def make(name: str, *, load: bool = True, **spec: Any) -> Bench:
+        bench = Bench(platform, packages, name=name, **spec)
+        opened.append(bench)
+        bench.release("good")
+        bench.wait("the first model goes live", lambda: bench.status().get("phase") == "Healthy")
+        if load:
+            bench.start_load()
+        return bench
+
+    yield make
+    for bench in opened:
+        bench.close()

@@ -1,0 +1,158 @@
+"""An observer that trusts nobody: records what the API server says, and looks for moments that must not have been.
+
+All objects of a cluster share one order of versions, so that what four watches bring can be replayed in the order in
+which it happened, to the write.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from lightkube import Client
+from lightkube.config.kubeconfig import KubeConfig
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+from lightkube.resources.core_v1 import Pod
+
+from timoneiro_operator.api import names
+
+_KINDS: dict[str, Any] = {
+    "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
+    "ModelDeployment": create_namespaced_resource(names.GROUP, names.VERSION, names.KIND, names.PLURAL),
+    "Pod": Pod,
+}
+_SUFFIX = "-predictor"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One version of one object. `gone`: it was deleted."""
+
+    version: int
+    kind: str
+    body: dict[str, Any]
+    gone: bool
+
+
+@dataclass
+class World:
+    """What there is after some version. Pods by revision and uid: whether each is ready."""
+
+    weights: dict[str, int] = field(default_factory=dict)
+    pods: dict[str, dict[str, bool]] = field(default_factory=dict)
+    stable: str | None = None
+
+    def ready(self, revision: str) -> bool:
+        return any(self.pods.get(revision, {}).values())
+
+
+class Outside:
+    """Watches one ModelDeployment from outside. `violations()` is what it may be blamed for."""
+
+    def __init__(self, kubeconfig: Path, *, namespace: str, name: str) -> None:
+        self._client = Client(config=KubeConfig.from_file(kubeconfig), trust_env=False)
+        self._namespace, self._name = namespace, name
+        self._seen: dict[tuple[int, str], Seen] = {}
+        self._ending = False
+        self._threads = [threading.Thread(target=self._watch, args=(kind,), daemon=True) for kind in _KINDS]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        self._ending = True
+        self._client.close()
+
+    def routes(self) -> list[dict[str, int]]:
+        """Weights by revision of every version of the route, in their order, without repeats."""
+        found: list[dict[str, int]] = []
+        for seen in self._ordered():
+            if seen.kind == "HTTPRoute" and not seen.gone:
+                weights = self._weights(seen.body)
+                if not found or found[-1] != weights:
+                    found.append(weights)
+        return found
+
+    def mirrors(self) -> list[str]:
+        """Revisions that got a copy of the traffic, in their order, without repeats."""
+        found: list[str] = []
+        for seen in self._ordered():
+            filters = [
+                f for rule in (seen.body.get("spec") or {}).get("rules") or [] for f in rule.get("filters") or []
+            ]
+            for filter_ in filters if seen.kind == "HTTPRoute" else []:
+                revision = self._revision(filter_["requestMirror"]["backendRef"]["name"])
+                if not found or found[-1] != revision:
+                    found.append(revision)
+        return found
+
+    def violations(self, *, excused: Callable[[str], bool] = lambda sentence: False) -> list[str]:
+        """Sentences about moments that must not have been; `excused` are those that the test itself brought about."""
+        world, found = World(), []
+        for seen in self._ordered():
+            if seen.kind == "Pod":
+                found += self._pod(world, seen)
+            elif seen.kind == "HTTPRoute":
+                found += self._route(world, seen)
+            else:
+                stable = (seen.body.get("status") or {}).get("stable") or {}
+                world.stable = stable.get("revision", world.stable)
+        return [sentence for sentence in found if not excused(sentence)]
+
+    def _route(self, world: World, seen: Seen) -> list[str]:
+        weights, before = ({} if seen.gone else self._weights(seen.body)), world.weights
+        world.weights = weights
+        found = []
+        if not seen.gone and sum(weights.values()) != 100:
+            found.append(f"{seen.version}: weights {weights} do not sum to 100")
+        for revision, weight in weights.items():
+            if weight > before.get(revision, 0) and not world.ready(revision) and before:
+                found.append(f"{seen.version}: {revision} got {weight} % and has no ready pod")
+        return found
+
+    def _pod(self, world: World, seen: Seen) -> list[str]:
+        metadata = seen.body["metadata"]
+        revision = (metadata.get("labels") or {}).get(names.LABEL_REVISION, "")
+        pods = world.pods.setdefault(revision, {})
+        had = pods.get(metadata["uid"], False)
+        conditions = (seen.body.get("status") or {}).get("conditions") or []
+        leaving = seen.gone or bool(metadata.get("deletionTimestamp"))
+        pods[metadata["uid"]] = not leaving and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        weight = world.weights.get(revision, 0)
+        if leaving and had and weight:
+            return [f"{seen.version}: a ready pod of {revision} was removed with {weight} % of the traffic"]
+        return []
+
+    def _weights(self, route: dict[str, Any]) -> dict[str, int]:
+        """Of the rule for everybody, which comes last."""
+        backends = route["spec"]["rules"][-1]["backendRefs"]
+        return {self._revision(backend["name"]): backend["weight"] for backend in backends}
+
+    def _revision(self, service: str) -> str:
+        return service.removeprefix(f"{self._name}-").removesuffix(_SUFFIX)
+
+    def _ordered(self) -> list[Seen]:
+        return [self._seen[key] for key in sorted(self._seen)]
+
+    def _watch(self, kind: str) -> None:
+        """Everything from the beginning on; a watch that ends begins again, and its repeats are known by version."""
+        while not self._ending:
+            try:
+                for event, item in self._client.watch(_KINDS[kind], namespace=self._namespace):
+                    self._note(kind, dict(item.to_dict()), gone=event == "DELETED")
+            except (ApiError, httpx2.HTTPError, RuntimeError):
+                if self._ending:
+                    return
+
+    def _note(self, kind: str, body: dict[str, Any], *, gone: bool) -> None:
+        metadata = body["metadata"]
+        owner = (
+            metadata["name"]
+            if kind == "ModelDeployment"
+            else (metadata.get("labels") or {}).get(names.LABEL_DEPLOYMENT)
+        )
+        if owner == self._name:
+            version = int(metadata["resourceVersion"])
+            self._seen[version, kind + metadata["name"]] = Seen(version, kind, body, gone)
