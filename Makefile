@@ -15,7 +15,10 @@ PURE := decide drivers serving traffic api
 COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=100 \
 	--cov-report=term-missing:skip-covered
 
-.PHONY: help setup lint format test test-unit test-cluster demo cluster-up cluster-down cluster-status \
+# Where mutants of the code are made and tested.
+MUTATION := .local/mutation
+
+.PHONY: help setup lint format test test-unit test-cluster mutation demo cluster-up cluster-down cluster-status \
 	requirements pipeline manifests clean
 
 help: ## List the targets
@@ -54,6 +57,19 @@ test-unit: setup ## Tests that need no cluster
 
 test-cluster: setup ## Tests on the local cluster
 	$(BIN)/pytest tests/controlplane tests/e2e
+
+mutation: setup ## Break `decide` in every small way, and list what no test notices
+	rm -rf $(MUTATION)
+	mkdir -p $(MUTATION)
+	ln -s $(CURDIR)/operator $(MUTATION)/src
+	ln -s $(CURDIR)/tests $(CURDIR)/pyproject.toml $(MUTATION)
+	cd $(MUTATION)
+	export PATH="$(CURDIR)/$(BIN):$$PATH" MYPYPATH=src
+	nice mutmut run
+	mutmut results
+
+soak: setup ## Fifty rollouts in a row with random outcomes under load on a local cluster (about 15 minutes)
+	TIMONEIRO_SOAK_ROLLOUTS=$${TIMONEIRO_SOAK_ROLLOUTS:-50} $(BIN)/pytest tests/e2e/test_soak.py -s
 
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
 	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)

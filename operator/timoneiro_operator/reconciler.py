@@ -36,6 +36,8 @@ replace = msgspec.structs.replace
 
 # After a refusal nothing may happen by itself: a quota or a webhook may be back any time.
 _RETRY_SECONDS = 10.0
+# What has just changed may go further without anything else happening, and nobody else would wake it.
+_AT_ONCE = 0.0
 _DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": KnativeDriver()}
 
 
@@ -70,11 +72,12 @@ class Reconciler:
         writes = _DRIVERS[deployment.spec.route.driver].writes(deployment, decision, children)
         if takes_traffic_away(decision, observation):
             # The verdict first: a crash in between must not give the traffic back to a candidate that was judged.
-            await self._write(body, decision.status, now)
+            changed = await self._write(body, decision.status, now)
             await self._apply(deployment, writes)
-            return decision.look_again
+            return _AT_ONCE if changed else decision.look_again
         refused = await self._apply(deployment, writes) or contested
-        await self._write(body, with_refusal(decision.status, refused), now)
+        if await self._write(body, with_refusal(decision.status, refused), now):
+            return _AT_ONCE
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if refused else decision.look_again
 
     def _children(self, deployment: ModelDeployment) -> Children:
@@ -161,11 +164,11 @@ class Reconciler:
         else:
             await self._client.delete("InferenceService", (deployment.namespace, write.name))
 
-    async def _write(self, body: Body, status: Status, now: float) -> None:
-        """The one status write of a pass, and none when nothing has changed; then what people hear of it."""
+    async def _write(self, body: Body, status: Status, now: float) -> bool:
+        """The one status write of a pass, and none when nothing has changed (False); then what people hear of it."""
         old = parse_status(body)
         if status == old:
-            return
+            return False
         written = await self._client.write_status(body, msgspec.to_builtins(status))
         self._cache.put("ModelDeployment", written)
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
@@ -181,6 +184,7 @@ class Reconciler:
             except ApiError as error:
                 # The status says the same; an event that is refused is no reason to repeat a pass.
                 log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
+        return True
 
 
 def _target(pod: Body) -> Target:

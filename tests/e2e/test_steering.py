@@ -11,9 +11,9 @@ import pytest
 from demo.acts import production_rows
 from demo.platform import SYSTEM_NAMESPACE, apply
 from support.bench import Bench
-from timoneiro_operator.api.deployment import MAX_NAME_LENGTH
+from timoneiro_operator.api.deployment import MAX_NAMES_LENGTH
 
-NAME = "a-name-that-is-as-long-as-a-name-may-be"
+NAME = "a-name-as-long-as-any-in-default-may"
 ROLLOUT: dict[str, Any] = {"progressDeadline": "90s", "deadline": "10m", "keepStable": "10s", "scaleDownDelay": "3s"}
 STEPS = [{"pause": {}}, {"weight": 30, "for": "1h"}]
 HEADER = {"header": {"name": "X-Timoneiro"}}
@@ -21,7 +21,7 @@ HEADER = {"header": {"name": "X-Timoneiro"}}
 
 @pytest.fixture(scope="module")
 def bench(open_bench: Callable[..., Bench]) -> Bench:
-    assert len(NAME) == MAX_NAME_LENGTH
+    assert len(NAME) + len("default") == MAX_NAMES_LENGTH
     return open_bench(NAME, rollout=ROLLOUT)
 
 

@@ -17,6 +17,8 @@ REVISION_LENGTH = 8
 _LONGEST_SECONDS = 3650 * 86400.0
 # KServe labels pods with `isvc.<name>-<revision>-predictor`, and a label has at most 63 characters.
 MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
+# And it makes a host name of `<name>-<revision>-predictor-<namespace>`, even where nobody uses it.
+MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
 
 
 class InvalidSpec(ValueError):
@@ -81,7 +83,7 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
         spec = msgspec.convert(body.get("spec") or {}, Spec)
     except msgspec.ValidationError as error:
         raise InvalidSpec(f"spec does not fit the API: {error}") from error
-    _check(metadata["name"], spec)
+    _check(metadata["namespace"], metadata["name"], spec)
     return ModelDeployment(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -98,10 +100,15 @@ def _command_of(metadata: Mapping[str, Any]) -> Command | None:
     return parse_command(text) if text else None
 
 
-def _check(name: str, spec: Spec) -> None:
+def _check(namespace: str, name: str, spec: Spec) -> None:
     """The rules of the CRD once more, for the cluster whose CRD is older than this operator."""
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidSpec(f"metadata.name '{name}' is longer than {MAX_NAME_LENGTH} characters")
+    if len(name) + len(namespace) > MAX_NAMES_LENGTH:
+        raise InvalidSpec(
+            f"metadata.name '{name}' and the namespace '{namespace}' have {len(name) + len(namespace)} characters "
+            f"together, and KServe can make a host name of {MAX_NAMES_LENGTH} at most: choose a shorter name"
+        )
     _check_steps(spec.rollout.canary.steps)
     if spec.route.driver == "Gateway" and not spec.route.hostnames:
         raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")

@@ -170,7 +170,7 @@ def _roll_out(
     if next_step.weight == 100 and step.weight < 100 and not proven:
         return _inconclusive(deployment, status, stable, candidate, seen, now)
     phase = "Promoting" if next_step.kind == "Promotion" else "Progressing"
-    return _say(replace(status, step=next_step), phase, f"going to {share_text(next_step)}")
+    return _say(replace(status, step=next_step), phase, f"the next step is {share_text(next_step)}")
 
 
 def _wait_for_candidate(

@@ -46,6 +46,8 @@ def share_text(step: Step) -> str:
     """What the candidate gets in a step: `25 % of the traffic`."""
     if step.kind == "Mirror":
         return "a copy of the traffic"
+    if step.weight == 0:
+        return "no traffic yet"
     return "all traffic" if step.weight == 100 else f"{step.weight} % of the traffic"
 
 

@@ -329,3 +329,10 @@ def test_a_container_that_is_being_started_has_not_failed(reason: str) -> None:
 def test_only_ready_pods_are_measured() -> None:
     ready = pod(ready=True)
     assert ready_pods([ready, pod(ready=False)]) == [ready]
+
+
+def test_a_name_that_is_too_long_together_with_its_namespace_is_refused_with_both() -> None:
+    world = FakeWorld()
+    metadata = {"name": "f" * 30, "namespace": "n" * 14, "uid": "u"}
+    with pytest.raises(InvalidSpec, match="have 44 characters together, and KServe can make a host name of 43 at most"):
+        parse({"metadata": metadata, "spec": world.spec})

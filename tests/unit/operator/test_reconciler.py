@@ -27,6 +27,7 @@ class FakeClient:
         self.refuse: set[str] = set()
         self.statuses: list[dict[str, Any]] = []
         self.refuse_events = False
+        self.routes: list[dict[str, Any]] = []
         self._version = 1000
 
     def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -36,6 +37,7 @@ class FakeClient:
 
     async def apply(self, kind: str, body: dict[str, Any], *, first: bool) -> dict[str, Any]:
         self.calls.append(kind)
+        self.routes += [body] if kind == "HTTPRoute" else []
         if kind in self.refuse:
             raise Refused(f"{kind} {body['metadata']['name']} was refused: quota")
         return self._stored(body)
@@ -96,7 +98,7 @@ def in_a_step() -> Status:
     )
 
 
-def put_route(cache: Cache, weights: dict[str, int]) -> None:
+def put_route(cache: Cache, weights: dict[str, int], hosts: list[str] | None = None) -> None:
     cache.put(
         "HTTPRoute",
         {
@@ -108,7 +110,10 @@ def put_route(cache: Cache, weights: dict[str, int]) -> None:
                 "generation": 1,
                 "labels": {names.LABEL_DEPLOYMENT: "fraud"},
             },
-            "spec": {"rules": [{"backendRefs": [{"name": f"{n}-predictor", "weight": w} for n, w in weights.items()]}]},
+            "spec": {
+                "hostnames": hosts or [],
+                "rules": [{"backendRefs": [{"name": f"{n}-predictor", "weight": w} for n, w in weights.items()]}],
+            },
         },
     )
 
@@ -180,3 +185,62 @@ async def test_an_invalid_spec_is_named_and_nothing_that_serves_is_touched(
     ready = next(c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
     assert "spec.rollout.deadline: 'soon' is not a duration" in ready["message"]
+
+
+async def test_a_status_that_has_changed_is_looked_at_again_at_once_and_one_that_has_not_is_not(
+    cache: Cache, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment())
+    assert await reconciler.reconcile(KEY) == 0
+    again = await reconciler.reconcile(KEY)
+    assert again is not None
+    assert again > 0
+
+
+def other(name: str, hosts: list[str]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "ns", "uid": name, "resourceVersion": "9", "generation": 1}
+    return {"metadata": metadata, "spec": {"route": {"hostnames": hosts}}}
+
+
+async def test_a_host_name_of_another_deployment_keeps_a_new_one_from_being_made(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", other("a-first", SPEC["route"]["hostnames"]))
+    cache.put("ModelDeployment", deployment())
+    await reconciler.reconcile(KEY)
+    assert client.calls == ["status"]
+    assert "belongs to ModelDeployment ns/a-first" in client.statuses[-1]["message"]
+
+
+async def test_what_serves_keeps_its_names_and_its_rollback_when_it_asks_for_one_too_many(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", other("a-first", ["taken.example.com"]))
+    cache.put(
+        "ModelDeployment", deployment(in_a_step(), route={"hostnames": ["mine.example.com", "taken.example.com"]})
+    )
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10}, hosts=["mine.example.com"])
+    await reconciler.reconcile(KEY)
+    (route,) = client.routes
+    assert route["spec"]["hostnames"] == ["mine.example.com"]
+    assert [backend["weight"] for backend in route["spec"]["rules"][-1]["backendRefs"]] == [100]
+
+
+async def test_a_kind_that_the_cluster_does_not_know_is_said_and_nothing_is_written(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.absent = frozenset({"InferenceService"})
+    cache.put("ModelDeployment", deployment())
+    await reconciler.reconcile(KEY)
+    assert client.calls == ["status"]
+    assert await reconciler.reconcile(KEY) == 10
+
+
+async def test_a_deployment_that_is_being_deleted_is_left_to_kubernetes(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    leaving = deployment()
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
+    cache.put("ModelDeployment", leaving)
+    assert await reconciler.reconcile(KEY) is None
+    assert client.calls == []
