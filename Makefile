@@ -18,7 +18,7 @@ COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=1
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak demo cluster-up cluster-down cluster-status \
 	requirements pipeline manifests clean
 
 help: ## List the targets

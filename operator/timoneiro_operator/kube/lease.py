@@ -7,7 +7,7 @@ takes over `DURATION_SECONDS` after it last saw a change, by its own; clocks of 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lightkube.core.async_client import AsyncClient
@@ -26,10 +26,19 @@ _LEASE: Any = create_namespaced_resource("coordination.k8s.io", "v1", "Lease", "
 
 
 class LeaderLease:
-    """One candidate for the leadership. `identity` has to be this process's alone."""
+    """One candidate for the leadership. `identity` has to be this process's alone; `clock` must never go back."""
 
-    def __init__(self, client: AsyncClient, *, namespace: str, name: str, identity: str) -> None:
+    def __init__(
+        self,
+        client: AsyncClient,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
+        self._clock = clock
         self._namespace = namespace
         self._name = name
         self._identity = identity
@@ -39,7 +48,7 @@ class LeaderLease:
 
     def held(self) -> bool:
         """Whether this process may act now."""
-        return self._renewed_at is not None and time.monotonic() - self._renewed_at < RENEW_SECONDS
+        return self._renewed_at is not None and self._clock() - self._renewed_at < RENEW_SECONDS
 
     async def acquire(self) -> None:
         """Returns when this process leads."""
@@ -74,7 +83,7 @@ class LeaderLease:
 
     async def _try(self) -> bool:
         """One attempt to take or renew the lease. Whatever goes wrong, nothing is taken that is not given."""
-        started = time.monotonic()
+        started = self._clock()
         try:
             body = await self._read()
             if body is None:
@@ -100,8 +109,8 @@ class LeaderLease:
         holder = spec.get("holderIdentity") or ""
         seen = (holder, str(spec.get("renewTime")))
         if seen != self._seen:
-            self._seen, self._seen_at = seen, time.monotonic()
-        return holder in ("", self._identity) or time.monotonic() - self._seen_at >= DURATION_SECONDS
+            self._seen, self._seen_at = seen, self._clock()
+        return holder in ("", self._identity) or self._clock() - self._seen_at >= DURATION_SECONDS
 
     def _claim(self, body: Mapping[str, Any]) -> dict[str, Any]:
         spec, now = body.get("spec") or {}, to_text(time.time())

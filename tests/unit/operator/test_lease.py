@@ -1,0 +1,189 @@
+"""Leadership: one acts at a time, by clocks that are never compared."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import Status as ApiStatus
+
+from timoneiro_operator.kube import lease as module
+from timoneiro_operator.kube.lease import DURATION_SECONDS, RENEW_SECONDS, LeaderLease
+
+
+class FakeLeases:
+    """One Lease in memory, with the API server's rule for writes that come too late."""
+
+    def __init__(self) -> None:
+        self.body: dict[str, Any] | None = None
+        self.away = False
+        self.version = 0
+
+    def _answer(self) -> None:
+        if self.away:
+            raise OSError("connection refused")
+
+    async def get(self, resource: Any, name: str, *, namespace: str) -> Any:
+        self._answer()
+        if self.body is None:
+            raise ApiError(status=ApiStatus(code=404, message="not found"))
+        return module._LEASE.from_dict(self.body)
+
+    async def create(self, lease: Any) -> None:
+        self._answer()
+        if self.body is not None:
+            raise ApiError(status=ApiStatus(code=409, message="exists"))
+        self._store(lease.to_dict())
+
+    async def replace(self, lease: Any) -> None:
+        self._answer()
+        body = lease.to_dict()
+        if self.body is None or body["metadata"]["resourceVersion"] != self.body["metadata"]["resourceVersion"]:
+            raise ApiError(status=ApiStatus(code=409, message="changed"))
+        self._store(body)
+
+    def _store(self, body: dict[str, Any]) -> None:
+        self.version += 1
+        self.body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
+
+    @property
+    def holder(self) -> str:
+        return self.body["spec"]["holderIdentity"] if self.body else ""
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def leases() -> FakeLeases:
+    return FakeLeases()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def candidate(leases: FakeLeases, clock: Clock, name: str) -> LeaderLease:
+    return LeaderLease(leases, namespace="ns", name="l", identity=name, clock=clock)  # type: ignore[arg-type]
+
+
+async def test_the_first_one_leads_and_the_second_stands_by(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    assert await first._try()
+    assert not await second._try()
+    assert (first.held(), second.held(), leases.holder) == (True, False, "a")
+
+
+async def test_a_standby_takes_over_only_after_it_has_seen_no_renewal_for_the_whole_duration(
+    leases: FakeLeases, clock: Clock
+) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    await second._try()
+    clock.now += DURATION_SECONDS - 1
+    assert not await second._try()
+    clock.now += 1
+    assert await second._try()
+    assert leases.holder == "b"
+
+
+async def test_a_renewal_starts_the_wait_of_a_standby_anew(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    await second._try()
+    clock.now += 9
+    # Two renewals within one tick of a coarse clock would look alike; the time in the lease is the wall clock's.
+    await asyncio.sleep(0)
+    assert await first._try()
+    clock.now += 9
+    assert not await second._try()
+
+
+async def test_a_leader_that_was_asleep_may_not_act_before_others_may_take_over(
+    leases: FakeLeases, clock: Clock
+) -> None:
+    first = candidate(leases, clock, "a")
+    await first._try()
+    clock.now += RENEW_SECONDS
+    assert not first.held()
+    assert RENEW_SECONDS < DURATION_SECONDS
+
+
+async def test_two_who_try_at_once_do_not_both_win(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    assert sorted(await asyncio.gather(first._try(), second._try())) == [False, True]
+
+
+async def test_a_leader_whose_api_server_is_away_loses_the_leadership_by_its_own_clock(
+    leases: FakeLeases, clock: Clock
+) -> None:
+    first = candidate(leases, clock, "a")
+    await first._try()
+    leases.away = True
+    assert not await first._try()
+    assert first.held()
+    clock.now += RENEW_SECONDS
+    assert not first.held()
+
+
+async def test_a_lease_that_is_released_is_free_at_once(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    await first.release()
+    assert not first.held()
+    assert await second._try()
+
+
+async def test_a_lease_of_somebody_else_is_not_released(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    await second.release()
+    assert leases.holder == "a"
+
+
+async def test_a_release_that_the_api_server_does_not_hear_stops_nobody(leases: FakeLeases, clock: Clock) -> None:
+    first = candidate(leases, clock, "a")
+    await first._try()
+    leases.away = True
+    await first.release()
+    assert not first.held()
+
+
+async def test_keeping_ends_when_somebody_else_has_taken_the_lease(
+    leases: FakeLeases, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    first = candidate(leases, clock, "a")
+    await first.acquire()
+    assert leases.body is not None
+    leases._store({**leases.body, "spec": {**leases.body["spec"], "holderIdentity": "b", "renewTime": "later"}})
+    await asyncio.wait_for(first.keep(), timeout=5)
+
+
+async def test_standing_by_ends_when_the_lease_is_free(
+    leases: FakeLeases, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    waiting = asyncio.create_task(second.acquire())
+    await asyncio.sleep(0)
+    await first.release()
+    await asyncio.wait_for(waiting, timeout=5)
+    assert leases.holder == "b"
+
+
+async def test_transitions_are_counted_and_renewals_are_not(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    await first._try()
+    await first.release()
+    await second._try()
+    assert leases.body is not None
+    assert leases.body["spec"]["leaseTransitions"] == 2
