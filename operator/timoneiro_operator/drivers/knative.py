@@ -49,7 +49,10 @@ class KnativeDriver:
         service = children.services.get(deployment.name)
         if service is None:
             return None
-        return read_split(children.knative, _our_names(deployment.status, service, children.knative))
+        split = read_split(children.knative, _our_names(deployment.status, service, children.knative))
+        if split is None or _as_written(deployment.status, service):
+            return split
+        return dataclasses.replace(split, as_built=False)
 
     def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
         service, status = children.services.get(deployment.name), decision.status
@@ -84,6 +87,14 @@ def _built(deployment: ModelDeployment, snapshot: Snapshot, percent: int | None)
     if percent is not None:
         body["spec"]["predictor"]["canaryTrafficPercent"] = percent
     return body
+
+
+def _as_written(status: Status, service: Body) -> bool:
+    """Whether the percent is the one of the last pass: KServe may not have acted on somebody's edit yet."""
+    if status.stable is None or status.traffic is None:
+        return True
+    latest_is_stable = status.stable.revision == _served(service)
+    return _percent(service) == (100 if latest_is_stable else status.traffic.desired.candidate)
 
 
 def _our_names(status: Status, service: Body, knative: Body | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Revision, Snapshot, Status
+from timoneiro_operator.api.status import Revision, Snapshot, Status, Traffic, Weights
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing
@@ -292,6 +292,17 @@ class TestKnative:
         assert state is not None
         assert (state.accepted, state.reason) == (False, "OtherRevision")
         assert "Knative sends traffic to n0" in state.message
+
+    def test_a_percent_that_somebody_has_edited_is_no_split_of_ours_even_before_kserve_acts_on_it(self) -> None:
+        plain = knative_deployment("a", "b", backends=("n1", "n2"))
+        traffic = Traffic(desired=Weights(stable=80, candidate=20), accepted=True)
+        made = msgspec.structs.replace(plain, status=msgspec.structs.replace(plain.status, traffic=traffic))
+        knative = ksvc("b", split=[("n2", True, 20), ("n1", False, 80)])
+        as_built = []
+        for percent in (20, 90):
+            state = KNATIVE.route(made, children(service("b", percent=percent), knative))
+            as_built.append(state is not None and state.as_built)
+        assert as_built == [True, False]
 
     def writes(self, made: ModelDeployment, body: dict[str, Any] | None, **fields: Any) -> tuple[Any, ...]:
         return KNATIVE.writes(made, Decision(status=made.status, **fields), children(body))
