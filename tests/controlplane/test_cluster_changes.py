@@ -1,6 +1,5 @@
 """What happens to the cluster around a ModelDeployment: names taken twice, namespaces that go, CRDs that come later."""
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,27 +7,11 @@ from typing import Any
 from demo.platform import SYSTEM_NAMESPACE
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
+from support.unserved import unserved
 from support.waiting import wait
 
 Get = Callable[..., dict[str, Any]]
 KNATIVE_CRD = "services.serving.knative.dev"
-BODY: dict[str, Any] = {
-    "apiVersion": "timoneiro.dev/v1alpha1",
-    "kind": "ModelDeployment",
-    "metadata": {"name": "fraud"},
-    "spec": {
-        # Nothing can ever serve this format, so that nothing is started.
-        "model": {"format": {"name": "nobody-serves-this"}, "uri": "s3://models/fraud/1"},
-        "route": {"hostnames": ["fraud.example.com"]},
-    },
-}
-
-
-def named(name: str, **route: Any) -> dict[str, Any]:
-    body = copy.deepcopy(BODY)
-    body["metadata"]["name"] = name
-    body["spec"]["route"] |= route
-    return body
 
 
 def apply(cluster: Cluster, namespace: str, body: dict[str, Any]) -> None:
@@ -46,9 +29,9 @@ def test_a_host_name_belongs_to_one_deployment_and_to_the_next_when_that_goes(
     platform: Cluster, namespace: str, get: Get
 ) -> None:
     hosts = [f"{namespace}.example.com"]
-    apply(platform, namespace, named("first", hostnames=hosts))
+    apply(platform, namespace, unserved(namespace, "first", hostnames=hosts))
     wait("a candidate", lambda: (get("md", "first").get("status") or {}).get("candidate"))
-    apply(platform, namespace, named("second", hostnames=["other.example.com", *hosts]))
+    apply(platform, namespace, unserved(namespace, "second", hostnames=["other.example.com", *hosts]))
     wait("the conflict", lambda: ready_reason(get, "second") == "HostnameConflict")
     sentence = f"the host name {hosts[0]} belongs to ModelDeployment {namespace}/first: choose another one"
     assert get("md", "second")["status"]["message"] == sentence
@@ -63,7 +46,7 @@ def test_a_host_name_belongs_to_one_deployment_and_to_the_next_when_that_goes(
 def test_a_namespace_with_a_deployment_in_it_can_be_deleted(platform: Cluster) -> None:
     name = "going-away"
     platform.kubectl("create", "namespace", name)
-    apply(platform, name, named("fraud", hostnames=["going-away.example.com"]))
+    apply(platform, name, unserved(name))
     wait(
         "an InferenceService",
         lambda: platform.kubectl("-n", name, "get", "isvc", "-o", "name"),
@@ -84,11 +67,11 @@ def test_a_driver_that_the_cluster_lacks_is_said_and_used_as_soon_as_it_is_insta
     platform.kubectl("delete", "crd", KNATIVE_CRD, "--timeout=60s")
     try:
         restart_operator(platform)
-        body = named("fraud", driver="Knative")
+        body = unserved(namespace, driver="Knative")
         apply(platform, namespace, body)
         wait("the sentence", lambda: ready_reason(get, "fraud") == "DriverNotInstalled", seconds=60)
         assert "install Knative Serving, or use driver Gateway" in get("md", "fraud")["status"]["message"]
-        apply(platform, namespace, named("other", hostnames=[f"{namespace}.example.com"]))
+        apply(platform, namespace, unserved(namespace, "other"))
         wait("that others are served", lambda: (get("md", "other").get("status") or {}).get("candidate"))
     finally:
         platform.kubectl("create", "-f", "-", stdin=json.dumps(kept))
@@ -109,7 +92,7 @@ def test_one_of_two_operators_leads_and_the_other_stands_by(platform: Cluster) -
 
 
 def test_an_invalid_spec_that_the_schema_cannot_see_is_a_condition(platform: Cluster, namespace: str, get: Get) -> None:
-    body = named("fraud", hostnames=[f"{namespace}.example.com"])
+    body = unserved(namespace)
     body["spec"]["rollout"] = {"deadline": "99999d"}
     apply(platform, namespace, body)
     wait("the condition", lambda: ready_reason(get, "fraud") == "InvalidSpec")
@@ -117,7 +100,7 @@ def test_an_invalid_spec_that_the_schema_cannot_see_is_a_condition(platform: Clu
 
 
 def test_a_command_in_the_annotation_is_answered_in_the_status(platform: Cluster, namespace: str, get: Get) -> None:
-    apply(platform, namespace, named("fraud", hostnames=[f"{namespace}.example.com"]))
+    apply(platform, namespace, unserved(namespace))
     wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
     platform.kubectl("-n", namespace, "annotate", "md", "fraud", "timoneiro.dev/command=promote it!")
     answer = wait("an answer", lambda: (get("md", "fraud")["status"].get("commands") or [None])[-1])
@@ -126,7 +109,7 @@ def test_a_command_in_the_annotation_is_answered_in_the_status(platform: Cluster
 
 
 def test_a_deployment_that_is_gone_leaves_nothing_to_wait_for(platform: Cluster, namespace: str) -> None:
-    apply(platform, namespace, named("fraud", hostnames=[f"{namespace}.example.com"]))
+    apply(platform, namespace, unserved(namespace))
     platform.kubectl("-n", namespace, "delete", "md", "fraud", "--timeout=20s")
 
     def left() -> str:

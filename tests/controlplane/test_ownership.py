@@ -1,6 +1,5 @@
 """Who may do what, who owns which field, and what goes when its owner goes: on the real API server."""
 
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,19 +12,10 @@ from demo.platform import ROOT, SYSTEM_NAMESPACE
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
 from render_manifests import TEMPLATE, render
+from support.unserved import unserved
 from support.waiting import wait
 
 OPERATOR = f"system:serviceaccount:{SYSTEM_NAMESPACE}:timoneiro-operator"
-BODY: dict[str, Any] = {
-    "apiVersion": "timoneiro.dev/v1alpha1",
-    "kind": "ModelDeployment",
-    "metadata": {"name": "fraud"},
-    "spec": {
-        # Nothing can ever serve this format, so that nothing is started.
-        "model": {"format": {"name": "nobody-serves-this"}, "uri": "s3://models/fraud/1"},
-        "route": {"hostnames": ["fraud.example.com"]},
-    },
-}
 Get = Callable[..., dict[str, Any]]
 
 
@@ -45,6 +35,9 @@ def apply(cluster: Cluster, namespace: str, body: dict[str, Any], manager: str) 
         ("patch", "httproutes.gateway.networking.k8s.io", True),
         ("list", "pods", True),
         ("create", "events", True),
+        ("list", "services.serving.knative.dev", True),
+        ("patch", "services.serving.knative.dev", False),
+        ("update", "leases.coordination.k8s.io", False),
         ("patch", "modeldeployments.timoneiro.dev", False),
         ("delete", "modeldeployments.timoneiro.dev", False),
         ("delete", "httproutes.gateway.networking.k8s.io", False),
@@ -76,7 +69,7 @@ def test_no_rule_has_a_wildcard(platform: Cluster) -> None:
 
 
 def test_the_operator_writes_a_status_and_leaves_the_spec_alone(platform: Cluster, namespace: str, get: Get) -> None:
-    apply(platform, namespace, BODY, "people")
+    apply(platform, namespace, unserved(namespace), "people")
     body = wait("a status", lambda: (b := get("md", "fraud")).get("status") and b)
     assert body["status"]["phase"] == "Pending"
     assert body["metadata"]["generation"] == 1
@@ -87,10 +80,10 @@ def test_the_operator_writes_a_status_and_leaves_the_spec_alone(platform: Cluste
 def test_a_pipeline_owns_the_model_and_people_own_the_rest_without_a_fight(
     platform: Cluster, namespace: str, get: Get
 ) -> None:
-    rest = copy.deepcopy(BODY)
+    rest = unserved(namespace)
     model = rest["spec"].pop("model")
     apply(platform, namespace, rest, "people")
-    identity = {key: BODY[key] for key in ("apiVersion", "kind", "metadata")}
+    identity = {key: rest[key] for key in ("apiVersion", "kind", "metadata")}
     apply(platform, namespace, {**identity, "spec": {"model": model}}, "timoneiro-pipeline")
     rest["spec"]["route"]["hostnames"] = ["other.example.com"]
     apply(platform, namespace, rest, "people")
@@ -99,15 +92,15 @@ def test_a_pipeline_owns_the_model_and_people_own_the_rest_without_a_fight(
 
 
 def test_a_second_owner_of_the_model_is_told_who_the_first_is(platform: Cluster, namespace: str) -> None:
-    apply(platform, namespace, BODY, "timoneiro-pipeline")
-    other = copy.deepcopy(BODY)
+    apply(platform, namespace, unserved(namespace), "timoneiro-pipeline")
+    other = unserved(namespace)
     other["spec"]["model"]["uri"] = "s3://models/fraud/2"
     with pytest.raises(LocalClusterError, match="timoneiro-pipeline"):
         apply(platform, namespace, other, "somebody-else")
 
 
 def test_one_inference_service_is_made_for_the_revision_and_owned(platform: Cluster, namespace: str, get: Get) -> None:
-    apply(platform, namespace, BODY, "people")
+    apply(platform, namespace, unserved(namespace), "people")
     status = wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
     service = wait("an InferenceService", lambda: _maybe(get, "isvc", status["inferenceService"]))
     owner = service["metadata"]["ownerReferences"][0]
@@ -117,7 +110,7 @@ def test_one_inference_service_is_made_for_the_revision_and_owned(platform: Clus
 def test_what_belongs_to_a_deployment_goes_with_it_and_nothing_hangs(
     platform: Cluster, namespace: str, get: Get
 ) -> None:
-    apply(platform, namespace, BODY, "people")
+    apply(platform, namespace, unserved(namespace), "people")
     status = wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
     wait("an InferenceService", lambda: _maybe(get, "isvc", status["inferenceService"]))
     platform.kubectl("-n", namespace, "delete", "md", "fraud", "--timeout=20s")
@@ -125,17 +118,17 @@ def test_what_belongs_to_a_deployment_goes_with_it_and_nothing_hangs(
 
 
 def test_a_format_that_nobody_serves_is_named_in_the_message(platform: Cluster, namespace: str, get: Get) -> None:
-    apply(platform, namespace, BODY, "people")
+    apply(platform, namespace, unserved(namespace), "people")
     sentence = "no serving runtime of the cluster supports the format nobody-serves-this"
     wait("the sentence", lambda: sentence in (get("md", "fraud").get("status") or {}).get("message", ""))
 
 
 def test_an_idle_deployment_is_not_written_again(platform: Cluster, namespace: str, get: Get) -> None:
-    rest = copy.deepcopy(BODY)
+    rest = unserved(namespace)
     del rest["spec"]["model"]
     apply(platform, namespace, rest, "people")
     version = wait("a status", lambda: (b := get("md", "fraud")).get("status") and b["metadata"]["resourceVersion"])
-    apply(platform, namespace, {**BODY, "metadata": {"name": "later"}}, "people")
+    apply(platform, namespace, unserved(namespace, "later"), "people")
     wait("a status of another one that came later", lambda: get("md", "later").get("status"))
     assert get("md", "fraud")["metadata"]["resourceVersion"] == version
 

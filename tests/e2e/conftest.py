@@ -36,3 +36,13 @@ def open_bench(platform: Cluster, packages: dict[str, Path]) -> Iterator[Callabl
     yield make
     for bench in opened:
         bench.close()
+
+
+@pytest.fixture
+def nothing_is_lost_and_no_rule_is_broken(bench: Bench) -> Iterator[None]:
+    """Around a test: no request is failed by anything but the model that answers it, and the observer agrees."""
+    before = bench.tally
+    yield
+    lost = bench.tally.minus(before)
+    assert lost.failed_by_rollout == 0, lost.details
+    assert bench.outside.violations() == []

@@ -1,6 +1,6 @@
 """Promises, kept on the local cluster: real KServe, real gateway, real model servers, real requests all the while."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,19 +11,12 @@ from timoneiro_operator.api.status import to_seconds
 STEPS = {20: 8.0, 50: 12.0}
 
 
+pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
+
+
 @pytest.fixture(scope="module")
 def bench(open_bench: Callable[..., Bench]) -> Bench:
     return open_bench("rollouts")
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_lost_and_no_rule_is_broken(bench: Bench) -> Iterator[None]:
-    """Around every test: no request is failed by anything but the model that answers it, and the observer agrees."""
-    before = bench.tally
-    yield
-    lost = bench.tally.minus(before)
-    assert lost.failed_by_rollout == 0, lost.details
-    assert bench.outside.violations() == []
 
 
 def outcome(bench: Bench, version: str, *, seconds: float = 120) -> dict[str, Any]:

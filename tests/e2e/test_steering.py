@@ -1,15 +1,16 @@
 """Blue-green, previews, people's commands and everything that goes wrong, on the local cluster and under load."""
 
 import json
+import shlex
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from demo.acts import production_rows
-from demo.platform import SYSTEM_NAMESPACE, apply
+from demo.platform import ROOT, SYSTEM_NAMESPACE, apply
 from support.bench import Bench
 from timoneiro_operator.api.deployment import MAX_NAMES_LENGTH
 
@@ -19,20 +20,13 @@ STEPS = [{"pause": {}}, {"weight": 30, "for": "1h"}]
 HEADER = {"header": {"name": "X-Timoneiro"}}
 
 
+pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
+
+
 @pytest.fixture(scope="module")
 def bench(open_bench: Callable[..., Bench]) -> Bench:
     assert len(NAME) + len("default") == MAX_NAMES_LENGTH
     return open_bench(NAME, rollout=ROLLOUT)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_lost_and_no_rule_is_broken(bench: Bench) -> Iterator[None]:
-    """Around every test: no request is failed by anything but the model that answers it, and the observer agrees."""
-    before = bench.tally
-    yield
-    lost = bench.tally.minus(before)
-    assert lost.failed_by_rollout == 0, lost.details
-    assert bench.outside.violations() == []
 
 
 def canary(bench: Bench) -> None:
@@ -77,6 +71,15 @@ def ask(bench: Bench, action: str, *arguments: str) -> str:
     answer = bench.timoneiro(action, bench.name, *arguments)
     assert answer.returncode == 0, answer.stderr + answer.stdout
     return answer.stdout
+
+
+def test_the_recipes_for_waiting_work_as_they_are_written(bench: Bench) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    recipes = [line for line in page.splitlines() if line.startswith("kubectl wait md/fraud")]
+    assert len(recipes) == 4
+    for recipe in recipes:
+        arguments = shlex.split(recipe.replace("md/fraud", f"md/{bench.name}"))[1:]
+        assert "condition met" in bench.cluster.kubectl(*arguments)
 
 
 def test_blue_green_judges_on_a_copy_switches_once_and_bakes_with_a_copy_to_the_old_model(bench: Bench) -> None:

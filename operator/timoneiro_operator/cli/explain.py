@@ -154,9 +154,8 @@ def _surroundings(view: View, now: float) -> list[str]:
     if command is not None and all(record.id != command.id for record in status.commands):
         sentences.append(f"The command '{command.action}' of {command.by} has not been answered by the operator yet.")
     if status.restored is not None:
-        sentences.append(
-            f"Somebody else had changed {status.restored.what}; it was put back {ago(status.restored.at, now)}."
-        )
+        what = _upper(status.restored.what)
+        sentences.append(f"{what} by somebody else, and was put back {ago(status.restored.at, now)}.")
     return sentences
 
 

@@ -261,5 +261,5 @@ def test_a_command_with_an_answer_is_history(md) -> None:
 
 
 def test_what_had_to_be_put_back_is_told(md) -> None:
-    body = md.healthy(restored={"what": "HTTPRoute fraud", "at": md.at(-60)})
-    assert "Somebody else had changed HTTPRoute fraud; it was put back 1 min ago." in why(md, body)
+    body = md.healthy(restored={"what": "the route of fraud was edited", "at": md.at(-60)})
+    assert "The route of fraud was edited by somebody else, and was put back 1 min ago." in why(md, body)

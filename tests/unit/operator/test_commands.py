@@ -19,6 +19,15 @@ def rolling(state: str = "Progressing 1/2", **fields: object) -> FakeWorld:
     return world
 
 
+def promoted_twice(**fields: object) -> tuple[FakeWorld, str]:
+    """Version 2 is stable, after version 1, whose revision is returned too."""
+    world = FakeWorld(**fields).healthy()  # type: ignore[arg-type]
+    first = world.wanted()
+    world.model(2)
+    world.until("Healthy - 2", seconds=10)
+    return world, first
+
+
 def test_promote_ends_the_step_that_is_running_and_no_other() -> None:
     world = rolling()
     record = world.ask("promote")
@@ -168,9 +177,7 @@ def test_evidence_goes_on_where_it_was_when_a_revision_is_withdrawn_and_wanted_a
 
 
 def test_rollback_goes_to_the_model_that_was_stable_before_and_stays_there() -> None:
-    world = FakeWorld().healthy()
-    world.model(2)
-    world.until("Healthy - 2", seconds=10)
+    world, _ = promoted_twice()
     assert world.ask("rollback").outcome == "Done"
     assert world.line() == "Promoting promote 1:100 2 1"
     assert world.trace(10, 10) == ["Healthy - 1:100 1 -", "RolledBack - 1:100 1 -"]
@@ -179,10 +186,7 @@ def test_rollback_goes_to_the_model_that_was_stable_before_and_stays_there() -> 
 
 
 def test_rollback_to_a_model_whose_pods_are_gone_starts_them_first() -> None:
-    world = FakeWorld().healthy()
-    first = world.wanted()
-    world.model(2)
-    world.until("Healthy - 2", seconds=10)
+    world, first = promoted_twice()
     world.tick(3600)
     world.settle()
     assert first not in world.services
@@ -195,9 +199,7 @@ def test_rollback_to_a_model_whose_pods_are_gone_starts_them_first() -> None:
 
 
 def test_after_a_rollback_the_next_revision_is_compared_with_the_model_that_serves() -> None:
-    world = FakeWorld().healthy()
-    world.model(2)
-    world.until("Healthy - 2", seconds=10)
+    world, _ = promoted_twice()
     world.ask("rollback")
     world.settle()
     world.model(3)
@@ -205,10 +207,7 @@ def test_after_a_rollback_the_next_revision_is_compared_with_the_model_that_serv
 
 
 def test_a_rollback_whose_model_cannot_load_leaves_what_serves_alone() -> None:
-    world = FakeWorld().healthy()
-    first = world.wanted()
-    world.model(2)
-    world.until("Healthy - 2", seconds=10)
+    world, first = promoted_twice()
     world.tick(3600)
     world.settle()
     world.failures[first] = Failure(reason="FailedLoad", message="the store has lost it", final=True)
@@ -218,10 +217,7 @@ def test_a_rollback_whose_model_cannot_load_leaves_what_serves_alone() -> None:
 
 
 def test_a_new_revision_overtakes_a_rollback_that_is_on_its_way() -> None:
-    world = FakeWorld().healthy()
-    first = world.wanted()
-    world.model(2)
-    world.until("Healthy - 2", seconds=10)
+    world, first = promoted_twice()
     world.tick(3600)
     world.settle()
     world.ready = False
@@ -233,10 +229,7 @@ def test_a_new_revision_overtakes_a_rollback_that_is_on_its_way() -> None:
 
 
 def test_a_rollback_that_is_aborted_leaves_the_stable_model_wanted() -> None:
-    world = FakeWorld().healthy()
-    first = world.wanted()
-    world.model(2)
-    world.until("Healthy - 2", seconds=10)
+    world, first = promoted_twice()
     world.tick(3600)
     world.settle()
     world.ready = False
