@@ -50,7 +50,8 @@ format: setup ## Put the code into its form
 	$(BIN)/ruff check --fix .
 
 test: lint ## Everything: lint, unit, control plane, end to end
-	$(BIN)/pytest tests $(COVERAGE)
+	$(BIN)/pytest tests/unit/operator $(COVERAGE)
+	$(BIN)/pytest tests --ignore=tests/unit/operator
 
 test-unit: setup ## Tests that need no cluster
 	$(BIN)/pytest tests/unit

@@ -5,7 +5,9 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import kopf
@@ -28,7 +30,7 @@ LEASE_NAME = "timoneiro-operator"
 
 
 def main() -> None:
-    """Runs until SIGTERM or SIGINT; exits with 1 when a watch or a worker has ended by itself."""
+    """Runs until SIGTERM or SIGINT; exits with 1 when the leadership, a watch or a worker has ended by itself."""
     parser = argparse.ArgumentParser(prog="timoneiro-operator", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of /metrics, /healthz and /readyz (default 8080)")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
@@ -55,6 +57,7 @@ async def _run(port: int) -> None:
             loop.add_signal_handler(number, main_task.cancel)
         try:
             await main_task
+            raise SystemExit(1)
         except asyncio.CancelledError:
             log.info("asked to stop")
         finally:
@@ -64,16 +67,26 @@ async def _run(port: int) -> None:
 
 
 async def _lead(lease: LeaderLease, controller: Controller) -> None:
-    """Stands by until this process leads, then operates until something ends it. Kubernetes starts it anew."""
+    """Stands by until this process leads, then operates until something ends. Kubernetes starts it anew."""
     await lease.acquire()
-    # Everything is listed before anything is decided; from then on the watches tell.
+    # The lease is kept from the first moment on: the first lists of a large cluster may take longer than it lasts.
+    await _first_end(lease.keep(), _operate(controller))
+
+
+async def _operate(controller: Controller) -> None:
+    """Everything is listed before anything is decided; from then on the watches tell. Returns when a part has ended."""
     await controller.sync()
     controller.start()
     log.info("the cluster is known; watching")
     watching = kopf.operator(
         registry=build_registry(controller), settings=build_settings(), clusterwide=True, standalone=True
     )
-    parts = [asyncio.create_task(part) for part in (watching, lease.keep(), controller.until_installed())]
+    await _first_end(watching, controller.until_installed(), controller.until_ended())
+
+
+async def _first_end(*works: Coroutine[Any, Any, None]) -> None:
+    """Runs all of them until the first one ends, and says how that was; the others are cancelled."""
+    parts = [asyncio.create_task(work) for work in works]
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -20,7 +20,7 @@ _RETRY_SECONDS = 2.0
 KINDS: tuple[Kind, ...] = ("InferenceService", "HTTPRoute", "KnativeService", "Pod", "ModelDeployment")
 # Without one of these only the deployments that need it stand still, and say so.
 OPTIONAL: frozenset[Kind] = frozenset({"InferenceService", "HTTPRoute", "KnativeService"})
-_ABSENT_SECONDS = 15.0
+_ABSENT_SECONDS = 30.0
 
 
 class Controller:
@@ -85,6 +85,12 @@ class Controller:
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(WORKERS)]
         self._tasks.append(asyncio.create_task(self._resync(), name="resync"))
+
+    async def until_ended(self) -> None:
+        """Returns, or raises, when a worker or the regular list has ended: none of them is meant to."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     async def stop(self) -> None:
         """Ends the workers. What they were doing is taken up again at the next start."""

@@ -17,7 +17,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
-from timoneiro_operator.decide.decision import takes_traffic_away, with_refusal
+from timoneiro_operator.decide.decision import on_record, takes_traffic_away, with_refusal
 from timoneiro_operator.decide.events import ended_between, events_between
 from timoneiro_operator.decide.observation import Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
@@ -70,11 +70,11 @@ class Reconciler:
         observation = await self._observe(deployment, children, contested, now)
         decision = decide(deployment, observation, now)
         writes = _DRIVERS[deployment.spec.route.driver].writes(deployment, decision, children)
-        if takes_traffic_away(decision, observation):
+        if takes_traffic_away(decision, observation) and not on_record(deployment.status, decision.status):
             # The verdict first: a crash in between must not give the traffic back to a candidate that was judged.
-            changed = await self._write(body, decision.status, now)
+            await self._write(body, decision.status, now)
             await self._apply(deployment, writes)
-            return _AT_ONCE if changed else decision.look_again
+            return _AT_ONCE
         refused = await self._apply(deployment, writes) or contested
         if await self._write(body, with_refusal(decision.status, refused), now):
             return _AT_ONCE
@@ -107,7 +107,8 @@ class Reconciler:
         contested = contested_host(body, children.route, others)
         if contested is None or children.route is None:
             return deployment, contested
-        route = replace(deployment.spec.route, hostnames=tuple(children.route["spec"]["hostnames"]))
+        had = (children.route.get("spec") or {}).get("hostnames") or deployment.spec.route.hostnames
+        route = replace(deployment.spec.route, hostnames=tuple(had))
         return replace(deployment, spec=replace(deployment.spec, route=route)), contested
 
     async def _observe(

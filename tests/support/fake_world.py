@@ -18,7 +18,7 @@ from timoneiro_operator.api.status import CommandRecord, Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation, RouteState, Routing, Workload
-from timoneiro_operator.decide.steps import arms_to_measure
+from timoneiro_operator.decide.steps import Arms, arms_to_measure
 from timoneiro_operator.judge.comparison import Counts, Window
 
 EPOCH = 1_800_000_000.0
@@ -50,6 +50,9 @@ class FakeWorld:
     problem: tuple[str, str] | None = None
     missing: tuple[str, str] | None = None
     command: Command | None = None
+    # The pair that was looked at last, and since when: the first look at another one brings no counts.
+    looked_at: Arms | None = None
+    looked_since: float = EPOCH
     writes: int = 0
     deleted: list[str] = field(default_factory=list)
     dice: Random = field(default_factory=lambda: Random(7))
@@ -100,7 +103,9 @@ class FakeWorld:
             last = self.status.analysis.last_window_end if self.status.analysis else None
             interval = parse_duration(self.spec["analysis"]["interval"])
             started = self.status.step.started_at if self.status.step else None
-            since = to_seconds(last or started or "")
+            if arms != self.looked_at:
+                self.looked_at, self.looked_since = arms, self.now
+            since = to_seconds(last or started) if last or started else self.looked_since
             if self.now - since >= interval:
                 metrics = Metrics(windows={"errors": self.window(arms.stable, arms.candidate)}, window_end=self.now)
         return Observation(workloads=dict(self.services), route=self.route, metrics=metrics, missing=self.missing)

@@ -39,11 +39,21 @@ def parse_command(text: str) -> Command:
     try:
         command = msgspec.json.decode(text.encode(), type=Command)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        return Command(id=digest, problem=f"the annotation is no command: {error}")
+        return Command(id=digest, problem=_plain(f"the annotation is no command: {error}", 256))
     problem = None if command.action and command.revision else "a command needs an action and a revision"
     return msgspec.structs.replace(
-        command, id=command.id[:64] or digest, by=command.by[:128] or "somebody", problem=problem
+        command,
+        id=_plain(command.id, 64) or digest,
+        revision=_plain(command.revision, 64),
+        to=None if command.to is None else _plain(command.to, 64),
+        by=_plain(command.by, 128) or "somebody",
+        problem=problem,
     )
+
+
+def _plain(text: str, length: int) -> str:
+    """What may stand in a status, an event and a log line, whoever wrote it."""
+    return "".join(character for character in text if character.isprintable())[:length]
 
 
 def encode_command(command: Command) -> str:

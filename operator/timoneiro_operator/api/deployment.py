@@ -110,12 +110,8 @@ def _check(namespace: str, name: str, spec: Spec) -> None:
             f"together, and KServe can make a host name of {MAX_NAMES_LENGTH} at most: choose a shorter name"
         )
     _check_steps(spec.rollout.canary.steps)
-    if spec.route.driver == "Gateway" and not spec.route.hostnames:
-        raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
-    if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
-        raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
-    if spec.route.driver == "Knative" and spec.route.preview is not None:
-        raise InvalidSpec("spec.route.preview needs route.driver Gateway")
+    _check_comparison(spec)
+    _check_route(spec)
     if not spec.analysis.metrics:
         raise InvalidSpec("spec.analysis.metrics is empty; give at least one metric")
     durations = {
@@ -161,3 +157,18 @@ def _check_steps(steps: tuple[CanaryStep, ...]) -> None:
         raise InvalidSpec(f"spec.rollout.canary.steps must have rising weights, not {weights}")
     if not all(0 < weight <= 100 for weight in weights):
         raise InvalidSpec(f"spec.rollout.canary.steps must have weights from 1 to 100, not {weights}")
+
+
+def _check_comparison(spec: Spec) -> None:
+    compared = any(step.weight is not None and step.weight < 100 for step in spec.rollout.canary.steps)
+    if spec.rollout.strategy == "Canary" and spec.analysis.promotion == "Evidence" and not compared:
+        raise InvalidSpec("spec.rollout.canary.steps needs a weight below 100: without one nothing is compared")
+
+
+def _check_route(spec: Spec) -> None:
+    if spec.route.driver == "Gateway" and not spec.route.hostnames:
+        raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
+    if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
+        raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
+    if spec.route.driver == "Knative" and spec.route.preview is not None:
+        raise InvalidSpec("spec.route.preview needs route.driver Gateway")

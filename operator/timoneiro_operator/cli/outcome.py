@@ -77,5 +77,6 @@ def unanswered(view: View, *, action: str, waited: str) -> str:
     """The sentence for a command that nobody has carried out in time."""
     return (
         f"the operator has not answered the {action} in {waited}: is the operator running? "
-        f"The command stays written and is carried out when it is. {status_line(view.name, view.status)}"
+        "The command stays written, and is carried out when it is and nobody has asked for something else. "
+        f"{status_line(view.name, view.status)}"
     )

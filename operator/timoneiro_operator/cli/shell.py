@@ -30,7 +30,7 @@ def console() -> "Console":
     """Stdout. Colours only for a terminal, and not with NO_COLOR; as wide as it takes for a file."""
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
 
 
 def clock() -> "Clock":

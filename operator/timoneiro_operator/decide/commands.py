@@ -109,7 +109,7 @@ def _resume(
     if status.paused is None and not waits_for_a_person(step):
         raise _Refusal("the rollout is not paused")
     after = replace(_resumed(status, candidate, now), paused=None)
-    if status.paused is None and step is not None:
+    if step is not None and waits_for_a_person(step):
         after = replace(after, step=replace(step, seconds=0.0, not_before=to_text(now)))
     return after, "the rollout goes on"
 
@@ -117,9 +117,11 @@ def _resume(
 def _resumed(status: Status, candidate: Revision, now: float) -> Status:
     """The candidate with a deadline that is later by as long as people had it paused: waiting for them is no delay."""
     step = status.step
-    since = status.paused.at if status.paused else step.started_at if waits_for_a_person(step) and step else None
-    if since is not None and candidate.deadline is not None:
-        later = to_seconds(candidate.deadline) + now - to_seconds(since)
+    begun = [status.paused.at] if status.paused else []
+    if step is not None and waits_for_a_person(step) and step.started_at is not None:
+        begun.append(step.started_at)
+    if begun and candidate.deadline is not None:
+        later = to_seconds(candidate.deadline) + now - min(to_seconds(since) for since in begun)
         candidate = replace(candidate, deadline=to_text(later))
     return replace(status, candidate=candidate)
 

@@ -137,6 +137,9 @@ def _roll_out(
     workload = seen.workload(candidate.revision)
     if status.step is None:
         return _wait_for_candidate(deployment, status, stable, candidate, seen)
+    if rollout.on_inconclusive == "Rollback" and _is_over(deployment, status, candidate, now):
+        # Needs neither counts nor the gateway's word: what takes back waits for nobody.
+        return _inconclusive(deployment, status, stable, candidate, seen, now)
     if not settled(routing_of(deployment, status, seen, now), seen):
         phase: Phase = "Promoting" if status.step.kind == "Promotion" else "Progressing"
         return _say(status, phase, _route_wait(seen))
@@ -154,8 +157,7 @@ def _roll_out(
     frozen = reason_to_freeze(stable, seen)
     if frozen is not None and candidate.instant is None:
         return _say(status, "Holding", frozen)
-    verdict = verdict_on(deployment, status)
-    if candidate.instant is None and past_deadline(candidate, now) and verdict != "NotWorse":
+    if _is_over(deployment, status, candidate, now):
         return _inconclusive(deployment, status, stable, candidate, seen, now)
     waiting = reason_to_wait(deployment, status, step, now)
     if waiting is not None and (candidate.instant is None or step.kind == "Listed"):
@@ -166,11 +168,17 @@ def _roll_out(
         return _say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
 
     next_step = following(rollout, step)
-    proven = deployment.spec.analysis.promotion == "NoHarm" or verdict == "NotWorse"
+    proven = deployment.spec.analysis.promotion == "NoHarm" or verdict_on(deployment, status) == "NotWorse"
     if next_step.weight == 100 and step.weight < 100 and not proven:
         return _inconclusive(deployment, status, stable, candidate, seen, now)
     phase = "Promoting" if next_step.kind == "Promotion" else "Progressing"
     return _say(replace(status, step=next_step), phase, f"the next step is {share_text(next_step)}")
+
+
+def _is_over(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
+    """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
+    waits = candidate.instant is not None or status.paused is not None or waits_for_a_person(status.step)
+    return not waits and past_deadline(candidate, now) and verdict_on(deployment, status) != "NotWorse"
 
 
 def _wait_for_candidate(
@@ -180,11 +188,11 @@ def _wait_for_candidate(
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
     if not workload.has(deployment.spec.predictor.min_replicas):
         return _say(status, "Progressing", _not_ready(candidate, workload.failure))
+    status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:
         return _say(status, "Paused", f"paused by {status.paused.by} since {status.paused.at}; resume to go on")
     if candidate.instant is None and not seen.workload(stable.revision).serving:
         return _say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
-    status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     listed = seen.route is not None and candidate.revision in seen.route.routing.weights
     if candidate.instant is not None and listed:
         return _say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
@@ -210,6 +218,10 @@ def _inconclusive(
 
 def _rolled_back(deployment: ModelDeployment, status: Status, seen: Observation, reason: str, now: float) -> Status:
     """The wanted revision was rejected; the stable model serves until something else is wanted."""
+    stable = status.stable
+    if stable is not None and not seen.workload(stable.revision).serving:
+        failure = seen.workload(stable.revision).failure
+        return _say(status, "Degraded", f"{_not_ready(stable, failure)}; {reason}")
     there = settled(routing_of(deployment, status, seen, now), seen)
     phase: Phase = "RolledBack" if there else "RollingBack"
     if status.phase == "RolledBack" and seen.route is not None and seen.route.reason == "Pending":
@@ -223,7 +235,8 @@ def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now
     if stable is None:
         return _say(status, "Pending", "no model has been published yet")
     workload = seen.workload(stable.revision)
-    status = replace(status, stable=replace(stable, ready=workload.serving))
+    backend = workload.backend or stable.backend
+    status = replace(status, stable=replace(stable, ready=workload.serving, backend=backend))
     if not workload.serving:
         return _say(status, "Degraded", _not_ready(stable, workload.failure))
     if not settled(routing_of(deployment, status, seen, now), seen):

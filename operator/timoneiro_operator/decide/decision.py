@@ -37,6 +37,11 @@ def takes_traffic_away(decision: Decision, seen: Observation) -> bool:
     return any(weight > weights.get(revision, 0) for revision, weight in has.items() if revision != stable)
 
 
+def on_record(old: Status, new: Status) -> bool:
+    """Whether the status that was read knows already who serves and in which step, so that a crash undoes nothing."""
+    return (old.stable, old.candidate, old.step) == (new.stable, new.candidate, new.step)
+
+
 def with_refusal(status: Status, refused: str | None) -> Status:
     """The status with what the API server did not take, where people look for why nothing happens."""
     if refused is None:

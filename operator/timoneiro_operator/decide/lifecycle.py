@@ -69,6 +69,9 @@ def begin(
         stable and stable.revision,
     ):
         analysis = None
+    known = snapshot_of(status, snapshot.revision)
+    if known is not None:
+        snapshot = replace(snapshot, stable_since=known.stable_since)
     status = replace(
         status,
         candidate=candidate,
@@ -151,7 +154,9 @@ def promote(deployment: ModelDeployment, status: Status, candidate: Revision, se
             # The spec may still name what people went away from.
             status = reject(status, old, reason, now)
         keep = parse_duration(deployment.spec.rollout.keep_stable)
-        status = replace(status, retiring=(*status.retiring, _retiring(old, "Stable", now + keep, listed=True)))
+        # What a person went away from is no model to come back to without steps.
+        was: Literal["Stable", "Candidate"] = "Candidate" if candidate.asked else "Stable"
+        status = replace(status, retiring=(*status.retiring, _retiring(old, was, now + keep, listed=True)))
     return _forget_snapshots(status)
 
 

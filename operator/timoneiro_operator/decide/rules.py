@@ -67,7 +67,9 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, repli
     if status.step is not None and status.step.kind != "Listed":
         return None if workload.serving else "LostReadiness: the candidate has no ready replica any more"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
-    if late and not workload.has(replicas):
+    # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
+    enough = workload.serving if candidate.ready else workload.has(replicas)
+    if late and not enough:
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
         ready = f"{workload.ready_replicas} of {replicas} replicas ready"
         return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}{detail}"

@@ -105,14 +105,16 @@ class Arms(NamedTuple):
     candidate: str
     weight: int
     mirrored: bool
+    accepted: bool
 
 
 def arms_to_measure(status: Status) -> Arms | None:
     """The pair that is being compared; None while they do not get their traffic in a step."""
     stable, candidate, step = status.stable, status.candidate, status.step
-    if stable is None or candidate is None or step is None or step.started_at is None:
+    if stable is None or candidate is None or step is None:
         return None
     mirrored = step.kind in ("Mirror", "Bake")
     if step.kind in ("Listed", "Promotion") or not (mirrored or step.weight):
         return None
-    return Arms(stable.revision, candidate.revision, step.weight, mirrored)
+    # Also before the gateway says that it has accepted: it may send requests there all the same.
+    return Arms(stable.revision, candidate.revision, step.weight, mirrored, step.started_at is not None)

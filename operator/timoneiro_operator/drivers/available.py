@@ -67,5 +67,7 @@ def _hosts_of(route: Mapping[str, Any] | None) -> list[str]:
     return list(((route or {}).get("spec") or {}).get("hostnames") or [])
 
 
-def _age(body: Mapping[str, Any]) -> tuple[str, str]:
-    return body["metadata"].get("creationTimestamp", ""), body["metadata"]["uid"]
+def _age(body: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Its time is in whole seconds: of two that were made in the same one, the first by name counts as older."""
+    metadata = body["metadata"]
+    return metadata.get("creationTimestamp", ""), metadata["namespace"], metadata["name"]

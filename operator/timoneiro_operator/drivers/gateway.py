@@ -30,16 +30,21 @@ class GatewayDriver:
 
     def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
         due: list[Write] = []
+        # What this deployment has made before is ours, whatever somebody has done to its labels.
+        parts = (deployment.status.stable, deployment.status.candidate)
+        made = {part.revision for part in parts if part is not None and part.ready}
+        served = deployment.status.stable is not None
         for snapshot in decision.ensure:
             body = build_inference_service(deployment, snapshot)
             there = children.services.get(body["metadata"]["name"])
             if there is None or not there["metadata"].get("deletionTimestamp"):
-                due.append(Apply(kind="InferenceService", body=body, first=there is None))
+                first = there is None and snapshot.revision not in made
+                due.append(Apply(kind="InferenceService", body=body, first=first))
         for revision, replicas in decision.scale.items():
             predictor = {"minReplicas": replicas, "maxReplicas": replicas}
             due.append(Patch(name=deployment.service_name(revision), predictor=predictor))
         if decision.routing.weights and differs(deployment, decision.routing, children.route):
             route = build_route(deployment, decision.routing)
-            due.append(Apply(kind="HTTPRoute", body=route, first=children.route is None))
+            due.append(Apply(kind="HTTPRoute", body=route, first=children.route is None and not served))
         due += [Remove(name=deployment.service_name(revision)) for revision in decision.delete]
         return tuple(due)

@@ -34,8 +34,12 @@ class KnativeDriver:
         if stable is not None and (stable.revision == served or _rolled_out(service)):
             # While Knative reprograms its gateway, readiness of the route is unknown, and traffic goes on.
             broken = condition(children.knative, "RoutesReady").get("status") == "False"
+            latest = latest_of(children.knative)
+            # Made anew after somebody's edit it has another name, and is the same model.
+            anew = latest is not None and latest.ready and latest.revision == stable.revision
+            name = latest.name if anew and latest is not None else stable.backend or _rolled_out(service)
             found[stable.revision] = Workload(
-                ready_replicas=0 if broken else replicas, routable=not broken, backend=_rolled_out(service)
+                ready_replicas=0 if broken else replicas, routable=not broken, backend=name
             )
         if candidate is not None and candidate.revision == served:
             found[served] = _candidate(candidate, children.knative, replicas)
@@ -70,7 +74,7 @@ class KnativeDriver:
         share = decision.routing.weights.get(candidate.revision, 0) if candidate else 0
         wanted = candidate or stable
         snapshot = ensure.get(wanted.revision) if wanted else None
-        if snapshot is not None and (stable is None or candidate is None or _rolled_out(service)):
+        if snapshot is not None and (stable is None or candidate is None or _splits_from(stable, service)):
             percent = None if stable is None else share if candidate else 100
             body = _built(deployment, snapshot, percent)
             return (Apply(kind="InferenceService", body=body, first=False),)
@@ -138,6 +142,12 @@ def _rolled_out(service: Body) -> str | None:
     """Knative's name of the last revision that had all traffic, as KServe keeps it."""
     components = (service.get("status") or {}).get("components") or {}
     return (components.get("predictor") or {}).get("latestRolledoutRevision") or None
+
+
+def _splits_from(stable: Revision, service: Body) -> bool:
+    """KServe splits between the newest revision and the one that it calls rolled out: that has to be the stable one."""
+    rolled_out = _rolled_out(service)
+    return rolled_out is not None and rolled_out == (stable.backend or rolled_out)
 
 
 def _percent(service: Body) -> int:

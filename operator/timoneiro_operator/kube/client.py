@@ -119,13 +119,13 @@ class KubeClient:
         return _as_dict(patched)
 
     async def delete(self, kind: Kind, key: Key) -> None:
-        """Deletes in the background; what is gone already is fine."""
+        """Deletes in the background; what is gone already is fine. Raises Refused."""
         self._count_write("delete", kind)
         try:
             await self._client.delete(_RESOURCES[kind], key[1], namespace=key[0], cascade=CascadeType.BACKGROUND)
         except ApiError as error:
             if error.status.code != 404:
-                raise
+                raise Refused(f"{kind} {key[1]} cannot be deleted: {error.status.message}") from error
 
     async def write_status(self, body: Body, status: Body) -> Body:
         """Replaces the status of a ModelDeployment that is still at the version of `body`.

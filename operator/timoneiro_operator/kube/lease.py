@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 DURATION_SECONDS = 15.0
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 2.0
+# One connection that hangs must leave time for another attempt.
+ATTEMPT_SECONDS = 3.0
 
 _LEASE: Any = create_namespaced_resource("coordination.k8s.io", "v1", "Lease", "leases")
 
@@ -78,20 +80,17 @@ class LeaderLease:
             body = lease.to_dict()
             if body["spec"].get("holderIdentity") == self._identity:
                 await self._write({**body, "spec": {**body["spec"], "holderIdentity": ""}})
-        except (ApiError, OSError) as error:
+        except Exception as error:
+            # It runs out by itself; a stop goes on whatever the API server does.
             log.warning("the lease was not released: %s", type(error).__name__)
 
     async def _try(self) -> bool:
         """One attempt to take or renew the lease. Whatever goes wrong, nothing is taken that is not given."""
         started = self._clock()
         try:
-            body = await self._read()
-            if body is None:
-                await self._create()
-            elif not self._free(body):
-                return False
-            else:
-                await self._write({**body, "spec": {**body.get("spec", {}), **self._claim(body)}})
+            async with asyncio.timeout(ATTEMPT_SECONDS):
+                if not await self._take():
+                    return False
         except ApiError as error:
             if error.status.code not in (404, 409):
                 log.warning("the lease cannot be had: %s", error.status.message)
@@ -102,6 +101,16 @@ class LeaderLease:
             return False
         # By the time before the request: the lease is never believed for longer than others believe it.
         self._renewed_at = started
+        return True
+
+    async def _take(self) -> bool:
+        body = await self._read()
+        if body is None:
+            await self._create()
+        elif not self._free(body):
+            return False
+        else:
+            await self._write({**body, "spec": {**body.get("spec", {}), **self._claim(body)}})
         return True
 
     def _free(self, body: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.command import Action, Command, encode_command, parse_command
+from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Failure
 
 BAD = {"s3://models/fraud/2": 0.5}
@@ -382,3 +383,48 @@ def test_a_command_without_an_id_is_known_by_its_text() -> None:
 def test_a_command_survives_its_annotation() -> None:
     command = Command(id="x", action="rollback", revision="a", to="b", by="ana", at="2026-11-24T10:00:00Z")
     assert parse_command(encode_command(command)) == command
+
+
+def test_what_a_person_went_away_from_comes_back_by_its_steps_only() -> None:
+    world, _ = promoted_twice()
+    world.ask("rollback")
+    world.settle()
+    world.ask("retry")
+    assert world.trace(1, 6)[-1] == "Progressing 1/2 1:90,2:10 1 2"
+
+
+def test_a_former_model_that_was_tried_again_can_still_be_gone_back_to() -> None:
+    world, first = promoted_twice()
+    world.tick(3600)
+    world.settle()
+    world.model(1)
+    world.until("Progressing 1/2")
+    world.ask("abort")
+    world.settle()
+    assert world.ask("rollback", to=first).outcome == "Done"
+
+
+def test_one_resume_ends_both_pauses_and_the_time_counts_once() -> None:
+    world = FakeWorld()
+    world.spec["rollout"] |= {"canary": {"steps": [{"weight": 10, "for": "0s"}, {"pause": {}}]}}
+    world.spec["analysis"]["minRequests"] = 0
+    world.healthy()
+    world.model(2)
+    world.until("Paused pause 2/2")
+    before = to_seconds(world.status.candidate.deadline)
+    world.tick(3600)
+    world.ask("pause")
+    world.tick(3600)
+    world.ask("resume")
+    assert to_seconds(world.status.candidate.deadline) == pytest.approx(before + 7200, abs=5)
+    assert world.status.phase != "Paused"
+
+
+def test_what_others_write_into_a_command_is_short_and_on_one_line() -> None:
+    command = parse_command(
+        encode_command(
+            Command(id="i" * 99, action="abort", revision="r" * 999, to="t\n" * 99, by="eve\nroot: all is well")
+        )
+    )
+    assert (len(command.id), len(command.revision), len(command.to or "")) == (64, 64, 64)
+    assert command.by == "everoot: all is well"

@@ -85,6 +85,14 @@ class TestGateway:
             ("InferenceService", False)
         ]
 
+    def test_what_was_made_before_is_ours_even_when_its_labels_are_gone(self) -> None:
+        snapshot = self.snapshot()
+        stable = Revision(revision=snapshot.revision, inference_service="x", uri="s3://x/", ready=True)
+        made = deployment(Status(stable=stable, revisions=(snapshot,)))
+        decision = Decision(status=made.status, ensure=(snapshot,), routing=Routing(weights={snapshot.revision: 100}))
+        writes = GATEWAY.writes(made, decision, NO_CHILDREN)
+        assert [write.first for write in writes if isinstance(write, Apply)] == [False, False]
+
     def test_what_is_on_its_way_out_is_made_anew_only_when_it_is_gone(self) -> None:
         body = self.service()
         body["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
@@ -327,6 +335,17 @@ class TestKnative:
             made, service("a", rolled_out=None), ensure=(snapshot("b"),), routing=Routing(weights={"a": 100})
         )
         assert again == ()
+
+    def test_a_template_waits_until_kserve_splits_from_the_stable_model(self) -> None:
+        made = knative_deployment("a", "b", backends=("n2", None))
+        decision = {"ensure": (snapshot("b"),), "routing": Routing(weights={"a": 100})}
+        assert self.writes(made, service("a", rolled_out="n1"), **decision) == ()
+        assert len(self.writes(made, service("a", rolled_out="n2"), **decision)) == 1
+
+    def test_a_stable_model_that_was_made_anew_is_known_by_its_new_name(self) -> None:
+        made = knative_deployment("a", backends=("n1", None))
+        found = KNATIVE.workloads(made, children(service("a"), ksvc("a", created="n7", ready="n7")))
+        assert found["a"].backend == "n7"
 
     def test_a_stable_model_that_was_edited_is_written_anew_with_all_traffic(self) -> None:
         (write,) = self.writes(

@@ -188,7 +188,7 @@ def test_both_arms_down_gives_all_traffic_to_the_model_that_is_known() -> None:
     lose(world, world.status.stable.revision)
     lose(world, world.wanted())
     world.tick(1)
-    assert world.line() == "RollingBack - 1:100 1 -"
+    assert world.line() == "Degraded - 1:100 1 -"
 
 
 def routing_now(weights: dict[str, int], serving: set[str]) -> Observation:
@@ -408,3 +408,55 @@ def test_going_back_to_a_rejected_model_in_mid_rollout_ends_the_rollout_and_star
     world.model(2)
     assert world.trace(1, 5)[-1] == "RolledBack - 1:100 1 -"
     assert world.status.history[-1].reason == "the spec went back to a rejected model"
+
+
+def test_a_candidate_is_judged_before_the_gateway_says_that_it_has_accepted_its_weight() -> None:
+    world = rolling("Progressing 2/2")
+    world.model(1)
+    world.settle()
+    world.model(2)
+    world.until("Progressing 0/2")
+    world.rate["s3://models/fraud/2"] = 0.5
+    while world.status.step is not None and world.status.step.kind == "Listed":
+        world.gateway_accepts = world.status.step.started_at is None
+        world.tick(1)
+    world.gateway_accepts = False
+    assert world.trace(10, 30)[-1].startswith("RollingBack - 1:100 1 -")
+
+
+@pytest.mark.parametrize("away", ["metrics", "gateway"])
+def test_a_rollback_at_the_deadline_waits_neither_for_metrics_nor_for_the_gateway(away: str) -> None:
+    world = FakeWorld()
+    world.spec["rollout"] |= {"deadline": "1h", "onInconclusive": "Rollback"}
+    world.healthy()
+    world.requests_per_second = 0.0
+    world.model(2)
+    world.until("Progressing 1/2")
+    if away == "metrics":
+        world.problem = ("ScrapeFailed", "no answer")
+    else:
+        world.gateway_accepts = False
+    world.tick(1)
+    assert world.trace(600, 8)[-1].startswith("RollingBack" if away == "gateway" else "RolledBack")
+
+
+def test_a_candidate_that_was_ready_once_may_wait_with_a_replica_missing() -> None:
+    world = FakeWorld().healthy()
+    world.spec["predictor"] = {"minReplicas": 2}
+    name = world.model(2)
+    world.tick()
+    world.ask("pause")
+    world.tick(3600)
+    world.services[name] = replace(world.services[name], ready_replicas=1)
+    world.tick(1)
+    assert world.status.candidate is not None
+
+
+def test_a_rejected_model_over_a_stable_one_that_is_down_is_degraded_and_not_safe() -> None:
+    world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
+    world.model(2)
+    world.until("RolledBack", seconds=10)
+    lose(world, world.status.stable.revision)
+    world.tick(1)
+    assert world.status.phase == "Degraded"
+    assert "is not ready yet" in world.status.message

@@ -242,7 +242,11 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"rollout": {"canary": {"steps": [{"weight": 5}]}}}, "must have either weight and for, or pause"),
         ({"rollout": {"canary": {"steps": [{"weight": 5, "pause": {}}]}}}, "must have either weight and for, or pause"),
         ({"rollout": {"canary": {"steps": [{"weight": 0, "for": "1m"}]}}}, "weights from 1 to 100"),
-        ({"rollout": {"canary": {"steps": [{"pause": {"for": "soon"}}]}}}, "'soon' is not a duration"),
+        (
+            {"rollout": {"canary": {"steps": [{"weight": 5, "for": "1m"}, {"pause": {"for": "soon"}}]}}},
+            "'soon' is not a duration",
+        ),
+        ({"rollout": {"canary": {"steps": [{"pause": {}}]}}}, "needs a weight below 100"),
         ({"rollout": {"blueGreen": {"bake": "soon"}}}, "spec.rollout.blueGreen.bake"),
         (
             {"route": {"hostnames": ["a"], "driver": "Knative"}, "rollout": {"strategy": "BlueGreen"}},

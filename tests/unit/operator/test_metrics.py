@@ -17,7 +17,7 @@ from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.profiles import KSERVE, NoSeries, Profile, Sample
 from timoneiro_operator.metrics.scrape import ScrapeSource, Target
 
-ARMS = Arms("fraud-a", "fraud-b", 10, mirrored=False)
+ARMS = Arms("fraud-a", "fraud-b", 10, mirrored=False, accepted=True)
 KEY = ("ns", "fraud")
 
 

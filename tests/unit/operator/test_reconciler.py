@@ -11,6 +11,7 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 from support.fake_world import SPEC
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weights, to_text
+from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused
 from timoneiro_operator.reconciler import Reconciler
@@ -60,6 +61,9 @@ class FakeSource:
     """No counts at all."""
 
     def forget(self, key: tuple[str, str]) -> None: ...
+
+    async def read(self, *arguments: Any, **named: Any) -> Metrics:
+        return Metrics()
 
 
 def deployment(status: Status | None = None, **spec: Any) -> dict[str, Any]:
@@ -244,3 +248,17 @@ async def test_a_deployment_that_is_being_deleted_is_left_to_kubernetes(
     cache.put("ModelDeployment", leaving)
     assert await reconciler.reconcile(KEY) is None
     assert client.calls == []
+
+
+async def test_a_rollback_that_is_refused_is_said_and_tried_again_without_end(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment(in_a_step()))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    client.refuse = {"HTTPRoute"}
+    waits = [await reconciler.reconcile(KEY) for _ in range(5)]
+    assert "HTTPRoute fraud was refused: quota" in client.statuses[-1]["message"]
+    assert client.calls.count("HTTPRoute") == 5
+    assert waits[-1] is not None
+    assert 0 < waits[-1] <= 10
+    assert len(client.statuses) == 2
