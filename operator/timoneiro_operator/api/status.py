@@ -106,10 +106,10 @@ class Step(_Struct, frozen=True):
     all of it, and the stable model a copy. Without `seconds` only a person ends it.
     """
 
+    kind: StepKind
     index: int
     count: int
     weight: int
-    kind: StepKind = "Weight"
     # How many steps of the same weight came before it: with the weight, its place in the order of all steps.
     rank: int = 0
     seconds: float | None = None

@@ -49,7 +49,7 @@ def following(rollout: Rollout, step: Step) -> Step:
     """The step after `step`; the promotion after the last one."""
     schedule = schedule_of(rollout)
     for index, planned in enumerate(schedule):
-        if (planned.weight, planned.rank) > (step.weight, step.rank):
+        if _comes_after(planned, step):
             return Step(
                 kind=planned.kind,
                 index=index,
@@ -59,6 +59,13 @@ def following(rollout: Rollout, step: Step) -> Step:
                 seconds=planned.seconds,
             )
     return promotion(rollout)
+
+
+def _comes_after(planned: Planned, step: Step) -> bool:
+    """By place; but a mirror and a pause without traffic share one, and an edit of one into the other means both."""
+    if "Mirror" in (planned.kind, step.kind) and step.kind not in (planned.kind, "Listed"):
+        return planned.weight >= step.weight
+    return (planned.weight, planned.rank) > (step.weight, step.rank)
 
 
 def entry(rollout: Rollout) -> Step:

@@ -166,3 +166,21 @@ def test_a_preview_reaches_the_candidate_from_the_moment_it_is_listed_until_it_i
     assert preview.route.routing.preview == candidate
     preview.ask("abort")
     assert preview.route.routing.preview is None
+
+
+def test_a_pause_before_any_traffic_that_becomes_blue_green_is_mirrored_before_the_switch() -> None:
+    edited = world(PAUSES, rate={"s3://models/fraud/2": 0.5})
+    edited.spec["analysis"]["promotion"] = "NoHarm"
+    edited.model(2)
+    edited.until("Paused pause 1/3")
+    edited.spec["rollout"] = BLUE_GREEN
+    edited.ask("resume")
+    assert edited.line() == "Progressing mirror 1/2 1:100+2 1 2"
+
+
+def test_a_mirror_that_becomes_a_canary_still_waits_for_the_person_in_front() -> None:
+    edited = world(BLUE_GREEN)
+    edited.model(2)
+    edited.until("Progressing mirror 1/2")
+    edited.spec["rollout"] = PAUSES
+    assert "Paused pause 1/3 1:100 1 2" in edited.trace(10, 20)
