@@ -3,9 +3,20 @@
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Revision
 from timoneiro_operator.cli.explain_rollout import explain_rollout
-from timoneiro_operator.cli.text import ago, bound, clock, counts_text, left, number, ratio_text, sentence
+from timoneiro_operator.cli.text import (
+    ago,
+    big_name,
+    bound,
+    clock,
+    counts_text,
+    left,
+    number,
+    ratio_text,
+    sentence,
+    upper,
+)
 from timoneiro_operator.cli.view import View
-from timoneiro_operator.decide.text import name_of, revision_name
+from timoneiro_operator.decide.text import name_of
 
 
 def explain(view: View, now: float) -> list[str]:
@@ -26,7 +37,7 @@ def _spec(view: View) -> list[str]:
             "Nothing that serves is touched: mend the spec."
         ]
     if view.foreign is not None:
-        return [f"{_upper(sentence(view.foreign))} What follows is from the status alone."]
+        return [f"{upper(sentence(view.foreign))} What follows is from the status alone."]
     if not view.seen:
         return [
             f"The operator has not seen the latest spec yet (generation {view.generation}, it knows "
@@ -57,7 +68,9 @@ def _state(view: View, now: float) -> list[str]:
 def _leaving(view: View, candidate: Revision) -> list[str]:
     assert candidate.leaving is not None
     weight = view.status.traffic.desired.candidate if view.status.traffic else 0
-    sentences = [f"{_big(candidate)} is taken back ({candidate.leaving.outcome}): {sentence(candidate.leaving.reason)}"]
+    sentences = [
+        f"{big_name(candidate)} is taken back ({candidate.leaving.outcome}): {sentence(candidate.leaving.reason)}"
+    ]
     if weight:
         sentences.append(
             f"It keeps {weight} % of the traffic only until the stable model can take it: that one has no ready "
@@ -70,7 +83,9 @@ def _leaving(view: View, candidate: Revision) -> list[str]:
 
 def _first(view: View, candidate: Revision, now: float) -> list[str]:
     """The first revision: there is nothing to compare it with."""
-    sentences = [f"{_big(candidate)} is the first model of '{view.name}' and gets all traffic as soon as it is ready."]
+    sentences = [
+        f"{big_name(candidate)} is the first model of '{view.name}' and gets all traffic as soon as it is ready."
+    ]
     if view.status.phase == "Degraded":
         sentences.append(
             f"It does not get there: {sentence(view.status.message)} Mend what is named, or publish another model."
@@ -98,7 +113,7 @@ def _rolled_back(view: View, now: float) -> list[str]:
         sentences.append("All traffic goes back to the stable model: the gateway has not accepted that yet.")
     if entry is not None:
         name = name_of(entry.revision, entry.version)
-        sentences.append(f"{_upper(name)} was taken back {ago(entry.at, now)}: {sentence(entry.reason)}")
+        sentences.append(f"{upper(name)} was taken back {ago(entry.at, now)}: {sentence(entry.reason)}")
         if status.analysis is not None and status.analysis.candidate == entry.revision:
             sentences += [
                 f"Evidence when it was taken back, {metric.name}: {counts_text(metric)}, ratio "
@@ -111,9 +126,9 @@ def _rolled_back(view: View, now: float) -> list[str]:
             f"`timoneiro retry {view.name}`."
         )
     elif status.message:
-        sentences.append(_upper(sentence(status.message)))
+        sentences.append(upper(sentence(status.message)))
     if status.stable is not None:
-        sentences.append(f"{_big(status.stable)} serves all traffic.")
+        sentences.append(f"{big_name(status.stable)} serves all traffic.")
     return sentences
 
 
@@ -123,7 +138,7 @@ def _bound(view: View) -> str:
 
 def _healthy(view: View, stable: Revision, now: float) -> list[str]:
     since = f" since {clock(stable.since)}" if stable.since else ""
-    sentences = [f"{_big(stable)} serves all traffic{since}."]
+    sentences = [f"{big_name(stable)} serves all traffic{since}."]
     if view.seen and view.deployment is not None and view.wanted is None:
         sentences.append("The spec names no model any more; the last one goes on serving until another is published.")
     warm = {item.revision: item.delete_at for item in view.status.retiring if item.was == "Stable"}
@@ -154,7 +169,7 @@ def _surroundings(view: View, now: float) -> list[str]:
     if command is not None and all(record.id != command.id for record in status.commands):
         sentences.append(f"The command '{command.action}' of {command.by} has not been answered by the operator yet.")
     if status.restored is not None:
-        what = _upper(status.restored.what)
+        what = upper(status.restored.what)
         sentences.append(f"{what} by somebody else, and was put back {ago(status.restored.at, now)}.")
     return sentences
 
@@ -163,11 +178,3 @@ def _deadline(until: str, now: float) -> str:
     remaining = left(until, now)
     when = f"in {format_duration(remaining)}" if remaining > 0 else "since a moment"
     return f"If that has not changed at {clock(until)} ({when}),"
-
-
-def _big(revision: Revision) -> str:
-    return _upper(revision_name(revision))
-
-
-def _upper(text: str) -> str:
-    return text[0].upper() + text[1:]

@@ -3,9 +3,8 @@
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import MetricStatus, Revision, Step
-from timoneiro_operator.cli.text import ago, bound, clock, counts_text, left, number, ratio_text, sentence
+from timoneiro_operator.cli.text import ago, big_name, bound, clock, counts_text, left, number, ratio_text, sentence
 from timoneiro_operator.cli.view import View
-from timoneiro_operator.decide.text import revision_name
 
 
 def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
@@ -20,11 +19,13 @@ def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
     elif step.kind == "Pause":
         sentences = _scheduled_pause(view, step, now)
     elif step.kind == "Promotion":
-        sentences = [f"{_big(candidate)} gets all traffic: it is promoted as soon as the gateway has accepted that."]
+        sentences = [
+            f"{big_name(candidate)} gets all traffic: it is promoted as soon as the gateway has accepted that."
+        ]
     elif step.started_at is None:
         sentences = [f"{_place(step)} begins when the gateway has accepted it: {sentence(status.message)}"]
     elif step.kind == "Listed":
-        sentences = [f"{_big(candidate)} is ready and in the route; it gets its first traffic in a moment."]
+        sentences = [f"{big_name(candidate)} is ready and in the route; it gets its first traffic in a moment."]
     else:
         sentences = _in_step(view, step, now)
     paused = status.paused is not None or (step is not None and step.kind == "Pause" and step.seconds is None)
@@ -34,7 +35,7 @@ def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
 
 def _instant(view: View, candidate: Revision, now: float) -> list[str]:
     sentences = [
-        f"{_big(candidate)} goes to all traffic without steps, as soon as it is ready and the gateway has accepted "
+        f"{big_name(candidate)} goes to all traffic without steps, as soon as it is ready and the gateway has accepted "
         f"that: {sentence(candidate.instant or '')}"
     ]
     return sentences if candidate.ready else [*sentences, *_until_ready(candidate, now)]
@@ -42,7 +43,7 @@ def _instant(view: View, candidate: Revision, now: float) -> list[str]:
 
 def _not_ready(view: View, candidate: Revision, now: float) -> list[str]:
     return [
-        f"{_big(candidate)} gets no traffic before all its replicas are ready: {sentence(view.status.message)}",
+        f"{big_name(candidate)} gets no traffic before all its replicas are ready: {sentence(view.status.message)}",
         *_until_ready(candidate, now),
     ]
 
@@ -175,8 +176,3 @@ def _place(step: Step | None, *, small: bool = False) -> str:
         text = f"The {'entry' if step.index < 0 else 'promotion'} ({what})"
         return text[0].lower() + text[1:] if small else text
     return f"{'step' if small else 'Step'} {step.index + 1}/{step.count} ({what})"
-
-
-def _big(revision: Revision) -> str:
-    name = revision_name(revision)
-    return name[0].upper() + name[1:]

@@ -22,6 +22,16 @@ def sentence(text: str) -> str:
     return f"{text.rstrip().rstrip('.')}."
 
 
+def upper(text: str) -> str:
+    """`text` as the beginning of a sentence."""
+    return text[0].upper() + text[1:]
+
+
+def big_name(revision: Revision) -> str:
+    """The name of a revision at the beginning of a sentence."""
+    return upper(revision_name(revision))
+
+
 def left(until: str, now: float) -> float:
     """Seconds until the time `until`; negative afterwards."""
     return to_seconds(until) - now

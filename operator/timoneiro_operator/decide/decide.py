@@ -7,7 +7,7 @@ same place. It never gives weight to a revision that is not serving, and never r
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, to_seconds
+from timoneiro_operator.api.status import Leaving, Paused, Phase, Revision, Status, to_seconds
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
@@ -151,7 +151,7 @@ def _roll_out(
     step = status.step
     assert step is not None
     if status.paused is not None:
-        return _say(status, "Paused", f"paused by {status.paused.by} since {status.paused.at}; resume to go on")
+        return _say(status, "Paused", _paused_by(status.paused))
     if candidate.instant is None and waits_for_a_person(step):
         return _say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
     frozen = reason_to_freeze(stable, seen)
@@ -190,7 +190,7 @@ def _wait_for_candidate(
         return _say(status, "Progressing", _not_ready(candidate, workload.failure))
     status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:
-        return _say(status, "Paused", f"paused by {status.paused.by} since {status.paused.at}; resume to go on")
+        return _say(status, "Paused", _paused_by(status.paused))
     if candidate.instant is None and not seen.workload(stable.revision).serving:
         return _say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
     listed = seen.route is not None and candidate.revision in seen.route.routing.weights
@@ -250,6 +250,10 @@ def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now
 def _not_ready(revision: Revision, failure: Failure | None) -> str:
     name = revision_name(revision)
     return f"{name} is not ready: {failure.reason}: {failure.message}" if failure else f"{name} is not ready yet"
+
+
+def _paused_by(paused: Paused) -> str:
+    return f"paused by {paused.by} since {paused.at}; resume to go on"
 
 
 def _route_wait(seen: Observation) -> str:

@@ -39,8 +39,9 @@ def events_between(old: Status, new: Status) -> list[Event]:
         events.append(Event("Warning", new.phase, new.message))
     if new.phase != old.phase and new.phase == "Paused":
         events.append(Event("Normal", "Paused", new.message))
-    if _metrics_lost(new) and not _metrics_lost(old):
-        events.append(Event("Warning", "MetricsUnavailable", _metrics_message(new)))
+    lost = _lost_metrics(new)
+    if lost is not None and _lost_metrics(old) is None:
+        events.append(Event("Warning", "MetricsUnavailable", lost))
     return events
 
 
@@ -72,9 +73,6 @@ def _share(status: Status) -> tuple[int, bool]:
     return (status.step.weight if status.step else 0), mirrored
 
 
-def _metrics_lost(status: Status) -> bool:
-    return any(c.type == "MetricsAvailable" and c.status == "False" for c in status.conditions)
-
-
-def _metrics_message(status: Status) -> str:
-    return next((c.message for c in status.conditions if c.type == "MetricsAvailable"), "")
+def _lost_metrics(status: Status) -> str | None:
+    """Why counts cannot be had; None while they can."""
+    return next((c.message for c in status.conditions if c.type == "MetricsAvailable" and c.status == "False"), None)
