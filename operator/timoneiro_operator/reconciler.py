@@ -4,6 +4,7 @@ The only room that knows all the others. A pass may fail or be cut short anywher
 without harm by the next one.
 """
 
+import dataclasses
 import logging
 import time
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import msgspec
 from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_status
+from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_acted_on, parse_status
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.conditions import invalid
@@ -59,16 +60,24 @@ class Reconciler:
             self._telemetry.forget(key)
             return None
         now = time.time()
+        problem = None
         try:
             deployment = parse(body)
         except InvalidSpec as error:
-            generation = body["metadata"].get("generation", 0)
-            await self._write(body, invalid(parse_status(body), str(error), generation, now), now)
-            return None
+            problem, acted_on = str(error), parse_acted_on(body)
+            if acted_on is None:
+                generation = body["metadata"].get("generation", 0)
+                await self._write(body, invalid(parse_status(body), problem, generation, now), now)
+                return None
+            deployment = acted_on
         children = self._children(deployment)
         deployment, contested = self._own_hosts(body, deployment, children)
         observation = await self._observe(deployment, children, contested, now)
         decision = decide(deployment, observation, now)
+        if problem is not None:
+            known, generation = deployment.status.conditions, deployment.generation
+            status = invalid(decision.status, problem, generation, now, known=known)
+            decision = dataclasses.replace(decision, status=status)
         writes = _DRIVERS[deployment.spec.route.driver].writes(deployment, decision, children)
         if takes_traffic_away(decision, observation) and not on_record(deployment.status, decision.status):
             # The verdict first: a crash in between must not give the traffic back to a candidate that was judged.

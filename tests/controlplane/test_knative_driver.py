@@ -4,18 +4,18 @@ No pods are served, so that there is nothing to measure: the schedule alone prom
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from localcluster.cluster import Cluster
-from localcluster.errors import LocalClusterError
-from support.fake_knative import FakeKnative
+from support.fake_knative import SERVICE, FakeKnative
+from support.versions import Versions
 from support.waiting import wait
 from timoneiro_operator.api.command import Command, encode_command
 
+_SOURCE = "internal.serving.kserve.io/storage-initializer-sourceuri"
 STEPS = [{"weight": 20, "for": "2s"}, {"weight": 50, "for": "2s"}]
 
 
@@ -25,14 +25,10 @@ class Deployment:
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
-        self.splits: list[tuple[str, int]] = []
-        self._ending = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+        self._versions = Versions(cluster.kubeconfig, namespace=namespace, kinds={"Service": SERVICE})
 
     def close(self) -> None:
-        self._ending.set()
-        self._watcher.join(timeout=30)
+        self._versions.close()
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self._cluster.kubectl("-n", self._namespace, *arguments, stdin=stdin)
@@ -85,24 +81,20 @@ class Deployment:
             shares[target["revisionName"]] = shares.get(target["revisionName"], 0) + target.get("percent", 0)
         return {name: share for name, share in shares.items() if share}
 
-    def was_split(self, *splits: tuple[str, int]) -> None:
-        """Waits for the watcher, which looks a few times a second, to have seen just these, the first ones first."""
-        wait("the splits", lambda: self.splits[: len(splits)] == list(splits), state=lambda: str(self.splits))
-
-    def _watch(self) -> None:
-        """Template and percent of the latest revision, whenever they change."""
-        while not self._ending.wait(0.05):
-            try:
-                spec = self.knative()["spec"]
-            except LocalClusterError:
-                continue
-            uri = spec["template"]["metadata"]["annotations"][
-                "internal.serving.kserve.io/storage-initializer-sourceuri"
-            ]
-            latest = sum(t.get("percent", 0) for t in spec["traffic"] if t.get("latestRevision"))
+    def splits(self) -> list[tuple[str, int]]:
+        """Version of the model in the template and percent of the latest revision, at each write that changed them."""
+        found: list[tuple[str, int]] = []
+        for spec in (seen.body["spec"] for seen in self._versions.ordered() if not seen.gone):
+            uri = spec["template"]["metadata"]["annotations"][_SOURCE]
+            latest = sum(target.get("percent", 0) for target in spec["traffic"] if target.get("latestRevision"))
             split = (uri.rstrip("/").rsplit("/", 1)[1], latest)
-            if not self.splits or self.splits[-1] != split:
-                self.splits.append(split)
+            if not found or found[-1] != split:
+                found.append(split)
+        return found
+
+    def was_split(self, *splits: tuple[str, int]) -> None:
+        """Waits for the watch to have brought just these, the first ones first."""
+        wait("the splits", lambda: self.splits()[: len(splits)] == list(splits), state=lambda: str(self.splits()))
 
 
 @pytest.fixture
@@ -142,7 +134,7 @@ def test_a_revision_that_never_becomes_ready_gets_no_traffic_and_is_rolled_back(
     fraud.release(2, progressDeadline="3s")
     status = fraud.wait("the rollback", "RolledBack", stable="1")
     assert "Container failed with: exit 1" in status["rejected"][0]["reason"]
-    assert fraud.splits == [("1", 100), ("2", 0)]
+    assert fraud.splits() == [("1", 100), ("2", 0)]
     assert fraud.shares() == {"fraud-predictor-00001": 100}
 
 

@@ -185,13 +185,13 @@ class FakeWorld:
                 lines.append(self.line())
         return lines
 
-    def until(self, state: str, *, seconds: float = 1.0) -> None:
-        """Passes `seconds` apart until the line begins with `state` and the clock of its step, if any, runs."""
+    def until(self, state: str, *, seconds: float = 1.0) -> Decision:
+        """Passes `seconds` apart until the line begins with `state` and the clock of its step, if it has one, runs."""
         for _ in range(600):
-            self.tick(seconds)
-            running = self.status.step is None or self.status.step.started_at is not None
+            decision, step = self.tick(seconds), self.status.step
+            running = step is None or step.started_at is not None or step.kind == "Promotion"
             if self.line().startswith(state) and (running or not self.gateway_accepts):
-                return
+                return decision
         raise AssertionError(f"{state} was not reached: {self.line()}")
 
     def healthy(self) -> "FakeWorld":

@@ -1,22 +1,14 @@
-"""An observer that trusts nobody: records what the API server says, and looks for moments that must not have been.
+"""An observer that trusts nobody: records what the API server says, and looks for moments that must not have been."""
 
-All objects of a cluster share one order of versions, so that what four watches bring can be replayed in the order in
-which it happened, to the write.
-"""
-
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx2
-from lightkube import Client
-from lightkube.config.kubeconfig import KubeConfig
-from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import Pod
 
+from support.versions import Seen, Versions
 from timoneiro_operator.api import names
 
 _KINDS: dict[str, Any] = {
@@ -25,16 +17,6 @@ _KINDS: dict[str, Any] = {
     "Pod": Pod,
 }
 _SUFFIX = "-predictor"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One version of one object. `gone`: it was deleted."""
-
-    version: int
-    kind: str
-    body: dict[str, Any]
-    gone: bool
 
 
 @dataclass
@@ -53,17 +35,11 @@ class Outside:
     """Watches one ModelDeployment from outside. `violations()` is what it may be blamed for."""
 
     def __init__(self, kubeconfig: Path, *, namespace: str, name: str) -> None:
-        self._client = Client(config=KubeConfig.from_file(kubeconfig), trust_env=False)
-        self._namespace, self._name = namespace, name
-        self._seen: dict[tuple[int, str], Seen] = {}
-        self._ending = False
-        self._threads = [threading.Thread(target=self._watch, args=(kind,), daemon=True) for kind in _KINDS]
-        for thread in self._threads:
-            thread.start()
+        self._versions = Versions(kubeconfig, namespace=namespace, kinds=_KINDS)
+        self._name = name
 
     def close(self) -> None:
-        self._ending = True
-        self._client.close()
+        self._versions.close()
 
     def routes(self) -> list[dict[str, int]]:
         """Weights by revision of every version of the route, in their order, without repeats."""
@@ -134,25 +110,11 @@ class Outside:
         return service.removeprefix(f"{self._name}-").removesuffix(_SUFFIX)
 
     def _ordered(self) -> list[Seen]:
-        return [self._seen[key] for key in sorted(self._seen)]
+        """Those of the deployment that is watched."""
+        return [seen for seen in self._versions.ordered() if self._owner(seen) == self._name]
 
-    def _watch(self, kind: str) -> None:
-        """Everything from the beginning on; a watch that ends begins again, and its repeats are known by version."""
-        while not self._ending:
-            try:
-                for event, item in self._client.watch(_KINDS[kind], namespace=self._namespace):
-                    self._note(kind, dict(item.to_dict()), gone=event == "DELETED")
-            except (ApiError, httpx2.HTTPError, RuntimeError):
-                if self._ending:
-                    return
-
-    def _note(self, kind: str, body: dict[str, Any], *, gone: bool) -> None:
-        metadata = body["metadata"]
-        owner = (
-            metadata["name"]
-            if kind == "ModelDeployment"
-            else (metadata.get("labels") or {}).get(names.LABEL_DEPLOYMENT)
-        )
-        if owner == self._name:
-            version = int(metadata["resourceVersion"])
-            self._seen[version, kind + metadata["name"]] = Seen(version, kind, body, gone)
+    def _owner(self, seen: Seen) -> str | None:
+        metadata = seen.body["metadata"]
+        if seen.kind == "ModelDeployment":
+            return str(metadata["name"])
+        return (metadata.get("labels") or {}).get(names.LABEL_DEPLOYMENT)

@@ -22,7 +22,7 @@ MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
 
 
 class InvalidSpec(ValueError):
-    """The spec makes no sense; the message is a sentence for people. Nothing that serves is touched."""
+    """The spec makes no sense; the message is a sentence for people. The last valid one counts on."""
 
 
 class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +93,18 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
         status=parse_status(body),
         command=_command_of(metadata),
     )
+
+
+def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:
+    """ModelDeployment of an API object with the last valid spec in place of its own; None when none is known."""
+    acted_on = (body.get("status") or {}).get("actedOn")
+    if acted_on is None:
+        return None
+    try:
+        return parse({**body, "spec": acted_on})
+    except InvalidSpec:
+        # An operator that is stricter than the one before it.
+        return None
 
 
 def _command_of(metadata: Mapping[str, Any]) -> Command | None:

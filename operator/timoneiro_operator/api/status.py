@@ -5,7 +5,7 @@ restart, a failover or an edited interval moves no step early.
 """
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -206,7 +206,11 @@ class Condition(_Struct, frozen=True, omit_defaults=False):
 
 
 class Status(_Struct, frozen=True):
-    """All of it. `revisions`: those that serve, and the last ones that did; a rollback can go to each of them."""
+    """All of it.
+
+    `revisions`: those that serve, and the last ones that did; a rollback can go to each of them.
+    `acted_on`: the last valid spec, unread, for the time in which the newest one is invalid.
+    """
 
     observed_generation: int = 0
     # Empty before the first pass only: a default that is a phase would be left out of what is written.
@@ -226,6 +230,7 @@ class Status(_Struct, frozen=True):
     paused: Paused | None = None
     commands: tuple[CommandRecord, ...] = ()
     restored: Restored | None = None
+    acted_on: dict[str, Any] | None = None
     conditions: tuple[Condition, ...] = ()
 
 

@@ -32,6 +32,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status,
         retiring=tuple(item for item in status.retiring if item not in gone),
         observed_generation=deployment.generation,
+        acted_on=msgspec.to_builtins(deployment.spec),
         step_text=step_text(status.step),
         traffic=traffic_of(status, routing, seen),
     )

@@ -26,9 +26,12 @@ def with_conditions(
     return tuple(_condition(known, deployment.generation, now, *condition) for condition in wanted)
 
 
-def invalid(status: Status, message: str, generation: int, now: float) -> Status:
-    """The old status with `Ready=False, InvalidSpec`: nothing that serves is touched."""
-    ready = _condition(status.conditions, generation, now, "Ready", "False", "InvalidSpec", message)
+def invalid(
+    status: Status, message: str, generation: int, now: float, *, known: tuple[Condition, ...] | None = None
+) -> Status:
+    """`status` with `Ready=False, InvalidSpec`: the spec is not acted on. `known`: conditions before this pass."""
+    known = status.conditions if known is None else known
+    ready = _condition(known, generation, now, "Ready", "False", "InvalidSpec", message)
     others = tuple(c for c in status.conditions if c.type != "Ready")
     return msgspec.structs.replace(
         status,

@@ -5,19 +5,12 @@ from dataclasses import replace
 import pytest
 
 from support.fake_world import FakeWorld
+from support.rolling import rolling
 from timoneiro_operator.api.command import Action, Command, encode_command, parse_command
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Failure
 
 BAD = {"s3://models/fraud/2": 0.5}
-
-
-def rolling(state: str = "Progressing 1/2", **fields: object) -> FakeWorld:
-    """Version 2 is on its way and in the step that `state` begins with."""
-    world = FakeWorld(**fields).healthy()  # type: ignore[arg-type]
-    world.model(2)
-    world.until(state)
-    return world
 
 
 def promoted_twice(**fields: object) -> tuple[FakeWorld, str]:
@@ -113,8 +106,7 @@ def test_abort_works_from_every_state(state: str) -> None:
 
 def test_abort_works_while_the_gateway_has_not_taken_the_promotion_up() -> None:
     world = rolling("Progressing 2/2")
-    while world.status.phase != "Promoting":
-        world.tick(10)
+    world.until("Promoting", seconds=10)
     world.gateway_accepts = False
     world.route = replace(world.route, accepted=False)
     assert world.ask("abort").outcome == "Done"

@@ -79,8 +79,7 @@ def test_a_candidate_that_fails_more_often_is_rolled_back_and_stays_rejected() -
 def test_a_rollback_takes_the_traffic_away_in_the_pass_that_sees_the_evidence() -> None:
     world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
     candidate = world.model(2)
-    while world.status.phase != "RollingBack":
-        decision = world.tick(10)
+    decision = world.until("RollingBack", seconds=10)
     assert decision.routing.weights == {world.status.stable.revision: 100, candidate: 0}
     assert candidate not in decision.delete
 
@@ -88,8 +87,7 @@ def test_a_rollback_takes_the_traffic_away_in_the_pass_that_sees_the_evidence() 
 def test_the_pods_of_a_rolled_back_candidate_go_after_the_delay_and_only_without_traffic() -> None:
     world = FakeWorld(rate={"s3://models/fraud/2": 0.5}).healthy()
     candidate = world.model(2)
-    while world.status.phase != "RolledBack":
-        world.tick(5)
+    world.until("RolledBack", seconds=5)
     world.tick(10)
     assert candidate in world.services
     world.tick(30)

@@ -5,23 +5,13 @@ from dataclasses import replace
 import pytest
 
 from support.fake_world import EPOCH, FakeWorld
+from support.rolling import lose, rolling
 from timoneiro_operator.api.status import Condition, Status
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import takes_traffic_away, with_refusal
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.observation import Failure, Observation, RouteState, Routing, Workload
 from timoneiro_operator.decide.routing import without_loss
-
-
-def rolling(state: str = "Progressing 1/2", **fields: object) -> FakeWorld:
-    world = FakeWorld(**fields).healthy()  # type: ignore[arg-type]
-    world.model(2)
-    world.until(state)
-    return world
-
-
-def lose(world: FakeWorld, revision: str) -> None:
-    world.services[revision] = replace(world.services[revision], ready_replicas=0)
 
 
 def bring_back(world: FakeWorld, revision: str) -> None:

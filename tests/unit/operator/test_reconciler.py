@@ -180,7 +180,7 @@ async def test_an_event_that_is_refused_does_not_fail_the_pass(
     assert client.calls[-1] == "status"
 
 
-async def test_an_invalid_spec_is_named_and_nothing_that_serves_is_touched(
+async def test_an_invalid_spec_without_a_valid_one_before_it_is_named_and_nothing_is_touched(
     cache: Cache, client: FakeClient, reconciler: Reconciler
 ) -> None:
     cache.put("ModelDeployment", deployment(in_a_step(), rollout={"deadline": "soon"}))
@@ -189,6 +189,45 @@ async def test_an_invalid_spec_is_named_and_nothing_that_serves_is_touched(
     ready = next(c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "InvalidSpec")
     assert "spec.rollout.deadline: 'soon' is not a duration" in ready["message"]
+
+
+def acting_on(body: dict[str, Any], **rollout: Any) -> dict[str, Any]:
+    """`body` with an invalid rollout in its spec, in mid-rollout under the spec that it had before."""
+    status = {**body["status"], "actedOn": body["spec"]}
+    return {**body, "spec": {**body["spec"], "rollout": {"deadline": "soon"}}, "status": status}
+
+
+async def test_a_candidate_that_fails_is_taken_back_under_the_last_valid_spec_while_the_newest_is_invalid(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", acting_on(deployment(in_a_step())))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    await reconciler.reconcile(KEY)
+    (route,) = client.routes
+    weights = {backend["name"]: backend["weight"] for backend in route["spec"]["rules"][-1]["backendRefs"]}
+    assert weights == {"fraud-a-predictor": 100}
+    ready = next(c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready")
+    assert ready["reason"] == "InvalidSpec"
+
+
+async def test_an_invalid_spec_is_written_down_once(cache: Cache, client: FakeClient, reconciler: Reconciler) -> None:
+    cache.put("ModelDeployment", acting_on(deployment(in_a_step())))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    for _ in range(4):
+        await reconciler.reconcile(KEY)
+    written = len(client.statuses)
+    await reconciler.reconcile(KEY)
+    assert len(client.statuses) == written
+
+
+async def test_a_last_valid_spec_that_is_none_any_more_is_not_acted_on(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    body = acting_on(deployment(in_a_step()))
+    body["status"]["actedOn"] = {"route": {"hostnames": []}}
+    cache.put("ModelDeployment", body)
+    await reconciler.reconcile(KEY)
+    assert client.calls == ["status"]
 
 
 async def test_a_status_that_has_changed_is_looked_at_again_at_once_and_one_that_has_not_is_not(

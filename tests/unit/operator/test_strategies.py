@@ -3,10 +3,10 @@
 import pytest
 
 from support.fake_world import FakeWorld
+from support.rolling import BLUE_GREEN
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.steps import arms_to_measure
 
-BLUE_GREEN = {"strategy": "BlueGreen", "blueGreen": {"mirror": "1m", "bake": "1m"}}
 PAUSES = {"canary": {"steps": [{"pause": {}}, {"weight": 10, "for": "1m"}, {"pause": {"for": "5m"}}]}}
 
 

@@ -1,0 +1,175 @@
+"""Limits of behaviour (conclusions, conditions), which mutants of `decide` found untested (docs/mutation.md)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from support.fake_world import EPOCH, FakeWorld
+from support.rolling import lose, rolled_back, rolling, stable_of
+from timoneiro_operator.api.status import (
+    Status,
+)
+from timoneiro_operator.decide.conditions import invalid
+from timoneiro_operator.decide.decision import takes_traffic_away, with_refusal
+from timoneiro_operator.decide.observation import Routing
+
+# Conclusions
+
+
+def test_what_holds_a_rollout_says_until_when() -> None:
+    world = FakeWorld(requests_per_second=1.5).healthy()
+    world.spec["analysis"]["minRequests"] = 1
+    world.model(2)
+    world.trace(60, 20)
+    until = world.status.candidate.deadline
+    assert world.status.message == f"more evidence of 'not worse' is needed, until {until}: {world.status.verdict}"
+
+
+@pytest.mark.parametrize("wish", ["Promote", "Rollback"])
+def test_what_the_deadline_decided_is_the_reason_in_the_history(wish: str) -> None:
+    world = FakeWorld(requests_per_second=1.5).healthy()
+    world.spec["rollout"] |= {"onInconclusive": wish, "deadline": "20m"}
+    world.spec["analysis"]["minRequests"] = 1
+    world.model(2)
+    world.trace(60, 30)
+    assert world.status.history[-1].reason == f"inconclusive at the deadline: {world.status.verdict}"
+
+
+@pytest.mark.parametrize(("reason", "phase"), [("Pending", "RolledBack"), ("NotAllowed", "RollingBack")])
+def test_a_rollback_that_is_over_is_over_while_the_gateway_is_only_late(reason: str, phase: str) -> None:
+    world = rolled_back()
+    world.gateway_accepts = False
+    world.route = replace(world.route, accepted=False, reason=reason)
+    world.tick()
+    assert world.status.phase == phase
+
+
+def test_an_invalid_spec_is_said_without_a_word_on_what_serves() -> None:
+    before = FakeWorld().healthy().status
+    after = invalid(before, "no", 7, EPOCH)
+    assert (after.phase, after.message) == ("Healthy", "the spec is invalid and was not acted on: no")
+
+
+def test_an_invalid_spec_makes_the_deployment_unready_and_leaves_the_other_conditions_alone() -> None:
+    before = FakeWorld().healthy().status
+    after = invalid(before, "no", 7, EPOCH)
+    ready, *others = after.conditions
+    assert (ready.type, ready.status, ready.reason, ready.message) == ("Ready", "False", "InvalidSpec", "no")
+    assert others == [c for c in before.conditions if c.type != "Ready"]
+
+
+def test_an_invalid_spec_counts_as_seen() -> None:
+    after = invalid(Status(), "no", 7, EPOCH)
+    assert (after.observed_generation, after.conditions[0].observed_generation) == (7, 7)
+
+
+def test_an_invalid_spec_with_nothing_that_serves_is_degraded() -> None:
+    assert invalid(Status(), "no", 7, EPOCH).phase == "Degraded"
+
+
+def test_a_pass_that_changes_no_weight_takes_no_traffic_away() -> None:
+    world = rolling()
+    assert not takes_traffic_away(world.decide(), world.observe())
+
+
+def test_the_last_percent_of_a_revision_that_nobody_knows_is_traffic_too() -> None:
+    world = FakeWorld().healthy()
+    world.route = replace(world.route, routing=Routing(weights={stable_of(world): 99, "unknown": 1}))
+    assert takes_traffic_away(world.decide(), world.observe())
+
+
+def test_a_refusal_is_the_message_of_its_condition_too() -> None:
+    refused = with_refusal(FakeWorld().healthy().status, "quota")
+    assert [c.message for c in refused.conditions if c.type == "Progressing"] == ["quota"]
+
+
+# Conditions
+
+
+def condition(world: FakeWorld, kind: str) -> tuple[str, str, str]:
+    found = next(c for c in world.status.conditions if c.type == kind)
+    return found.status, found.reason, found.message
+
+
+def first_model(world: FakeWorld) -> None:
+    world.ready = False
+    world.tick()
+
+
+def stable_model_down(world: FakeWorld) -> None:
+    world.healthy()
+    lose(world, stable_of(world))
+    world.tick()
+
+
+def route_is(*, accepted: bool, reason: str) -> Callable[[FakeWorld], None]:
+    def change(world: FakeWorld) -> None:
+        world.healthy()
+        world.gateway_accepts = accepted
+        world.route = replace(world.route, accepted=accepted, reason=reason, message="words of the gateway")
+        world.tick()
+
+    return change
+
+
+def route_gone(world: FakeWorld) -> None:
+    world.healthy()
+    world.route = None
+    world.tick()
+
+
+def in_a_step(world: FakeWorld) -> None:
+    world.healthy()
+    world.model(2)
+    world.until("Progressing 1/2")
+
+
+@pytest.mark.parametrize(
+    ("happens", "kind", "expected"),
+    [
+        (first_model, "Ready", ("False", "NoStableRevision", None)),
+        (first_model, "Progressing", ("True", "Pending", None)),
+        (first_model, "RouteAccepted", ("Unknown", "NotFound", "there is no route yet")),
+        (first_model, "MetricsAvailable", ("Unknown", "NotMeasuring", "no candidate is being compared")),
+        (stable_model_down, "Ready", ("False", "StableNotReady", "the stable model has no ready replica")),
+        (
+            route_is(accepted=True, reason="Accepted"),
+            "Ready",
+            ("True", "Serving", "the stable model is ready and has its route"),
+        ),
+        (route_is(accepted=True, reason="Accepted"), "Progressing", ("False", "Healthy", None)),
+        (route_is(accepted=True, reason="Accepted"), "RouteAccepted", ("True", "Accepted", "words of the gateway")),
+        (
+            route_is(accepted=False, reason="Pending"),
+            "Ready",
+            ("True", "Serving", "the stable model is ready and has its route"),
+        ),
+        (route_is(accepted=False, reason="Pending"), "RouteAccepted", ("Unknown", "Pending", "words of the gateway")),
+        (route_is(accepted=False, reason="Refused"), "Ready", ("False", "RouteNotAccepted", "words of the gateway")),
+        (route_is(accepted=False, reason="Refused"), "RouteAccepted", ("False", "Refused", "words of the gateway")),
+        (route_gone, "Ready", ("False", "RouteNotAccepted", "there is no route")),
+        (in_a_step, "Progressing", ("True", "Progressing", None)),
+        (in_a_step, "MetricsAvailable", ("True", "Available", "both arms are measured")),
+    ],
+)
+def test_a_condition_says_what_is_and_why(
+    happens: Callable[[FakeWorld], None], kind: str, expected: tuple[str, str, str | None]
+) -> None:
+    world = FakeWorld()
+    happens(world)
+    status, reason, message = expected
+    assert condition(world, kind) == (status, reason, world.status.message if message is None else message)
+
+
+def test_the_generation_that_was_acted_on_is_in_the_status() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.tick()
+    assert world.status.observed_generation == world.generation == 2
+
+
+def test_a_generation_counts_as_seen_even_while_the_cluster_lacks_something() -> None:
+    world = FakeWorld(missing=("KServeNotInstalled", "install KServe"))
+    world.tick()
+    assert world.status.observed_generation == world.generation

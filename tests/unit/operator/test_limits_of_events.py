@@ -1,0 +1,200 @@
+"""Limits of behaviour (events, sentences), which mutants of `decide` found untested (docs/mutation.md)."""
+
+from dataclasses import replace
+
+import pytest
+
+from support.fake_world import FakeWorld
+from support.rolling import BAD, BLUE_GREEN, lose, rolling, stable_of
+from timoneiro_operator.api.command import Action
+from timoneiro_operator.api.status import (
+    AnalysisStatus,
+    Counts,
+    MetricStatus,
+    Ratio,
+    Status,
+    Step,
+    Verdict,
+)
+from timoneiro_operator.decide.events import Event, events_between
+from timoneiro_operator.decide.observation import Failure
+from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence
+
+# Events
+
+
+def events_of(world: FakeWorld, seconds: float = 0.0) -> list[Event]:
+    """What one pass says."""
+    before = world.status
+    world.tick(seconds)
+    return events_between(before, world.status)
+
+
+def next_events_of(world: FakeWorld) -> list[Event]:
+    """What the first pass says that says anything."""
+    return next(events for _ in range(100) if (events := events_of(world, 10)))
+
+
+def test_a_weight_is_announced_with_the_verdict_so_far() -> None:
+    world = rolling()
+    events = next_events_of(world)
+    text = f"version 2 ({world.wanted()}): 50 % of the traffic; {world.status.verdict}"
+    assert events == [Event("Normal", "WeightChanged", text)]
+    assert world.status.verdict.startswith("errors none after")
+
+
+def test_a_weight_is_announced_without_a_verdict_while_there_is_none() -> None:
+    world = rolling("Progressing 0/2")
+    text = f"version 2 ({world.wanted()}): 10 % of the traffic"
+    assert events_of(world, 1) == [Event("Normal", "WeightChanged", text)]
+
+
+def test_the_beginning_of_a_mirror_is_announced_as_a_copy() -> None:
+    world = FakeWorld()
+    world.spec["rollout"] = dict(BLUE_GREEN)
+    world.healthy()
+    world.model(2)
+    world.until("Progressing 0/2")
+    text = f"version 2 ({world.wanted()}): a copy of the traffic"
+    assert events_of(world, 1) == [Event("Normal", "WeightChanged", text)]
+
+
+def test_a_rollback_is_a_warning_with_version_and_reason() -> None:
+    world = rolling(rate=dict(BAD))
+    events = next_events_of(world)
+    reason = world.status.history[-1].reason
+    assert events == [Event("Warning", "RolledBack", f"version 2 ({world.wanted()}): {reason}")]
+
+
+def test_an_abort_is_a_warning_with_who_asked() -> None:
+    world = rolling()
+    before = world.status
+    world.ask("abort")
+    event = next(event for event in events_between(before, world.status) if event.reason == "Aborted")
+    assert event == Event("Warning", "Aborted", f"version 2 ({world.wanted()}): aborted by ana")
+
+
+def test_a_promotion_is_no_warning() -> None:
+    events = events_between(Status(), FakeWorld().healthy().status)
+    assert [event.kind for event in events if event.reason == "Promoted"] == ["Normal"]
+
+
+def test_a_new_candidate_is_announced_by_its_version() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    text = f"version 2 ({world.wanted()}) is the candidate"
+    assert events_of(world) == [Event("Normal", "RolloutStarted", text)]
+
+
+def test_lost_metrics_are_a_warning_in_the_words_of_the_source() -> None:
+    world = rolling()
+    world.problem = ("ScrapeFailed", "pod x did not answer")
+    assert events_of(world, 1) == [
+        Event("Warning", "Holding", "the weight is frozen: pod x did not answer"),
+        Event("Warning", "MetricsUnavailable", "pod x did not answer"),
+    ]
+
+
+def test_a_stable_model_that_serves_no_more_is_a_warning() -> None:
+    world = FakeWorld().healthy()
+    name = stable_of(world)
+    failure = Failure(reason="CrashLoopBackOff", message="out of memory", final=True)
+    world.services[name] = replace(world.services[name], ready_replicas=0, failure=failure)
+    text = f"version 1 ({name}) is not ready: CrashLoopBackOff: out of memory"
+    assert events_of(world) == [Event("Warning", "Degraded", text)]
+
+
+def test_a_pause_of_the_schedule_is_announced_once_and_is_no_warning() -> None:
+    world = FakeWorld().healthy()
+    world.spec["rollout"]["canary"]["steps"] = [{"weight": 10, "for": "1m"}, {"pause": {}}]
+    world.model(2)
+    events = [event for _ in range(30) for event in events_of(world, 10) if event.reason == "Paused"]
+    assert events == [Event("Normal", "Paused", "the schedule pauses here until a person resumes or promotes")]
+
+
+@pytest.mark.parametrize(
+    ("action", "event"),
+    [
+        ("pause", Event("Normal", "CommandDone", "pause by ana: the rollout stays where it is")),
+        ("resume", Event("Warning", "CommandRefused", "resume by ana: the rollout is not paused")),
+    ],
+)
+def test_a_command_is_announced_with_who_asked_and_what_came_of_it(action: Action, event: Event) -> None:
+    world = rolling()
+    before = world.status
+    world.ask(action)
+    assert events_between(before, world.status)[0] == event
+
+
+def test_what_somebody_else_did_is_a_warning_that_says_what_is_done_about_it() -> None:
+    world = FakeWorld().healthy()
+    world.route = None
+    event = events_of(world)[0]
+    assert (event.kind, event.message) == (
+        "Warning",
+        "the route of fraud was deleted by somebody else and is put back",
+    )
+
+
+def test_a_stranded_candidate_is_a_warning_that_says_why_it_stays() -> None:
+    world = rolling()
+    lose(world, stable_of(world))
+    before = world.status
+    world.ask("abort")
+    stranded = [event for event in events_between(before, world.status) if event.reason == "Stranded"]
+    assert stranded == [Event("Warning", "Stranded", world.status.message)]
+    assert events_of(world, 1) == []
+
+
+# Sentences
+
+
+def sentence(ratio: Ratio, *, candidate: int = 3, stable: int = 3) -> str:
+    counts = (Counts(requests=500, events=candidate), Counts(requests=500, events=stable))
+    return metric_sentence(MetricStatus(name="errors", ratio=ratio, candidate=counts[0], stable=counts[1]))
+
+
+@pytest.mark.parametrize(("estimate", "text"), [(9.94, "9.9"), (10.0, "10"), (10.4, "10"), (123.4, "123")])
+def test_a_ratio_of_ten_and_more_is_shown_without_decimals(estimate: float, text: str) -> None:
+    assert sentence(Ratio(estimate=estimate, lower=1.0, upper=200.0)) == (
+        f"errors {text}x [1.0, 200] after 500 requests: undecided"
+    )
+
+
+def test_a_ratio_that_is_not_bounded_yet_is_shown_with_open_ends() -> None:
+    assert sentence(Ratio(estimate=1.0)) == "errors 1.0x [0, ?] after 500 requests: undecided"
+
+
+def test_as_many_failures_on_both_sides_are_shown_as_counts_while_nothing_is_certain() -> None:
+    assert sentence(Ratio()) == "errors 3:3 after 500 requests: undecided"
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (Step(kind="Mirror", index=0, count=2, weight=0), "a copy of the traffic"),
+        (Step(kind="Bake", index=1, count=2, weight=100), "all traffic"),
+        (Step(kind="Weight", index=0, count=2, weight=1), "1 % of the traffic"),
+        (Step(kind="Weight", index=0, count=2, weight=25), "25 % of the traffic"),
+        (Step(kind="Pause", index=0, count=2, weight=0), "no traffic yet"),
+    ],
+)
+def test_a_share_of_the_traffic_is_said_in_words(step: Step, text: str) -> None:
+    assert share_text(step) == text
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "shown"),
+    [
+        (("Undecided", "Worse"), "worse"),
+        (("NotWorse", "Undecided"), "undecided"),
+        (("NotWorse", "NotWorse"), "not worse"),
+    ],
+)
+def test_the_verdict_that_says_most_is_the_one_that_is_shown(verdicts: tuple[Verdict, ...], shown: str) -> None:
+    metrics = tuple(MetricStatus(name=f"m{index}", verdict=verdict) for index, verdict in enumerate(verdicts))
+    assert verdict_sentence(Status(analysis=AnalysisStatus(metrics=metrics))).endswith(f": {shown}")
+
+
+def test_a_revision_without_a_version_is_named_by_its_hash() -> None:
+    assert name_of("3f2a9c01", None) == "revision 3f2a9c01"
