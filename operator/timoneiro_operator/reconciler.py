@@ -18,7 +18,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
-from timoneiro_operator.decide.decision import on_record, takes_traffic_away, with_refusal
+from timoneiro_operator.decide.decision import on_record, with_refusal
 from timoneiro_operator.decide.events import ended_between, events_between
 from timoneiro_operator.decide.observation import Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
@@ -79,8 +79,9 @@ class Reconciler:
             status = invalid(decision.status, problem, generation, now, known=known)
             decision = dataclasses.replace(decision, status=status)
         writes = _DRIVERS[deployment.spec.route.driver].writes(deployment, decision, children)
-        if takes_traffic_away(decision, observation) and not on_record(deployment.status, decision.status):
-            # The verdict first: a crash in between must not give the traffic back to a candidate that was judged.
+        if not on_record(deployment.status, decision.status):
+            # What was decided first: a crash in between must not give the traffic back to a candidate that was judged,
+            # nor take the weights of a new step for somebody's edit.
             await self._write(body, decision.status, now)
             await self._apply(deployment, writes)
             return _AT_ONCE

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from timoneiro_operator.api.status import Snapshot, Status
-from timoneiro_operator.decide.observation import Observation, Routing
+from timoneiro_operator.decide.observation import Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Carried out in this order: ensure, scale, routing, delete, status. Everything is named by revision.
+    """Carried out in this order: ensure, scale, routing, delete. Everything is named by revision.
 
     `ensure`: what has to be made, or made anew because somebody has edited it.
     `scale`: number of replicas, where it is to change.
@@ -26,15 +26,6 @@ class Decision:
     routing: Routing = field(default_factory=Routing)
     delete: tuple[str, ...] = ()
     look_again: float | None = None
-
-
-def takes_traffic_away(decision: Decision, seen: Observation) -> bool:
-    """Whether a revision other than the stable one gets less traffic than it has."""
-    if seen.route is None or not decision.routing.weights or decision.status.stable is None:
-        return False
-    stable, weights = decision.status.stable.revision, decision.routing.weights
-    has = seen.route.routing.weights
-    return any(weight > weights.get(revision, 0) for revision, weight in has.items() if revision != stable)
 
 
 def on_record(old: Status, new: Status) -> bool:

@@ -8,7 +8,7 @@ from support.fake_world import EPOCH, FakeWorld
 from support.rolling import lose, rolling
 from timoneiro_operator.api.status import Condition, Status
 from timoneiro_operator.decide.decide import decide
-from timoneiro_operator.decide.decision import takes_traffic_away, with_refusal
+from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.observation import Failure, Observation, RouteState, Routing, Workload
 from timoneiro_operator.decide.routing import without_loss
@@ -203,16 +203,6 @@ def test_traffic_is_not_taken_from_what_serves_to_be_given_to_what_does_not(
 ) -> None:
     wanted = Routing(weights={"a": 100, "b": 0})
     assert without_loss(wanted, routing_now(has, serving)).weights == given
-
-
-def test_without_a_route_or_a_stable_model_nothing_is_taken_away() -> None:
-    world = FakeWorld()
-    world.ready = False
-    decision = world.decide()
-    assert not takes_traffic_away(decision, world.observe())
-    world.ready = True
-    world.settle()
-    assert not takes_traffic_away(world.decide(), replace(world.observe(), route=None))
 
 
 def test_a_refusal_is_said_where_people_look_and_leaves_the_other_conditions_alone() -> None:

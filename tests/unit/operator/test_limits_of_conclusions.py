@@ -6,13 +6,12 @@ from dataclasses import replace
 import pytest
 
 from support.fake_world import EPOCH, FakeWorld
-from support.rolling import lose, rolled_back, rolling, stable_of
+from support.rolling import lose, rolled_back, stable_of
 from timoneiro_operator.api.status import (
     Status,
 )
 from timoneiro_operator.decide.conditions import invalid
-from timoneiro_operator.decide.decision import takes_traffic_away, with_refusal
-from timoneiro_operator.decide.observation import Routing
+from timoneiro_operator.decide.decision import with_refusal
 
 # Conclusions
 
@@ -66,17 +65,6 @@ def test_an_invalid_spec_counts_as_seen() -> None:
 
 def test_an_invalid_spec_with_nothing_that_serves_is_degraded() -> None:
     assert invalid(Status(), "no", 7, EPOCH).phase == "Degraded"
-
-
-def test_a_pass_that_changes_no_weight_takes_no_traffic_away() -> None:
-    world = rolling()
-    assert not takes_traffic_away(world.decide(), world.observe())
-
-
-def test_the_last_percent_of_a_revision_that_nobody_knows_is_traffic_too() -> None:
-    world = FakeWorld().healthy()
-    world.route = replace(world.route, routing=Routing(weights={stable_of(world): 99, "unknown": 1}))
-    assert takes_traffic_away(world.decide(), world.observe())
 
 
 def test_a_refusal_is_the_message_of_its_condition_too() -> None:

@@ -47,6 +47,8 @@ class FakeClient:
         self.calls.append(f"delete {kind}")
 
     async def write_status(self, body: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+        if "status" in self.refuse:
+            raise ApiError(status=ApiStatus(code=500, message="no"))
         self.calls.append("status")
         self.statuses.append(status)
         return self._stored({**body, "status": status})
@@ -122,12 +124,23 @@ def put_route(cache: Cache, weights: dict[str, int], hosts: list[str] | None = N
     )
 
 
-async def test_capacity_comes_before_the_status_that_speaks_of_it(
+async def test_a_candidate_is_on_record_before_it_is_made(
     cache: Cache, client: FakeClient, reconciler: Reconciler
 ) -> None:
     cache.put("ModelDeployment", deployment())
     await reconciler.reconcile(KEY)
-    assert client.calls == ["InferenceService", "status", "RolloutStarted"]
+    assert client.calls == ["status", "RolloutStarted", "InferenceService"]
+
+
+async def test_a_status_that_cannot_be_written_leaves_the_traffic_where_it_is(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    cache.put("ModelDeployment", deployment(in_a_step()))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    client.refuse = {"status"}
+    with pytest.raises(ApiError):
+        await reconciler.reconcile(KEY)
+    assert client.routes == []
 
 
 async def test_nothing_is_written_when_nothing_has_changed(
@@ -165,6 +178,8 @@ async def test_what_was_refused_is_said_in_the_status_and_tried_again(
 ) -> None:
     cache.put("ModelDeployment", deployment())
     client.refuse = {"InferenceService"}
+    await reconciler.reconcile(KEY)
+    await reconciler.reconcile(KEY)
     after = await reconciler.reconcile(KEY)
     assert client.statuses[-1]["message"].endswith("was refused: quota")
     assert after is not None
@@ -177,7 +192,7 @@ async def test_an_event_that_is_refused_does_not_fail_the_pass(
     cache.put("ModelDeployment", deployment())
     client.refuse_events = True
     await reconciler.reconcile(KEY)
-    assert client.calls[-1] == "status"
+    assert client.calls == ["status", "InferenceService"]
 
 
 async def test_an_invalid_spec_without_a_valid_one_before_it_is_named_and_nothing_is_touched(
