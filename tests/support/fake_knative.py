@@ -7,7 +7,7 @@ objects and no pods: nothing is served.
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+import httpx2
 from lightkube import Client, KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
@@ -100,7 +101,8 @@ class FakeKnative:
     def _run(self) -> None:
         try:
             while not self._ending.wait(_INTERVAL_SECONDS):
-                with self._lock:
+                with self._lock, suppress(httpx2.TransportError):
+                    # An API server that is slow to answer is asked again, as every controller does.
                     for service in self._client.list(SERVICE):
                         self._reconcile(_as_dict(service))
         except BaseException as failure:
