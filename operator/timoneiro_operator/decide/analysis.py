@@ -16,7 +16,7 @@ from timoneiro_operator.api.status import (
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.judge import comparison
 from timoneiro_operator.judge.comparison import Comparison, Limits
-from timoneiro_operator.judge.verdict import Judgement, judge
+from timoneiro_operator.judge.verdict import Judgement, Part, judge
 
 # Beyond this an e-value says no more to anybody, and JSON has no infinity.
 _LARGEST_LOG_E = math.log(1e12)
@@ -62,7 +62,8 @@ def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: 
 
 def judge_all(comparisons: dict[str, Comparison], analysis: Analysis) -> Judgement:
     """The verdict with the error probabilities that the user has stated."""
-    return judge(comparisons, false_rollback=analysis.false_rollback, false_promotion=analysis.false_promotion)
+    parts = {name: Part(evidence=comparison) for name, comparison in comparisons.items()}
+    return judge(parts, false_rollback=analysis.false_rollback, false_promotion=analysis.false_promotion)
 
 
 def _report(name: str, value: Comparison, judgement: Judgement) -> MetricStatus:

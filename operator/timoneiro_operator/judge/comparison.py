@@ -22,8 +22,10 @@ from timoneiro_operator.judge.evidence import (
 
 # Two exact points beside the grid: the tolerated ratio and the margin.
 _POINTS = len(LOG_GRID) + 2
-_FORMAT = f">4d4q{_POINTS}d"
+_FORMAT = f">4d5q3d{_POINTS}d"
 CONFIDENCE_ALPHA = 0.05
+# Fewer degrees of freedom say nothing of a spread.
+_LEAST_FREEDOM = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +37,39 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How much more the stable's pods differ in a window than chance explains: Pearson's sum, degrees of freedom."""
+
+    chi_square: float = 0.0
+    freedom: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """What both arms did in the same stretch of time."""
 
     candidate: Counts
     stable: Counts
+    spread: Spread = Spread()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispersion:
+    """By how much events come in clusters: evidence counts 1 / factor.
+
+    With `most`, the factor is estimated from the spread of the stable's pods, between `factor` and `most`. Sound for
+    any factor of 1 or more that does not depend on the window it is used for: a likelihood ratio to a power below 1
+    has an expectation below 1 where it had 1 (Jensen's inequality).
+    """
+
+    factor: float = 1.0
+    most: float | None = None
+
+    def of(self, spread: Spread) -> float:
+        """The factor for the next window, from the windows before it."""
+        if self.most is None or spread.freedom < _LEAST_FREEDOM:
+            return self.factor
+        return min(max(spread.chi_square / spread.freedom, self.factor), self.most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +86,30 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Evidence of one metric. `likelihood`: S(theta) on the grid, then at 1 + tolerance and at 1 + margin."""
+    """Evidence of one metric. `likelihood`: S(theta) on the grid, then at 1 + tolerance and at 1 + margin.
+
+    `weighed_requests`, `weighed_events`: the candidate's counts, divided by the dispersion that each window had.
+    """
 
     limits: Limits
     likelihood: tuple[float, ...] = (0.0,) * _POINTS
     candidate: Counts = Counts()
     stable: Counts = Counts()
+    weighed_requests: float = 0.0
+    weighed_events: float = 0.0
+    spread: Spread = Spread()
     # The highest evidence for "not worse" so far: once a bound is passed, it has been passed.
     best_log_not_worse: float = 0.0
 
-    def observe(self, window: Window) -> "Comparison":
+    def observe(self, window: Window, dispersion: Dispersion = Dispersion()) -> "Comparison":
         """The comparison with one more window. A window in which an arm had no requests says nothing of the ratio."""
-        c, s = window.candidate, window.stable
+        c, s, factor = window.candidate, window.stable, dispersion.of(self.spread)
         likelihood = self.likelihood
         events = c.events + s.events
         if c.requests and s.requests and events:
             share = c.requests / (c.requests + s.requests)
             likelihood = tuple(
-                old + log_likelihood(x, candidate_events=c.events, events=events, share=share)
+                old + log_likelihood(x, candidate_events=c.events, events=events, share=share) / factor
                 for old, x in zip(likelihood, self._log_thetas(), strict=True)
             )
         after = replace(
@@ -81,6 +117,12 @@ class Comparison:
             likelihood=likelihood,
             candidate=Counts(requests=self.candidate.requests + c.requests, events=self.candidate.events + c.events),
             stable=Counts(requests=self.stable.requests + s.requests, events=self.stable.events + s.events),
+            weighed_requests=self.weighed_requests + c.requests / factor,
+            weighed_events=self.weighed_events + c.events / factor,
+            spread=Spread(
+                chi_square=self.spread.chi_square + window.spread.chi_square,
+                freedom=self.spread.freedom + window.spread.freedom,
+            ),
         )
         return replace(after, best_log_not_worse=max(self.best_log_not_worse, after.log_not_worse))
 
@@ -93,9 +135,7 @@ class Comparison:
         ratio = log_e_ratio_worse(
             self.likelihood[:-2], log_theta0=math.log1p(self.limits.tolerance), at_theta0=self.likelihood[-2]
         )
-        rate = log_e_rate_above(
-            requests=self.candidate.requests, events=self.candidate.events, rate=self.limits.negligible
-        )
+        rate = log_e_rate_above(requests=self.weighed_requests, events=self.weighed_events, rate=self.limits.negligible)
         return min(ratio, rate)
 
     @property
@@ -104,9 +144,7 @@ class Comparison:
         ratio = log_e_ratio_not_worse(
             self.likelihood[:-2], log_theta1=math.log1p(self.limits.margin), at_theta1=self.likelihood[-1]
         )
-        rate = log_e_rate_below(
-            requests=self.candidate.requests, events=self.candidate.events, rate=self.limits.negligible
-        )
+        rate = log_e_rate_below(requests=self.weighed_requests, events=self.weighed_events, rate=self.limits.negligible)
         top = max(ratio, rate)
         return top + math.log(0.5 * (math.exp(ratio - top) + math.exp(rate - top)))
 
@@ -117,6 +155,15 @@ class Comparison:
             return None, None, None
         lower, upper = confidence_bounds(self.likelihood[:-2], alpha=CONFIDENCE_ALPHA)
         return most_likely_ratio(self.likelihood[:-2]), lower, upper
+
+    @property
+    def difference(self) -> float:
+        """Rate of the candidate less rate of the stable model; an arm without requests has the rate 0."""
+
+        def rate(counts: Counts) -> float:
+            return counts.events / counts.requests if counts.requests else 0.0
+
+        return rate(self.candidate) - rate(self.stable)
 
     def encode(self) -> str:
         """The whole comparison as text, exact to the last bit."""
@@ -130,6 +177,10 @@ class Comparison:
             self.candidate.events,
             self.stable.requests,
             self.stable.events,
+            self.spread.freedom,
+            self.spread.chi_square,
+            self.weighed_requests,
+            self.weighed_events,
             *self.likelihood,
         )
         return base64.b64encode(packed).decode("ascii")
@@ -138,15 +189,19 @@ class Comparison:
     def decode(cls, text: str) -> "Comparison":
         """Inverse of `encode`. Raises ValueError when the text is not one of ours."""
         try:
-            tolerance, margin, negligible, best, n_c, e_c, n_s, e_s, *likelihood = struct.unpack(
+            tolerance, margin, negligible, best, n_c, e_c, n_s, e_s, *rest = struct.unpack(
                 _FORMAT, base64.b64decode(text, validate=True)
             )
         except (struct.error, ValueError) as error:
             raise ValueError(f"the evidence kept in the status cannot be read: {error}") from error
+        freedom, chi_square, weighed_requests, weighed_events, *likelihood = rest
         return cls(
             limits=Limits(tolerance=tolerance, margin=margin, negligible=negligible),
             likelihood=tuple(likelihood),
             candidate=Counts(requests=n_c, events=e_c),
             stable=Counts(requests=n_s, events=e_s),
+            weighed_requests=weighed_requests,
+            weighed_events=weighed_events,
+            spread=Spread(chi_square=chi_square, freedom=freedom),
             best_log_not_worse=best,
         )

@@ -70,18 +70,18 @@ def log_e_ratio_not_worse(likelihood: Sequence[float], *, log_theta1: float, at_
     return _mixture(points, at_theta1) if points else 0.0
 
 
-def log_e_rate_above(*, requests: int, events: int, rate: float) -> float:
+def log_e_rate_above(*, requests: float, events: float, rate: float) -> float:
     """ln E against H0 "the event rate is <= rate": a mixture of higher rates, up to 1."""
     top = min(math.log(1.0 / rate) - 1e-9, _RATE_SPAN)
     return _log_e_rate(requests, events, rate, (top * (i + 1) / _RATE_POINTS for i in range(_RATE_POINTS)))
 
 
-def log_e_rate_below(*, requests: int, events: int, rate: float) -> float:
+def log_e_rate_below(*, requests: float, events: float, rate: float) -> float:
     """ln E against H0 "the event rate is >= rate": a mixture of lower rates."""
     return _log_e_rate(requests, events, rate, (-_RATE_SPAN * (i + 1) / _RATE_POINTS for i in range(_RATE_POINTS)))
 
 
-def _log_e_rate(requests: int, events: int, rate: float, log_factors: Iterable[float]) -> float:
+def _log_e_rate(requests: float, events: float, rate: float, log_factors: Iterable[float]) -> float:
     points = []
     for log_factor in log_factors:
         other = rate * math.exp(log_factor)

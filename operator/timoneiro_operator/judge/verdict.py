@@ -6,42 +6,86 @@ from dataclasses import dataclass
 from typing import Literal
 
 from timoneiro_operator.judge.comparison import Comparison
-from timoneiro_operator.judge.evidence import log_sum_exp
+from timoneiro_operator.judge.evidence import log_e_rate_above, log_sum_exp
 
 Verdict = Literal["Worse", "NotWorse", "Undecided"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """An absolute limit on the candidate's rate, whatever the stable model does: a contract."""
+
+    of: Comparison
+    limit: float
+
+    @property
+    def log_worse(self) -> float:
+        """ln E against "the candidate's rate is at most the limit"."""
+        return log_e_rate_above(requests=self.of.weighed_requests, events=self.of.weighed_events, rate=self.limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One metric as it is weighed. What is not `required` is shown and decides nothing.
+
+    Below `min_events` of the candidate, or below `min_difference` of the rates, nothing speaks for "worse": both only
+    take evidence away, so that its error probability holds.
+    """
+
+    evidence: Comparison | Guard
+    weight: float = 1.0
+    required: bool = True
+    min_events: int = 0
+    min_difference: float = 0.0
+
+    @property
+    def log_worse(self) -> float:
+        """ln E for "worse" as it counts."""
+        counts = self.evidence if isinstance(self.evidence, Comparison) else self.evidence.of
+        enough = counts.candidate.events >= self.min_events
+        if isinstance(self.evidence, Comparison) and self.min_difference > 0:
+            enough = enough and self.evidence.difference >= self.min_difference
+        return self.evidence.log_worse if enough else min(self.evidence.log_worse, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The verdict on the whole candidate, and on each metric."""
+    """The verdict on the whole candidate, and on each metric. `log_worse`: ln E of all that decides."""
 
     verdict: Verdict
     metrics: Mapping[str, Verdict]
+    log_worse: float
 
 
-def judge(comparisons: Mapping[str, Comparison], *, false_rollback: float, false_promotion: float) -> Judgement:
+def judge(parts: Mapping[str, Part], *, false_rollback: float, false_promotion: float) -> Judgement:
     """Judge a candidate by all metrics together.
 
-    Worse: the mean of the evidence over the metrics has reached 1 / false_rollback (a mean of e-values is one,
-    however the metrics depend on each other). NotWorse: every metric by itself has reached 1 / false_promotion at
-    some time (intersection-union: no correction needed). Otherwise Undecided.
+    Worse: the weighted mean of the evidence over the required metrics has reached 1 / false_rollback (a mean of
+    e-values is one, however the metrics depend on each other). NotWorse: every required comparison by itself has
+    reached 1 / false_promotion at some time (intersection-union: no correction needed). Otherwise Undecided.
     """
-    logs = {name: comparison.log_worse for name, comparison in comparisons.items()}
-    mean = log_sum_exp(logs.values()) - math.log(len(logs)) if logs else -math.inf
-    worse = mean >= math.log(1.0 / false_rollback)
-    highest = max(logs.values(), default=-math.inf)
+    logs = {name: part.log_worse for name, part in parts.items()}
+    deciding = {name: part for name, part in parts.items() if part.required}
+    mean = log_sum_exp(math.log(part.weight) + logs[name] for name, part in deciding.items())
+    mean -= math.log(sum(part.weight for part in deciding.values())) if deciding else 0.0
+    bound_worse, bound_not_worse = math.log(1.0 / false_rollback), math.log(1.0 / false_promotion)
+    worse = mean >= bound_worse
+    # The sum may pass its bound before any of its parts does: then it is the strongest that is named.
+    highest = max((logs[name] for name in deciding), default=-math.inf)
     metrics: dict[str, Verdict] = {}
-    for name, comparison in comparisons.items():
-        if worse and logs[name] >= min(highest, math.log(1.0 / false_rollback)):
+    for name, part in parts.items():
+        bound = min(highest, bound_worse) if worse and part.required else bound_worse
+        if logs[name] >= bound and (worse or not part.required):
             metrics[name] = "Worse"
-        elif comparison.best_log_not_worse >= math.log(1.0 / false_promotion):
+        elif isinstance(part.evidence, Comparison) and part.evidence.best_log_not_worse >= bound_not_worse:
             metrics[name] = "NotWorse"
         else:
             metrics[name] = "Undecided"
+    compared = [metrics[name] for name, part in deciding.items() if isinstance(part.evidence, Comparison)]
     if worse:
         verdict: Verdict = "Worse"
-    elif metrics and all(value == "NotWorse" for value in metrics.values()):
+    elif compared and all(value == "NotWorse" for value in compared):
         verdict = "NotWorse"
     else:
         verdict = "Undecided"
-    return Judgement(verdict=verdict, metrics=metrics)
+    return Judgement(verdict=verdict, metrics=metrics, log_worse=mean)

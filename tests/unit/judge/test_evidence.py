@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from timoneiro_operator.judge.comparison import Comparison, Counts, Limits, Window
 from timoneiro_operator.judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood
-from timoneiro_operator.judge.verdict import judge
+from timoneiro_operator.judge.verdict import Part, judge
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 counts = st.builds(
@@ -112,22 +112,28 @@ def test_a_window_in_which_one_arm_had_no_traffic_says_nothing_of_the_ratio() ->
 
 
 def test_a_failing_candidate_beside_a_flawless_stable_model_is_worse_after_few_failures() -> None:
-    judgement = judge({"errors": observe((50, 8, 450, 0))}, false_rollback=0.01, false_promotion=0.05)
+    judgement = judge({"errors": Part(evidence=observe((50, 8, 450, 0)))}, false_rollback=0.01, false_promotion=0.05)
     assert judgement.verdict == "Worse"
 
 
 def test_the_same_burst_on_both_arms_is_not_held_against_the_candidate() -> None:
-    judgement = judge({"errors": observe((100, 40, 900, 360))}, false_rollback=0.01, false_promotion=0.05)
+    judgement = judge(
+        {"errors": Part(evidence=observe((100, 40, 900, 360)))}, false_rollback=0.01, false_promotion=0.05
+    )
     assert judgement.verdict != "Worse"
 
 
 def test_a_ratio_of_ten_below_the_negligible_rate_is_harmless() -> None:
-    judgement = judge({"errors": observe((200_000, 20, 200_000, 2))}, false_rollback=0.01, false_promotion=0.05)
+    judgement = judge(
+        {"errors": Part(evidence=observe((200_000, 20, 200_000, 2)))}, false_rollback=0.01, false_promotion=0.05
+    )
     assert judgement.verdict != "Worse"
 
 
 def test_a_candidate_without_failures_beside_a_flawless_stable_model_can_be_promoted() -> None:
-    judgement = judge({"errors": observe((10_000, 0, 10_000, 0))}, false_rollback=0.01, false_promotion=0.05)
+    judgement = judge(
+        {"errors": Part(evidence=observe((10_000, 0, 10_000, 0)))}, false_rollback=0.01, false_promotion=0.05
+    )
     assert judgement.verdict == "NotWorse"
 
 
@@ -164,8 +170,12 @@ def test_the_interval_found_by_halving_is_the_one_found_by_looking_at_every_rati
 
 def test_metrics_share_one_false_rollback_probability() -> None:
     bad, good = observe((100, 6, 900, 2)), observe((100, 0, 900, 0))
-    alone = judge({"a": bad}, false_rollback=0.01, false_promotion=0.05)
-    shared = judge({"a": bad, "b": good, "c": good, "d": good}, false_rollback=0.01, false_promotion=0.05)
+    alone = judge({"a": Part(evidence=bad)}, false_rollback=0.01, false_promotion=0.05)
+    shared = judge(
+        {"a": Part(evidence=bad), **{name: Part(evidence=good) for name in "bcd"}},
+        false_rollback=0.01,
+        false_promotion=0.05,
+    )
     assert (alone.verdict, shared.verdict) == ("Worse", "Undecided")
 
 

@@ -1,0 +1,74 @@
+"""How long until a decision: checked against rollouts that are played to their end."""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from timoneiro_operator.judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_operator.judge.forecast import Forecast, forecast
+
+LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
+
+
+def windows_of(theta: float, *, base: float) -> Iterator[Comparison]:
+    """The comparison after each window of 3 s with 100 requests a second, half of them to the candidate."""
+    dice, comparison = np.random.default_rng(1), Comparison(limits=LIMITS)
+    while True:
+        window = Window(
+            candidate=Counts(requests=150, events=int(dice.binomial(150, base * theta))),
+            stable=Counts(requests=150, events=int(dice.binomial(150, base))),
+        )
+        comparison = comparison.observe(window)
+        yield comparison
+
+
+def played(theta: float, *, base: float, windows: int) -> Comparison:
+    return next(itertools.islice(windows_of(theta, base=base), windows - 1, None))
+
+
+def predicted(comparison: Comparison, *, rate: float = 100.0) -> Forecast:
+    return forecast(comparison, share=0.5, requests_per_second=rate, false_rollback=0.01, false_promotion=0.05)
+
+
+def test_the_time_to_a_promotion_is_about_what_it_takes() -> None:
+    foreseen = predicted(played(1.0, base=0.005, windows=5)).not_worse
+    took = next(n for n, c in enumerate(windows_of(1.0, base=0.005), 1) if c.best_log_not_worse >= math.log(20))
+    assert foreseen is not None
+    assert 0.3 < foreseen / (3 * (took - 5)) < 3
+
+
+def test_the_time_to_a_rollback_is_about_what_it_takes() -> None:
+    foreseen = predicted(played(2.5, base=0.02, windows=5)).worse
+    took = next(n for n, c in enumerate(windows_of(2.5, base=0.02), 1) if c.log_worse >= math.log(100))
+    assert foreseen is not None
+    assert 0.3 < foreseen / (3 * (took - 5)) < 3
+
+
+def test_half_the_traffic_takes_twice_the_time() -> None:
+    comparison = played(1.0, base=0.005, windows=10)
+    assert predicted(comparison, rate=50.0).not_worse == pytest.approx(2 * predicted(comparison).not_worse)
+
+
+def test_a_service_without_failures_is_decided_by_its_rate() -> None:
+    assert predicted(played(1.0, base=0.0, windows=2)).not_worse == pytest.approx(
+        (math.log(20) - played(1.0, base=0.0, windows=2).best_log_not_worse) / (50 * -math.log1p(-0.001))
+    )
+
+
+def test_what_is_decided_takes_no_more_time() -> None:
+    assert predicted(played(1.0, base=0.005, windows=1000)).not_worse == 0.0
+
+
+def test_a_candidate_beyond_the_margin_has_no_time_to_a_promotion() -> None:
+    assert predicted(played(4.0, base=0.02, windows=10)).not_worse is None
+
+
+def test_a_harmless_candidate_has_no_time_to_a_rollback() -> None:
+    assert predicted(played(0.5, base=0.02, windows=10)).worse is None
+
+
+def test_without_traffic_nothing_is_foreseen() -> None:
+    assert predicted(Comparison(limits=LIMITS), rate=0.0) == Forecast(worse=None, not_worse=None)
