@@ -46,8 +46,8 @@ async def _run(port: int) -> None:
     async with AsyncClient() as lightkube, aiohttp.ClientSession() as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
-        source = ScrapeSource(session)
-        reconciler = Reconciler(cache=cache, client=client, source=source, telemetry=telemetry)
+        sources = {"Scrape": ScrapeSource(session)}
+        reconciler = Reconciler(cache=cache, client=client, sources=sources, telemetry=telemetry)
         controller = Controller(cache=cache, client=client, reconciler=reconciler, telemetry=telemetry)
         web_server = await _serve(lease, controller, telemetry, port)
         log.info("timoneiro %s starts", __version__)

@@ -13,9 +13,9 @@ import msgspec
 from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_acted_on, parse_status
-from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.checks import InvalidSpec
+from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on, parse_status
+from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import on_record, with_refusal
@@ -28,8 +28,8 @@ from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.kube.cache import Body, Cache, Key
 from timoneiro_operator.kube.client import KubeClient, Refused
-from timoneiro_operator.metrics.scrape import ScrapeSource, Target
-from timoneiro_operator.serving.workload import ready_pods
+from timoneiro_operator.metrics.look import Look, Source
+from timoneiro_operator.targets import arm_targets
 from timoneiro_operator.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,12 @@ _DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": Knative
 class Reconciler:
     """Brings ModelDeployments where they are meant to be, one pass at a time."""
 
-    def __init__(self, *, cache: Cache, client: KubeClient, source: ScrapeSource, telemetry: Telemetry) -> None:
+    def __init__(
+        self, *, cache: Cache, client: KubeClient, sources: Mapping[str, Source], telemetry: Telemetry
+    ) -> None:
         self._cache = cache
         self._client = client
-        self._source = source
+        self._sources = sources
         self._telemetry = telemetry
 
     async def reconcile(self, key: Key) -> float | None:
@@ -56,7 +58,7 @@ class Reconciler:
         body = self._cache.get("ModelDeployment", key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             # Children have owner references: Kubernetes removes them, without us.
-            self._source.forget(key)
+            self._forget(key)
             self._telemetry.forget(key)
             return None
         now = time.time()
@@ -138,18 +140,25 @@ class Reconciler:
     async def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
         key, arms = deployment.key, arms_to_measure(deployment.status)
         if arms is None:
-            self._source.forget(key)
+            self._forget(key)
             return Metrics()
-        analysis, recorded = deployment.spec.analysis, deployment.status.analysis
-        metrics = await self._source.read(
-            key,
-            arms,
-            {arm: [_target(pod) for pod in ready_pods(children.pods.get(arm, ()))] for arm in arms[:2]},
-            interval=parse_duration(analysis.interval),
+        recorded, step = deployment.status.analysis, deployment.status.step
+        look = Look(
+            key=key,
+            arms=arms,
+            analysis=deployment.spec.analysis,
+            stable=arm_targets(deployment, children, arms.stable),
+            candidate=arm_targets(deployment, children, arms.candidate),
             now=now,
             recorded=recorded.last_window_end if recorded else None,
+            since=to_seconds(step.started_at) if step and step.started_at else None,
+            bounds=recorded.bounds if recorded else {},
         )
-        return _for_metrics(metrics, [metric.name for metric in analysis.metrics])
+        return await self._sources[deployment.spec.analysis.source.type].read(look)
+
+    def _forget(self, key: Key) -> None:
+        for source in self._sources.values():
+            source.forget(key)
 
     async def _apply(self, deployment: ModelDeployment, writes: tuple[Write, ...]) -> str | None:
         """Everything that is due, in its order. Returns what was refused, in a sentence.
@@ -196,15 +205,3 @@ class Reconciler:
                 # The status says the same; an event that is refused is no reason to repeat a pass.
                 log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
         return True
-
-
-def _target(pod: Body) -> Target:
-    return Target(pod["metadata"]["uid"], pod["metadata"]["name"], pod["status"]["podIP"])
-
-
-def _for_metrics(metrics: Metrics, names_: list[str]) -> Metrics:
-    """The counts of failures under the name of each metric of type Errors."""
-    if "errors" not in metrics.windows:
-        return metrics
-    window = metrics.windows["errors"]
-    return Metrics(windows=dict.fromkeys(names_, window), window_end=metrics.window_end, problem=metrics.problem)

@@ -50,7 +50,17 @@ def test_the_smallest_deployment_is_accepted_and_gets_all_defaults(platform: Clu
     ]
     assert spec["analysis"]["falseRollback"] == 0.01
     assert spec["analysis"]["metrics"] == [
-        {"name": "errors", "type": "Errors", "tolerance": 0.25, "margin": 1, "negligible": 0.001}
+        {
+            "name": "errors",
+            "type": "Errors",
+            "role": "Required",
+            "weight": 1,
+            "tolerance": 0.25,
+            "margin": 1,
+            "negligible": 0.001,
+            "minEvents": 3,
+            "minDifference": 0,
+        }
     ]
 
 
@@ -104,6 +114,19 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.analysis.metrics", [{"name": "a", "tolerance": 2}], "tolerance must be smaller than margin"),
         ("spec.analysis.metrics", [{"name": "a", "negligible": 0}], "must be above 0 and below 1"),
         ("spec.analysis.metrics", [], "should have at least 1 items"),
+        ("spec.analysis.metrics", [{"name": "a", "type": "Latency"}], "needs just one of threshold, thresholds and"),
+        ("spec.analysis.metrics", [{"name": "a", "threshold": "1s"}], "and no other type has them"),
+        ("spec.analysis.metrics", [{"name": "a", "type": "Ratio", "events": "x"}], "type Ratio needs events and total"),
+        ("spec.analysis.metrics", [{"name": "a", "type": "Guard", "of": "b"}], "type Guard needs of and max"),
+        (
+            "spec.analysis.metrics",
+            [{"name": "a", "overDispersion": {"factor": 3, "estimateUpTo": 2}}],
+            "estimateUpTo must not be below factor",
+        ),
+        ("spec.analysis.source", {"type": "Prometheus"}, "type Prometheus needs url"),
+        ("spec.analysis.source", {"url": "http://prometheus:9090"}, "are for type Prometheus"),
+        ("spec.analysis.source", {"type": "Prometheus", "url": "prometheus"}, "must be an address such as"),
+        ("spec.analysis.source", {"profile": "Seldon"}, "supported values"),
         ("spec.model.uri", "models/fraud", "must be a URI such as s3://models/fraud/14"),
         ("spec.model.digest", "sha256:abc", "must be sha256: followed by 64 hexadecimal digits"),
         ("spec.model.format", {}, "spec.model.format.name: Required value"),

@@ -12,7 +12,7 @@ import pytest
 from demo.acts import production_rows
 from demo.platform import ROOT, SYSTEM_NAMESPACE, apply
 from support.bench import Bench
-from timoneiro_operator.api.deployment import MAX_NAMES_LENGTH
+from timoneiro_operator.api.checks import MAX_NAMES_LENGTH
 
 NAME = "a-name-as-long-as-any-in-default-may"
 ROLLOUT: dict[str, Any] = {"progressDeadline": "90s", "deadline": "10m", "keepStable": "10s", "scaleDownDelay": "3s"}

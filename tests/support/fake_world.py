@@ -107,7 +107,11 @@ class FakeWorld:
                 self.looked_at, self.looked_since = arms, self.now
             since = to_seconds(last or started) if last or started else self.looked_since
             if self.now - since >= interval:
-                metrics = Metrics(windows={"errors": self.window(arms.stable, arms.candidate)}, window_end=self.now)
+                metrics = Metrics(
+                    windows={"errors": self.window(arms.stable, arms.candidate)},
+                    window_end=self.now,
+                    seconds=self.now - since,
+                )
         return Observation(workloads=dict(self.services), route=self.route, metrics=metrics, missing=self.missing)
 
     def window(self, stable: str, candidate: str) -> Window:

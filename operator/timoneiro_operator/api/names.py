@@ -21,3 +21,17 @@ ANNOTATION_COMMAND = f"{GROUP}/command"
 
 # The model server compares the bytes that it has loaded with this digest, and refuses others.
 ENV_MODEL_DIGEST = "TIMONEIRO_MODEL_DIGEST"
+
+# Model servers and proxies whose metrics are known: timoneiro_operator/metrics/profiles.py.
+PROFILES = (
+    "KServe",
+    "MLServer",
+    "Triton",
+    "vLLM",
+    "TorchServe",
+    "TensorFlowServing",
+    "Knative",
+    "KnativeQueueProxy",
+    "Istio",
+    "Envoy",
+)

@@ -105,23 +105,74 @@ class Rollout(_Struct, frozen=True):
     scale_down_delay: str = "30s"
 
 
+class OverDispersion(_Struct, frozen=True):
+    """By how much events come in clusters. With `estimate_up_to`, estimated from the spread of the stable's pods."""
+
+    factor: float = 1.0
+    estimate_up_to: float | None = None
+
+
 class Metric(_Struct, frozen=True):
-    """One comparison of candidate and stable.
+    """One comparison of candidate and stable, or with type Guard one absolute limit.
 
     `tolerance`: relative excess that is still harmless (0.25 = a rate up to 1.25 times the stable's).
     `margin`: relative excess that must not be promoted (1.0 = twice the stable's rate).
     `negligible`: absolute rate below which a failure rate is harmless whatever the ratio.
+    Latency: a request is an event when it is slower than `threshold` (or each of `thresholds`), or than what `quantile`
+    of the stable's requests were before the rollout. Ratio: `events` and `total` are selectors of counters in PromQL.
+    Guard: the candidate's rate of the metric `of` must not pass `max`.
     """
 
     name: str = "errors"
-    type: Literal["Errors"] = "Errors"
+    type: Literal["Errors", "Latency", "Ratio", "Guard"] = "Errors"
+    role: Literal["Required", "Inform"] = "Required"
+    weight: float = 1.0
     tolerance: float = 0.25
     margin: float = 1.0
     negligible: float = 0.001
+    min_events: int = 3
+    min_difference: float = 0.0
+    over_dispersion: OverDispersion = OverDispersion()
+    threshold: str | None = None
+    thresholds: tuple[str, ...] = ()
+    quantile: float | None = None
+    events: str | None = None
+    total: str | None = None
+    of: str | None = None
+    max: float | None = None
+
+
+class Header(_Struct, frozen=True):
+    name: str
+    value: str
+
+
+class SecretRef(_Struct, frozen=True):
+    name: str
+
+
+class Tls(_Struct, frozen=True):
+    server_name: str | None = None
+    insecure_skip_verify: bool = False
 
 
 class Source(_Struct, frozen=True):
-    type: Literal["Scrape"] = "Scrape"
+    """Scrape: the operator reads the pods, at `port` and `path` where they differ from the profile's.
+
+    Prometheus: raw samples of the series that `selector` matches, from the server at `url`. The Secret's keys are
+    `token`, or `username` and `password`, and `ca.crt`.
+    """
+
+    type: Literal["Scrape", "Prometheus"] = "Scrape"
+    profile: str = "Auto"
+    port: int | None = None
+    path: str | None = None
+    url: str | None = None
+    selector: str = 'namespace="{{namespace}}",pod=~"{{workload}}-.+"'
+    headers: tuple[Header, ...] = ()
+    secret_ref: SecretRef | None = None
+    tls: Tls = Tls()
+    timeout: str = "10s"
 
 
 class Analysis(_Struct, frozen=True):

@@ -18,6 +18,7 @@ Outcome = Literal["Promoted", "Restored", "RolledBack", "Aborted", "Superseded",
 StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Bake", "Promotion"]
 Mirrored = Literal["None", "Candidate", "Stable"]
 Verdict = Literal["Worse", "NotWorse", "Undecided"]
+Role = Literal["Required", "Inform"]
 
 
 class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
@@ -162,8 +163,19 @@ class Evidence(_Struct, frozen=True, omit_defaults=False):
 
 
 class MetricStatus(_Struct, frozen=True):
+    """One comparison. `bound`: a request slower than these seconds is an event. `limit`: of a guard.
+
+    `seconds_left`: about how long until it is decided, at today's traffic; None where nobody can say.
+    `problem`: why there are no counts of it.
+    """
+
     name: str
     verdict: Verdict = "Undecided"
+    role: Role = "Required"
+    bound: float | None = None
+    limit: float | None = None
+    seconds_left: float | None = None
+    problem: str | None = None
     ratio: Ratio = Ratio()
     candidate: Counts = Counts()
     stable: Counts = Counts()
@@ -171,13 +183,49 @@ class MetricStatus(_Struct, frozen=True):
     state: str | None = None
 
 
+class LastWindow(_Struct, frozen=True, omit_defaults=False):
+    """Traffic in the window that was counted last."""
+
+    seconds: float
+    candidate: int
+    stable: int
+
+
+class Share(_Struct, frozen=True, omit_defaults=False):
+    """Requests since the gateway accepted `weight`, and the e-value against their being split like that."""
+
+    weight: int
+    candidate: int = 0
+    stable: int = 0
+    mismatch: float = 1.0
+
+
+class TrailPoint(_Struct, frozen=True, omit_defaults=False):
+    """Where the evidence was at the end of a window.
+
+    `values`, by metric: estimate, lower and upper end of the ratio, evidence of worse and of not worse, requests and
+    events of the candidate, and of the stable model.
+    """
+
+    at: str
+    weight: int
+    values: tuple[tuple[float | None, ...], ...]
+
+
 class AnalysisStatus(_Struct, frozen=True):
-    """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was."""
+    """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was.
+
+    `bounds`: seconds by metric of type Latency; fixed before the first window.
+    """
 
     candidate: str = ""
     stable: str = ""
     metrics: tuple[MetricStatus, ...] = ()
     last_window_end: str | None = None
+    last_window: LastWindow | None = None
+    bounds: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
+    share: Share | None = None
+    trail: tuple[TrailPoint, ...] = ()
 
 
 class Rejected(_Struct, frozen=True):

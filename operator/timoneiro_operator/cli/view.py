@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.command import Command, parse_command
-from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse, parse_status
+from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_status
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError

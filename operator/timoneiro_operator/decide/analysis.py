@@ -2,81 +2,162 @@
 
 import math
 
-from timoneiro_operator.api.spec import Analysis, Metric
+import msgspec
+
+from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import (
     AnalysisStatus,
     Counts,
     Evidence,
+    LastWindow,
     MetricStatus,
     Ratio,
+    Share,
     Status,
+    Step,
     to_seconds,
     to_text,
 )
 from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.parts import Planned, dispersion_of, parts_of, planned, restored
+from timoneiro_operator.decide.trail import longer
 from timoneiro_operator.judge import comparison
-from timoneiro_operator.judge.comparison import Comparison, Limits
-from timoneiro_operator.judge.verdict import Judgement, Part, judge
+from timoneiro_operator.judge.comparison import Comparison
+from timoneiro_operator.judge.forecast import forecast
+from timoneiro_operator.judge.routing import log_e_mismatch
+from timoneiro_operator.judge.verdict import Judgement, Part, Verdict, judge
+
+replace = msgspec.structs.replace
 
 # Beyond this an e-value says no more to anybody, and JSON has no infinity.
 _LARGEST_LOG_E = math.log(1e12)
 
 
-def comparisons_of(status: Status, analysis: Analysis) -> dict[str, Comparison]:
-    """Evidence by metric name. A metric that is new, or whose limits were edited, starts from nothing."""
-    kept = {metric.name: metric for metric in status.analysis.metrics} if status.analysis else {}
-    return {metric.name: _restore(metric, kept.get(metric.name)) for metric in analysis.metrics}
+def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
+    """What the judge says of the candidate so far, by the limits that hold now."""
+    plan = planned(analysis, kept.bounds if kept else {})
+    return _judge(analysis, parts_of(analysis, plan, restored(plan, kept))).verdict
 
 
-def _restore(metric: Metric, kept: MetricStatus | None) -> Comparison:
-    limits = Limits(tolerance=metric.tolerance, margin=metric.margin, negligible=metric.negligible)
-    fresh = Comparison(limits=limits)
-    if kept is None or kept.state is None:
-        return fresh
-    try:
-        restored = Comparison.decode(kept.state)
-    except ValueError:
-        return fresh
-    return restored if restored.limits == limits else fresh
+def _judge(analysis: Analysis, parts: dict[str, Part]) -> Judgement:
+    return judge(parts, false_rollback=analysis.false_rollback, false_promotion=analysis.false_promotion)
 
 
 def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: Metrics) -> AnalysisStatus:
     """The analysis of the pair with the windows of this pass in it. A window that was counted changes nothing."""
-    before = status.analysis
-    last = to_seconds(before.last_window_end) if before and before.last_window_end else -math.inf
-    if before is not None and (seen.window_end is None or seen.window_end <= last):
+    before = status.analysis or AnalysisStatus(candidate=candidate, stable=stable)
+    bounds = {**before.bounds, **seen.bounds}
+    last = to_seconds(before.last_window_end) if before.last_window_end else -math.inf
+    new = seen.window_end is not None and seen.window_end > last
+    if status.analysis is not None and not new and bounds == before.bounds:
         return before
-    comparisons = comparisons_of(status, analysis)
-    if seen.window_end is not None:
+    plan = planned(analysis, bounds)
+    comparisons = restored(plan, before)
+    after = replace(before, bounds=bounds)
+    if new and seen.window_end is not None:
         comparisons = {
-            name: old.observe(seen.windows[name]) if name in seen.windows else old for name, old in comparisons.items()
+            item.name: comparisons[item.name].observe(seen.windows[item.name], dispersion_of(item.metric))
+            if item.name in seen.windows
+            else comparisons[item.name]
+            for item in plan
         }
-    judgement = judge_all(comparisons, analysis)
-    return AnalysisStatus(
-        candidate=candidate,
-        stable=stable,
-        metrics=tuple(_report(name, value, judgement) for name, value in comparisons.items()),
-        last_window_end=to_text(seen.window_end) if seen.window_end is not None else None,
+        after = replace(
+            after,
+            last_window_end=to_text(seen.window_end),
+            last_window=_last_window(seen),
+            share=_share(before.share, status.step, seen),
+        )
+    parts = parts_of(analysis, plan, comparisons)
+    judgement = _judge(analysis, parts)
+    after = replace(after, metrics=_reports(analysis, plan, parts, judgement, after.last_window, seen))
+    return longer(after, status.step) if new else after
+
+
+def _traffic(seen: Metrics) -> tuple[int, int]:
+    """Requests of candidate and stable model: what the metric with the most of them has counted."""
+    windows = seen.windows.values()
+    return (
+        max((window.candidate.requests for window in windows), default=0),
+        max((window.stable.requests for window in windows), default=0),
     )
 
 
-def judge_all(comparisons: dict[str, Comparison], analysis: Analysis) -> Judgement:
-    """The verdict with the error probabilities that the user has stated."""
-    parts = {name: Part(evidence=comparison) for name, comparison in comparisons.items()}
-    return judge(parts, false_rollback=analysis.false_rollback, false_promotion=analysis.false_promotion)
+def _last_window(seen: Metrics) -> LastWindow:
+    candidate, stable = _traffic(seen)
+    return LastWindow(seconds=seen.seconds, candidate=candidate, stable=stable)
 
 
-def _report(name: str, value: Comparison, judgement: Judgement) -> MetricStatus:
-    estimate, lower, upper = (_rounded(number) for number in value.ratio)
-    return MetricStatus(
-        name=name,
-        verdict=judgement.metrics[name],
-        ratio=Ratio(estimate=estimate, lower=lower, upper=upper),
-        candidate=_counts(value.candidate),
-        stable=_counts(value.stable),
-        evidence=Evidence(worse=_e_value(value.log_worse), not_worse=_e_value(value.best_log_not_worse)),
-        state=value.encode(),
+def _share(before: Share | None, step: Step | None, seen: Metrics) -> Share | None:
+    """Requests since the gateway accepted the weight of the step, and whether they were split like that."""
+    if step is None or step.kind != "Weight" or step.started_at is None or step.weight == 100:
+        return None
+    share = before if before is not None and before.weight == step.weight else Share(weight=step.weight)
+    candidate, stable = _traffic(seen)
+    candidate, stable = share.candidate + candidate, share.stable + stable
+    log_e = log_e_mismatch(candidate=candidate, stable=stable, weight=step.weight)
+    return Share(weight=step.weight, candidate=candidate, stable=stable, mismatch=_e_value(log_e))
+
+
+def _reports(
+    analysis: Analysis,
+    plan: tuple[Planned, ...],
+    parts: dict[str, Part],
+    judgement: Judgement,
+    last: LastWindow | None,
+    seen: Metrics,
+) -> tuple[MetricStatus, ...]:
+    reports = []
+    for item in plan:
+        value, verdict = parts[item.name].evidence, judgement.metrics[item.name]
+        assert isinstance(value, Comparison)
+        estimate, lower, upper = (_rounded(number) for number in value.ratio)
+        reports.append(
+            MetricStatus(
+                name=item.name,
+                verdict=verdict,
+                role=item.metric.role,
+                bound=item.bound,
+                ratio=Ratio(estimate=estimate, lower=lower, upper=upper),
+                candidate=_counts(value.candidate),
+                stable=_counts(value.stable),
+                evidence=Evidence(
+                    worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.best_log_not_worse)
+                ),
+                seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
+                problem=seen.problems.get(item.metric.name),
+                state=value.encode(),
+            )
+        )
+    for metric in analysis.metrics:
+        if metric.type == "Guard" and metric.name in parts:
+            part = parts[metric.name]
+            reports.append(
+                MetricStatus(
+                    name=metric.name,
+                    verdict=judgement.metrics[metric.name],
+                    role=metric.role,
+                    limit=metric.max,
+                    candidate=_counts(part.counts.candidate),
+                    evidence=Evidence(worse=_e_value(part.log_worse), not_worse=1.0),
+                )
+            )
+    return tuple(reports)
+
+
+def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None) -> float | None:
+    """About how long until a decision at the traffic of the last window; None where it does not lead to one."""
+    if last is None or not (last.candidate and last.stable and last.seconds):
+        return None
+    total = last.candidate + last.stable
+    foreseen = forecast(
+        value,
+        share=last.candidate / total,
+        requests_per_second=total / last.seconds,
+        false_rollback=analysis.false_rollback,
+        false_promotion=analysis.false_promotion,
     )
+    times = [seconds for seconds in (foreseen.worse, foreseen.not_worse) if seconds is not None]
+    return float(f"{min(times):.2g}") if times else None
 
 
 def _counts(counts: comparison.Counts) -> Counts:

@@ -5,8 +5,10 @@ from typing import Literal
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Condition, Status, to_text
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import Condition, LastWindow, Status, to_text
 from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.rules import routing_mismatch
 from timoneiro_operator.decide.steps import arms_to_measure
 
 Truth = Literal["True", "False", "Unknown"]
@@ -19,7 +21,7 @@ def with_conditions(
     wanted: tuple[tuple[str, Truth, str, str], ...] = (
         ("Ready", *_ready(status, seen)),
         ("Progressing", *_progressing(status)),
-        ("RouteAccepted", *_route_accepted(seen)),
+        ("RouteAccepted", *_route_accepted(status, seen)),
         ("MetricsAvailable", *_metrics_available(status, seen)),
     )
     known = deployment.status.conditions
@@ -75,12 +77,15 @@ def _progressing(status: Status) -> tuple[Truth, str, str]:
     return "False", status.phase, status.message
 
 
-def _route_accepted(seen: Observation) -> tuple[Truth, str, str]:
+def _route_accepted(status: Status, seen: Observation) -> tuple[Truth, str, str]:
     route = seen.route
     if seen.missing is not None:
         return "Unknown", *seen.missing
     if route is None:
         return "Unknown", "NotFound", "there is no route yet"
+    mismatch = routing_mismatch(status)
+    if mismatch is not None:
+        return "False", "RoutingMismatch", mismatch
     if route.accepted:
         return "True", route.reason, route.message
     return ("Unknown" if route.reason == "Pending" else "False"), route.reason, route.message
@@ -91,4 +96,17 @@ def _metrics_available(status: Status, seen: Observation) -> tuple[Truth, str, s
         return "False", *seen.metrics.problem
     if arms_to_measure(status) is None:
         return "Unknown", "NotMeasuring", "no candidate is being compared"
+    last = status.analysis.last_window if status.analysis else None
+    if last is not None and not (last.candidate and last.stable):
+        return "Unknown", *_no_traffic(last)
     return "True", "Available", "both arms are measured"
+
+
+def _no_traffic(last: LastWindow) -> tuple[str, str]:
+    """Requests that nobody sent are no failure of the source, and no evidence either."""
+    within = f"in the last {format_duration(last.seconds)}"
+    if not last.candidate and not last.stable:
+        return "NoTraffic", f"neither model got a request {within}"
+    if not last.candidate:
+        return "NoCandidateTraffic", f"the candidate got no request {within}"
+    return "NoStableTraffic", f"the stable model got no request {within}: nothing to compare with"

@@ -154,7 +154,7 @@ def _roll_out(
         return _say(status, "Paused", _paused_by(status.paused))
     if candidate.instant is None and waits_for_a_person(step):
         return _say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
-    frozen = reason_to_freeze(stable, seen)
+    frozen = reason_to_freeze(status, stable, seen)
     if frozen is not None and candidate.instant is None:
         return _say(status, "Holding", frozen)
     if _is_over(deployment, status, candidate, now):

@@ -72,12 +72,17 @@ class RouteState:
 class Metrics:
     """What the source of counts said in this pass.
 
-    `windows`: by metric name, counts of one closed window that nobody has seen before, with its end.
+    `windows`: by name of the comparison, counts of one closed window that nobody has seen before, with its end and
+    its length in seconds. `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
     `problem`: reason and sentence while counts cannot be had; neither for nor against the candidate.
+    `problems`: by metric, why there is nothing of that one.
     """
 
     windows: Mapping[str, Window] = field(default_factory=dict)
     window_end: float | None = None
+    seconds: float = 0.0
+    bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
 
 

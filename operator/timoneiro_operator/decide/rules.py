@@ -3,11 +3,12 @@
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
-from timoneiro_operator.decide.analysis import comparisons_of, judge_all
+from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.lifecycle import rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.steps import requests_of
 from timoneiro_operator.decide.text import name_of
+from timoneiro_operator.judge.routing import ALPHA
 from timoneiro_operator.judge.verdict import Verdict
 
 
@@ -21,8 +22,7 @@ def rejection(status: Status, wanted: str | None) -> str | None:
 
 def verdict_on(deployment: ModelDeployment, status: Status) -> Verdict:
     """What the judge says of the candidate so far."""
-    analysis = deployment.spec.analysis
-    return judge_all(comparisons_of(status, analysis), analysis).verdict
+    return verdict_of(deployment.spec.analysis, status.analysis)
 
 
 def reason_to_leave(
@@ -76,13 +76,26 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, repli
     return None
 
 
-def reason_to_freeze(stable: Revision, seen: Observation) -> str | None:
+def reason_to_freeze(status: Status, stable: Revision, seen: Observation) -> str | None:
     """Why nothing can be known now, so that the weight stays where it is; None when it can."""
+    mismatch = routing_mismatch(status)
+    if mismatch is not None:
+        return f"the weight is frozen: {mismatch}"
     if not seen.workload(stable.revision).serving:
         return "the stable model has no ready replica: nothing to compare with"
     if seen.metrics.problem is not None:
         return f"the weight is frozen: {seen.metrics.problem[1]}"
     return None
+
+
+def routing_mismatch(status: Status) -> str | None:
+    """A sentence when it is certain that the gateway splits otherwise than it has accepted; None while it is not."""
+    share = status.analysis.share if status.analysis else None
+    if share is None or status.step is None or share.weight != status.step.weight or share.mismatch < 1.0 / ALPHA:
+        return None
+    requests = share.candidate + share.stable
+    got = 100.0 * share.candidate / requests
+    return f"the candidate got {got:.1f} % of {requests:,} requests, and the gateway has accepted {share.weight} %"
 
 
 def reason_to_wait(deployment: ModelDeployment, status: Status, step: Step, now: float) -> tuple[Phase, str] | None:

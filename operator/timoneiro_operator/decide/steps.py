@@ -100,9 +100,9 @@ def waits_for_a_person(step: Step | None) -> bool:
 
 def requests_of(status: Status) -> int:
     """Requests of the candidate that the analysis has counted so far."""
-    if status.analysis is None or not status.analysis.metrics:
+    if status.analysis is None:
         return 0
-    return status.analysis.metrics[0].candidate.requests
+    return max((metric.candidate.requests for metric in status.analysis.metrics), default=0)
 
 
 class Arms(NamedTuple):

@@ -1,5 +1,6 @@
 """Sentences that people read in `kubectl get md`, messages and events. Numbers always come with their n."""
 
+from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import MetricStatus, Retiring, Revision, Status, Step
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
@@ -21,7 +22,11 @@ def _number(value: float) -> str:
 def metric_sentence(metric: MetricStatus) -> str:
     """`errors 2.3x [1.4, 3.9] after 8,123 requests: worse`."""
     ratio, n = metric.ratio, metric.candidate.requests
-    after = f"after {n:,} requests: {VERDICT_WORDS[metric.verdict]}"
+    left = f", about {format_duration(metric.seconds_left)} more" if metric.seconds_left else ""
+    after = f"after {n:,} requests: {VERDICT_WORDS[metric.verdict]}{left}"
+    if metric.limit is not None:
+        rate = 100.0 * metric.candidate.events / n if n else 0.0
+        return f"{metric.name} {rate:.3g} % of at most {100.0 * metric.limit:.3g} % {after}"
     if ratio.estimate is None and not metric.candidate.events + metric.stable.events:
         return f"{metric.name} none {after}"
     if ratio.estimate is None:
@@ -39,7 +44,15 @@ def verdict_sentence(status: Status) -> str:
         return ""
     metrics = status.analysis.metrics
     order = {"Worse": 0, "Undecided": 1, "NotWorse": 2}
-    return metric_sentence(min(metrics, key=lambda metric: order[metric.verdict]))
+    # A guard is undecided for ever where it is kept, and what informs decides nothing.
+    first = min(
+        metrics,
+        key=lambda metric: (
+            metric.role == "Inform",
+            order[metric.verdict] if metric.limit is None or metric.verdict == "Worse" else 3,
+        ),
+    )
+    return metric_sentence(first)
 
 
 def share_text(step: Step) -> str:

@@ -39,10 +39,14 @@ class Part:
     min_difference: float = 0.0
 
     @property
+    def counts(self) -> Comparison:
+        """Where its counts are."""
+        return self.evidence if isinstance(self.evidence, Comparison) else self.evidence.of
+
+    @property
     def log_worse(self) -> float:
         """ln E for "worse" as it counts."""
-        counts = self.evidence if isinstance(self.evidence, Comparison) else self.evidence.of
-        enough = counts.candidate.events >= self.min_events
+        enough = self.counts.candidate.events >= self.min_events
         if isinstance(self.evidence, Comparison) and self.min_difference > 0:
             enough = enough and self.evidence.difference >= self.min_difference
         return self.evidence.log_worse if enough else min(self.evidence.log_worse, 0.0)

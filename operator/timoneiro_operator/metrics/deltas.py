@@ -1,10 +1,9 @@
 """Counters of pods at two moments, turned into the counts of the window between them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from timoneiro_operator.judge.comparison import Counts
-from timoneiro_operator.metrics.profiles import Sample
+from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +23,13 @@ class Mark:
         return cls(sample=sample, counted_failures=sample.failed)
 
 
-def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[Counts, dict[str, Mark]]:
-    """Counts of one arm since `before`, and the marks for the next window, both by pod.
+def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[dict[str, PodCounts], dict[str, Mark]]:
+    """Counts of the pods of one arm since `before`, and the marks for the next window, both by pod.
 
     A pod that is new has no window yet. A pod whose process was restarted counts from zero: what it did between the
     last look and its end is lost, which is no evidence either way.
     """
-    requests = events = 0
+    counts: dict[str, PodCounts] = {}
     # A pod that is missing at one look may come back: what it does meanwhile must not be lost, least of all failures.
     marks = dict(before)
     for pod, sample in now.items():
@@ -38,17 +37,21 @@ def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[Coun
         if mark is None:
             marks[pod] = Mark.first(sample)
             continue
-        if _restarted(mark.sample, sample):
-            mark = Mark(sample=replace(sample, requests=0, failed=0), counted_failures=0)
-        new_requests = sample.requests - mark.sample.requests
-        new_failures = max(0, sample.failed - mark.counted_failures)
-        requests += new_requests
-        events += min(new_failures, new_requests)
+        if restarted(mark.sample, sample):
+            mark = Mark(sample=Sample(requests=0, failed=0, started=sample.started), counted_failures=0)
+        requests = sample.requests - mark.sample.requests
+        failures = max(0, sample.failed - mark.counted_failures)
+        counts[pod] = PodCounts(
+            requests=requests,
+            failed=min(failures, requests),
+            latency={bound: n - mark.sample.latency.get(bound, 0) for bound, n in sample.latency.items()},
+        )
         marks[pod] = Mark(sample=sample, counted_failures=max(mark.counted_failures, sample.failed))
-    return Counts(requests=requests, events=events), marks
+    return counts, marks
 
 
-def _restarted(before: Sample, now: Sample) -> bool:
+def restarted(before: Sample, now: Sample) -> bool:
+    """Whether the counters began anew between the two."""
     if before.started is not None and now.started is not None and before.started != now.started:
         return True
-    return now.requests < before.requests
+    return now.requests < before.requests or now.latency.get(ALL, 0) < before.latency.get(ALL, 0)

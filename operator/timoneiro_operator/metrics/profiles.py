@@ -1,70 +1,154 @@
-"""Which series of a model server mean what."""
+"""The model servers and proxies whose metrics are known: one table, with where each series name comes from.
+
+A server that is not here is read with Prometheus and metrics of type Ratio. What a profile misses is in its note, and
+`kubectl timoneiro check-metrics` shows it.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from prometheus_client.parser import text_string_to_metric_families
+from timoneiro_operator.metrics.profile import Profile, Series
 
+_5XX = "5.."
+# What vLLM answers with a model, and not the lists and probes beside it.
+_GENERATING = ".*(completions|embeddings|responses|score|rerank|pooling)"
 
-class NoSeries(ValueError):
-    """The exposition has none of the series that the profile needs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """Counters of one process at one moment. `started`: its start time, by which a restart is known."""
-
-    requests: int
-    failed: int
-    started: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """A model server that counts what began and what ended well, and has no counter of failures."""
-
-    name: str
-    port: int
-    path: str
-    began: str
-    ended_well: str
-
-    def read(self, exposition: str) -> Sample:
-        """Counters of an exposition in the Prometheus text format, summed over labels.
-
-        Raises NoSeries when a series is missing, which is not the same as a series at zero.
-        """
-        totals = _totals(exposition, (self.began, self.ended_well))
-        for series in (self.began, self.ended_well):
-            if series not in totals:
-                raise NoSeries(f"there is no series {series}: is this a {self.name} server?")
-        began, ended_well = int(totals[self.began]), int(totals[self.ended_well])
-        return Sample(
-            requests=began, failed=max(0, began - ended_well), started=totals.get("process_start_time_seconds")
-        )
-
-
-# KServe's Python model servers (kserve 0.21, kserve/metrics.py; run and measured): predict is observed even when it
-# raises, postprocess only when predict succeeded, and there is no error counter.
+# kserve 0.21, kserve/metrics.py and model.py; run and measured: predict is observed even when it raises, postprocess
+# only when predict succeeded, and there is no error counter.
 KSERVE = Profile(
     name="KServe Python",
-    port=8080,
-    path="/metrics",
-    began="request_predict_seconds_count",
-    ended_well="request_postprocess_seconds_count",
+    requests=(Series("request_predict_seconds_count"),),
+    ended_well=(Series("request_postprocess_seconds_count"),),
+    latency=Series("request_predict_seconds"),
+    note=(
+        "counts what reaches predict: not unknown models, bad JSON or what preprocess refuses; an input that predict "
+        "refuses is a failure; run one worker in each pod"
+    ),
 )
 
+PROFILES: Mapping[str, Profile] = {
+    "KServe": KSERVE,
+    # SeldonIO/MLServer 1.7.1, mlserver/handlers/dataplane.py and rest/; run and measured. The histogram is the one of
+    # the REST middleware, so that gRPC has none; KServe's annotation says port 8080, which answers 404.
+    "MLServer": Profile(
+        name="MLServer",
+        port=8082,
+        requests=(Series("model_infer_request_success_total"), Series("model_infer_request_failure_total")),
+        failed=(Series("model_infer_request_failure_total"),),
+        latency=Series("rest_server_request_duration_seconds", {"path": ".*/infer"}),
+        lazy=True,
+        runtimes=("kserve-mlserver",),
+        note="failures include inputs that the model refuses and unknown models; latencies are those of REST",
+    ),
+    # triton-inference-server/core, src/metrics.cc and metric_model_reporter.cc; the histogram exists since 24.11 and
+    # only with --metrics-config histogram_latencies=true. Its bounds are 100, 500, 2000 and 5000 ms.
+    "Triton": Profile(
+        name="Triton",
+        port=8002,
+        requests=(Series("nv_inference_request_success"), Series("nv_inference_request_failure")),
+        failed=(Series("nv_inference_request_failure"),),
+        latency=Series("nv_inference_first_response_histogram_ms"),
+        unit=0.001,
+        runtimes=("kserve-tritonserver",),
+        note=(
+            "misses what is refused before it is queued; an ensemble counts its failures twice; latencies need Triton "
+            "24.11 and --metrics-config histogram_latencies=true"
+        ),
+    ),
+    # vllm-project/vllm, vllm/v1/metrics/loggers.py and prometheus_fastapi_instrumentator: the engine has no counter of
+    # failed requests that holds all of them, the HTTP layer has.
+    "vLLM": Profile(
+        name="vLLM",
+        requests=(
+            Series("http_requests_total", {"handler": _GENERATING}),
+        ),
+        failed=(
+            Series(
+                "http_requests_total",
+                {"handler": _GENERATING, "status": "5(xx|..)"},
+            ),
+        ),
+        latency=Series("vllm:e2e_request_latency_seconds"),
+        lazy=True,
+        runtimes=("kserve-vllmserver",),
+        note="a failure within an answer that is being streamed is not counted; latencies are those of the engine",
+    ),
+    # pytorch/serve 0.9 to 0.12, frontend metrics and NettyUtils: failures are of the whole host.
+    "TorchServe": Profile(
+        name="TorchServe",
+        port=8082,
+        requests=(Series("ts_inference_requests_total"),),
+        failed=(Series("Requests5XX"),),
+        lazy=True,
+        runtimes=("kserve-torchserve",),
+        note="metrics need metrics_mode=prometheus; failures are those of all models in the pod; no histogram",
+    ),
+    # tensorflow/serving, servables/tensorflow/util.cc: latencies are of successful requests only.
+    "TensorFlowServing": Profile(
+        name="TensorFlow Serving",
+        path="/monitoring/prometheus/metrics",
+        requests=(Series(":tensorflow:serving:request_count"),),
+        failed=(Series(":tensorflow:serving:request_count", {"status": "(?!OK$).*"}),),
+        latency=Series(":tensorflow:serving:request_latency"),
+        unit=0.000001,
+        lazy=True,
+        runtimes=("kserve-tensorflow-serving",),
+        note="metrics need --monitoring_config_file; latencies are those of successful requests",
+    ),
+    # knative/serving 1.21, pkg/queue/request_metric.go, and otelhttp around it: outermost, so that it has the answers
+    # 503 and 504 of the queue-proxy too. Off unless config-observability sets request-metrics-protocol: prometheus.
+    "Knative": Profile(
+        name="Knative queue-proxy",
+        port=9091,
+        requests=(Series("http_server_request_duration_seconds_count"),),
+        failed=(Series("http_server_request_duration_seconds_count", {"http_response_status_code": _5XX}),),
+        latency=Series("http_server_request_duration_seconds"),
+        lazy=True,
+        note="Knative 1.19 and later, with request-metrics-protocol: prometheus; failures of gRPC are not seen",
+    ),
+    # knative/serving 1.18, pkg/queue/request_metric.go (OpenCensus). revision_app_* would miss 503 and 504.
+    "KnativeQueueProxy": Profile(
+        name="Knative queue-proxy up to 1.18",
+        port=9091,
+        requests=(Series("revision_request_count"),),
+        failed=(Series("revision_request_count", {"response_code_class": "5xx"}),),
+        latency=Series("revision_request_latencies"),
+        unit=0.001,
+        lazy=True,
+        note="Knative up to 1.18; failures of gRPC are not seen",
+    ),
+    # istio/proxy, extensions/stats; the sidecar of the model's pod, incoming requests.
+    "Istio": Profile(
+        name="Istio sidecar",
+        port=15020,
+        path="/stats/prometheus",
+        requests=(Series("istio_requests_total", {"reporter": "destination"}),),
+        failed=(
+            Series("istio_requests_total", {"reporter": "destination", "response_code": _5XX}),
+            Series("istio_requests_total", {"reporter": "destination", "grpc_response_status": "[1-9][0-9]*"}),
+        ),
+        latency=Series("istio_request_duration_milliseconds", {"reporter": "destination"}),
+        unit=0.001,
+        lazy=True,
+        note="what never reached the sidecar, such as a refused connection, is not seen",
+    ),
+    # envoyproxy/envoy, source/common/config/well_known_names.cc and router: an Envoy inside of the model's pod.
+    "Envoy": Profile(
+        name="Envoy",
+        port=15090,
+        path="/stats/prometheus",
+        requests=(Series("envoy_cluster_upstream_rq_xx"),),
+        failed=(Series("envoy_cluster_upstream_rq_xx", {"envoy_response_code_class": "5"}),),
+        latency=Series("envoy_cluster_upstream_rq_time"),
+        unit=0.001,
+        lazy=True,
+        note="all clusters of that Envoy together; latencies leave out timeouts and resets; set source.port",
+    ),
+}
 
-def _totals(exposition: str, counts: tuple[str, ...]) -> Mapping[str, float]:
-    """Sums by sample name. A histogram that is declared and has no samples yet counts zero."""
-    totals: dict[str, float] = {}
-    for family in text_string_to_metric_families(exposition):
-        declared = f"{family.name}_count"
-        if declared in counts:
-            totals.setdefault(declared, 0.0)
-        for sample in family.samples:
-            if sample.name in counts:
-                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-            elif sample.name == "process_start_time_seconds":
-                totals[sample.name] = sample.value
-    return totals
+
+def profile_of(chosen: str, runtime: str | None) -> Profile:
+    """The profile that was set by hand, or the one of the KServe runtime; KServe's own servers where nothing fits."""
+    if chosen != "Auto":
+        return PROFILES[chosen]
+    fitting = (profile for profile in PROFILES.values() if runtime in profile.runtimes)
+    return next(fitting, KSERVE)

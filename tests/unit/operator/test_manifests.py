@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.deployment import InvalidSpec, ModelDeployment, parse
+from timoneiro_operator.api.checks import InvalidSpec
+from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.spec import Preview, PreviewHeader
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing

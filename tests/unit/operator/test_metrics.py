@@ -9,13 +9,17 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from timoneiro_operator.api.spec import Analysis, Metric
+from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Counts, Window
 from timoneiro_operator.metrics import scrape
 from timoneiro_operator.metrics.deltas import Mark, advance
-from timoneiro_operator.metrics.profiles import KSERVE, NoSeries, Profile, Sample
-from timoneiro_operator.metrics.scrape import ScrapeSource, Target
+from timoneiro_operator.metrics.look import ArmTargets, Look, Target
+from timoneiro_operator.metrics.profiles import KSERVE
+from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
+from timoneiro_operator.metrics.scrape import ScrapeSource
 
 ARMS = Arms("fraud-a", "fraud-b", 10, mirrored=False, accepted=True)
 KEY = ("ns", "fraud")
@@ -25,34 +29,34 @@ def mark(requests: int, failed: int = 0, started: float | None = None) -> Mark:
     return Mark.first(Sample(requests=requests, failed=failed, started=started))
 
 
-def delta(before: Mark, requests: int, failed: int = 0, started: float | None = None) -> Counts:
-    return advance({"p": before}, {"p": Sample(requests=requests, failed=failed, started=started)})[0]
+def delta(before: Mark, requests: int, failed: int = 0, started: float | None = None) -> PodCounts:
+    return advance({"p": before}, {"p": Sample(requests=requests, failed=failed, started=started)})[0]["p"]
 
 
 def test_counts_are_what_came_since_the_last_look() -> None:
-    assert delta(mark(100, 3), 150, 5) == Counts(requests=50, events=2)
+    assert delta(mark(100, 3), 150, 5) == PodCounts(requests=50, failed=2)
 
 
 def test_a_counter_that_fell_starts_from_zero() -> None:
-    assert delta(mark(100, 3), 20, 1) == Counts(requests=20, events=1)
+    assert delta(mark(100, 3), 20, 1) == PodCounts(requests=20, failed=1)
 
 
 def test_a_restart_is_known_by_the_start_time_even_when_the_counter_has_grown_past_the_old_one() -> None:
-    assert delta(mark(100, 3, started=1.0), 130, 2, started=9.0) == Counts(requests=130, events=2)
+    assert delta(mark(100, 3, started=1.0), 130, 2, started=9.0) == PodCounts(requests=130, failed=2)
 
 
 def test_a_pod_that_is_new_counts_from_its_second_look_on() -> None:
     counts, marks = advance({}, {"p": Sample(requests=70, failed=7)})
-    assert (counts, marks["p"].counted_failures) == (Counts(), 7)
+    assert (counts, marks["p"].counted_failures) == ({}, 7)
 
 
 def test_a_request_caught_between_predict_and_postprocess_is_counted_as_failed_once_at_most() -> None:
     counts, marks = advance({"p": mark(100, 0)}, {"p": Sample(requests=101, failed=1)})
-    assert counts.events == 1
+    assert counts["p"].failed == 1
     counts, marks = advance(marks, {"p": Sample(requests=110, failed=0)})
-    assert counts.events == 0
+    assert counts["p"].failed == 0
     counts, _ = advance(marks, {"p": Sample(requests=120, failed=1)})
-    assert counts.events == 0
+    assert counts["p"].failed == 0
 
 
 def exposition(*, predict: int, postprocess: int, declared: bool = True) -> str:
@@ -88,7 +92,8 @@ class Pods:
         self.stable = self.candidate = (0, 0)
         self.broken = self.cut = self.redirect = False
         self.pieces = 1
-        self.looks = 0
+        self.looks = self.port = 0
+        self.started: float | None = None
 
 
 @pytest.fixture
@@ -106,6 +111,8 @@ async def pods() -> AsyncIterator[tuple[Pods, ScrapeSource, dict[str, list[Targe
                 return web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"})
             requests, failed = getattr(state, arm)
             body = exposition(predict=requests, postprocess=requests - failed).encode()
+            if state.started is not None:
+                body += f"process_start_time_seconds {state.started}\n".encode()
             if state.cut:
                 body = body[:-20]
             response = web.StreamResponse()
@@ -119,19 +126,13 @@ async def pods() -> AsyncIterator[tuple[Pods, ScrapeSource, dict[str, list[Targe
         app.router.add_get("/metrics", metrics)
         servers.append(TestServer(app, host=host, port=servers[0].port if servers else 0))
         await servers[-1].start_server()
-    profile = Profile(
-        name="KServe Python",
-        port=servers[0].port or 0,
-        path="/metrics",
-        began=KSERVE.began,
-        ended_well=KSERVE.ended_well,
-    )
     targets = {
         "fraud-a": [Target("uid-a", "fraud-a-1", "127.0.0.1")],
         "fraud-b": [Target("uid-b", "fraud-b-1", "127.0.0.2")],
     }
+    state.port = servers[0].port or 0
     async with aiohttp.ClientSession() as session:
-        yield state, ScrapeSource(session, profile), targets
+        yield state, ScrapeSource(session), targets
     for server in servers:
         await server.close()
 
@@ -142,11 +143,30 @@ class Looks:
     def __init__(self, pods) -> None:
         self.state, self.source, self.targets = pods
         self.recorded: str | None = None
+        self.bounds: dict[str, tuple[float, ...]] = {}
+        self.metrics: tuple[Metric, ...] = (Metric(),)
+
+    def arm(self, revision: str) -> ArmTargets:
+        pods = tuple(self.targets.get(revision, ()))
+        return ArmTargets(revision=revision, inference_service=revision, workload=revision, pods=pods)
 
     async def look(self, now: float, arms: Arms = ARMS, record: bool = True):
-        metrics = await self.source.read(KEY, arms, self.targets, interval=10, now=now, recorded=self.recorded)
-        if record and metrics.window_end is not None:
-            self.recorded = to_text(metrics.window_end)
+        source = SourceSpec(port=self.state.port)
+        look = Look(
+            key=KEY,
+            arms=arms,
+            analysis=Analysis(interval="10s", source=source, metrics=self.metrics),
+            stable=self.arm(arms.stable),
+            candidate=self.arm(arms.candidate),
+            now=now,
+            recorded=self.recorded,
+            bounds=self.bounds,
+        )
+        metrics = await self.source.read(look)
+        if record:
+            self.bounds |= metrics.bounds
+            if metrics.window_end is not None:
+                self.recorded = to_text(metrics.window_end)
         return metrics
 
 
@@ -223,8 +243,7 @@ async def test_a_pod_that_never_answers_is_a_problem_after_the_timeout(looks, mo
         writer.close()
 
     monkeypatch.setattr(scrape, "TIMEOUT_SECONDS", 0.2)
-    profile_port = looks.source._profile.port
-    server = await asyncio.start_server(silent, "127.0.0.4", profile_port)
+    server = await asyncio.start_server(silent, "127.0.0.4", looks.state.port)
     looks.targets["fraud-b"] = [Target("uid-b", "fraud-b-1", "127.0.0.4")]
     metrics = await looks.look(0)
     server.close()
@@ -264,3 +283,57 @@ async def test_a_pod_that_was_missing_at_one_look_is_counted_whole_when_it_is_ba
     looks.targets = targets
     looks.state.candidate = (500, 500)
     assert (await looks.look(20)).windows["errors"].candidate == Counts(requests=500, events=500)
+
+
+async def test_workers_that_answer_in_turn_are_a_problem_and_no_window(looks) -> None:
+    looks.state.started = 100.0
+    await looks.look(0)
+    looks.state.started = 101.0
+    metrics = await looks.look(10)
+    assert metrics.windows == {}
+    assert metrics.problem is not None
+    assert metrics.problem[0] == "SeveralProcesses"
+    assert "pod fraud-a-1 answers from several processes in turn" in metrics.problem[1]
+
+
+async def test_a_process_that_kubernetes_has_restarted_is_no_other_worker(looks) -> None:
+    looks.state.started = 100.0
+    await looks.look(0)
+    looks.state.started, looks.state.candidate = 101.0, (7, 1)
+    looks.targets = {arm: [pod._replace(restarts=1) for pod in pods] for arm, pods in looks.targets.items()}
+    metrics = await looks.look(10)
+    assert metrics.windows["errors"].candidate == Counts(requests=7, events=1)
+
+
+async def test_requests_beyond_the_threshold_are_events_of_a_latency(looks) -> None:
+    looks.metrics = (Metric(name="slow", type="Latency", threshold="10ms"),)
+    looks.state.stable = (1, 0)
+    first = await looks.look(0)
+    assert first.bounds == {"slow>10ms": (0.01,)}
+    looks.state.candidate = (40, 0)
+    # The recorded latencies of the exposition are 10 ms each: none is slower than the bucket of 10 ms.
+    assert (await looks.look(10)).windows["slow"].candidate == Counts(requests=40, events=0)
+
+
+async def test_a_bound_is_fixed_before_the_first_window_and_stays(looks) -> None:
+    looks.metrics = (Metric(name="slow", type="Latency", threshold="7ms"),)
+    looks.state.stable = (1, 0)
+    await looks.look(0)
+    assert looks.bounds == {"slow>7ms": (0.01,)}
+    assert (await looks.look(10)).bounds == {}
+
+
+async def test_a_latency_that_cannot_be_measured_stands_in_the_way_of_a_metric_that_decides(looks) -> None:
+    looks.metrics = (Metric(), Metric(name="slow", type="Latency", threshold="1h"))
+    looks.state.stable = (1, 0)
+    await looks.look(0)
+    metrics = await looks.look(10)
+    assert metrics.problem == ("MetricMissing", "metric slow: no bucket is at or above 1h; the last one is 10 s")
+
+
+async def test_a_latency_that_only_informs_stands_in_nobodys_way(looks) -> None:
+    looks.metrics = (Metric(), Metric(name="slow", type="Latency", threshold="1h", role="Inform"))
+    looks.state.stable = (1, 0)
+    await looks.look(0)
+    metrics = await looks.look(10)
+    assert (metrics.problem, set(metrics.windows), set(metrics.problems)) == (None, {"errors"}, {"slow"})

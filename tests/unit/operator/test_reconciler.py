@@ -88,7 +88,7 @@ def client() -> FakeClient:
 
 @pytest.fixture
 def reconciler(cache: Cache, client: FakeClient) -> Reconciler:
-    return Reconciler(cache=cache, client=client, source=FakeSource(), telemetry=Telemetry())  # type: ignore[arg-type]
+    return Reconciler(cache=cache, client=client, sources={"Scrape": FakeSource()}, telemetry=Telemetry())  # type: ignore[arg-type]
 
 
 def in_a_step() -> Status:

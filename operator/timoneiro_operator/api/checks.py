@@ -1,0 +1,178 @@
+"""What makes no sense in a spec: the rules of the CRD once more, and those that it cannot state."""
+
+from itertools import pairwise
+
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.names import PROFILES
+from timoneiro_operator.api.spec import Analysis, CanaryStep, Metric, Source, Spec
+
+REVISION_LENGTH = 8
+_LONGEST_SECONDS = 3650 * 86400.0
+# KServe labels pods with `isvc.<name>-<revision>-predictor`, and a label has at most 63 characters.
+MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
+# And it makes a host name of `<name>-<revision>-predictor-<namespace>`, even where nobody uses it.
+MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
+# What says something in a metric of each type, beside what all of them have.
+_FIELDS: dict[str, set[str]] = {
+    "Errors": set(),
+    "Latency": {"threshold", "thresholds", "quantile"},
+    "Ratio": {"events", "total"},
+    "Guard": {"of", "max"},
+}
+
+
+class InvalidSpec(ValueError):
+    """The spec makes no sense; the message is a sentence for people. The last valid one counts on."""
+
+
+def check(namespace: str, name: str, spec: Spec) -> None:
+    """The rules of the CRD once more, for the cluster whose CRD is older than this operator."""
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidSpec(f"metadata.name '{name}' is longer than {MAX_NAME_LENGTH} characters")
+    if len(name) + len(namespace) > MAX_NAMES_LENGTH:
+        raise InvalidSpec(
+            f"metadata.name '{name}' and the namespace '{namespace}' have {len(name) + len(namespace)} characters "
+            f"together, and KServe can make a host name of {MAX_NAMES_LENGTH} at most: choose a shorter name"
+        )
+    _check_steps(spec.rollout.canary.steps)
+    _check_comparison(spec)
+    _check_route(spec)
+    if not spec.analysis.metrics:
+        raise InvalidSpec("spec.analysis.metrics is empty; give at least one metric")
+    durations = {
+        "spec.rollout.progressDeadline": spec.rollout.progress_deadline,
+        "spec.rollout.deadline": spec.rollout.deadline,
+        "spec.rollout.keepStable": spec.rollout.keep_stable,
+        "spec.rollout.scaleDownDelay": spec.rollout.scale_down_delay,
+        "spec.analysis.interval": spec.analysis.interval,
+        "spec.rollout.blueGreen.mirror": spec.rollout.blue_green.mirror,
+        "spec.rollout.blueGreen.bake": spec.rollout.blue_green.bake,
+        **{
+            f"spec.rollout.canary.steps[{index}].for": text
+            for index, step in enumerate(spec.rollout.canary.steps)
+            if (text := step.pause.for_ if step.pause else step.for_) is not None
+        },
+    }
+    for field, text in durations.items():
+        try:
+            seconds = parse_duration(text)
+        except ValueError as error:
+            raise InvalidSpec(f"{field}: {error}") from error
+        if seconds > _LONGEST_SECONDS:
+            raise InvalidSpec(f"{field}: {text} is longer than ten years")
+    if not 1 <= parse_duration(spec.analysis.interval) <= 86400:
+        raise InvalidSpec(f"spec.analysis.interval: {spec.analysis.interval} is not between 1s and 1d")
+    _check_source(spec.analysis.source)
+    for metric in spec.analysis.metrics:
+        _check_metric(metric, spec.analysis)
+    names = [metric.name for metric in spec.analysis.metrics]
+    if len(set(names)) < len(names):
+        raise InvalidSpec(f"spec.analysis.metrics must have names of their own, not {', '.join(names)}")
+    deciding = [m for m in spec.analysis.metrics if m.type != "Guard" and m.role == "Required"]
+    if spec.analysis.promotion == "Evidence" and not deciding:
+        raise InvalidSpec(
+            "spec.analysis.metrics has no required metric that compares: give one of type Errors, Latency or Ratio "
+            "with role Required, or set spec.analysis.promotion to NoHarm"
+        )
+
+
+def _check_steps(steps: tuple[CanaryStep, ...]) -> None:
+    if not steps:
+        raise InvalidSpec("spec.rollout.canary.steps is empty; give at least one step")
+    for index, step in enumerate(steps):
+        given = [step.weight is not None, step.for_ is not None]
+        if any(given) if step.pause is not None else not all(given):
+            raise InvalidSpec(f"spec.rollout.canary.steps[{index}] must have either weight and for, or pause")
+    weights = [step.weight for step in steps if step.weight is not None]
+    if any(later <= earlier for earlier, later in pairwise(weights)):
+        raise InvalidSpec(f"spec.rollout.canary.steps must have rising weights, not {weights}")
+    if not all(0 < weight <= 100 for weight in weights):
+        raise InvalidSpec(f"spec.rollout.canary.steps must have weights from 1 to 100, not {weights}")
+
+
+def _check_comparison(spec: Spec) -> None:
+    compared = any(step.weight is not None and step.weight < 100 for step in spec.rollout.canary.steps)
+    if spec.rollout.strategy == "Canary" and spec.analysis.promotion == "Evidence" and not compared:
+        raise InvalidSpec("spec.rollout.canary.steps needs a weight below 100: without one nothing is compared")
+
+
+def _check_route(spec: Spec) -> None:
+    if spec.route.driver == "Gateway" and not spec.route.hostnames:
+        raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
+    if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
+        raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
+    if spec.route.driver == "Knative" and spec.route.preview is not None:
+        raise InvalidSpec("spec.route.preview needs route.driver Gateway")
+
+
+def _check_source(source: Source) -> None:
+    prometheus = source.type == "Prometheus"
+    if prometheus and not (source.url or "").startswith(("http://", "https://")):
+        raise InvalidSpec(f"spec.analysis.source.url must be the address of a Prometheus server, not '{source.url}'")
+    if not prometheus and (source.url or source.secret_ref or source.headers):
+        raise InvalidSpec("spec.analysis.source: url, secretRef and headers are for type Prometheus")
+    if prometheus and (source.port or source.path):
+        raise InvalidSpec("spec.analysis.source: port and path are for type Scrape")
+    if source.profile not in ("Auto", *PROFILES):
+        raise InvalidSpec(
+            f"spec.analysis.source.profile '{source.profile}' is not known; choose Auto or one of {', '.join(PROFILES)}"
+        )
+    try:
+        seconds = parse_duration(source.timeout)
+    except ValueError as error:
+        raise InvalidSpec(f"spec.analysis.source.timeout: {error}") from error
+    if not 0 < seconds <= 60:
+        raise InvalidSpec(f"spec.analysis.source.timeout: {source.timeout} is not between 1ms and 60s")
+
+
+def _check_metric(metric: Metric, analysis: Analysis) -> None:
+    name = f"metric '{metric.name}'"
+    if not 0 <= metric.tolerance < metric.margin or not 0 < metric.negligible < 1:
+        raise InvalidSpec(
+            f"{name}: tolerance {metric.tolerance} must be below margin {metric.margin}, "
+            f"and negligible {metric.negligible} between 0 and 1"
+        )
+    dispersion = metric.over_dispersion
+    if dispersion.factor < 1 or (dispersion.estimate_up_to or dispersion.factor) < dispersion.factor:
+        raise InvalidSpec(f"{name}: overDispersion.factor must be at least 1, and estimateUpTo not below it")
+    if metric.weight <= 0:
+        raise InvalidSpec(f"{name}: weight {metric.weight} must be above 0; with role Inform a metric decides nothing")
+    fields = {
+        "threshold": metric.threshold,
+        "thresholds": metric.thresholds or None,
+        "quantile": metric.quantile,
+        "events": metric.events,
+        "total": metric.total,
+        "of": metric.of,
+        "max": metric.max,
+    }
+    given = {field for field, value in fields.items() if value is not None}
+    foreign = given - _FIELDS[metric.type]
+    if foreign:
+        raise InvalidSpec(f"{name}: {', '.join(sorted(foreign))} is not for type {metric.type}")
+    if metric.type == "Latency":
+        _check_latency(metric, name, given)
+    elif metric.type == "Ratio":
+        if given != {"events", "total"}:
+            raise InvalidSpec(f"{name}: type Ratio needs events and total, each a selector of counters in PromQL")
+        if analysis.source.type != "Prometheus":
+            raise InvalidSpec(f"{name}: type Ratio needs spec.analysis.source of type Prometheus")
+    elif metric.type == "Guard":
+        others = [other.name for other in analysis.metrics if other.type != "Guard"]
+        if metric.of not in others:
+            raise InvalidSpec(f"{name}: of must name another metric, one of {', '.join(others) or 'none'}")
+        if metric.max is None or not 0 < metric.max < 1:
+            raise InvalidSpec(f"{name}: max must be a rate between 0 and 1")
+
+
+def _check_latency(metric: Metric, name: str, given: set[str]) -> None:
+    if len(given) != 1:
+        raise InvalidSpec(f"{name}: type Latency needs just one of threshold, thresholds and quantile")
+    if metric.quantile is not None and not 0.5 <= metric.quantile < 1:
+        raise InvalidSpec(f"{name}: quantile {metric.quantile} must be at least 0.5 and below 1")
+    for text in (metric.threshold, *metric.thresholds):
+        try:
+            if text is not None and parse_duration(text) <= 0:
+                raise ValueError(f"{text} is no time at all")
+        except ValueError as error:
+            raise InvalidSpec(f"{name}: threshold: {error}") from error

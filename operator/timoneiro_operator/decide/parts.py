@@ -1,0 +1,89 @@
+"""The metrics of a spec as the judge's parts, with the evidence that the status keeps of each.
+
+A metric of type Latency with several bounds is as many parts, which share its weight; a Guard has no evidence of its
+own, and looks at that of another metric.
+"""
+
+from typing import NamedTuple
+
+from timoneiro_operator.api.spec import Analysis, Metric
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
+from timoneiro_operator.judge.comparison import Comparison, Dispersion, Limits
+from timoneiro_operator.judge.verdict import Guard, Part
+
+
+class Planned(NamedTuple):
+    """One comparison. `bound`: seconds, with type Latency; None also while it is not fixed yet."""
+
+    name: str
+    metric: Metric
+    bound: float | None
+    weight: float
+
+
+def bounds_key(metric: Metric) -> str:
+    """Name of a metric and what is wanted of its bounds: they are fixed only as long as the same is wanted."""
+    wanted = (metric.threshold, *metric.thresholds) if metric.quantile is None else (f"p{100 * metric.quantile:g}",)
+    return f"{metric.name}>{','.join(text for text in wanted if text)}"
+
+
+def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[Planned, ...]:
+    """All comparisons of the spec in its order; `bounds` as in the status."""
+    found: list[Planned] = []
+    for metric in analysis.metrics:
+        if metric.type == "Guard":
+            continue
+        fixed = bounds.get(bounds_key(metric), ()) if metric.type == "Latency" else ()
+        if len(fixed) > 1:
+            weight = metric.weight / len(fixed)
+            found += [Planned(f"{metric.name} {bound:g}s", metric, bound, weight) for bound in fixed]
+        else:
+            found.append(Planned(metric.name, metric, next(iter(fixed), None), metric.weight))
+    return tuple(found)
+
+
+def restored(plan: tuple[Planned, ...], kept: AnalysisStatus | None) -> dict[str, Comparison]:
+    """Evidence by name. What is new, or whose limits or bound were edited, starts from nothing."""
+    known = {metric.name: metric for metric in kept.metrics} if kept else {}
+    return {item.name: _restore(item, known.get(item.name)) for item in plan}
+
+
+def _restore(item: Planned, kept: MetricStatus | None) -> Comparison:
+    metric = item.metric
+    limits = Limits(tolerance=metric.tolerance, margin=metric.margin, negligible=metric.negligible)
+    fresh = Comparison(limits=limits)
+    if kept is None or kept.state is None or kept.bound != item.bound:
+        return fresh
+    try:
+        evidence = Comparison.decode(kept.state)
+    except ValueError:
+        return fresh
+    return evidence if evidence.limits == limits else fresh
+
+
+def dispersion_of(metric: Metric) -> Dispersion:
+    return Dispersion(factor=metric.over_dispersion.factor, most=metric.over_dispersion.estimate_up_to)
+
+
+def parts_of(analysis: Analysis, plan: tuple[Planned, ...], comparisons: dict[str, Comparison]) -> dict[str, Part]:
+    """What is judged, by name: comparisons first, guards after them."""
+    parts = {
+        item.name: Part(
+            evidence=comparisons[item.name],
+            weight=item.weight,
+            required=item.metric.role == "Required",
+            min_events=item.metric.min_events,
+            min_difference=item.metric.min_difference,
+        )
+        for item in plan
+    }
+    first = {item.metric.name: comparisons[item.name] for item in reversed(plan)}
+    for metric in analysis.metrics:
+        if metric.type == "Guard" and metric.of in first and metric.max is not None:
+            parts[metric.name] = Part(
+                evidence=Guard(of=first[metric.of], limit=metric.max),
+                weight=metric.weight,
+                required=metric.role == "Required",
+                min_events=metric.min_events,
+            )
+    return parts

@@ -1,0 +1,109 @@
+"""What a profile of a model server or proxy is, and how an exposition is read by it. The table is in profiles.py."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from timoneiro_operator.metrics.samples import ALL, NoSeries, Sample
+
+START_TIME = "process_start_time_seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A counter, summed over all label sets that match `where` (label: regular expression for the whole value)."""
+
+    name: str
+    where: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, name: str, labels: Mapping[str, str]) -> bool:
+        return name == self.name and self.matches(labels)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return all(re.fullmatch(pattern, labels.get(label, "")) for label, pattern in self.where.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One kind of server; each count is the sum of its series.
+
+    `requests`: all that was asked. `failed`: its failures; or `ended_well`, where only what went well is counted.
+    `latency`: base name of a histogram whose unit is `unit` seconds. `lazy`: a series is not even declared before the
+    first request that it counts. `runtimes`: names of KServe's runtimes that use it. `note`: what people have to know.
+    """
+
+    name: str
+    requests: tuple[Series, ...]
+    failed: tuple[Series, ...] = ()
+    ended_well: tuple[Series, ...] = ()
+    latency: Series | None = None
+    unit: float = 1.0
+    port: int = 8080
+    path: str = "/metrics"
+    lazy: bool = False
+    runtimes: tuple[str, ...] = ()
+    note: str = ""
+
+    def series(self) -> tuple[str, ...]:
+        """Names of all the series that are read, as Prometheus knows them."""
+        counters = dict.fromkeys(series.name for series in (*self.requests, *self.failed, *self.ended_well))
+        return (*counters, *([f"{self.latency.name}_bucket"] if self.latency else []))
+
+    def read(self, exposition: str) -> Sample:
+        """Counters of an exposition in the Prometheus text format, summed over labels.
+
+        Raises NoSeries when a series is missing, which is not the same as a series at zero.
+        """
+        declared: set[str] = set()
+        values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        wanted = {*self.series(), START_TIME}
+        for family in text_string_to_metric_families(exposition):
+            declared |= {family.name, *(f"{family.name}_{part}" for part in ("total", "count", "bucket"))}
+            for sample in family.samples:
+                # The parser calls every counter _total, also where the server does not.
+                name = sample.name if sample.name in wanted else sample.name.removesuffix("_total")
+                if name in wanted:
+                    # vLLM with several API servers shows the sum of them first, and one of them after it.
+                    values.setdefault((name, tuple(sorted(sample.labels.items()))), sample.value)
+        if not declared:
+            raise NoSeries(f"there are no metrics at all: are they switched on in the {self.name} server?")
+        return self.sample([(name, dict(labels), value) for (name, labels), value in values.items()], declared)
+
+    def sample(self, values: Iterable[tuple[str, Mapping[str, str], float]], declared: Iterable[str] = ()) -> Sample:
+        """Counters of values by series and labels. What is declared and has no value yet is at zero.
+
+        Raises NoSeries for a series that is neither; values that are no numbers are a ValueError.
+        """
+        values, declared = list(values), set(declared)
+        known = declared | {name for name, _, _ in values}
+
+        def total(all_of: Iterable[Series]) -> int:
+            # Two series of one name may both match: a value counts once.
+            names = list(all_of)
+            return sum(
+                _whole(v) for name, labels, v in values if any(s.name == name and s.matches(labels) for s in names)
+            )
+
+        for series in () if self.lazy else (*self.requests, *self.ended_well):
+            if series.name not in known:
+                raise NoSeries(f"there is no series {series.name}: is this a {self.name} server?")
+        requests = total(self.requests)
+        failed = total(self.failed) if self.failed else requests - total(self.ended_well)
+        latency: dict[float, int] = {}
+        if self.latency is not None:
+            for name, labels, value in values:
+                if name == f"{self.latency.name}_bucket" and self.latency.matches(labels):
+                    bound = float(labels.get("le", "inf").replace("+Inf", "inf"))
+                    bound = ALL if bound == math.inf else round(bound * self.unit, 9)
+                    latency[bound] = latency.get(bound, 0) + _whole(value)
+        started = max((value for name, _, value in values if name == START_TIME), default=None)
+        return Sample(requests=requests, failed=max(0, failed), latency=dict(sorted(latency.items())), started=started)
+
+
+def _whole(value: float) -> int:
+    if not math.isfinite(value):
+        raise ValueError("a counter is not a number")
+    return round(value)

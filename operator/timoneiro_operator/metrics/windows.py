@@ -1,0 +1,142 @@
+"""Counts of the pods of both arms, turned into the window of every metric of the spec. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.spec import Analysis, Metric
+from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.parts import Planned, bounds_key, planned
+from timoneiro_operator.judge.comparison import Counts, Spread, Window
+from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
+
+# The bound of a quantile is worth no more than the requests that it comes from.
+_LEAST_REQUESTS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCounts:
+    """One arm in one window. `own`: requests and events of metrics of type Ratio, by name and pod."""
+
+    pods: Mapping[str, PodCounts] = field(default_factory=dict)
+    own: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+
+
+def metrics_of(
+    analysis: Analysis,
+    bounds: Mapping[str, tuple[float, ...]],
+    *,
+    candidate: ArmCounts,
+    stable: ArmCounts,
+    end: float,
+    seconds: float,
+    problems: Mapping[str, str],
+) -> Metrics:
+    """All that one closed window says; `problems` by metric: it has no window, and nobody may think that it had."""
+    windows = {}
+    for item in planned(analysis, dict(bounds)):
+        if item.metric.name in problems or (item.metric.type == "Latency" and item.bound is None):
+            continue
+        arms = [by_pod(item, arm) for arm in (candidate, stable)]
+        windows[item.name] = Window(candidate=_sum(arms[0]), stable=_sum(arms[1]), spread=spread_of(arms[1]))
+    return Metrics(
+        windows=windows, window_end=end, seconds=seconds, problems=problems, problem=standing(analysis, problems)
+    )
+
+
+def standing(analysis: Analysis, problems: Mapping[str, str]) -> tuple[str, str] | None:
+    """Reason and sentence when a metric that decides cannot be measured; the others only miss their numbers."""
+    for metric in analysis.metrics:
+        if metric.name in problems and metric.role == "Required":
+            return "MetricMissing", f"metric {metric.name}: {problems[metric.name]}"
+    return None
+
+
+def by_pod(item: Planned, arm: ArmCounts) -> list[Counts]:
+    """Requests and events of one comparison, for each pod."""
+    metric = item.metric
+    if metric.type == "Ratio":
+        return list(arm.own.get(metric.name, {}).values())
+    if metric.type == "Errors":
+        return [Counts(requests=pod.requests, events=pod.failed) for pod in arm.pods.values()]
+    assert item.bound is not None
+    found = []
+    for pod in arm.pods.values():
+        total = pod.latency.get(ALL, 0)
+        found.append(Counts(requests=total, events=total - min(total, pod.latency.get(item.bound, total))))
+    return found
+
+
+def _sum(pods: Sequence[Counts]) -> Counts:
+    return Counts(requests=sum(pod.requests for pod in pods), events=sum(pod.events for pod in pods))
+
+
+def spread_of(pods: Sequence[Counts]) -> Spread:
+    """How much the pods of an arm differ in one window: Pearson's chi-square of equal rates, for events that are rare.
+
+    Load and bursts that all pods share leave it as it is.
+    """
+    pods = [pod for pod in pods if pod.requests]
+    requests, events = sum(pod.requests for pod in pods), sum(pod.events for pod in pods)
+    if len(pods) < 2 or not events:
+        return Spread()
+    expected = [pod.requests * events / requests for pod in pods]
+    chi_square = sum((pod.events - mean) ** 2 / mean for pod, mean in zip(pods, expected, strict=True))
+    return Spread(chi_square=chi_square, freedom=len(pods) - 1)
+
+
+def find_bounds(
+    analysis: Analysis, known: Mapping[str, tuple[float, ...]], samples: Iterable[Sample], stable: Iterable[Sample]
+) -> tuple[dict[str, tuple[float, ...]], dict[str, str]]:
+    """Bounds that are not fixed yet, by bounds_key, and why the others cannot be, by metric.
+
+    A bound is a bucket that all pods have which have answered anything: most servers show no buckets before. It is
+    fixed before the first window, so that no count can move it.
+    """
+    buckets = [set(sample.latency) - {ALL} for sample in samples if sample.latency]
+    common = set.intersection(*buckets) if buckets else set()
+    found: dict[str, tuple[float, ...]] = {}
+    problems: dict[str, str] = {}
+    for metric in analysis.metrics:
+        if metric.type != "Latency":
+            continue
+        if not common:
+            problems[metric.name] = "no pod shows a histogram of latencies, or they share no bucket"
+            continue
+        fixed = known.get(bounds_key(metric))
+        if fixed is not None:
+            if not common.issuperset(fixed):
+                problems[metric.name] = f"a pod has no bucket of {', '.join(f'{bound:g} s' for bound in fixed)}"
+            continue
+        bounds = _of_quantile(metric.quantile, common, stable) if metric.quantile else _of_thresholds(metric, common)
+        if isinstance(bounds, str):
+            problems[metric.name] = bounds
+        else:
+            found[bounds_key(metric)] = bounds
+    return found, problems
+
+
+def _of_thresholds(metric: Metric, common: set[float]) -> tuple[float, ...] | str:
+    """The smallest bucket that is not below each threshold: what is counted as slow is slower than asked for."""
+    bounds = set()
+    for text in (metric.threshold, *metric.thresholds):
+        if text is None:
+            continue
+        above = [bound for bound in common if bound >= parse_duration(text) * (1 - 1e-9)]
+        if not above:
+            longest = format_duration(max(common)) if max(common) >= 1 else f"{max(common):g} s"
+            return f"no bucket is at or above {text}; the last one is {longest}"
+        bounds.add(min(above))
+    return tuple(sorted(bounds))
+
+
+def _of_quantile(quantile: float, common: set[float], stable: Iterable[Sample]) -> tuple[float, ...] | str:
+    """The smallest bucket that holds this share of all that the stable's pods have answered so far."""
+    stable = list(stable)
+    total = sum(sample.latency.get(ALL, 0) for sample in stable)
+    if total < _LEAST_REQUESTS:
+        return f"the stable model has answered {total} requests, and {_LEAST_REQUESTS} are needed to know its latency"
+    for bound in sorted(common):
+        if sum(sample.latency[bound] for sample in stable) >= quantile * total:
+            return (bound,)
+    return f"more than {1 - quantile:.3g} of the stable's requests are slower than the last bucket"

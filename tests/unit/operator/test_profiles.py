@@ -1,0 +1,92 @@
+"""Each model server by an exposition of its own: what was asked, what failed, what was slow."""
+
+from pathlib import Path
+
+import pytest
+
+from timoneiro_operator.api.names import PROFILES as NAMES
+from timoneiro_operator.metrics.profile import Profile, Series
+from timoneiro_operator.metrics.profiles import KSERVE, PROFILES, profile_of
+from timoneiro_operator.metrics.samples import ALL, NoSeries
+
+EXPOSITIONS = Path(__file__).parent / "expositions"
+
+
+@pytest.mark.parametrize(
+    ("name", "requests", "failed", "bound", "within", "latencies"),
+    [
+        ("KServe", 150, 10, 0.05, 149, 150),
+        ("MLServer", 162, 12, 0.01, 141, 166),
+        ("Triton", 1100, 14, 0.5, 1087, 1100),
+        ("vLLM", 132, 7, 2.0, 83, 122),
+        ("TensorFlowServing", 201, 14, 0.020823, 182, 187),
+        ("Knative", 175, 11, 0.05, 164, 175),
+        ("KnativeQueueProxy", 175, 11, 0.06, 158, 175),
+        ("Istio", 177, 9, 0.05, 167, 177),
+        ("Envoy", 531, 19, 0.1, 517, 525),
+    ],
+)
+def test_an_exposition_is_read_as_what_it_says(
+    name: str, requests: int, failed: int, bound: float, within: int, latencies: int
+) -> None:
+    sample = PROFILES[name].read((EXPOSITIONS / f"{name}.txt").read_text())
+    assert (sample.requests, sample.failed) == (requests, failed)
+    assert (sample.latency[bound], sample.latency[ALL]) == (within, latencies)
+
+
+def test_torchserve_has_counts_and_no_histogram() -> None:
+    sample = PROFILES["TorchServe"].read((EXPOSITIONS / "TorchServe.txt").read_text())
+    assert (sample.requests, sample.failed, sample.latency) == (203, 7, {})
+
+
+def test_every_profile_that_the_api_names_is_in_the_table() -> None:
+    assert tuple(PROFILES) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [
+        ("kserve-mlserver", "MLServer"),
+        ("kserve-tritonserver", "Triton"),
+        ("kserve-vllmserver", "vLLM"),
+        ("kserve-torchserve", "TorchServe"),
+        ("kserve-tensorflow-serving", "TensorFlowServing"),
+        ("kserve-sklearnserver", "KServe"),
+        ("my-own-runtime", "KServe"),
+        (None, "KServe"),
+    ],
+)
+def test_a_runtime_of_kserve_names_the_profile(runtime: str | None, name: str) -> None:
+    assert profile_of("Auto", runtime) is PROFILES[name]
+
+
+def test_a_profile_that_was_set_by_hand_counts_whatever_the_runtime() -> None:
+    assert profile_of("Istio", "kserve-mlserver") is PROFILES["Istio"]
+
+
+def test_metrics_that_are_switched_off_are_named_so() -> None:
+    with pytest.raises(NoSeries, match="no metrics at all: are they switched on in the TorchServe server"):
+        PROFILES["TorchServe"].read("")
+
+
+def test_a_server_that_shows_its_series_late_counts_zero_before() -> None:
+    sample = PROFILES["Istio"].read("# TYPE envoy_server_uptime gauge\nenvoy_server_uptime{} 5821\n")
+    assert (sample.requests, sample.failed, sample.latency) == (0, 0, {})
+
+
+def test_a_series_that_is_shown_twice_counts_once() -> None:
+    profile = Profile(name="x", requests=(Series("http_requests_total"),))
+    text = '# TYPE http_requests_total counter\nhttp_requests_total{a="1"} 9\nhttp_requests_total{a="1"} 4\n'
+    assert profile.read(text).requests == 9
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf"])
+def test_a_counter_that_is_no_number_is_refused(value: str) -> None:
+    text = f"# TYPE request_predict_seconds_count counter\nrequest_predict_seconds_count {value}\n"
+    with pytest.raises(ValueError, match="a counter is not a number"):
+        Profile(name="x", requests=(Series("request_predict_seconds_count"),)).read(text)
+
+
+def test_kserve_is_known_by_its_series() -> None:
+    with pytest.raises(NoSeries, match="no series request_predict_seconds_count"):
+        KSERVE.read("# TYPE x gauge\nx 1\n")
