@@ -5,7 +5,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,12 @@ from timoneiro_operator.handlers import build_registry, build_settings
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.lease import LeaderLease
+from timoneiro_operator.metrics.look import Source
+from timoneiro_operator.metrics.prometheus import PrometheusSource
+from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 from timoneiro_operator.metrics.scrape import ScrapeSource
 from timoneiro_operator.reconciler import Reconciler
+from timoneiro_operator.secrets import SecretReader
 from timoneiro_operator.telemetry import Telemetry
 
 log = logging.getLogger("timoneiro_operator")
@@ -46,7 +50,8 @@ async def _run(port: int) -> None:
     async with AsyncClient() as lightkube, aiohttp.ClientSession() as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
-        sources = {"Scrape": ScrapeSource(session)}
+        prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read))
+        sources: Mapping[str, Source] = {"Scrape": ScrapeSource(session), "Prometheus": prometheus}
         reconciler = Reconciler(cache=cache, client=client, sources=sources, telemetry=telemetry)
         controller = Controller(cache=cache, client=client, reconciler=reconciler, telemetry=telemetry)
         web_server = await _serve(lease, controller, telemetry, port)

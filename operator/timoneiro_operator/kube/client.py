@@ -25,6 +25,7 @@ _RESOURCES = {
     "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
     "KnativeService": create_namespaced_resource("serving.knative.dev", "v1", "Service", "services"),
     "Pod": create_namespaced_resource("", "v1", "Pod", "pods"),
+    "Secret": create_namespaced_resource("", "v1", "Secret", "secrets"),
     "Event": create_namespaced_resource("", "v1", "Event", "events"),
 }
 
@@ -71,6 +72,11 @@ class KubeClient:
                 raise NotInstalled(kind) from error
             raise
         return bodies, int(listing.resourceVersion)
+
+    async def secret(self, key: Key) -> Body:
+        """A Secret of somebody who has allowed it to be read. Raises ApiError."""
+        self._telemetry.count_request("get", "Secret")
+        return _as_dict(await self._client.get(_RESOURCES["Secret"], key[1], namespace=key[0]))
 
     async def apply(self, kind: Kind, body: Body, *, first: bool) -> Body:
         """Server-side apply of a child. Raises Refused.

@@ -58,9 +58,7 @@ PROFILES: Mapping[str, Profile] = {
     # failed requests that holds all of them, the HTTP layer has.
     "vLLM": Profile(
         name="vLLM",
-        requests=(
-            Series("http_requests_total", {"handler": _GENERATING}),
-        ),
+        requests=(Series("http_requests_total", {"handler": _GENERATING}),),
         failed=(
             Series(
                 "http_requests_total",

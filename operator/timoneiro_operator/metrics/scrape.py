@@ -8,7 +8,6 @@ written) is returned again, longer, and one that was recorded never is.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import aiohttp
 
@@ -19,6 +18,7 @@ from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
+from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.samples import NoSeries, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, standing
 
@@ -26,13 +26,6 @@ TIMEOUT_SECONDS = 5.0
 _LARGEST_EXPOSITION = 4 * 1024 * 1024
 
 ArmMarks = Mapping[str, Mark]
-
-
-class Problem(NamedTuple):
-    """Why there are no counts: a reason, and a sentence for people."""
-
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

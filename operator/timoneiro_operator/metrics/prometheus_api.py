@@ -1,0 +1,159 @@
+"""One request to a Prometheus server, with what people have set up in front of it: tokens, tenants, TLS, limits."""
+
+import json
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.spec import Source
+from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.metrics.promql import RawSeries, series_of
+
+_LARGEST_ANSWER = 32 * 1024 * 1024
+_LONGEST_SENTENCE = 200
+_TOLERATED_SKEW_SECONDS = 30.0
+# Where a server that is busy does not say for how long.
+_BACK_OFF_SECONDS, _LONGEST_BACK_OFF_SECONDS = 30.0, 600.0
+
+# Content of a Secret, by namespace and name. Raises ProblemError where it cannot be read.
+Secrets = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Whom to ask, for which moment, and what time it is here. In seconds since the epoch."""
+
+    namespace: str
+    source: Source
+    at: float
+    now: float
+
+
+class PrometheusApi:
+    """Reads raw samples. A server that asks for patience gets it, from everybody who uses it."""
+
+    def __init__(self, session: aiohttp.ClientSession, secrets: Secrets) -> None:
+        self._session = session
+        self._secrets = secrets
+        self._not_before: dict[str, float] = {}
+
+    async def samples(self, request: Request, query: str) -> list[RawSeries]:
+        """The series of a range selector. Raises ProblemError, or Malformed for an answer that is no samples."""
+        url = (request.source.url or "").rstrip("/")
+        wait = self._not_before.get(url, 0.0) - request.now
+        if wait > 0:
+            raise ProblemError("ProviderBusy", f"Prometheus asked for patience: the next try is in {wait:.0f} s")
+        secret = await self._secret(request)
+        seconds = parse_duration(request.source.timeout)
+        try:
+            async with self._session.post(
+                f"{url}/api/v1/query",
+                data={"query": query, "time": f"{request.at:.3f}", "timeout": f"{seconds:g}s"},
+                headers=_headers(request.source, secret),
+                ssl=_tls(request.source, secret),
+                server_hostname=request.source.tls.server_name,
+                timeout=aiohttp.ClientTimeout(total=seconds),
+                allow_redirects=False,
+            ) as response:
+                body = await _body(response)
+                if response.status in (429, 503):
+                    self._not_before[url] = request.now + _patience(response.headers.get("Retry-After"))
+                _complain(response.status, body)
+                _compare_clocks(response.headers.get("Date"), request.now)
+        except TimeoutError as error:
+            raise ProblemError("ProviderSlow", f"Prometheus did not answer within {seconds:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ProblemError(
+                "ProviderUnavailable", f"Prometheus cannot be reached: {type(error).__name__}"
+            ) from error
+        return _series(body)
+
+    async def _secret(self, request: Request) -> Mapping[str, bytes]:
+        reference = request.source.secret_ref
+        return await self._secrets(request.namespace, reference.name) if reference else {}
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(65536):
+        body += chunk
+        if len(body) > _LARGEST_ANSWER:
+            raise ProblemError("TooManySamples", f"Prometheus answers with more than {_LARGEST_ANSWER} bytes")
+    return bytes(body)
+
+
+def _complain(status: int, body: bytes) -> None:
+    if status == 200:
+        return
+    try:
+        sentence = str(json.loads(body).get("error") or "")[:_LONGEST_SENTENCE]
+    except (ValueError, AttributeError):
+        sentence = ""
+    reason = {400: "QueryFailed", 422: "QueryFailed", 401: "NotAllowed", 403: "NotAllowed", 429: "ProviderBusy"}
+    words = f": {sentence}" if sentence else ""
+    raise ProblemError(reason.get(status, "ProviderUnavailable"), f"Prometheus answers with {status}{words}")
+
+
+def _series(body: bytes) -> list[RawSeries]:
+    try:
+        answer: Any = json.loads(body)
+    except ValueError as error:
+        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no JSON") from error
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no status")
+    if answer.get("warnings"):
+        # Thanos and others answer with a part of the series then, and half of an arm is no count of it.
+        raise ProblemError("PartialAnswer", f"Prometheus warns: {str(answer['warnings'][0])[:_LONGEST_SENTENCE]}")
+    return series_of(answer.get("data"))
+
+
+def _compare_clocks(date: str | None, now: float) -> None:
+    if date is None:
+        return
+    try:
+        skew = parsedate_to_datetime(date).timestamp() - now
+    except ValueError:
+        return
+    if abs(skew) > _TOLERATED_SKEW_SECONDS:
+        way = "ahead of" if skew > 0 else "behind"
+        raise ProblemError("ClockSkew", f"the clock of Prometheus is {abs(skew):.0f} s {way} the operator's")
+
+
+def _patience(retry_after: str | None) -> float:
+    try:
+        return min(max(float(retry_after or _BACK_OFF_SECONDS), 1.0), _LONGEST_BACK_OFF_SECONDS)
+    except ValueError:
+        return _BACK_OFF_SECONDS
+
+
+def _headers(source: Source, secret: Mapping[str, bytes]) -> dict[str, str]:
+    headers = {header.name: header.value for header in source.headers}
+    if "token" in secret:
+        headers["Authorization"] = f"Bearer {_text(secret['token'])}"
+    elif "username" in secret:
+        password = _text(secret.get("password", b""))
+        headers["Authorization"] = aiohttp.encode_basic_auth(_text(secret["username"]), password)
+    return headers
+
+
+def _tls(source: Source, secret: Mapping[str, bytes]) -> ssl.SSLContext | bool:
+    if source.tls.insecure_skip_verify:
+        return False
+    if "ca.crt" not in secret:
+        return True
+    try:
+        return ssl.create_default_context(cadata=_text(secret["ca.crt"]))
+    except ssl.SSLError as error:
+        raise ProblemError("BadSecret", "ca.crt in the Secret is no certificate in PEM") from error
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise ProblemError("BadSecret", "a key of the Secret is no text") from error

@@ -1,0 +1,70 @@
+"""Stands in for a Prometheus server: keeps raw samples of counters, and answers range selectors over its HTTP API.
+
+Fake below the line: no scraping, no PromQL beyond `{labels}[range]` and `name{labels}[range]` with = and =~. The real
+Prometheus is in tests/e2e/test_prometheus.py.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+_QUERY = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)?\{(.*)\}\[([0-9.]+)s\]$")
+_MATCHER = re.compile(r'(\w+)(=~|=)"((?:[^"\\]|\\.)*)"')
+
+
+@dataclass
+class FakePrometheus:
+    """`answer`: what it says instead of samples (status, body, headers). `requests`: form and headers of each."""
+
+    samples: dict[tuple[tuple[str, str], ...], list[tuple[float, float]]] = field(default_factory=dict)
+    answer: tuple[int, str, Mapping[str, str]] | None = None
+    date: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    requests: list[tuple[dict[str, str], Mapping[str, str]]] = field(default_factory=list)
+
+    def add(self, name: str, at: float, value: float, **labels: str) -> None:
+        """One sample, as if it had been scraped at `at`."""
+        key = tuple(sorted({"__name__": name, **labels}.items()))
+        self.samples.setdefault(key, []).append((at, value))
+
+    def server(self, **arguments: Any) -> TestServer:
+        app = web.Application()
+        app.router.add_post("/api/v1/query", self._query)
+        return TestServer(app, **arguments)
+
+    async def _query(self, request: web.Request) -> web.Response:
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        self.requests.append((form, dict(request.headers)))
+        # aiohttp states the real time, which is not the one of the test.
+        headers = {"Date": self.date} if self.date else {"Date": ""}
+        if self.answer is not None:
+            status, body, more = self.answer
+            return web.Response(status=status, text=body, headers={**headers, **more})
+        match = _QUERY.match(form["query"])
+        if match is None:
+            error = {"status": "error", "errorType": "bad_data", "error": f"cannot parse {form['query']}"}
+            return web.Response(status=400, text=json.dumps(error), headers=headers)
+        name, labels, seconds = match.groups()
+        result = self._select(name, labels, float(form["time"]), float(seconds))
+        body = {"status": "success", "data": {"resultType": "matrix", "result": result}, "warnings": self.warnings}
+        return web.Response(text=json.dumps(body), headers=headers)
+
+    def _select(self, name: str | None, labels: str, at: float, seconds: float) -> list[dict[str, Any]]:
+        matchers = [
+            (label, value if kind == "=~" else re.escape(value)) for label, kind, value in _MATCHER.findall(labels)
+        ]
+        if name:
+            matchers.append(("__name__", re.escape(name)))
+        found = []
+        for key, samples in self.samples.items():
+            metric = dict(key)
+            if all(re.fullmatch(pattern.replace("\\\\", "\\"), metric.get(label, "")) for label, pattern in matchers):
+                values = [[time, f"{value:g}"] for time, value in samples if at - seconds < time <= at]
+                if values:
+                    found.append({"metric": metric, "values": values})
+        return found

@@ -1,0 +1,342 @@
+"""The Prometheus source: which window it counts, and what it never takes for counts."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from support.fake_prometheus import FakePrometheus
+from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, Source, Tls
+from timoneiro_operator.api.status import to_text
+from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.steps import Arms
+from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.look import ArmTargets, Look, Target
+from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.metrics.prometheus import PrometheusSource
+from timoneiro_operator.metrics.prometheus_api import PrometheusApi
+
+NOW = 1_800_000_000.0
+ARMS = Arms("a", "b", 10, mirrored=False, accepted=True)
+PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_count"
+
+
+class Server:
+    """A FakePrometheus that has scraped one pod of each arm every 10 s for two minutes, and a source that reads it."""
+
+    def __init__(self, fake: FakePrometheus, session: aiohttp.ClientSession, url: str) -> None:
+        self.fake, self.url = fake, url
+        self.secret: Mapping[str, bytes] = {}
+        self.source = PrometheusSource(PrometheusApi(session, self._read_secret))
+        self.spec: dict[str, Any] = {"selector": 'revision="{{revision}}"'}
+        self.metrics: tuple[Metric, ...] = (Metric(),)
+        self.since, self.recorded = NOW - 60, None
+        for at in range(-120, 1, 10):
+            self.scrape("a", NOW + at, 900 + 9 * at, 900 + 9 * at)
+            self.scrape("b", NOW + at, 100 + at // 2, 100 + at // 2)
+
+    async def _read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        if not self.secret:
+            raise ProblemError("SecretUnreadable", f"there is no Secret {name} in namespace {namespace}")
+        return self.secret
+
+    def scrape(self, revision: str, at: float, predict: float, well: float, *, up: float = 1.0) -> None:
+        labels = {"revision": revision, "pod": f"{revision}-1"}
+        for name, value in ((PREDICT, predict), (WELL, well), ("up", up)):
+            self.fake.add(name, at, value, **labels)
+
+    def look(self, now: float = NOW) -> Look:
+        return Look(
+            key=("ns", "fraud"),
+            arms=ARMS,
+            analysis=Analysis(
+                interval="30s", source=Source(type="Prometheus", url=self.url, **self.spec), metrics=self.metrics
+            ),
+            stable=ArmTargets(
+                revision="a", inference_service="f-a", workload="f-a", pods=(Target("uid-a", "a-1", "10.0.0.1"),)
+            ),
+            candidate=ArmTargets(
+                revision="b", inference_service="f-b", workload="f-b", pods=(Target("uid-b", "b-1", "10.0.0.2"),)
+            ),
+            now=now,
+            since=self.since,
+            recorded=self.recorded,
+        )
+
+    async def read(self, now: float = NOW) -> Metrics:
+        return await self.source.read(self.look(now))
+
+    async def problem(self) -> tuple[str, str]:
+        metrics = await self.read()
+        assert metrics.windows == {}
+        assert metrics.problem is not None
+        return tuple(metrics.problem)  # type: ignore[return-value]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    fake = FakePrometheus()
+    running = fake.server()
+    await running.start_server()
+    async with aiohttp.ClientSession() as session:
+        yield Server(fake, session, str(running.make_url("")).rstrip("/"))
+    await running.close()
+
+
+async def test_a_window_begins_where_the_gateway_accepted_the_weight(server: Server) -> None:
+    metrics = await server.read()
+    window = metrics.windows["errors"]
+    assert (window.stable, window.candidate) == (Counts(requests=540), Counts(requests=30))
+    assert (metrics.window_end, metrics.seconds) == (NOW, 60.0)
+
+
+async def test_a_window_begins_where_the_last_recorded_one_ended(server: Server) -> None:
+    server.recorded = to_text(NOW - 30)
+    assert (await server.read()).windows["errors"].stable == Counts(requests=270)
+
+
+async def test_another_operator_reads_the_same_window(server: Server) -> None:
+    first = await server.read()
+    async with aiohttp.ClientSession() as session:
+        other = PrometheusSource(PrometheusApi(session, server._read_secret))
+        assert await other.read(server.look()) == first
+
+
+async def test_nothing_is_asked_before_the_interval_is_over(server: Server) -> None:
+    server.recorded = to_text(NOW - 29)
+    await server.read()
+    assert server.fake.requests == []
+
+
+async def test_nothing_is_measured_before_the_gateway_has_accepted_the_weight(server: Server) -> None:
+    server.since = None
+    assert await server.read() == Metrics()
+
+
+async def test_failures_are_counted(server: Server) -> None:
+    server.scrape("b", NOW + 5, 120, 113)
+    assert (await server.read(NOW + 10)).windows["errors"].candidate == Counts(requests=50, events=7)
+
+
+async def test_a_pod_that_is_not_scraped_is_a_problem_with_its_name(server: Server) -> None:
+    server.fake.samples = {key: values for key, values in server.fake.samples.items() if ("pod", "b-1") not in key}
+    reason, sentence = await server.problem()
+    assert (reason, "has no `up` of pod b-1" in sentence) == ("NotScraped", True)
+
+
+async def test_a_pod_whose_last_scrape_failed_is_a_problem(server: Server) -> None:
+    server.fake.add("up", NOW - 1, 0.0, revision="b", pod="b-1")
+    assert await server.problem() == ("ScrapeFailed", "Prometheus could not scrape pod b-1 the last time")
+
+
+async def test_a_pod_that_was_not_scraped_for_long_is_a_problem(server: Server) -> None:
+    for key in list(server.fake.samples):
+        if ("pod", "b-1") in key:
+            server.fake.samples[key] = [(at, value) for at, value in server.fake.samples[key] if at <= NOW - 120]
+            server.fake.samples[key] += [(NOW - 125, 1.0)] if ("__name__", "up") in key else []
+    reason, sentence = await server.problem()
+    assert (reason, sentence) == ("ScrapeGap", "Prometheus scraped pod b-1 the last time 125 s ago")
+
+
+async def test_workers_that_are_scraped_in_turn_are_a_problem(server: Server) -> None:
+    for at, started in ((-30, 1.0), (-20, 2.0), (-10, 1.0)):
+        server.fake.add("process_start_time_seconds", NOW + at, started, revision="b", pod="b-1")
+    assert (await server.problem())[0] == "SeveralProcesses"
+
+
+async def test_a_counter_that_is_no_number_is_a_problem(server: Server) -> None:
+    server.fake.add(PREDICT, NOW - 1, float("nan"), revision="b", pod="b-1")
+    assert await server.problem() == ("NotANumber", "a counter of f-b is not a number")
+
+
+async def test_a_metric_of_ones_own_is_counted_by_its_two_selectors(server: Server) -> None:
+    server.metrics = (
+        Metric(),
+        Metric(name="declines", type="Ratio", events='declined{r="{{revision}}"}', total='asked{r="{{revision}}"}'),
+    )
+    for revision, asked, declined in (("a", 100, 10), ("b", 50, 9)):
+        for at, share in ((-90, 0), (-1, 1)):
+            server.fake.add("asked", NOW + at, asked * share, r=revision)
+            server.fake.add("declined", NOW + at, declined * share, r=revision)
+    window = (await server.read()).windows["declines"]
+    assert (window.candidate, window.stable) == (Counts(requests=50, events=9), Counts(requests=100, events=10))
+
+
+async def test_a_metric_of_ones_own_without_series_is_named_and_stands_in_the_way(server: Server) -> None:
+    server.metrics = (Metric(), Metric(name="declines", type="Ratio", events="e{}", total="t{}"))
+    metrics = await server.read()
+    assert set(metrics.windows) == {"errors"}
+    assert metrics.problem is not None
+    assert metrics.problem[1] == "metric declines: the query for total brings no series of f-a"
+
+
+async def test_a_query_that_the_server_refuses_is_said_in_its_words(server: Server) -> None:
+    server.metrics = (Metric(name="declines", type="Ratio", events="rate(x)", total="rate(x)"),)
+    assert await server.problem() == (
+        "QueryFailed",
+        "Prometheus answers with 400: cannot parse rate(x)[360.000s]",
+    )
+
+
+async def test_an_unknown_placeholder_is_named(server: Server) -> None:
+    server.spec["selector"] = 'pod="{{pod}}"'
+    reason, sentence = await server.problem()
+    assert (reason, sentence.startswith("{{pod}} is not known")) == ("QueryFailed", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ((401, "", {}), ("NotAllowed", "Prometheus answers with 401")),
+        ((500, "oops", {}), ("ProviderUnavailable", "Prometheus answers with 500")),
+        ((302, "", {"Location": "http://127.0.0.1:1/"}), ("ProviderUnavailable", "Prometheus answers with 302")),
+        ((200, "<html>", {}), ("ProviderUnavailable", "what answers is no Prometheus: no JSON")),
+        ((200, "[]", {}), ("ProviderUnavailable", "what answers is no Prometheus: no status")),
+    ],
+)
+async def test_an_answer_that_is_no_samples_is_a_problem(server: Server, answer: Any, problem: tuple[str, str]) -> None:
+    server.fake.answer = answer
+    assert await server.problem() == problem
+
+
+async def test_a_server_that_cannot_be_reached_is_a_problem(server: Server) -> None:
+    server.url = "http://127.0.0.1:1"
+    assert await server.problem() == ("ProviderUnavailable", "Prometheus cannot be reached: ClientConnectorError")
+
+
+async def test_a_server_that_is_slow_is_a_problem_after_the_timeout(server: Server) -> None:
+    async def never(request: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/api/v1/query", never)
+    slow = TestServer(app)
+    await slow.start_server()
+    server.url, server.spec["timeout"] = str(slow.make_url("")).rstrip("/"), "200ms"
+    assert await server.problem() == ("ProviderSlow", "Prometheus did not answer within 0.2 s")
+    await slow.close()
+
+
+async def test_an_answer_with_a_part_of_the_series_is_no_count(server: Server) -> None:
+    server.fake.warnings = ["store 10.0.0.9 unavailable"]
+    assert await server.problem() == ("PartialAnswer", "Prometheus warns: store 10.0.0.9 unavailable")
+
+
+@pytest.mark.parametrize(
+    ("date", "sentence"),
+    [
+        ("Fri, 15 Jan 2027 08:05:00 GMT", "the clock of Prometheus is 300 s ahead of the operator's"),
+        ("Fri, 15 Jan 2027 07:55:00 GMT", "the clock of Prometheus is 300 s behind the operator's"),
+    ],
+)
+async def test_another_clock_is_a_problem(server: Server, date: str, sentence: str) -> None:
+    server.fake.date = date
+    assert await server.problem() == ("ClockSkew", sentence)
+
+
+async def test_a_server_that_asks_for_patience_is_left_alone_for_as_long(server: Server) -> None:
+    server.fake.answer = (429, "", {"Retry-After": "90"})
+    assert (await server.problem())[0] == "ProviderBusy"
+    server.fake.answer, asked = None, len(server.fake.requests)
+    metrics = await server.read(NOW + 60)
+    assert metrics.problem is not None
+    assert metrics.problem[1] == "Prometheus asked for patience: the next try is in 30 s"
+    assert len(server.fake.requests) == asked
+    for revision in "ab":
+        server.scrape(revision, NOW + 91, 2000, 2000)
+    assert (await server.read(NOW + 91)).windows
+
+
+async def test_after_an_outage_the_window_is_as_long_as_the_outage(server: Server) -> None:
+    server.fake.answer = (500, "", {})
+    await server.read()
+    server.fake.answer = None
+    for revision in "ab":
+        server.scrape(revision, NOW + 29, 1000, 1000)
+    metrics = await server.read(NOW + 30)
+    assert (metrics.seconds, metrics.windows["errors"].stable) == (90.0, Counts(requests=640))
+
+
+async def test_a_problem_stays_visible_until_the_next_try(server: Server) -> None:
+    server.fake.answer = (500, "", {})
+    await server.read()
+    assert (await server.read(NOW + 1)).problem is not None
+
+
+async def test_a_token_goes_along_and_into_no_sentence(server: Server) -> None:
+    server.spec["secret_ref"], server.secret = SecretRef(name="s"), {"token": b"abc\n"}
+    await server.read()
+    assert server.fake.requests[0][1]["Authorization"] == "Bearer abc"
+
+
+async def test_a_user_and_a_password_go_along(server: Server) -> None:
+    server.spec["secret_ref"], server.secret = SecretRef(name="s"), {"username": b"ana", "password": b"x"}
+    await server.read()
+    assert server.fake.requests[0][1]["Authorization"] == aiohttp.encode_basic_auth("ana", "x")
+
+
+async def test_headers_go_along(server: Server) -> None:
+    server.spec["headers"] = (Header(name="X-Scope-OrgID", value="team-a"),)
+    await server.read()
+    assert server.fake.requests[0][1]["X-Scope-OrgID"] == "team-a"
+
+
+async def test_a_secret_that_cannot_be_read_is_named(server: Server) -> None:
+    server.spec["secret_ref"] = SecretRef(name="missing")
+    assert await server.problem() == ("SecretUnreadable", "there is no Secret missing in namespace ns")
+
+
+async def test_a_certificate_that_is_none_is_named(server: Server) -> None:
+    server.spec["secret_ref"], server.secret = SecretRef(name="s"), {"ca.crt": b"hello"}
+    assert (await server.problem())[0] == "BadSecret"
+
+
+async def test_tls_is_verified_against_the_authority_of_the_secret_and_its_name(server: Server, tmp_path: Any) -> None:
+    certificate, key = self_signed("prometheus.example.com")
+    (tmp_path / "tls.crt").write_bytes(certificate)
+    (tmp_path / "tls.key").write_bytes(key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    running = server.fake.server(scheme="https")
+    await running.start_server(ssl=context)
+    server.url = str(running.make_url("")).rstrip("/")
+    assert (await server.problem())[1] == "Prometheus cannot be reached: ClientConnectorCertificateError"
+    server.spec |= {"secret_ref": SecretRef(name="s"), "tls": Tls(server_name="prometheus.example.com")}
+    server.secret = {"ca.crt": certificate}
+    assert (await server.read(NOW + 30)).windows
+    server.spec |= {"secret_ref": None, "tls": Tls(insecure_skip_verify=True)}
+    assert (await server.read(NOW + 60)).windows
+    await running.close()
+
+
+def self_signed(name: str) -> tuple[bytes, bytes]:
+    """A certificate for `name` and its key, in PEM, valid around the time of the test run."""
+    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
+
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    form = serialization.Encoding.PEM
+    private = key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return certificate.public_bytes(form), private

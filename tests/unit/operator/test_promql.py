@@ -1,0 +1,133 @@
+"""From raw samples to counts: what is not known is not counted, and nothing is counted twice."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.profiles import KSERVE
+from timoneiro_operator.metrics.promql import (
+    Malformed,
+    RawSeries,
+    counts_between,
+    histories,
+    increase,
+    own_counts,
+    rendered,
+    selector_of,
+    series_of,
+    several_processes,
+)
+
+PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_count"
+
+
+def raw(name: str, *values: tuple[float, float], **labels: str) -> RawSeries:
+    return RawSeries({"__name__": name, "pod": "p", **labels}, values)
+
+
+def test_placeholders_are_filled_in() -> None:
+    assert rendered('a{ns="{{namespace}}",r="{{ revision }}"}', {"namespace": "n", "revision": "1"}) == (
+        'a{ns="n",r="1"}'
+    )
+
+
+def test_a_placeholder_that_is_not_known_is_named_with_those_that_are() -> None:
+    with pytest.raises(Malformed, match=r"\{\{pod\}\} is not known; there are namespace, revision"):
+        rendered("{{pod}}", {"namespace": "n", "revision": "1"})
+
+
+def test_one_selector_asks_for_all_series_of_a_profile_and_for_what_was_scraped() -> None:
+    selector = selector_of(KSERVE, 'namespace="n"')
+    assert selector.startswith('{__name__=~"request_predict_seconds_count|request_postprocess_seconds_count|')
+    assert selector.endswith('|process_start_time_seconds|up",namespace="n"}')
+
+
+def test_an_answer_that_is_no_range_of_samples_is_refused() -> None:
+    with pytest.raises(Malformed, match="no range of raw samples"):
+        series_of({"resultType": "vector", "result": []})
+
+
+def test_samples_that_cannot_be_read_are_refused() -> None:
+    with pytest.raises(Malformed, match="cannot be read"):
+        series_of({"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "many"]]}]})
+
+
+@pytest.mark.parametrize(
+    ("values", "grown"),
+    [
+        (((0, 5), (10, 9)), 4),
+        (((0, 5), (4, 9), (8, 2), (10, 6)), 10),
+        (((2, 5), (10, 9)), 4),
+        (((10, 9),), 0),
+        (((0, 5), (4, 9), (11, 90)), 4),
+        ((), 0),
+    ],
+)
+def test_a_counter_grows_from_its_last_sample_before_the_window_and_from_zero_after_a_restart(
+    values: tuple[tuple[float, float], ...], grown: int
+) -> None:
+    assert increase(raw("x", *values), 1, 10) == grown
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_no_count(value: float) -> None:
+    with pytest.raises(Malformed, match="no number"):
+        increase(raw("x", (0, 1), (5, value)), 1, 10)
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=20), st.data())
+def test_windows_side_by_side_add_up_to_the_whole(steps: list[int], data: st.DataObject) -> None:
+    values, total = [], 0
+    for at, step in enumerate(steps):
+        total = step if data.draw(st.booleans()) else total + step
+        values.append((float(at), float(total)))
+    series, middle = raw("x", *values), data.draw(st.integers(0, len(steps) - 1))
+    whole = increase(series, 0, len(steps))
+    assert increase(series, 0, middle) + increase(series, middle, len(steps)) == whole
+
+
+def test_a_pod_counts_what_came_after_the_window_began() -> None:
+    shown = histories([raw(PREDICT, (0, 10), (10, 30)), raw(WELL, (0, 9), (10, 25))], KSERVE)
+    counts = counts_between(shown["p"], 1, 10)
+    assert (counts.requests, counts.failed) == (20, 4)
+
+
+def test_a_pod_that_is_late_counts_from_its_second_sample_on() -> None:
+    shown = histories([raw(PREDICT, (5, 10), (10, 30)), raw(WELL, (5, 10), (10, 30))], KSERVE)
+    assert counts_between(shown["p"], 1, 10).requests == 20
+
+
+def test_a_request_that_was_under_way_at_a_sample_is_a_failure_once_at_most() -> None:
+    predict, well = raw(PREDICT, (0, 10), (5, 21), (10, 30)), raw(WELL, (0, 10), (5, 20), (10, 30))
+    history = histories([predict, well], KSERVE)["p"]
+    assert [counts_between(history, *window).failed for window in ((0, 5), (5, 10))] == [1, 0]
+
+
+def test_a_restart_is_known_by_the_start_time() -> None:
+    series = [
+        raw(PREDICT, (0, 10), (10, 30)),
+        raw(WELL, (0, 10), (10, 30)),
+        raw("process_start_time_seconds", (0, 1.0), (10, 2.0)),
+    ]
+    assert counts_between(histories(series, KSERVE)["p"], 1, 10).requests == 30
+
+
+def test_workers_that_are_scraped_in_turn_are_known_by_start_times_that_go_back() -> None:
+    def history(*starts: float) -> bool:
+        values = [(float(at), start) for at, start in enumerate(starts)]
+        counters = [(float(at), 1.0) for at in range(len(starts))]
+        series = [raw(PREDICT, *counters), raw(WELL, *counters), raw("process_start_time_seconds", *values)]
+        return several_processes(histories(series, KSERVE)["p"])
+
+    assert [history(1.0, 1.0, 2.0), history(1.0, 2.0, 1.0)] == [False, True]
+
+
+def test_several_series_of_an_own_metric_are_added_up_by_pod() -> None:
+    total = [raw("t", (0, 0), (9, 50), path="/a"), raw("t", (0, 0), (9, 30), path="/b")]
+    events = [raw("e", (0, 0), (9, 3), path="/a")]
+    assert own_counts(events, total, 1, 10) == {"p": Counts(requests=80, events=3)}
+
+
+def test_events_that_were_never_counted_are_none() -> None:
+    assert own_counts([], [raw("t", (0, 0), (9, 50))], 1, 10) == {"p": Counts(requests=50, events=0)}
