@@ -75,8 +75,8 @@ soak: setup ## Fifty rollouts in a row with random outcomes under load on a loca
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
 	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
 
-cluster-up: setup ## Start a local cluster (NAME=dev)
-	@$(LOCALCLUSTER) up --name $(NAME)
+cluster-up: setup ## Start a local cluster (NAME=dev; PROMETHEUS=1 for one with Prometheus)
+	@$(LOCALCLUSTER) up --name $(NAME) $(if $(PROMETHEUS),--prometheus)
 
 cluster-down: setup ## Stop it and leave nothing behind
 	@$(LOCALCLUSTER) down --name $(NAME)

@@ -33,11 +33,13 @@ def _show(cluster: Cluster) -> None:
     _say(f"gateway     {cluster.gateway}")
     _say(f"statistics  {cluster.gateway_stats}/stats/prometheus")
     _say(f"S3          {cluster.s3.endpoint} (in pods {cluster.s3.cluster_endpoint})")
+    if cluster.prometheus is not None:
+        _say(f"Prometheus  {cluster.prometheus} (in pods {cluster.description.cluster_prometheus})")
 
 
 def _up(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
-    cluster = Cluster.up(arguments.name, _say)
+    cluster = Cluster.up(arguments.name, _say, prometheus=arguments.prometheus)
     _show(cluster)
     _say(f"ready after {time.monotonic() - started:.1f} s")
 
@@ -85,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     extended.add_argument("--prometheus", action="store_true", help="with Prometheus, which reads all model servers")
 
     verbs.add_parser("build", parents=[extended], help="build tools and images").set_defaults(run=_build)
-    verbs.add_parser("up", parents=[named], help="start a cluster").set_defaults(run=_up)
+    verbs.add_parser("up", parents=[named, extended], help="start a cluster").set_defaults(run=_up)
     down = verbs.add_parser("down", parents=[named], help="end a cluster")
     down.add_argument("--all", action="store_true", help="end all clusters")
     down.set_defaults(run=_down)

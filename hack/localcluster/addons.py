@@ -11,7 +11,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from . import manifests
+from . import manifests, prometheus
 from .jsontypes import Json
 from .kube_api import ApiError, KubeApi
 from .kubeconfig import kubeconfig
@@ -60,6 +60,12 @@ class Addons:
             self._account_kubeconfig("kserve", "kserve", "kserve-controller-manager"),
             self._account_kubeconfig("contour", "projectcontour", "contour"),
         )
+
+    async def prometheus_account(self) -> None:
+        """Prometheus' service account, which sees pods and nothing else, and its kubeconfig."""
+        await self.apply_all([prometheus.own_namespace()])
+        await self.apply_all(prometheus.access())
+        await self._account_kubeconfig("prometheus", prometheus.NAMESPACE, prometheus.ACCOUNT)
 
     async def kserve_crds(self) -> None:
         """KServe's custom resources, usable when this returns."""

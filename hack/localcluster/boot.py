@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from . import components
+from . import components, prometheus
 from .addons import Addons
 from .components import Component
-from .description import S3Access
+from .description import ClusterDescription
 from .http_status import http_status
 from .kube_api import KubeApi
 from .launch_report import Reporter
-from .layout import GATEWAY_STATS_PORT, KSERVE_HEALTH_PORT, S3_PORT, Layout
+from .layout import GATEWAY_STATS_PORT, KSERVE_HEALTH_PORT, PROMETHEUS_PORT, S3_PORT, Layout
 from .pod_network import BRIDGE_ADDRESS
 from .waiting import until
 
@@ -37,11 +37,11 @@ async def boot(
     addons: Addons,
     api: KubeApi,
     layout: Layout,
-    programs: Mapping[str, Path],
-    s3: S3Access,
+    description: ClusterDescription,
     reporter: Reporter,
 ) -> None:
-    """Returns when pods can run, models can be deployed and the gateway serves."""
+    """Returns when pods can run, models can be deployed and the gateway serves, and what was asked for is there."""
+    programs, s3 = description.programs, description.s3
     for folder in ("buckets", "object-metadata"):
         (layout.folder / folder).mkdir()
     starter.start(components.etcd(layout, programs))
@@ -63,6 +63,8 @@ async def boot(
         group.create_task(_kserve(starter, addons, layout, programs, reporter, kserve_needs))
         group.create_task(_node(addons, reporter))
         group.create_task(_answering("S3 server", BRIDGE_ADDRESS, S3_PORT, "/"))
+        if description.prometheus is not None:
+            group.create_task(_prometheus(starter, addons, layout, programs, reporter))
 
 
 async def _gateway(
@@ -103,6 +105,17 @@ async def _kserve(
 async def _node(addons: Addons, reporter: Reporter) -> None:
     await until("Node ready", addons.node_ready, seconds=_READY_SECONDS)
     reporter.step("node ready")
+
+
+async def _prometheus(
+    starter: Starter, addons: Addons, layout: Layout, programs: Mapping[str, Path], reporter: Reporter
+) -> None:
+    await addons.prometheus_account()
+    text = prometheus.configuration(layout.component_kubeconfig("prometheus"))
+    (layout.configuration / "prometheus.yaml").write_text(text)
+    starter.start(components.prometheus(layout, programs))
+    await _answering("Prometheus", BRIDGE_ADDRESS, PROMETHEUS_PORT, "/-/ready", wanted=200)
+    reporter.step("Prometheus ready")
 
 
 async def _answering(what: str, host: str, port: int, path: str, wanted: int | None = None) -> None:

@@ -25,7 +25,7 @@ from .images import build_images, write_images
 from .layout import S3_REGION, Layout
 from .paths import cluster_folder, state_root
 from .prerequisites import findings
-from .tools import build_tools
+from .tools import build_tools, wanted_tools
 
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")
 Report = Callable[[str], None]
@@ -43,18 +43,24 @@ class Cluster:
     folder: Path
 
     @classmethod
-    def up(cls, name: str = "dev", report: Report = _silent) -> Cluster:
-        """Starts the cluster, or returns it when it runs already. Builds what is missing first."""
+    def up(cls, name: str = "dev", report: Report = _silent, *, prometheus: bool = False) -> Cluster:
+        """Starts the cluster, or returns it when it runs already. Builds what is missing first.
+
+        Prometheus is built and started only where it is asked for; raises when the cluster runs already, but without.
+        """
         if not _NAME.match(name):
             raise LocalClusterError(f"{name!r} is no cluster name; use up to 42 lower-case letters, digits and dashes.")
-        missing = findings()
+        tools = wanted_tools(prometheus=prometheus)
+        missing = findings(tools)
         if missing:
             raise LocalClusterError("\n".join(missing))
-        build_tools(report)
-        images = build_images(report)
         layout = Layout(cluster_folder(name))
+        # Before minutes of building as well as below, where nobody else can start it any more.
+        cls._running(layout, prometheus=prometheus)
+        build_tools(report, tools)
+        images = build_images(report)
         with _locked(layout.folder):
-            running = cls._running(layout)
+            running = cls._running(layout, prometheus=prometheus)
             if running is None:
                 _clear(layout)
             write_images(images, layout.images)
@@ -62,7 +68,7 @@ class Cluster:
                 report(f"cluster {name} is running")
                 return running
             try:
-                launch.start(layout, report)
+                launch.start(layout, report, prometheus=prometheus)
             except KeyboardInterrupt:
                 shutil.rmtree(layout.folder)
                 raise
@@ -77,12 +83,19 @@ class Cluster:
         return running
 
     @classmethod
-    def _running(cls, layout: Layout) -> Cluster | None:
+    def _running(cls, layout: Layout, *, prometheus: bool = False) -> Cluster | None:
         try:
             description = ClusterDescription.of_json(layout.description.read_text())
         except FileNotFoundError:
             return None
-        return cls(description, layout.folder) if description.process.alive() else None
+        if not description.process.alive():
+            return None
+        if prometheus and description.prometheus is None:
+            raise LocalClusterError(
+                f"The cluster {description.name} runs without Prometheus; end it first with"
+                f" `python -m localcluster down --name {description.name}`."
+            )
+        return cls(description, layout.folder)
 
     @staticmethod
     def names() -> list[str]:
@@ -136,6 +149,11 @@ class Cluster:
     def s3(self) -> S3Access:
         """The object store."""
         return self.description.s3
+
+    @property
+    def prometheus(self) -> str | None:
+        """http://127.0.0.1:PORT of Prometheus; None in a cluster that was started without."""
+        return self.description.prometheus
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """What kubectl prints; raises LocalClusterError with its complaint."""

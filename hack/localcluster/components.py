@@ -15,6 +15,7 @@ from .layout import (
     GATEWAY_STATS_PORT,
     KSERVE_HEALTH_PORT,
     KSERVE_WEBHOOK_PORT,
+    PROMETHEUS_PORT,
     S3_PORT,
     S3_REGION,
     XDS_PORT,
@@ -190,6 +191,20 @@ def envoy(layout: Layout, programs: Mapping[str, Path]) -> Component:
             "warn",
             # Hot restart would use shared memory whose name all clusters of this machine share.
             "--disable-hot-restart",
+        ),
+    )
+
+
+def prometheus(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """Prometheus on the address that pods reach; nobody logs in, as at the other sources of metrics."""
+    return Component(
+        "prometheus",
+        (
+            str(programs["prometheus"]),
+            f"--config.file={layout.configuration / 'prometheus.yaml'}",
+            f"--storage.tsdb.path={layout.folder / 'prometheus'}",
+            f"--web.listen-address={BRIDGE_ADDRESS}:{PROMETHEUS_PORT}",
+            "--log.level=warn",
         ),
     )
 

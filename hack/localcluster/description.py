@@ -32,6 +32,9 @@ class ClusterDescription:
     gateway_stats: str
     s3: S3Access
     programs: dict[str, Path]
+    # None in a cluster that was started without Prometheus.
+    prometheus: str | None = None
+    cluster_prometheus: str | None = None
 
     def to_json(self) -> str:
         """The file's contents."""
@@ -50,6 +53,8 @@ class ClusterDescription:
                     "accessKey": self.s3.access_key,
                     "secretKey": self.s3.secret_key,
                 },
+                "prometheus": self.prometheus,
+                "clusterPrometheus": self.cluster_prometheus,
                 "toolsBin": {name: str(path) for name, path in self.programs.items()},
             },
             indent=1,
@@ -69,4 +74,7 @@ class ClusterDescription:
             gateway_stats=content["gatewayStats"],
             s3=S3Access(s3["endpoint"], s3["clusterEndpoint"], s3["accessKey"], s3["secretKey"]),
             programs={name: Path(path) for name, path in content["toolsBin"].items()},
+            # A cluster may be older than this code, and must still be found in order to be ended.
+            prometheus=content.get("prometheus"),
+            cluster_prometheus=content.get("clusterPrometheus"),
         )

@@ -25,11 +25,13 @@ _POLL_SECONDS = 0.02
 Report = Callable[[str], None]
 
 
-def start(layout: Layout, report: Report) -> None:
+def start(layout: Layout, report: Report, *, prometheus: bool = False) -> None:
     """Starts the cluster whose folder is prepared."""
+    # The fifth of the supervisor's doors is what asks it for Prometheus.
+    doors = 5 if prometheus else 4
     layout.logs.mkdir(parents=True, exist_ok=True)
     try:
-        last = _start(layout, report)
+        last = _start(layout, report, doors=doors)
     except BaseException:
         # Also for an interrupt: the supervisor is in a session of its own and would not notice.
         stop(layout)
@@ -62,10 +64,10 @@ def supervisor(layout: Layout) -> ProcessIdentity | None:
         return None
 
 
-def _start(layout: Layout, report: Report) -> Message | None:
+def _start(layout: Layout, report: Report, *, doors: int) -> Message | None:
     receiver, sender = os.pipe()
-    doors = [_listen() for _ in range(4)]
-    descriptors = (sender, *(door.fileno() for door in doors))
+    listening = [_listen() for _ in range(doors)]
+    descriptors = (sender, *(door.fileno() for door in listening))
     command = [
         # Adopted by the host's init at once, so that no caller has to wait for it.
         "setsid",
@@ -92,7 +94,7 @@ def _start(layout: Layout, report: Report) -> Message | None:
                 )
         finally:
             os.close(sender)
-            for door in doors:
+            for door in listening:
                 door.close()
         last = None
         for last in read_messages(pipe):

@@ -3,8 +3,8 @@
 Guarantees: everything that the cluster starts lives in this process's namespaces, so that the kernel ends it all when
 this process ends, however it ends; the launcher hears of every step, of readiness, and of the reason for a failure.
 
-Usage: python -m localcluster.supervisor FOLDER REPORT API GATEWAY S3 STATS, the last five being descriptors: a pipe
-to the launcher, and listening sockets of the host.
+Usage: python -m localcluster.supervisor FOLDER REPORT API GATEWAY S3 STATS [PROMETHEUS], the last ones being
+descriptors: a pipe to the launcher, and listening sockets of the host. Prometheus runs where it is given a socket.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from .description import ClusterDescription, S3Access
 from .identities import write_identities
 from .kube_api import Credentials, KubeApi
 from .launch_report import Reporter
-from .layout import API_PORT, GATEWAY_PORT, GATEWAY_STATS_PORT, S3_PORT, Layout
+from .layout import API_PORT, GATEWAY_PORT, GATEWAY_STATS_PORT, PROMETHEUS_PORT, S3_PORT, Layout
 from .pod_network import BRIDGE, BRIDGE_ADDRESS, POD_NETWORK
 from .process_identity import ProcessIdentity
 from .reaper import Reaper
-from .tools import Toolbox, locate_toolbox
+from .tools import Toolbox, locate_toolbox, wanted_tools
 
 _log = logging.getLogger(__name__)
 _RESTART_SECONDS = 1.0
@@ -54,10 +54,19 @@ class Doors:
     gateway: int
     s3: int
     stats: int
+    prometheus: int | None = None
 
-    def all(self) -> tuple[int, ...]:
-        """All of them."""
-        return self.api, self.gateway, self.s3, self.stats
+    def routes(self) -> dict[int, tuple[str, int]]:
+        """Where in the cluster's network each of them leads."""
+        routes = {
+            self.api: ("127.0.0.1", API_PORT),
+            self.gateway: ("127.0.0.1", GATEWAY_PORT),
+            self.s3: (BRIDGE_ADDRESS, S3_PORT),
+            self.stats: ("127.0.0.1", GATEWAY_STATS_PORT),
+        }
+        if self.prometheus is not None:
+            routes[self.prometheus] = (BRIDGE_ADDRESS, PROMETHEUS_PORT)
+        return routes
 
 
 class Supervisor:
@@ -155,6 +164,8 @@ def _describe(layout: Layout, identity: ProcessIdentity, doors: Doors, toolbox: 
             secret_key=secrets.token_urlsafe(30),
         ),
         programs=toolbox.programs,
+        prometheus=None if doors.prometheus is None else f"http://{_host_address(doors.prometheus)}",
+        cluster_prometheus=None if doors.prometheus is None else f"http://{BRIDGE_ADDRESS}:{PROMETHEUS_PORT}",
     )
 
 
@@ -163,23 +174,14 @@ async def _main(layout: Layout, identity: ProcessIdentity, reporter: Reporter, d
         # The kernel ends everything else in the namespace together with its process 1.
         asyncio.get_running_loop().add_signal_handler(number, os._exit, 0)
     supervisor = Supervisor(layout)
-    toolbox = locate_toolbox()
+    toolbox = locate_toolbox(wanted_tools(prometheus=doors.prometheus is not None))
     description = _describe(layout, identity, doors, toolbox)
     write_identities(layout, description.api_server)
-    supervisor.start(
-        components.forwarder(
-            {
-                doors.api: ("127.0.0.1", API_PORT),
-                doors.gateway: ("127.0.0.1", GATEWAY_PORT),
-                doors.s3: (BRIDGE_ADDRESS, S3_PORT),
-                doors.stats: ("127.0.0.1", GATEWAY_STATS_PORT),
-            }
-        ),
-        pass_fds=doors.all(),
-    )
+    routes = doors.routes()
+    supervisor.start(components.forwarder(routes), pass_fds=tuple(routes))
     api = KubeApi(Credentials(f"https://127.0.0.1:{API_PORT}", layout.authority, *layout.pair("admin")))
     addons = Addons(api, layout, toolbox.manifests)
-    starting = asyncio.create_task(boot(supervisor, addons, api, layout, toolbox.programs, description.s3, reporter))
+    starting = asyncio.create_task(boot(supervisor, addons, api, layout, description, reporter))
     done, _ = await asyncio.wait({starting, supervisor.failed}, return_when=asyncio.FIRST_COMPLETED)
     for first in done:
         first.result()
