@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from timoneiro_operator.api import names
-from timoneiro_operator.cli.errors import CliError
+from timoneiro_operator.cli.errors import NO_ANSWER, CliError
 from timoneiro_operator.cli.failures import Asked, in_one_sentence
 from timoneiro_operator.cli.kubeconfig import select
 from timoneiro_operator.cli.view import Body
 
 if TYPE_CHECKING:
+    import httpx2
     from lightkube import Client
 
 FIELD_MANAGER = "kubectl-timoneiro"
+_LONGEST_ANSWER = 300
 
 Kind = Literal["ModelDeployment", "InferenceService", "Pod"]
 KINDS: tuple[Kind, ...] = ("ModelDeployment", "InferenceService", "Pod")
@@ -57,12 +59,16 @@ class Cluster(Protocol):
     def user(self) -> str:
         """Who the API server says that we are."""
 
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """What is at a path of the API server, such as the proxy of a pod, or at an address of its own."""
+
 
 class KubeCluster:
     """A Cluster behind an API server."""
 
     def __init__(self, client: "Client", *, namespace: str, server: str, login: str | None) -> None:
         self._client = client
+        self._raw: httpx2.Client | None = None
         self._namespace = namespace
         self._server = server
         self._login = login
@@ -123,6 +129,29 @@ class KubeCluster:
             return self._login or "somebody"
         info = (answer.get("status") or {}).get("userInfo") or {}
         return str(info.get("username") or self._login or "somebody")
+
+    def text(self, path: str, query: Mapping[str, str]) -> str:
+        """Of what stands behind the API server its own words are passed on: they say what is wrong there."""
+        import httpx2  # noqa: PLC0415
+        from lightkube.config.client_adapter import Client as raw_client  # noqa: PLC0415, N813
+        from lightkube.config.client_adapter import ConnectionParams  # noqa: PLC0415
+
+        if path.startswith("/"):
+            resource = "pods/proxy" if "/pods/" in path else "services/proxy"
+            asked = Asked(server=self._server, verb="get", resource=resource, group="", namespace=self._namespace)
+            with in_one_sentence(asked):
+                if self._raw is None:
+                    self._raw = raw_client(self._client.config, ConnectionParams())
+                response = self._raw.get(path, params=dict(query))
+        else:
+            # Another server than the one that the credentials are for.
+            try:
+                response = httpx2.get(path, params=dict(query), timeout=10)
+            except httpx2.HTTPError as error:
+                raise CliError(f"{path} cannot be reached: {type(error).__name__}", code=NO_ANSWER) from error
+        if response.status_code == 200:
+            return response.text
+        raise CliError(f"{path} answers with {response.status_code}: {response.text.strip()[:_LONGEST_ANSWER]}")
 
     def _asked(self, verb: str, kind: Kind, *, name: str | None = None, everywhere: bool = False) -> Asked:
         group, _, plural = _RESOURCES[kind]

@@ -1,4 +1,4 @@
-"""The commands that only look: get, watch, status, explain, history."""
+"""The commands that only look: get, watch, status, explain, history, check-metrics."""
 
 from typing import Annotated
 
@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     """Makes them commands of `app`."""
     for command in (get, watch, status, explain, history):
         app.command(rich_help_panel=PANEL)(command)
+    app.command("check-metrics", rich_help_panel=PANEL)(check_metrics)
 
 
 def get(
@@ -119,3 +120,34 @@ def history(
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(actions.history(cluster=cluster, name=checked_name(name), output=output, console=shell.console()))
+
+
+def check_metrics(
+    name: Name,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Address of Prometheus as seen from here, such as that of a port-forward."),
+    ] = None,
+    namespace: Namespace = None,
+    output: Output = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Measure now as the operator would: for each metric the query, the series found, the counts and what is missing.
+
+    Nothing is changed. Pods and Prometheus are read through the API server, which needs the right to `get` \
+`pods/proxy` or `services/proxy`. Exit code 1 when a metric cannot be measured.
+    """
+    from timoneiro_operator.cli import check_metrics as checking  # noqa: PLC0415
+
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    raise typer.Exit(
+        checking.check_metrics(
+            cluster=cluster,
+            name=checked_name(name),
+            url=url,
+            output=output,
+            console=shell.console(),
+            clock=shell.clock(),
+        )
+    )

@@ -6,13 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from timoneiro_operator.cli.check import Finding
 from timoneiro_operator.cli.text import age, clock
 from timoneiro_operator.cli.tree import PHASE_STYLES
 from timoneiro_operator.cli.view import Body, View
 from timoneiro_operator.decide.text import step_text
 
 # What may be wrapped on a narrow terminal; the rest is useless when it is.
-_PROSE = ("VERDICT", "REASON", "WHAT CAME OF IT")
+_PROSE = ("VERDICT", "REASON", "WHAT CAME OF IT", "QUERY")
 _OUTCOME_STYLES = {"Promoted": "green", "Restored": "green", "RolledBack": "red", "Aborted": "red", "Refused": "red"}
 
 
@@ -48,6 +49,26 @@ def _cells(view: View) -> list[RenderableType]:
         status.candidate.revision if status.candidate else "-",
         Text("the spec is invalid", style="red") if view.invalid is not None else status.verdict,
     ]
+
+
+def findings_table(findings: Sequence[Finding]) -> RenderableType:
+    """What was found of each metric and arm, and below it what is missing of those that cannot be measured."""
+    table = _table("METRIC", "ARM", "REQUESTS", "EVENTS", "SERIES", "COUNTED", "QUERY")
+    lines: list[RenderableType] = [table]
+    for finding in findings:
+        counts = finding.counts
+        table.add_row(
+            finding.metric,
+            finding.arm,
+            f"{counts.requests:,}" if counts else "-",
+            f"{counts.events:,}" if counts else "-",
+            str(finding.series) if finding.series else "-",
+            finding.over if counts else Text("missing", style="red") if finding.missing else "-",
+            finding.query or "-",
+        )
+        if finding.missing:
+            lines.append(Text(f"{finding.metric}, {finding.arm}: {finding.missing}", style="red"))
+    return Group(*lines)
 
 
 def history_tables(view: View) -> RenderableType:

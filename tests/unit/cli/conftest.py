@@ -195,6 +195,9 @@ class FakeCluster:
         self.written: list[str] = []
         self.answer: Callable[[str], dict[str, Any]] | None = None
         self.everywhere = False
+        # What is at each path of the API server: texts one after the other, the last one for ever.
+        self.texts: dict[str, list[str]] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
 
     def get(self, name: str) -> Body:
         """The next of the reads; the last one for ever, with the answer to what was written in it."""
@@ -228,6 +231,13 @@ class FakeCluster:
 
     def user(self) -> str:
         return "ada"
+
+    def text(self, path: str, query: dict[str, str]) -> str:
+        self.asked.append((path, dict(query)))
+        found = self.texts.get(path)
+        if not found:
+            raise CliError(f"{path} answers with 404: not found")
+        return found.pop(0) if len(found) > 1 else found[0]
 
 
 @pytest.fixture

@@ -1,0 +1,187 @@
+"""What the operator would find if it measured now: for each metric and arm the query, the series, the counts, the gaps.
+
+Pure but for the two functions that read, which are arguments. Uses what the operator uses: its profiles, selectors,
+deltas and bounds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.cli.errors import CliError
+from timoneiro_operator.decide.parts import Planned, planned
+from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.look import ArmTargets, Target
+from timoneiro_operator.metrics.profile import Profile
+from timoneiro_operator.metrics.promql import (
+    LOOKBACK_SECONDS,
+    Malformed,
+    RawSeries,
+    counts_between,
+    histories,
+    own_counts,
+    rendered,
+    selector_of,
+    series_of,
+    several_processes,
+)
+from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
+from timoneiro_operator.metrics.windows import ArmCounts, by_pod, find_bounds
+
+# A pod: its name, port and path. The exposition comes back; a CliError says why not.
+ReadPod = Callable[[Target, int, str], str]
+# PromQL at a time: the `data` of the answer; a CliError says why not.
+ReadPrometheus = Callable[[str], object]
+# Several looks at a pod show whether it is always the same process that answers.
+_LOOKS = 3
+_SHORTEST_LOOK_BACK = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One metric of one arm. `counts`: what it has counted (`over`: in which time); `missing`: why that is all."""
+
+    metric: str
+    arm: str
+    query: str
+    series: int = 0
+    counts: Counts | None = None
+    over: str = ""
+    missing: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What one arm shows: how it was asked, how many series, what was counted."""
+
+    query: str
+    series: int
+    counts: ArmCounts
+    samples: tuple[Sample, ...]
+    over: str
+    own: Mapping[str, tuple[str, int]]
+    missing: Mapping[str, str]
+
+
+def check(
+    deployment: ModelDeployment,
+    arms: Mapping[str, ArmTargets],
+    *,
+    read_pod: ReadPod,
+    read_prometheus: ReadPrometheus,
+    now: float,
+) -> list[Finding]:
+    """Findings for every metric and arm, in the order of the spec. `arms` by name: stable, candidate."""
+    analysis = deployment.spec.analysis
+    shown: dict[str, _Shown | str] = {}
+    for name, arm in arms.items():
+        try:
+            if not arm.pods:
+                raise CliError("it has no ready pod")
+            shown[name] = (
+                _scrape(arm, analysis, read_pod)
+                if analysis.source.type == "Scrape"
+                else _ask(arm, deployment, read_prometheus, now)
+            )
+        except CliError as error:
+            shown[name] = error.message
+        except (Malformed, NoSeries) as error:
+            shown[name] = str(error)
+    return _findings(analysis, shown, deployment.status.analysis.bounds if deployment.status.analysis else {})
+
+
+def _scrape(arm: ArmTargets, analysis: Analysis, read: ReadPod) -> _Shown:
+    profile = arm.profile
+    port, path = analysis.source.port or profile.port, analysis.source.path or profile.path
+    pods: dict[str, PodCounts] = {}
+    samples = []
+    for pod in arm.pods:
+        looks = [_sample(profile, pod, read(pod, port, path)) for _ in range(_LOOKS)]
+        if len({look.started for look in looks}) > 1:
+            raise CliError(f"pod {pod.name} answers from several processes in turn: run one worker in each pod")
+        samples.append(looks[-1])
+        pods[pod.name] = PodCounts(requests=looks[-1].requests, failed=looks[-1].failed, latency=looks[-1].latency)
+    query = f"GET :{port}{path} of {len(arm.pods)} pod{'s' if len(arm.pods) > 1 else ''} ({profile.name})"
+    return _Shown(query, len(profile.series()), ArmCounts(pods=pods), tuple(samples), "since its start", {}, {})
+
+
+def _sample(profile: Profile, pod: Target, exposition: str) -> Sample:
+    try:
+        return profile.read(exposition)
+    except NoSeries as error:
+        raise CliError(f"pod {pod.name}: {error}") from error
+    except ValueError as error:
+        raise CliError(f"pod {pod.name} shows no valid exposition") from error
+
+
+def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now: float) -> _Shown:
+    analysis, placeholders = deployment.spec.analysis, arm.placeholders(deployment.namespace)
+    back = max(parse_duration(analysis.interval), _SHORTEST_LOOK_BACK)
+
+    def ask(selector: str) -> list[RawSeries]:
+        return series_of(read(f"{selector}[{back + LOOKBACK_SECONDS:.0f}s]"))
+
+    selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
+    series = ask(selector)
+    up = {one.pod: one.values[-1][1] for one in series if one.name == "up" and one.values}
+    for pod in arm.pods:
+        if up.get(pod.uid, up.get(pod.name)) != 1.0:
+            raise CliError(f"Prometheus does not scrape pod {pod.name} (no `up` that is 1): {selector}")
+    shown = histories(series, arm.profile)
+    for name, history in shown.items():
+        if several_processes(history):
+            raise CliError(f"pod {name} answers from several processes in turn: run one worker in each pod")
+    own: dict[str, Mapping[str, Counts]] = {}
+    queries: dict[str, tuple[str, int]] = {}
+    missing: dict[str, str] = {}
+    for metric in analysis.metrics:
+        if metric.type != "Ratio" or metric.events is None or metric.total is None:
+            continue
+        texts = [rendered(text, placeholders) for text in (metric.events, metric.total)]
+        events, total = ask(texts[0]), ask(texts[1])
+        queries[metric.name] = " / ".join(texts), len(events) + len(total)
+        own[metric.name] = own_counts(events, total, now - back, now)
+        if not total:
+            missing[metric.name] = "the query for total brings no series"
+    counted = {pod: counts_between(history, now - back, now) for pod, history in shown.items()}
+    samples = tuple(history[-1][1] for history in shown.values() if history)
+    number = sum(one.name != "up" for one in series)
+    return _Shown(
+        selector, number, ArmCounts(pods=counted, own=own), samples, f"in the last {back:.0f} s", queries, missing
+    )
+
+
+def _findings(
+    analysis: Analysis, shown: Mapping[str, _Shown | str], fixed: Mapping[str, tuple[float, ...]]
+) -> list[Finding]:
+    arms = {name: arm for name, arm in shown.items() if isinstance(arm, _Shown)}
+    stable = arms["stable"].samples if "stable" in arms else ()
+    every = [sample for arm in arms.values() for sample in arm.samples]
+    found, problems = find_bounds(analysis, fixed, every, stable)
+    bounds = {**fixed, **found}
+    findings = []
+    for item in planned(analysis, bounds):
+        for name, arm in shown.items():
+            findings.append(_finding(item, name, arm, problems.get(item.metric.name)))
+    for metric in analysis.metrics:
+        if metric.type == "Guard" and metric.max is not None:
+            query = f"at most {metric.max:g} of {metric.of}"
+            findings.append(Finding(metric=metric.name, arm="candidate", query=query))
+    return findings
+
+
+def _finding(item: Planned, arm: str, shown: _Shown | str, problem: str | None) -> Finding:
+    metric = item.metric
+    if isinstance(shown, str):
+        return Finding(metric=item.name, arm=arm, query="", missing=shown)
+    query, series = shown.own.get(metric.name, (shown.query, shown.series))
+    missing = shown.missing.get(metric.name) or problem
+    if missing is not None:
+        return Finding(metric=item.name, arm=arm, query=query, series=series, missing=missing)
+    pods = by_pod(item, shown.counts)
+    counts = Counts(requests=sum(pod.requests for pod in pods), events=sum(pod.events for pod in pods))
+    over = shown.over + (f", slower than {item.bound:g} s" if item.bound is not None else "")
+    none = "nobody has asked it anything yet" if not counts.requests else None
+    return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)

@@ -1,0 +1,105 @@
+"""`check-metrics`: reads as the operator would, through the API server, and prints what is there and what is not."""
+
+import json
+import re
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+from rich.console import Console
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.names import LABEL_REVISION
+from timoneiro_operator.cli.actions import dump, say, show
+from timoneiro_operator.cli.check import Finding, check
+from timoneiro_operator.cli.cluster import Cluster
+from timoneiro_operator.cli.errors import DONE, FAILED, CliError
+from timoneiro_operator.cli.tables import findings_table
+from timoneiro_operator.cli.view import Body, view_of
+from timoneiro_operator.cli.waiting import Clock
+from timoneiro_operator.drivers.driver import Children
+from timoneiro_operator.metrics.look import ArmTargets, Target
+from timoneiro_operator.targets import arm_targets
+
+_SERVICE = re.compile(r"^([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?$")
+
+
+def check_metrics(
+    *, cluster: Cluster, name: str, url: str | None, output: str | None, console: Console, clock: Clock
+) -> int:
+    """Prints the findings; the exit code says whether the operator could measure every metric."""
+    view = view_of(cluster.get(name))
+    deployment = view.deployment
+    if deployment is None:
+        raise CliError(f"the spec cannot be read: {view.invalid or view.unreadable}")
+    arms = _arms(cluster, deployment)
+    if not arms:
+        raise CliError(f"'{name}' serves nothing yet: there is nothing to measure")
+
+    def read_pod(pod: Target, port: int, path: str) -> str:
+        return cluster.text(f"/api/v1/namespaces/{view.namespace}/pods/{pod.name}:{port}/proxy{path}", {})
+
+    def read_prometheus(query: str) -> object:
+        return _data(cluster.text(_prometheus(deployment, url), {"query": query, "time": f"{clock.now():.3f}"}))
+
+    findings = check(deployment, arms, read_pod=read_pod, read_prometheus=read_prometheus, now=clock.now())
+    notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note})
+    if output is not None:
+        say(console, dump({"findings": [_plain(finding) for finding in findings], "notes": notes}, output))
+    else:
+        show(console, findings_table(findings))
+        for note in notes:
+            say(console, f"\nThese metrics: {note}.")
+    return DONE if all(finding.missing is None for finding in findings) else FAILED
+
+
+def _arms(cluster: Cluster, deployment: ModelDeployment) -> dict[str, ArmTargets]:
+    services = {body["metadata"]["name"]: body for body in cluster.part("InferenceService", deployment.name).items}
+    pods: dict[str, list[Body]] = {}
+    for pod in cluster.part("Pod", deployment.name).items:
+        pods.setdefault(pod["metadata"]["labels"].get(LABEL_REVISION, ""), []).append(pod)
+    children = Children(services=services, pods=pods)
+    status = deployment.status
+    parts = {"stable": status.stable, "candidate": status.candidate}
+    return {name: arm_targets(deployment, children, part.revision) for name, part in parts.items() if part}
+
+
+def _prometheus(deployment: ModelDeployment, url: str | None) -> str:
+    """Where to ask: an address, or a Service behind the API server."""
+    source = deployment.spec.analysis.source
+    if url is not None:
+        return f"{url.rstrip('/')}/api/v1/query"
+    split = urlsplit(source.url or "")
+    service = _SERVICE.match(split.hostname or "")
+    if service is None or source.secret_ref is not None:
+        why = "needs a login" if source.secret_ref else "is no Service of this cluster"
+        raise CliError(
+            f"{source.url} {why}, so that it cannot be asked through the API server: make it reachable, for example "
+            "with kubectl port-forward, and name the address with --url"
+        )
+    port = split.port or (443 if split.scheme == "https" else 80)
+    where = quote(f"{split.scheme}:{service[1]}:{port}", safe=":")
+    return f"/api/v1/namespaces/{service[2]}/services/{where}/proxy{split.path.rstrip('/')}/api/v1/query"
+
+
+def _data(text: str) -> object:
+    try:
+        answer = json.loads(text)
+    except ValueError as error:
+        raise CliError("what answers is no Prometheus: no JSON") from error
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        words = answer.get("error") if isinstance(answer, dict) else None
+        raise CliError(f"Prometheus refuses the query: {words or 'no status'}")
+    return answer.get("data")
+
+
+def _plain(finding: Finding) -> Mapping[str, object]:
+    counts = {"requests": finding.counts.requests, "events": finding.counts.events} if finding.counts else None
+    return {
+        "metric": finding.metric,
+        "arm": finding.arm,
+        "query": finding.query,
+        "series": finding.series,
+        "counts": counts,
+        "over": finding.over or None,
+        "missing": finding.missing,
+    }

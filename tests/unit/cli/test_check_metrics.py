@@ -1,0 +1,209 @@
+"""`check-metrics`: what the operator would measure, and what is missing for it, before anything is rolled out."""
+
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from timoneiro_operator.api.names import LABEL_REVISION
+from timoneiro_operator.cli.check_metrics import check_metrics
+from timoneiro_operator.cli.errors import DONE, FAILED, CliError
+from timoneiro_operator.cli.waiting import Clock
+
+NOW = 1_800_000_000.0
+EXPOSITION = """\
+# TYPE process_start_time_seconds gauge
+process_start_time_seconds 17.5
+# TYPE request_predict_seconds histogram
+request_predict_seconds_bucket{{le="0.1"}} {fast}
+request_predict_seconds_bucket{{le="1.0"}} {predict}
+request_predict_seconds_bucket{{le="+Inf"}} {predict}
+request_predict_seconds_count {predict}
+# TYPE request_postprocess_seconds histogram
+request_postprocess_seconds_count {well}
+"""
+PROMETHEUS = "/api/v1/namespaces/monitoring/services/http:prometheus:9090/proxy/api/v1/query"
+
+
+def pod(name: str, revision: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "uid": f"uid-{name}", "labels": {LABEL_REVISION: revision}},
+        "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+class Check:
+    """The command against a cluster in which version 2 is on its way, with one pod for each version."""
+
+    def __init__(self, md, fake_cluster) -> None:
+        self.md, self.kind = md, fake_cluster
+        self.spec = md.spec()
+        self.cluster = fake_cluster(md.rolling(spec=self.spec))
+        self.cluster.parts["Pod"] = [pod("one", md.first), pod("two", md.second)]
+        self.shows("one", predict=900, well=891, fast=880)
+        self.shows("two", predict=100, well=95, fast=70)
+
+    def shows(self, name: str, **counts: int) -> None:
+        path = f"/api/v1/namespaces/models/pods/{name}:8080/proxy/metrics"
+        self.cluster.texts[path] = [EXPOSITION.format(**counts)]
+
+    def analysis(self, **analysis: Any) -> None:
+        body = self.md.rolling(spec={**self.spec, "analysis": analysis})
+        self.cluster.reads = [body]
+
+    def run(self, *, url: str | None = None) -> tuple[int, list[dict[str, Any]]]:
+        console = Console(width=10_000)
+        with console.capture() as captured:
+            code = check_metrics(
+                cluster=self.cluster, name="fraud", url=url, output="json", console=console, clock=clock()
+            )
+        return code, json.loads(captured.get())["findings"]
+
+
+def clock() -> Clock:
+    return Clock(now=lambda: NOW, sleep=lambda seconds: None)
+
+
+@pytest.fixture
+def checked(md, fake_cluster) -> Check:
+    return Check(md, fake_cluster)
+
+
+def test_counts_of_both_arms_are_shown_with_how_they_were_read(checked) -> None:
+    code, (stable, candidate) = checked.run()
+    assert code == DONE
+    assert (stable["metric"], stable["arm"], stable["counts"]) == ("errors", "stable", {"requests": 900, "events": 9})
+    assert (candidate["arm"], candidate["counts"]) == ("candidate", {"requests": 100, "events": 5})
+    assert candidate["query"] == "GET :8080/metrics of 1 pod (KServe Python)"
+
+
+def test_a_latency_shows_the_bucket_that_it_will_use(checked) -> None:
+    checked.analysis(metrics=[{"name": "slow", "type": "Latency", "threshold": "80ms"}])
+    code, (stable, candidate) = checked.run()
+    assert code == DONE
+    assert (stable["counts"], candidate["counts"]) == (
+        {"requests": 900, "events": 20},
+        {"requests": 100, "events": 30},
+    )
+    assert candidate["over"] == "since its start, slower than 0.1 s"
+
+
+def test_a_latency_without_a_bucket_is_missing_and_the_exit_code_says_so(checked) -> None:
+    checked.analysis(metrics=[{"name": "slow", "type": "Latency", "threshold": "1m"}])
+    code, findings = checked.run()
+    assert code == FAILED
+    assert {finding["missing"] for finding in findings} == {"no bucket is at or above 1m; the last one is 1 s"}
+
+
+def test_a_guard_is_shown_with_its_limit(checked) -> None:
+    checked.analysis(metrics=[{"name": "errors"}, {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02}])
+    code, findings = checked.run()
+    assert (code, findings[-1]["metric"], findings[-1]["query"]) == (DONE, "slo", "at most 0.02 of errors")
+
+
+def test_a_pod_that_shows_something_else_is_named(checked) -> None:
+    checked.cluster.texts["/api/v1/namespaces/models/pods/two:8080/proxy/metrics"] = ["# TYPE x gauge\nx 1\n"]
+    code, (stable, candidate) = checked.run()
+    assert (code, stable["missing"]) == (FAILED, None)
+    assert candidate["missing"].startswith("pod two: there is no series request_predict_seconds_count")
+
+
+def test_workers_that_answer_in_turn_are_recognised(checked) -> None:
+    path = "/api/v1/namespaces/models/pods/two:8080/proxy/metrics"
+    (text,) = checked.cluster.texts[path]
+    checked.cluster.texts[path] = [text, text.replace("17.5", "18.5"), text]
+    _, (_, candidate) = checked.run()
+    assert candidate["missing"] == "pod two answers from several processes in turn: run one worker in each pod"
+
+
+def test_an_arm_without_a_ready_pod_says_so(checked) -> None:
+    checked.cluster.parts["Pod"] = [pod("one", checked.md.first)]
+    code, (_, candidate) = checked.run()
+    assert (code, candidate["missing"]) == (FAILED, "it has no ready pod")
+
+
+def test_an_arm_that_nobody_has_asked_says_so(checked) -> None:
+    checked.shows("two", predict=0, well=0, fast=0)
+    code, (_, candidate) = checked.run()
+    assert (code, candidate["missing"]) == (FAILED, "nobody has asked it anything yet")
+
+
+def test_a_deployment_that_serves_nothing_has_nothing_to_check(md, fake_cluster) -> None:
+    with pytest.raises(CliError, match="'fraud' serves nothing yet"):
+        check_metrics(
+            cluster=fake_cluster(md.body(phase="Pending")),
+            name="fraud",
+            url=None,
+            output=None,
+            console=Console(),
+            clock=clock(),
+        )
+
+
+def series(name: str, pod_name: str, *values: tuple[float, float], **labels: str) -> dict[str, Any]:
+    return {
+        "metric": {"__name__": name, "pod": pod_name, **labels},
+        "values": [[NOW + at, str(value)] for at, value in values],
+    }
+
+
+def answer(*found: dict[str, Any]) -> str:
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": list(found)}})
+
+
+def with_prometheus(checked: Check, *, url: str = "http://prometheus.monitoring:9090", **more: Any) -> None:
+    checked.analysis(source={"type": "Prometheus", "url": url, "selector": 'r="{{revision}}"', **more})
+
+
+def test_prometheus_is_asked_through_the_api_server_where_it_is_a_service(checked) -> None:
+    with_prometheus(checked)
+    counters = [
+        series(name, pod_name, (-250, 0), (-10, value))
+        for pod_name in ("one", "two")
+        for name, value in (("request_predict_seconds_count", 50), ("request_postprocess_seconds_count", 48))
+    ]
+    ups = [series("up", pod_name, (-10, 1)) for pod_name in ("one", "two")]
+    checked.cluster.texts[PROMETHEUS] = [answer(*counters, *ups)]
+    code, findings = checked.run()
+    assert code == DONE
+    # Both arms get the same answer here, which holds both pods.
+    assert findings[0]["counts"] == {"requests": 100, "events": 4}
+    assert findings[0]["over"] == "in the last 300 s"
+    assert f'r="{checked.md.first}"' in findings[0]["query"]
+
+
+def test_a_pod_that_prometheus_does_not_scrape_is_named_with_the_selector(checked) -> None:
+    with_prometheus(checked)
+    checked.cluster.texts[PROMETHEUS] = [answer()]
+    code, (stable, _) = checked.run()
+    assert code == FAILED
+    assert stable["missing"].startswith("Prometheus does not scrape pod one (no `up` that is 1): {__name__=~")
+
+
+def test_a_query_that_prometheus_refuses_is_said_in_its_words(checked) -> None:
+    with_prometheus(checked)
+    checked.cluster.texts[PROMETHEUS] = [json.dumps({"status": "error", "error": "parse error at char 3"})]
+    _, (stable, _) = checked.run()
+    assert stable["missing"] == "Prometheus refuses the query: parse error at char 3"
+
+
+def test_a_prometheus_elsewhere_needs_an_address_of_its_own(checked) -> None:
+    with_prometheus(checked, url="https://prometheus.example.com")
+    _, (stable, _) = checked.run()
+    assert "name the address with --url" in stable["missing"]
+
+
+def test_an_address_of_its_own_is_asked_instead(checked) -> None:
+    with_prometheus(checked, url="https://prometheus.example.com")
+    checked.run(url="http://127.0.0.1:9090/")
+    assert {path for path, _ in checked.cluster.asked} == {"http://127.0.0.1:9090/api/v1/query"}
+
+
+def test_people_see_a_table_and_what_the_metrics_miss(checked) -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        check_metrics(cluster=checked.cluster, name="fraud", url=None, output=None, console=console, clock=clock())
+    text = captured.get()
+    assert "errors   candidate   100" in text
+    assert "These metrics: counts what reaches predict" in text
