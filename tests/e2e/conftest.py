@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from demo.platform import install
 from localcluster.cluster import Cluster
 from support.bench import Bench, make_package
+from support.waiting import wait
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +20,23 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "good": make_package(tmp_path_factory.mktemp("good"), impute=True),
         "bad": make_package(tmp_path_factory.mktemp("bad"), impute=False),
     }
+
+
+@pytest.fixture(scope="session")
+def watched() -> Iterator[Cluster]:
+    """A cluster of its own with Prometheus and Timoneiro, and a namespace `models` in it that pods can be made in."""
+    name = f"own-{uuid4().hex[:6]}"
+    try:
+        cluster = Cluster.up(name, print, prometheus=True)
+        install(cluster)
+        cluster.kubectl("create", "namespace", "models")
+        wait(
+            "the default ServiceAccount is there",
+            lambda: "default" in cluster.kubectl("-n", "models", "get", "serviceaccounts", "-o", "name"),
+        )
+        yield cluster
+    finally:
+        Cluster.remove(name)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
 """Prometheus in the local cluster: what it has read from a pod is there raw, and known by pod and revision."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
-import pytest
 
 from localcluster.cluster import Cluster
 from support.waiting import wait
@@ -40,22 +37,6 @@ def pod(name: str, code: str, labels: dict[str, str]) -> dict[str, Any]:
     }
     spec = {"containers": [container], "terminationGracePeriodSeconds": 1, "restartPolicy": "Never"}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
-
-
-@pytest.fixture(scope="module")
-def watched() -> Iterator[Cluster]:
-    """A cluster of the module's own with Prometheus, and a namespace `models` in it that pods can be made in."""
-    name = f"own-{uuid4().hex[:6]}"
-    try:
-        cluster = Cluster.up(name, print, prometheus=True)
-        cluster.kubectl("create", "namespace", "models")
-        wait(
-            "the default ServiceAccount is there",
-            lambda: "default" in cluster.kubectl("-n", "models", "get", "serviceaccounts", "-o", "name"),
-        )
-        yield cluster
-    finally:
-        Cluster.remove(name)
 
 
 def start(cluster: Cluster, name: str, code: str, **labels: str) -> None:

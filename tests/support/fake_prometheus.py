@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-_QUERY = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)?\{(.*)\}\[([0-9.]+)s\]$")
+_QUERY = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)?\{(.*)\}\[([0-9]+)ms\]$")
 _MATCHER = re.compile(r'(\w+)(=~|=)"((?:[^"\\]|\\.)*)"')
 
 
@@ -50,7 +50,7 @@ class FakePrometheus:
             error = {"status": "error", "errorType": "bad_data", "error": f"cannot parse {form['query']}"}
             return web.Response(status=400, text=json.dumps(error), headers=headers)
         name, labels, seconds = match.groups()
-        result = self._select(name, labels, float(form["time"]), float(seconds))
+        result = self._select(name, labels, float(form["time"]), float(seconds) / 1000)
         body = {"status": "success", "data": {"resultType": "matrix", "result": result}, "warnings": self.warnings}
         return web.Response(text=json.dumps(body), headers=headers)
 

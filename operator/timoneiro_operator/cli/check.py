@@ -21,6 +21,7 @@ from timoneiro_operator.metrics.promql import (
     RawSeries,
     counts_between,
     histories,
+    last_scrapes,
     own_counts,
     rendered,
     selector_of,
@@ -125,9 +126,10 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
 
     selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
     series = ask(selector)
-    up = {one.pod: one.values[-1][1] for one in series if one.name == "up" and one.values}
+    up = last_scrapes(series)
     for pod in arm.pods:
-        if up.get(pod.uid, up.get(pod.name)) != 1.0:
+        _, well = up.get(pod.uid) or up.get(pod.name) or (0.0, 0.0)
+        if well != 1.0:
             raise CliError(f"Prometheus does not scrape pod {pod.name} (no `up` that is 1): {selector}")
     shown = histories(series, arm.profile)
     for name, history in shown.items():

@@ -54,7 +54,7 @@ def _cells(view: View) -> list[RenderableType]:
 def findings_table(findings: Sequence[Finding]) -> RenderableType:
     """What was found of each metric and arm, and below it what is missing of those that cannot be measured."""
     table = _table("METRIC", "ARM", "REQUESTS", "EVENTS", "SERIES", "COUNTED", "QUERY")
-    lines: list[RenderableType] = [table]
+    missing: dict[str, list[str]] = {}
     for finding in findings:
         counts = finding.counts
         table.add_row(
@@ -67,8 +67,9 @@ def findings_table(findings: Sequence[Finding]) -> RenderableType:
             finding.query or "-",
         )
         if finding.missing:
-            lines.append(Text(f"{finding.metric}, {finding.arm}: {finding.missing}", style="red"))
-    return Group(*lines)
+            missing.setdefault(finding.missing, []).append(f"{finding.metric} ({finding.arm})")
+    sentences = [Text(f"\n{', '.join(where)}: {why}", style="red") for why, where in missing.items()]
+    return Group(table, *sentences)
 
 
 def history_tables(view: View) -> RenderableType:

@@ -6,6 +6,7 @@ server says of itself (an error, a warning, another clock) is taken for counts.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from timoneiro_operator.metrics.promql import (
     RawSeries,
     counts_between,
     histories,
+    last_scrapes,
     own_counts,
     rendered,
     selector_of,
@@ -103,7 +105,8 @@ class PrometheusSource:
         async def ask(selector: str) -> list[RawSeries]:
             request = Request(namespace=namespace, source=source, at=look.now, now=look.now)
             seconds = look.now - start + LOOKBACK_SECONDS
-            return await self._api.samples(request, f"{selector}[{seconds:.3f}s]")
+            # PromQL takes whole numbers only.
+            return await self._api.samples(request, f"{selector}[{math.ceil(1000 * seconds)}ms]")
 
         try:
             series = await ask(selector_of(arm.profile, rendered(source.selector, placeholders)))
@@ -141,7 +144,7 @@ class PrometheusSource:
         look: Look,
     ) -> None:
         """Raises ProblemError unless every ready pod was scraped well, lately, and shows one process."""
-        up = {one.pod: one.values[-1] for one in series if one.name == "up" and one.values}
+        up = last_scrapes(series)
         for pod in arm.pods:
             at, value = up.get(pod.uid) or up.get(pod.name) or (None, 0.0)
             if at is None:

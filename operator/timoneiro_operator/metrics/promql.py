@@ -72,6 +72,18 @@ def series_of(data: object) -> list[RawSeries]:
     return found
 
 
+def last_scrapes(series: Iterable[RawSeries]) -> dict[str, tuple[float, float]]:
+    """When each pod was scraped the last time, and whether that went well (1), by pod.
+
+    A pod may have had another series before: of a target that was found without all of its labels.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for one in series:
+        if one.name == "up" and one.values:
+            found[one.pod] = max(found.get(one.pod, one.values[-1]), one.values[-1])
+    return found
+
+
 def histories(series: Iterable[RawSeries], profile: Profile) -> dict[str, list[tuple[float, Sample]]]:
     """What each pod showed, by pod and in time. Raises ValueError for counters that are no numbers."""
     by_pod: dict[str, dict[float, list[tuple[str, Mapping[str, str], float]]]] = {}

@@ -179,7 +179,7 @@ async def test_a_query_that_the_server_refuses_is_said_in_its_words(server: Serv
     server.metrics = (Metric(name="declines", type="Ratio", events="rate(x)", total="rate(x)"),)
     assert await server.problem() == (
         "QueryFailed",
-        "Prometheus answers with 400: cannot parse rate(x)[360.000s]",
+        "Prometheus answers with 400: cannot parse rate(x)[360000ms]",
     )
 
 

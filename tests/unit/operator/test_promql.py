@@ -12,6 +12,7 @@ from timoneiro_operator.metrics.promql import (
     counts_between,
     histories,
     increase,
+    last_scrapes,
     own_counts,
     rendered,
     selector_of,
@@ -102,6 +103,11 @@ def test_a_request_that_was_under_way_at_a_sample_is_a_failure_once_at_most() ->
     predict, well = raw(PREDICT, (0, 10), (5, 21), (10, 30)), raw(WELL, (0, 10), (5, 20), (10, 30))
     history = histories([predict, well], KSERVE)["p"]
     assert [counts_between(history, *window).failed for window in ((0, 5), (5, 10))] == [1, 0]
+
+
+def test_of_two_targets_of_a_pod_the_last_scrape_counts() -> None:
+    before, now = raw("up", (0, 0.0), instance="?"), raw("up", (5, 1.0), instance="10.0.0.1:8080")
+    assert [last_scrapes(found)["p"] for found in ([before, now], [now, before])] == [(5, 1.0), (5, 1.0)]
 
 
 def test_a_restart_is_known_by_the_start_time() -> None:
