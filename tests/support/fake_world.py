@@ -47,6 +47,8 @@ class FakeWorld:
     failures: dict[str, Failure] = field(default_factory=dict)
     rate: dict[str, float] = field(default_factory=dict)
     requests_per_second: float = 100.0
+    # Percent of the requests by revision, where it is not what the gateway has accepted.
+    realised: dict[str, int] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     missing: tuple[str, str] | None = None
     command: Command | None = None
@@ -120,6 +122,7 @@ class FakeWorld:
 
         def counts(name: str) -> Counts:
             share = 100 if name == routing.mirror else routing.weights.get(name, 0)
+            share = self.realised.get(name, share)
             requests = round(total * share / 100)
             rate = self.rate.get(self.uris.get(name, ""), 0.0)
             events = sum(self.dice.random() < rate for _ in range(requests)) if rate else 0

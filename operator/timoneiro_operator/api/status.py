@@ -215,7 +215,8 @@ class TrailPoint(_Struct, frozen=True, omit_defaults=False):
 class AnalysisStatus(_Struct, frozen=True):
     """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was.
 
-    `bounds`: seconds by metric of type Latency; fixed before the first window.
+    `worse`: the e-value of all that decides together. `bounds`: seconds by metric of type Latency; fixed before the
+    first window.
     """
 
     candidate: str = ""
@@ -223,6 +224,7 @@ class AnalysisStatus(_Struct, frozen=True):
     metrics: tuple[MetricStatus, ...] = ()
     last_window_end: str | None = None
     last_window: LastWindow | None = None
+    worse: float | None = None
     bounds: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
     share: Share | None = None
     trail: tuple[TrailPoint, ...] = ()

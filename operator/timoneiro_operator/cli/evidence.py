@@ -7,7 +7,7 @@ from rich.text import Text
 
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
-from timoneiro_operator.cli.text import bound, counts_text, known_name, number, ratio_text
+from timoneiro_operator.cli.text import bound, known_name, measured_text, number
 from timoneiro_operator.cli.view import View
 from timoneiro_operator.decide.text import VERDICT_WORDS
 
@@ -16,7 +16,7 @@ _VERDICT_STYLES = {"Worse": "red", "NotWorse": "green", "Undecided": "yellow"}
 
 
 def draw_evidence(view: View) -> Group | None:
-    """Three lines for each metric; None when nothing has been compared, or the bounds are unknown."""
+    """Up to three lines for each metric; None when nothing has been compared, or the bounds are unknown."""
     analysis, spec = view.status.analysis, view.spec
     if analysis is None or not analysis.metrics or spec is None:
         return None
@@ -24,9 +24,9 @@ def draw_evidence(view: View) -> Group | None:
     lines = [_title(view, analysis)]
     for metric in analysis.metrics:
         lines += _metric(metric, spec, width)
-    if len(analysis.metrics) > 1:
-        mean = sum(metric.evidence.worse for metric in analysis.metrics) / len(analysis.metrics)
-        lines.append(Text(f"What counts as evidence of 'worse' is the mean over the metrics: {number(mean)}"))
+    if len(analysis.metrics) > 1 and analysis.worse is not None:
+        words = "What counts as evidence of 'worse' is the weighted mean over the metrics that decide"
+        lines.append(Text(f"{words}: {number(analysis.worse)}"))
     return Group(*lines)
 
 
@@ -45,10 +45,16 @@ def filled(e_value: float, probability: float, length: int = BAR_LENGTH) -> int:
 def _metric(metric: MetricStatus, spec: Spec, width: int) -> list[Text]:
     verdict = (f"{VERDICT_WORDS[metric.verdict]:<9}", _VERDICT_STYLES[metric.verdict])
     first = Text.assemble((f"{metric.name:<{width}}", "bold"), "  ", verdict)
-    first.append(f"  {ratio_text(metric.ratio)}  {counts_text(metric)}")
+    first.append(f"  {measured_text(metric)}")
+    if metric.role == "Inform":
+        first.append("  (informs, and decides nothing)", style="dim")
+    if metric.problem is not None:
+        first.append(f"  {metric.problem}", style="red")
     indent = " " * (width + 2)
     worse = Text.assemble(indent, "worse      ", _bar(metric.evidence.worse, spec.analysis.false_rollback, "red"))
     worse.append(f"; rolled back at {bound(spec.analysis.false_rollback)}", style="dim")
+    if metric.limit is not None:
+        return [first, worse]
     better = Text.assemble(indent, "not worse  ")
     better.append_text(_bar(metric.evidence.not_worse, spec.analysis.false_promotion, "green"))
     needed = spec.analysis.promotion == "Evidence"

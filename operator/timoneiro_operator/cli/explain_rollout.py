@@ -3,7 +3,7 @@
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import MetricStatus, Revision, Step
-from timoneiro_operator.cli.text import ago, big_name, bound, clock, counts_text, left, number, ratio_text, sentence
+from timoneiro_operator.cli.text import ago, big_name, bound, clock, left, measured_text, number, sentence
 from timoneiro_operator.cli.view import View
 
 
@@ -105,7 +105,7 @@ def _missing_requests(view: View, step: Step) -> int:
     spec, analysis = view.spec, view.status.analysis
     if spec is None:
         return 0
-    seen = analysis.metrics[0].candidate.requests if analysis and analysis.metrics else 0
+    seen = max((metric.candidate.requests for metric in analysis.metrics), default=0) if analysis else 0
     return max(0, spec.analysis.min_requests - (seen - step.requests_before))
 
 
@@ -124,19 +124,28 @@ def _evidence(view: View, candidate: Revision) -> list[str]:
     analysis, spec = view.status.analysis, view.spec
     if analysis is None or spec is None or analysis.candidate not in ("", candidate.revision):
         return []
-    return [_metric(metric, spec) for metric in analysis.metrics if metric.candidate.requests]
+    return [_metric(metric, spec) for metric in analysis.metrics if metric.candidate.requests or metric.problem]
 
 
 def _metric(metric: MetricStatus, spec: Spec) -> str:
     worse, enough = bound(spec.analysis.false_rollback), bound(spec.analysis.false_promotion)
-    several = " in the mean over all metrics" if len(spec.analysis.metrics) > 1 else ""
+    if metric.problem is not None:
+        return f"{metric.name}: nothing is counted: {metric.problem}."
+    several = " in the weighted mean over all metrics that decide" if len(spec.analysis.metrics) > 1 else ""
+    if metric.limit is not None:
+        return (
+            f"{metric.name}: {measured_text(metric)}; evidence that it is passed {number(metric.evidence.worse)}, "
+            f"at {worse}{several} the candidate is rolled back."
+        )
+    if metric.role == "Inform":
+        return f"{metric.name}: {measured_text(metric)}; it informs and decides nothing."
     promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, needed for promotion are {enough}"
     if metric.verdict == "NotWorse":
         promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, which is enough ({enough})"
     elif spec.analysis.promotion == "NoHarm":
         promotion = "promotion needs no evidence (analysis.promotion: NoHarm)"
     return (
-        f"{metric.name}: {counts_text(metric)}, ratio {ratio_text(metric.ratio)}; evidence of 'worse' "
+        f"{metric.name}: {measured_text(metric)}; evidence of 'worse' "
         f"{number(metric.evidence.worse)}, at {worse}{several} the candidate is rolled back; {promotion}."
     )
 

@@ -84,6 +84,17 @@ def counts_text(metric: MetricStatus) -> str:
     return f"candidate {candidate.events:,} of {candidate.requests:,}, stable {stable.events:,} of {stable.requests:,}"
 
 
+def measured_text(metric: MetricStatus) -> str:
+    """Ratio and counts, with the bound of a latency and the time that is left; of a guard its rate and its limit."""
+    if metric.limit is not None:
+        n = metric.candidate.requests
+        rate = 100.0 * metric.candidate.events / n if n else 0.0
+        return f"{rate:.3g} % of {n:,} requests, at most {100.0 * metric.limit:.3g} %"
+    slow = f"slower than {metric.bound:g} s: " if metric.bound is not None else ""
+    left = f", about {format_duration(metric.seconds_left)} more to a decision" if metric.seconds_left else ""
+    return f"{slow}{counts_text(metric)}, ratio {ratio_text(metric.ratio)}{left}"
+
+
 def status_line(name: str, status: Status) -> str:
     """All that matters of a rollout in one line, without the time: the same state gives the same line."""
     parts: list[str] = [status.phase or "not seen by the operator yet"]

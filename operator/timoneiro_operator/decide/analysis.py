@@ -69,7 +69,11 @@ def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: 
         )
     parts = parts_of(analysis, plan, comparisons)
     judgement = _judge(analysis, parts)
-    after = replace(after, metrics=_reports(analysis, plan, parts, judgement, after.last_window, seen))
+    after = replace(
+        after,
+        metrics=_reports(analysis, plan, parts, judgement, after.last_window, seen),
+        worse=_e_value(judgement.log_worse),
+    )
     return longer(after, status.step) if new else after
 
 

@@ -114,7 +114,7 @@ def test_the_bounds_are_those_of_the_spec(md) -> None:
 def test_with_several_metrics_the_mean_counts(md) -> None:
     metrics = [{"name": "errors"}, {"name": "other"}]
     body = md.rolling(spec=md.spec(analysis={"metrics": metrics}))
-    assert "at 100 in the mean over all metrics the candidate is rolled back" in why(md, body)
+    assert "at 100 in the weighted mean over all metrics that decide the candidate is rolled back" in why(md, body)
 
 
 def test_a_metric_that_is_decided_says_that_it_is_enough(md) -> None:
@@ -263,3 +263,20 @@ def test_a_command_with_an_answer_is_history(md) -> None:
 def test_what_had_to_be_put_back_is_told(md) -> None:
     body = md.healthy(restored={"what": "the route of fraud was edited", "at": md.at(-60)})
     assert "The route of fraud was edited by somebody else, and was put back 1 min ago." in why(md, body)
+
+
+def test_a_guard_is_told_with_its_rate_and_its_limit(md) -> None:
+    guard = md.metric(name="slo", limit=0.02)
+    text = why(md, md.rolling(analysis=md.analysis(md.metric(), guard)))
+    assert "slo: 0.997 % of 1,204 requests, at most 2 %; evidence that it is passed 3.2, at 100" in text
+
+
+def test_what_only_informs_is_told_as_that(md) -> None:
+    text = why(md, md.rolling(analysis=md.analysis(md.metric(role="Inform", bound=0.25, secondsLeft=600.0))))
+    assert "errors: slower than 0.25 s: candidate 12 of 1,204" in text
+    assert "about 10 min more to a decision; it informs and decides nothing." in text
+
+
+def test_a_metric_that_is_not_counted_is_told_with_the_reason(md) -> None:
+    text = why(md, md.rolling(analysis=md.analysis(md.metric(problem="no histogram"))))
+    assert "errors: nothing is counted: no histogram." in text

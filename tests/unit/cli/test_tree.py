@@ -151,7 +151,7 @@ def test_the_evidence_names_the_pair_that_is_compared(md) -> None:
 
 def test_a_metric_has_verdict_ratio_and_the_counts_of_both_arms(md) -> None:
     row = line(picture(md, md.rolling()), "errors")
-    assert row == "errors  undecided  1.2x [0.7, 2.1]  candidate 12 of 1,204, stable 30 of 3,600"
+    assert row == "errors  undecided  candidate 12 of 1,204, stable 30 of 3,600, ratio 1.2x [0.7, 2.1]"
 
 
 def test_each_kind_of_evidence_has_a_bar_and_its_bound(md) -> None:
@@ -162,7 +162,21 @@ def test_each_kind_of_evidence_has_a_bar_and_its_bound(md) -> None:
 
 def test_with_several_metrics_the_mean_that_counts_is_told(md) -> None:
     second = md.metric(name="other", evidence={"worse": 8.8, "notWorse": 1.0})
-    assert "the mean over the metrics: 6.0" in picture(md, md.rolling(analysis=md.analysis(md.metric(), second)))
+    analysis = {**md.analysis(md.metric(), second), "worse": 6.0}
+    assert "the weighted mean over the metrics that decide: 6.0" in picture(md, md.rolling(analysis=analysis))
+
+
+def test_a_guard_is_drawn_with_its_rate_and_its_limit(md) -> None:
+    guard = md.metric(name="slo", limit=0.02)
+    text = picture(md, md.rolling(analysis=md.analysis(md.metric(), guard)))
+    assert "0.997 % of 1,204 requests, at most 2 %" in text
+
+
+def test_a_metric_that_informs_and_one_that_is_missing_say_so(md) -> None:
+    metric = md.metric(name="slow", role="Inform", problem="no pod shows a histogram")
+    text = picture(md, md.rolling(analysis=md.analysis(metric)))
+    assert "(informs, and decides nothing)" in text
+    assert "no pod shows a histogram" in text
 
 
 def test_without_a_comparison_there_is_no_evidence_to_draw(md) -> None:

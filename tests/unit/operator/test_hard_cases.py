@@ -440,3 +440,28 @@ def test_a_rejected_model_over_a_stable_one_that_is_down_is_degraded_and_not_saf
     world.tick(1)
     assert world.status.phase == "Degraded"
     assert "is not ready yet" in world.status.message
+
+
+def test_a_gateway_that_splits_otherwise_than_it_says_holds_the_rollout_where_it_is() -> None:
+    world = rolling()
+    stable, candidate = world.status.stable.revision, world.status.candidate.revision
+    world.realised = {candidate: 50, stable: 50}
+    world.trace(10, 60)
+    assert world.line() == "Holding 1/2 1:90,2:10 1 2"
+    assert world.status.message.startswith("the weight is frozen: the candidate got 50.0 % of")
+
+
+def test_evidence_of_harm_takes_a_candidate_back_also_where_the_gateway_splits_otherwise() -> None:
+    world = rolling(rate={"s3://models/fraud/2": 0.5})
+    stable, candidate = world.status.stable.revision, world.status.candidate.revision
+    world.realised = {candidate: 50, stable: 50}
+    world.until("RolledBack", seconds=10)
+
+
+def test_a_step_goes_on_when_the_split_is_as_accepted_again() -> None:
+    world = rolling()
+    stable, candidate = world.status.stable.revision, world.status.candidate.revision
+    world.realised = {candidate: 20, stable: 80}
+    world.until("Holding", seconds=10)
+    world.realised = {}
+    world.until("Progressing 2/2", seconds=10)

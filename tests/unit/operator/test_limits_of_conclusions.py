@@ -113,6 +113,25 @@ def in_a_step(world: FakeWorld) -> None:
     world.until("Progressing 1/2")
 
 
+def without_requests(*arms: str) -> Callable[[FakeWorld], None]:
+    def change(world: FakeWorld) -> None:
+        in_a_step(world)
+        assert world.status.candidate is not None
+        names = {"stable": stable_of(world), "candidate": world.status.candidate.revision}
+        world.realised = {names[arm]: 0 for arm in arms}
+        world.tick(10)
+        world.tick(10)
+
+    return change
+
+
+def split_otherwise(world: FakeWorld) -> None:
+    in_a_step(world)
+    assert world.status.candidate is not None
+    world.realised = {world.status.candidate.revision: 50, stable_of(world): 50}
+    world.tick(10)
+
+
 @pytest.mark.parametrize(
     ("happens", "kind", "expected"),
     [
@@ -139,6 +158,30 @@ def in_a_step(world: FakeWorld) -> None:
         (route_gone, "Ready", ("False", "RouteNotAccepted", "there is no route")),
         (in_a_step, "Progressing", ("True", "Progressing", None)),
         (in_a_step, "MetricsAvailable", ("True", "Available", "both arms are measured")),
+        (
+            without_requests("stable", "candidate"),
+            "MetricsAvailable",
+            ("Unknown", "NoTraffic", "neither model got a request in the last 10 s"),
+        ),
+        (
+            without_requests("candidate"),
+            "MetricsAvailable",
+            ("Unknown", "NoCandidateTraffic", "the candidate got no request in the last 10 s"),
+        ),
+        (
+            without_requests("stable"),
+            "MetricsAvailable",
+            ("Unknown", "NoStableTraffic", "the stable model got no request in the last 10 s: nothing to compare with"),
+        ),
+        (
+            split_otherwise,
+            "RouteAccepted",
+            (
+                "False",
+                "RoutingMismatch",
+                "the candidate got 50.0 % of 1,000 requests, and the gateway has accepted 10 %",
+            ),
+        ),
     ],
 )
 def test_a_condition_says_what_is_and_why(

@@ -1,0 +1,88 @@
+"""Metrics and sources that make no sense are refused with a sentence that names them and the remedy."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from support.fake_world import SPEC
+from timoneiro_operator.api.checks import InvalidSpec
+from timoneiro_operator.api.deployment import ModelDeployment, parse
+
+PROMETHEUS = {"type": "Prometheus", "url": "http://prometheus:9090"}
+RATIO = {"name": "declines", "type": "Ratio", "events": "declined{}", "total": "asked{}"}
+
+
+def parsed(**analysis: Any) -> ModelDeployment:
+    spec = {**copy.deepcopy(SPEC), "analysis": analysis}
+    return parse({"metadata": {"name": "fraud", "namespace": "ns", "uid": "u"}, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ({"name": "a", "threshold": "1s"}, "metric 'a': threshold is not for type Errors"),
+        ({"name": "a", "type": "Latency"}, "needs just one of threshold, thresholds and quantile"),
+        ({"name": "a", "type": "Latency", "threshold": "1s", "quantile": 0.9}, "needs just one of"),
+        ({"name": "a", "type": "Latency", "threshold": "fast"}, "'fast' is not a duration"),
+        ({"name": "a", "type": "Latency", "threshold": "0s"}, "0s is no time at all"),
+        ({"name": "a", "type": "Latency", "thresholds": ["1s", "slow"]}, "'slow' is not a duration"),
+        ({"name": "a", "type": "Latency", "quantile": 0.3}, "must be at least 0.5 and below 1"),
+        ({"name": "a", "type": "Ratio", "events": "x"}, "needs events and total"),
+        (RATIO, "type Ratio needs spec.analysis.source of type Prometheus"),
+        ({"name": "a", "type": "Guard", "of": "b", "max": 0.1}, "of must name another metric, one of none"),
+        ({"name": "a", "weight": 0}, "weight 0.0 must be above 0"),
+        ({"name": "a", "overDispersion": {"factor": 0.5}}, "overDispersion.factor must be at least 1"),
+        ({"name": "a", "overDispersion": {"factor": 3, "estimateUpTo": 2}}, "estimateUpTo not below it"),
+        ({"name": "a", "margin": 0.1}, "tolerance 0.25 must be below margin 0.1"),
+    ],
+)
+def test_a_metric_that_makes_no_sense_is_refused(metric: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidSpec, match=words):
+        parsed(metrics=[metric])
+
+
+def test_a_guard_needs_a_limit_that_is_a_rate() -> None:
+    with pytest.raises(InvalidSpec, match="max must be a rate between 0 and 1"):
+        parsed(metrics=[{"name": "errors"}, {"name": "slo", "type": "Guard", "of": "errors", "max": 2}])
+
+
+def test_names_of_metrics_are_their_own() -> None:
+    with pytest.raises(InvalidSpec, match="must have names of their own, not a, a"):
+        parsed(metrics=[{"name": "a"}, {"name": "a"}])
+
+
+@pytest.mark.parametrize("metrics", [[{"name": "a", "role": "Inform"}]])
+def test_a_promotion_by_evidence_needs_a_metric_that_decides(metrics: list[dict[str, Any]]) -> None:
+    with pytest.raises(InvalidSpec, match="no required metric that compares"):
+        parsed(metrics=metrics)
+    assert parsed(metrics=metrics, promotion="NoHarm").spec.analysis.metrics[0].role == "Inform"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ({"type": "Prometheus"}, "source.url must be the address of a Prometheus server, not 'None'"),
+        ({"type": "Prometheus", "url": "ftp://x"}, "not 'ftp://x'"),
+        ({"url": "http://x"}, "url, secretRef and headers are for type Prometheus"),
+        ({"secretRef": {"name": "x"}}, "url, secretRef and headers are for type Prometheus"),
+        ({**PROMETHEUS, "port": 8080}, "port and path are for type Scrape"),
+        ({"profile": "Seldon"}, "profile 'Seldon' is not known; choose Auto or one of KServe, MLServer"),
+        ({"timeout": "long"}, "source.timeout: 'long' is not a duration"),
+        ({"timeout": "2m"}, "source.timeout: 2m is not between"),
+    ],
+)
+def test_a_source_that_makes_no_sense_is_refused(source: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidSpec, match=words):
+        parsed(source=source)
+
+
+def test_metrics_of_every_type_fit_together() -> None:
+    metrics = [
+        {"name": "errors", "weight": 2},
+        {"name": "slow", "type": "Latency", "quantile": 0.99},
+        {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02},
+        RATIO,
+    ]
+    found = parsed(source=PROMETHEUS, metrics=metrics).spec.analysis.metrics
+    assert [metric.type for metric in found] == ["Errors", "Latency", "Guard", "Ratio"]
