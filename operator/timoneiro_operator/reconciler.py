@@ -7,7 +7,7 @@ without harm by the next one.
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 from lightkube.core.exceptions import ApiError
@@ -46,12 +46,20 @@ class Reconciler:
     """Brings ModelDeployments where they are meant to be, one pass at a time."""
 
     def __init__(
-        self, *, cache: Cache, client: KubeClient, sources: Mapping[str, Source], telemetry: Telemetry
+        self,
+        *,
+        cache: Cache,
+        client: KubeClient,
+        sources: Mapping[str, Source],
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock`: seconds since the epoch."""
         self._cache = cache
         self._client = client
         self._sources = sources
         self._telemetry = telemetry
+        self._clock = clock
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; returns the seconds after which another one is due even if nothing happens."""
@@ -61,7 +69,7 @@ class Reconciler:
             self._forget(key)
             self._telemetry.forget(key)
             return None
-        now = time.time()
+        now = self._clock()
         problem = None
         try:
             deployment = parse(body)
