@@ -1,14 +1,19 @@
 """Metrics and sources that make no sense are refused with a sentence that names them and the remedy."""
 
 import copy
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.fake_world import SPEC
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse
+from timoneiro_operator.metrics.profiles import PROFILES
 
+PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
 PROMETHEUS = {"type": "Prometheus", "url": "http://prometheus:9090"}
 RATIO = {"name": "declines", "type": "Ratio", "events": "declined{}", "total": "asked{}"}
 
@@ -86,3 +91,16 @@ def test_metrics_of_every_type_fit_together() -> None:
     ]
     found = parsed(source=PROMETHEUS, metrics=metrics).spec.analysis.metrics
     assert [metric.type for metric in found] == ["Errors", "Latency", "Guard", "Ratio"]
+
+
+def test_the_metrics_and_the_source_of_the_docs_are_valid_together() -> None:
+    blocks = re.findall(r"```yaml\n(analysis:.*?)```", PAGE, re.DOTALL)
+    metrics, source = (yaml.safe_load(block)["analysis"] for block in blocks)
+    found = parsed(**metrics, **source).spec.analysis
+    assert {metric.type for metric in found.metrics} == {"Errors", "Latency", "Ratio", "Guard"}
+    assert found.source.secret_ref is not None
+
+
+def test_the_docs_list_every_profile_with_its_port_and_path() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\d+ /\S+) \|", PAGE, re.MULTILINE))
+    assert rows == {name: f"{profile.port} {profile.path}" for name, profile in PROFILES.items()}
