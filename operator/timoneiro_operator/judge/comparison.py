@@ -154,7 +154,14 @@ class Comparison:
         if not self.candidate.events + self.stable.events:
             return None, None, None
         lower, upper = confidence_bounds(self.likelihood[:-2], alpha=CONFIDENCE_ALPHA)
-        return most_likely_ratio(self.likelihood[:-2]), lower, upper
+        return self.estimate, lower, upper
+
+    @property
+    def estimate(self) -> float | None:
+        """The most likely rate ratio candidate / stable; None while there are no events, and at an end of the grid."""
+        if not self.candidate.events + self.stable.events:
+            return None
+        return most_likely_ratio(self.likelihood[:-2])
 
     @property
     def difference(self) -> float:

@@ -34,7 +34,7 @@ def forecast(
         return Forecast(worse=None, not_worse=None)
     limits = comparison.limits
     base = comparison.stable.events / comparison.stable.requests if comparison.stable.requests else 0.0
-    theta = comparison.ratio[0] or _UNKNOWN_RATIO
+    theta = comparison.estimate or _UNKNOWN_RATIO
     rate = comparison.candidate.events / comparison.candidate.requests if comparison.candidate.requests else 0.0
     events_per_second = requests_per_second * (share * rate + (1.0 - share) * base)
 
