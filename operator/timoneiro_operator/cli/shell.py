@@ -27,10 +27,13 @@ def cluster_of(target: Target) -> "Cluster":
 
 
 def console() -> "Console":
-    """Stdout. Colours only for a terminal, and not with NO_COLOR; as wide as it takes for a file."""
+    """Stdout. Colours only for a terminal, and not with NO_COLOR; as wide as it takes for a file.
+
+    What people wrote is printed as it is: `:name:` is no emoji.
+    """
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
 
 
 def clock() -> "Clock":

@@ -247,6 +247,11 @@ def test_the_history_as_data_has_both_lists(md, fake_cluster, run) -> None:
     assert data == {"history": [], "commands": [md.record("a")]}
 
 
+def test_what_looks_like_an_emoji_is_printed_as_it_was_written(md, fake_cluster, run) -> None:
+    body = md.rolling(message="see :warning: in the log")
+    assert "see :warning: in the log" in run(fake_cluster(body), "status", "fraud")[1]
+
+
 def test_ctrl_c_ends_a_watch_without_complaint(md, fake_cluster, run, monkeypatch) -> None:
     class FakeQuietCluster(fake_cluster):
         def changes(self, kind, name, version):
