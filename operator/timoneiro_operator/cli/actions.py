@@ -1,7 +1,7 @@
 """What the commands do: read, ask, wait and print. Each returns the exit code."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -11,9 +11,13 @@ from timoneiro_operator.api.command import encode_command
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.cli.cluster import Cluster, Kind
 from timoneiro_operator.cli.commands import Request, command_for
-from timoneiro_operator.cli.errors import DONE, CliError
+from timoneiro_operator.cli.errors import DONE, USAGE, CliError
 from timoneiro_operator.cli.explain import explain
 from timoneiro_operator.cli.outcome import Outcome, status_exit
+from timoneiro_operator.cli.report.cards import read_cards
+from timoneiro_operator.cli.report.content import encoded
+from timoneiro_operator.cli.report.gather import report_of
+from timoneiro_operator.cli.report.page import page
 from timoneiro_operator.cli.tables import deployments_table, history_tables
 from timoneiro_operator.cli.tree import Picture, draw
 from timoneiro_operator.cli.view import Body, View, view_of
@@ -95,6 +99,21 @@ def tell_why(*, cluster: Cluster, name: str, console: Console, clock: Clock) -> 
     for sentence in explain(view_of(cluster.get(name)), clock.now()):
         # Prose: at words for people, and a sentence a line for programs.
         console.print(sentence, markup=False, highlight=False, soft_wrap=not console.is_terminal)
+    return DONE
+
+
+def report(
+    *, cluster: Cluster, name: str, cards: Sequence[str], output: str | None, console: Console, clock: Clock
+) -> int:
+    read = read_cards(cards)
+    made = report_of(view_of(cluster.get(name)), clock.now(), read)
+    known = [word for revision in made.revisions for word in (revision.version, revision.revision) if word]
+    for version in read:
+        if version not in known:
+            choice = ", ".join(dict.fromkeys(known)) or "none"
+            raise CliError(f"--card {version}=...: this report has no such version; it has {choice}", code=USAGE)
+    # As it is: rich would take tabs and what looks like an emoji for something else.
+    console.file.write(page(made) if output is None else dump(encoded(made), output) + "\n")
     return DONE
 
 

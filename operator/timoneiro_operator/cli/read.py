@@ -1,4 +1,4 @@
-"""The commands that only look: get, watch, status, explain, history, check-metrics."""
+"""The commands that only look: get, watch, status, explain, history, report, check-metrics."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ PANEL = "Look"
 
 def add_to(app: typer.Typer) -> None:
     """Makes them commands of `app`."""
-    for command in (get, watch, status, explain, history):
+    for command in (get, watch, status, explain, history, report):
         app.command(rich_help_panel=PANEL)(command)
     app.command("check-metrics", rich_help_panel=PANEL)(check_metrics)
 
@@ -120,6 +120,37 @@ def history(
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(actions.history(cluster=cluster, name=checked_name(name), output=output, console=shell.console()))
+
+
+def report(
+    name: Name,
+    card: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VERSION=PATH", help="Model card of a version: a package folder, or the card's file."),
+    ] = None,
+    namespace: Namespace = None,
+    output: Output = None,
+    context: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print one HTML page about the latest rollout: the decision, weights and evidence over time, revisions, cards.
+
+    `timoneiro report NAME > report.html`. The page needs nothing else: it can be mailed, printed and kept. A model \
+card is in the package of its model: `--card 14=FOLDER` puts it into the page, for as many versions as you like.
+    """
+    from timoneiro_operator.cli import actions  # noqa: PLC0415
+
+    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    raise typer.Exit(
+        actions.report(
+            cluster=cluster,
+            name=checked_name(name),
+            cards=card or [],
+            output=output,
+            console=shell.console(),
+            clock=shell.clock(),
+        )
+    )
 
 
 def check_metrics(

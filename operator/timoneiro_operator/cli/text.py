@@ -7,14 +7,18 @@ from timoneiro_operator.decide.text import name_of, revision_name, step_text
 
 def known_name(status: Status, revision: str) -> str:
     """The name of a revision with its version, if the status remembers that."""
+    return name_of(revision, known_version(status, revision))
+
+
+def known_version(status: Status, revision: str) -> str | None:
+    """What people call a revision, as far as the status remembers it."""
     parts: list[Revision | None] = [status.stable, status.candidate]
     serving = [(part.revision, part.version) for part in parts if part]
     kept = [(entry.revision, entry.model.version) for entry in status.revisions]
     rejected = [(entry.revision, entry.version) for entry in status.rejected]
     past = [(entry.revision, entry.version) for entry in status.history]
     known = (*serving, *kept, *rejected, *past)
-    version = next((version for other, version in known if other == revision and version), None)
-    return name_of(revision, version)
+    return next((version for other, version in known if other == revision and version), None)
 
 
 def sentence(text: str) -> str:

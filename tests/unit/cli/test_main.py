@@ -54,7 +54,7 @@ def test_without_arguments_it_says_what_it_can_do(run) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        *("get", "watch", "status", "explain", "history", "version"),
+        *("get", "watch", "status", "explain", "history", "report", "version"),
         *("promote", "abort", "pause", "resume", "retry", "rollback"),
     ],
 )
@@ -250,6 +250,34 @@ def test_the_history_as_data_has_both_lists(md, fake_cluster, run) -> None:
 def test_what_looks_like_an_emoji_is_printed_as_it_was_written(md, fake_cluster, run) -> None:
     body = md.rolling(message="see :warning: in the log")
     assert "see :warning: in the log" in run(fake_cluster(body), "status", "fraud")[1]
+
+
+def test_the_report_is_one_page_on_stdout(md, fake_cluster, run) -> None:
+    code, out, err = run(fake_cluster(md.rolling(message="a :warning: and\ta tab")), "report", "fraud")
+    assert (code, err) == (DONE, "")
+    assert out.startswith("<!DOCTYPE html>")
+    assert out.rstrip().endswith("</html>")
+    assert "a :warning: and\ta tab" in out
+
+
+@pytest.mark.parametrize(("output", "read"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_the_report_as_data_has_the_same_content(md, fake_cluster, run, output, read) -> None:
+    data = read(run(fake_cluster(md.rolling()), "report", "fraud", "-o", output)[1])
+    assert (data["schema"], data["rollout"]["candidate"]["revision"]) == (1, md.second)
+
+
+def test_a_card_is_for_a_version_of_the_report(md, fake_cluster, run, tmp_path) -> None:
+    card = tmp_path / "README.md"
+    card.write_text("# fraud 2\n\nfor adults only\n")
+    cluster = fake_cluster(md.rolling())
+    assert "for adults only" in run(cluster, "report", "fraud", "--card", f"2={card}")[1]
+    code, out, err = run(cluster, "report", "fraud", "--card", f"7={card}")
+    assert (code, out) == (USAGE, "")
+    assert "no such version; it has 2" in err
+
+
+def test_a_rollout_that_failed_is_no_failure_of_its_report(md, fake_cluster, run) -> None:
+    assert run(fake_cluster(md.rolled_back()), "report", "fraud")[0] == DONE
 
 
 def test_ctrl_c_ends_a_watch_without_complaint(md, fake_cluster, run, monkeypatch) -> None:

@@ -1,0 +1,171 @@
+"""From a ModelDeployment to its report. Pure; `now` is seconds since the epoch."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.status import Status, to_seconds, to_text
+from timoneiro_operator.cli.explain import explain
+from timoneiro_operator.cli.report.content import SCHEMA, Card, MetricReport, Promises, Report, Rollout
+from timoneiro_operator.cli.report.metrics import comparable, metrics_of, promises_of, together_of
+from timoneiro_operator.cli.report.revisions import revisions_of
+from timoneiro_operator.cli.report.rollout import (
+    FIRST,
+    analysis_of,
+    commands_of,
+    ended_words,
+    events_of,
+    rollout_of,
+    weights_of,
+)
+from timoneiro_operator.cli.text import bound, clock, sentence, upper
+from timoneiro_operator.cli.view import View
+
+_PHASES = {
+    "Paused": "is paused at {weight} %",
+    "Holding": "is held at {weight} %",
+    "Promoting": "is going to all traffic",
+    "Degraded": "does not get ready",
+}
+_MIRRORED = {"Mirror": "is judged on a copy of the traffic", "Bake": "has all traffic and is still watched"}
+
+
+def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -> Report:
+    """The report about the rollout that runs, else about the last one."""
+    status, spec = view.status, _spec(view)
+    rollout = rollout_of(view, spec)
+    analysis = analysis_of(status, rollout)
+    metrics = metrics_of(analysis, spec.analysis if spec else None) if analysis else ()
+    promises = promises_of(spec.analysis) if spec else None
+    interval = parse_duration(spec.analysis.interval) if spec else 0.0
+    weights = weights_of(rollout, analysis, status, interval) if rollout else []
+    commands = commands_of(status, rollout, now)
+    decision = [] if rollout is None else [*_decision(status, rollout, metrics, promises)]
+    if rollout is not None and rollout.stable is None:
+        decision.append(f"{upper(rollout.candidate.name)} is the {FIRST}: there is nothing to compare it with.")
+    elif rollout is not None:
+        decision += _missing(rollout, metrics)
+        if analysis is not None and 0 < len(comparable(analysis)) < len(analysis.trail):
+            decision.append("The metrics were edited on the way: the pictures begin after that.")
+    return Report(
+        schema=SCHEMA,
+        generated_at=to_text(now),
+        namespace=view.namespace,
+        name=view.name,
+        state="None" if rollout is None else "Running" if rollout.outcome is None else "Ended",
+        phase=status.phase,
+        headline=_headline(status, rollout),
+        decision=tuple(decision),
+        explanation=tuple(explain(view, now)),
+        rollout=rollout,
+        promises=promises,
+        weights=tuple(weights),
+        metrics=metrics,
+        together=together_of(metrics),
+        events=events_of(rollout, weights, commands, status) if rollout else (),
+        commands=commands,
+        revisions=revisions_of(view, rollout, cards or {}),
+    )
+
+
+def _spec(view: View) -> Spec | None:
+    """The spec that is acted on: while the newest makes no sense, the one before it."""
+    if view.spec is not None or view.status.acted_on is None:
+        return view.spec
+    try:
+        return msgspec.convert(view.status.acted_on, Spec)
+    except msgspec.ValidationError:
+        return None
+
+
+def _headline(status: Status, rollout: Rollout | None) -> str:
+    if rollout is None:
+        return "No rollout yet"
+    candidate = rollout.candidate
+    name = f"Version {candidate.version}" if candidate.version else upper(candidate.name)
+    if rollout.outcome is not None:
+        first = rollout.outcome == "Promoted" and rollout.stable is None
+        return f"{name} serves as the first model" if first else f"{name} {ended_words(rollout.outcome)}"
+    if status.candidate is not None and status.candidate.leaving is not None:
+        return f"{name} is being taken back"
+    if rollout.stable is None and status.phase != "Degraded":
+        return f"{name} is about to serve as the first model"
+    weight = status.traffic.desired.candidate if status.traffic else 0
+    if status.step is not None and status.phase == "Progressing" and status.step.kind in _MIRRORED:
+        return f"{name} {_MIRRORED[status.step.kind]}"
+    return f"{name} {_PHASES.get(status.phase, 'is on its way: it has {weight} %').format(weight=weight)}"
+
+
+def _decision(
+    status: Status, rollout: Rollout, metrics: tuple[MetricReport, ...], promises: Promises | None
+) -> list[str]:
+    """What became of the candidate, or where it stands, and what that is worth."""
+    name = upper(rollout.candidate.name)
+    against = f" against {rollout.stable.name}" if rollout.stable else ""
+    if rollout.outcome is None or rollout.ended_at is None:
+        stands = [f"{name}{against}: {sentence(rollout.reason)}"]
+        return [*stands, *(_promise(promises) if rollout.stable else [])]
+    took = ""
+    if rollout.started_at is not None:
+        took = f", {format_duration(to_seconds(rollout.ended_at) - to_seconds(rollout.started_at))} after it began"
+    told = f"{name} {ended_words(rollout.outcome)} at {clock(rollout.ended_at)}{took}: {sentence(rollout.reason)}"
+    return [told, *_worth(rollout, metrics, promises)]
+
+
+def _promise(promises: Promises | None) -> list[str]:
+    if promises is None:
+        return ["The spec cannot be read, so that the bounds of the evidence are not known."]
+    told = (
+        f"Of candidates that are no worse than tolerated, at most {100 * promises.false_rollback:g} % are rolled back"
+    )
+    if promises.promotion == "NoHarm":
+        return [f"{told}. {_no_harm()}"]
+    return [
+        f"{told}; of those that are worse by the margin, at most {100 * promises.false_promotion:g} % are promoted."
+    ]
+
+
+def _no_harm() -> str:
+    return (
+        "Promotion needs no evidence of 'not worse' (analysis.promotion: NoHarm): it says only that nothing spoke "
+        "against the candidate."
+    )
+
+
+def _worth(rollout: Rollout, metrics: tuple[MetricReport, ...], promises: Promises | None) -> list[str]:
+    """What a decision says: only as much as the evidence behind it."""
+    if rollout.stable is None or promises is None or rollout.outcome not in ("Promoted", "RolledBack"):
+        return [] if promises is not None else _promise(promises)
+    deciding = [metric for metric in metrics if metric.role == "Required"]
+    compared = [metric for metric in deciding if metric.limit is None]
+    if rollout.outcome == "RolledBack":
+        if any(metric.verdict == "Worse" for metric in deciding):
+            return [
+                f"The evidence of 'worse' had reached {bound(promises.false_rollback)}: luck alone does that to at "
+                f"most {100 * promises.false_rollback:g} % of candidates that are no worse than tolerated."
+            ]
+        return ["No metric had been judged worse: it was not the evidence that took it back."]
+    if promises.promotion == "NoHarm":
+        return [_no_harm()]
+    if compared and all(metric.verdict == "NotWorse" for metric in compared):
+        return [
+            f"Every metric that decides had evidence of 'not worse' of at least {bound(promises.false_promotion)}: of "
+            f"candidates that are worse by the margin, at most {100 * promises.false_promotion:g} % get that far."
+        ]
+    return ["It was promoted without the evidence of 'not worse' for every metric: the probability does not hold here."]
+
+
+def _missing(rollout: Rollout, metrics: tuple[MetricReport, ...]) -> list[str]:
+    if not metrics:
+        words = "Nothing was compared" if rollout.outcome else "Nothing has been compared yet"
+        return [f"{words}: there are no counts of the two models side by side."]
+    sentences = []
+    if not any(metric.trail for metric in metrics):
+        sentences.append("There is no trail of the evidence, only where it stands: no pictures over time.")
+    elif rollout.started_at and to_seconds(metrics[0].trail[0].at) < to_seconds(rollout.started_at):
+        sentences.append(
+            "The same two models were compared before this rollout: the evidence goes on from where it was."
+        )
+    return sentences

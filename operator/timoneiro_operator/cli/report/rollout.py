@@ -1,0 +1,207 @@
+"""Which rollout a report is about, and what happened in it: from the status and the schedule of the spec. Pure."""
+
+from itertools import pairwise
+
+from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.spec import Rollout as Wish
+from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.status import AnalysisStatus, HistoryEntry, Revision, Status, to_seconds, to_text
+from timoneiro_operator.cli.report.content import CommandReport, Event, Named, PlannedStep, Rollout, WeightPoint
+from timoneiro_operator.cli.text import known_version, sentence, upper
+from timoneiro_operator.cli.view import View
+from timoneiro_operator.decide.text import name_of
+
+FIRST = "first revision"
+_ENDS = {
+    "Promoted": "was promoted",
+    "Restored": "was restored",
+    "RolledBack": "was rolled back",
+    "Aborted": "was aborted",
+    "Superseded": "gave way to a newer model",
+    "Withdrawn": "was withdrawn",
+}
+
+
+def ended_words(outcome: str) -> str:
+    """What became of a candidate, as it follows its name."""
+    return _ENDS.get(outcome, f"ended as {outcome}")
+
+
+def rollout_of(view: View, spec: Spec | None) -> Rollout | None:
+    """The rollout that runs, else the last one that ended; None when there was none."""
+    status = view.status
+    if status.candidate is not None:
+        return _running(status, status.candidate, spec)
+    return _ended(view, status.history[-1], spec) if status.history else None
+
+
+def analysis_of(status: Status, rollout: Rollout | None) -> AnalysisStatus | None:
+    """The evidence about that rollout; None when nothing was compared in it."""
+    analysis = status.analysis
+    if analysis is None or rollout is None or not analysis.metrics:
+        return None
+    return analysis if analysis.candidate in ("", rollout.candidate.revision) else None
+
+
+def _running(status: Status, candidate: Revision, spec: Spec | None) -> Rollout:
+    stable = status.stable
+    return Rollout(
+        candidate=_named(candidate.revision, candidate.version),
+        stable=None if stable is None else _named(stable.revision, stable.version),
+        outcome=None,
+        reason=status.message,
+        started_at=candidate.started_at,
+        ended_at=None,
+        strategy=spec.rollout.strategy if spec else None,
+        mirrored=_mirrored(spec),
+        steps=_steps(spec.rollout, status) if spec and candidate.instant is None and stable is not None else (),
+    )
+
+
+def _ended(view: View, entry: HistoryEntry, spec: Spec | None) -> Rollout:
+    stable = _compared_with(view, entry)
+    stepped = stable is not None and entry.outcome != "Restored"
+    return Rollout(
+        candidate=_named(entry.revision, entry.version),
+        stable=None if stable is None else _named(stable, known_version(view.status, stable)),
+        outcome=entry.outcome,
+        reason=entry.reason,
+        started_at=entry.started_at,
+        ended_at=entry.ended_at,
+        strategy=spec.rollout.strategy if spec else None,
+        mirrored=_mirrored(spec),
+        steps=_steps(spec.rollout, None) if spec and stepped else (),
+    )
+
+
+def _compared_with(view: View, entry: HistoryEntry) -> str | None:
+    """The stable model of a rollout that is over."""
+    status = view.status
+    if status.analysis is not None and status.analysis.candidate == entry.revision and status.analysis.stable:
+        return status.analysis.stable
+    if entry.outcome in ("Promoted", "Restored"):
+        former = view.former()
+        return former[0].revision if former and entry.reason != FIRST else None
+    return status.stable.revision if status.stable else None
+
+
+def _named(revision: str, version: str | None) -> Named:
+    return Named(revision=revision, version=version, name=name_of(revision, version))
+
+
+def _mirrored(spec: Spec | None) -> bool:
+    return spec is not None and spec.rollout.strategy == "BlueGreen"
+
+
+def _steps(wish: Wish, status: Status | None) -> tuple[PlannedStep, ...]:
+    step = status.step if status else None
+    at = step.index if step else None
+    return tuple(PlannedStep(text=text, now=index == at) for index, text in enumerate(_planned(wish)))
+
+
+def _planned(wish: Wish) -> list[str]:
+    if wish.strategy == "BlueGreen":
+        return [
+            f"the candidate gets a copy of the traffic for at least {_long(wish.blue_green.mirror)}",
+            f"it gets all traffic, and the old model a copy, for at least {_long(wish.blue_green.bake)}",
+        ]
+    steps = []
+    for step in wish.canary.steps:
+        if step.weight is not None:
+            steps.append(f"{step.weight} % of the traffic for at least {_long(step.for_ or '0s')}")
+        elif step.pause is not None and step.pause.for_ is not None:
+            steps.append(f"a pause of {_long(step.pause.for_)}")
+        else:
+            steps.append("a pause until a person lets it go on")
+    return steps
+
+
+def _long(duration: str) -> str:
+    return format_duration(parse_duration(duration))
+
+
+def weights_of(rollout: Rollout, analysis: AnalysisStatus | None, status: Status, interval: float) -> list[WeightPoint]:
+    """The staircase of weights. What the trail tells is the weight of a window at its end: one window exact, not more.
+
+    `interval`: seconds of a window, by which the first weight began before the trail did.
+    """
+    found: list[WeightPoint] = []
+
+    def add(at: str, weight: int) -> None:
+        if not found or (found[-1].weight != weight and to_seconds(at) >= to_seconds(found[-1].at)):
+            found.append(WeightPoint(at=at, weight=weight))
+
+    trail = [point for point in analysis.trail if point.at] if analysis else []
+    if trail:
+        first = to_seconds(trail[0].at) - interval
+        began = to_seconds(rollout.started_at) if rollout.started_at else first
+        if began < first:
+            add(to_text(began), 0)
+        begins = [to_text(first), *(point.at for point in trail)]
+        for at, point in zip(begins, trail, strict=False):
+            add(at, point.weight)
+    elif rollout.started_at:
+        add(rollout.started_at, 0)
+    if rollout.ended_at is not None:
+        add(rollout.ended_at, 100 if rollout.outcome in ("Promoted", "Restored") else 0)
+    elif status.step is not None and status.step.started_at is not None:
+        add(status.step.started_at, status.step.weight)
+    return found
+
+
+def commands_of(status: Status, rollout: Rollout | None, now: float) -> tuple[CommandReport, ...]:
+    """All commands that the status remembers, the latest last."""
+    began = to_seconds(rollout.started_at) if rollout and rollout.started_at else now
+    over = to_seconds(rollout.ended_at) if rollout and rollout.ended_at else now
+    return tuple(
+        CommandReport(
+            at=record.at,
+            by=record.by,
+            action=record.action,
+            revision=record.revision,
+            outcome=record.outcome,
+            message=record.message,
+            during=began <= to_seconds(record.at) <= over,
+        )
+        for record in status.commands
+    )
+
+
+def events_of(
+    rollout: Rollout, weights: list[WeightPoint], commands: tuple[CommandReport, ...], status: Status
+) -> tuple[Event, ...]:
+    """What happened, in the order of time, as far as the status remembers it."""
+    events = []
+    if rollout.started_at:
+        events.append(Event(at=rollout.started_at, what=f"The rollout of {rollout.candidate.name} begins."))
+    # The weight at the end is what the outcome says.
+    steps = weights[:-1] if rollout.ended_at and weights and weights[-1].at == rollout.ended_at else weights
+    for before, point in pairwise(steps):
+        moved = "goes up" if point.weight > before.weight else "goes back"
+        events.append(Event(at=point.at, what=f"The weight {moved} to {point.weight} %."))
+    for command in commands:
+        if command.during:
+            events.append(Event(at=command.at, what=command_words(command)))
+    if rollout.outcome is None and status.paused is not None:
+        events.append(Event(at=status.paused.at, what=f"Paused by {status.paused.by}; it is paused still."))
+    restored = status.restored
+    if restored is not None and to_seconds(restored.at) >= to_seconds(rollout.started_at or restored.at):
+        events.append(Event(at=restored.at, what=sentence(f"Put back what somebody else had changed: {restored.what}")))
+    events += _no_metrics(rollout, status)
+    if rollout.ended_at and rollout.outcome:
+        what = f"{rollout.candidate.name} {ended_words(rollout.outcome)}: {rollout.reason}"
+        events.append(Event(at=rollout.ended_at, what=sentence(upper(what))))
+    return tuple(sorted(events, key=lambda event: to_seconds(event.at)))
+
+
+def command_words(command: CommandReport) -> str:
+    """A command and what came of it, as a sentence."""
+    answer = "done" if command.outcome == "Done" else "refused"
+    return sentence(f"{command.by} asked for {command.action}, {answer}: {command.message}")
+
+
+def _no_metrics(rollout: Rollout, status: Status) -> list[Event]:
+    if rollout.outcome is not None:
+        return []
+    found = [item for item in status.conditions if item.type == "MetricsAvailable" and item.status == "False"]
+    return [Event(at=item.last_transition_time, what=sentence(f"No metrics since: {item.message}")) for item in found]
