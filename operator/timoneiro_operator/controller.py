@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 
+from timoneiro_operator.drivers.available import needed_kinds
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
 from timoneiro_operator.kube.client import Conflict, KubeClient, NotInstalled, NotLeading
 from timoneiro_operator.kube.workqueue import WorkQueue
@@ -68,10 +69,11 @@ class Controller:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def until_installed(self) -> None:
-        """Returns when a kind that was absent is there: it has to be watched, which takes a new start."""
+        """Returns when a kind that was absent and is needed is there: it has to be watched, which takes a new start."""
         while True:
             await asyncio.sleep(_ABSENT_SECONDS)
-            for kind in self._cache.absent:
+            deployments = (self._cache.get("ModelDeployment", key) or {} for key in self._cache.deployments())
+            for kind in self._cache.absent & needed_kinds(deployments):
                 try:
                     await self._client.list_all(kind)
                 except NotInstalled:

@@ -1,6 +1,6 @@
 """What a ModelDeployment needs of the cluster and does not have: kinds of objects, or a host name of its own. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from timoneiro_operator.api.deployment import ModelDeployment
@@ -29,6 +29,13 @@ def lacking(deployment: ModelDeployment, absent: Collection[str]) -> tuple[str, 
         )
     kind, sentence = _DRIVERS[deployment.spec.route.driver]
     return ("DriverNotInstalled", sentence) if kind in absent else None
+
+
+def needed_kinds(deployments: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Kinds that some ModelDeployment (as the API server has it) needs: nobody has to look for the others."""
+    drivers = {((body.get("spec") or {}).get("route") or {}).get("driver", "Gateway") for body in deployments}
+    kinds = {kind for driver, (kind, _) in _DRIVERS.items() if driver in drivers}
+    return kinds | {"InferenceService"} if drivers else kinds
 
 
 def contested_host(

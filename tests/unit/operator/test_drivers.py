@@ -11,7 +11,7 @@ from timoneiro_operator.api.status import Revision, Snapshot, Status, Traffic, W
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing
-from timoneiro_operator.drivers.available import contested_host, lacking
+from timoneiro_operator.drivers.available import contested_host, lacking, needed_kinds
 from timoneiro_operator.drivers.driver import Apply, Children, Patch, Remove
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
@@ -431,3 +431,17 @@ class TestHosts:
 
     def test_names_of_its_own_are_nobodys_business(self) -> None:
         assert contested_host(self.MINE, None, [(body("older", hosts=["c.example.com"]), None)]) is None
+
+
+@pytest.mark.parametrize(
+    ("drivers", "kinds"),
+    [
+        ([], set()),
+        ([None], {"InferenceService", "HTTPRoute"}),
+        (["Knative"], {"InferenceService", "KnativeService"}),
+        (["Knative", "Gateway"], {"InferenceService", "HTTPRoute", "KnativeService"}),
+    ],
+)
+def test_only_kinds_that_somebody_needs_are_looked_for(drivers: list[str | None], kinds: set[str]) -> None:
+    bodies = [{"spec": {"route": {"driver": driver} if driver else {}}} for driver in drivers]
+    assert needed_kinds(bodies) == kinds
