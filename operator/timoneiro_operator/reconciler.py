@@ -193,7 +193,10 @@ class Reconciler:
             await self._client.delete("InferenceService", (deployment.namespace, write.name))
 
     async def _write(self, body: Body, status: Status, now: float) -> bool:
-        """The one status write of a pass, and none when nothing has changed (False); then what people hear of it."""
+        """The one status write of a pass, and none when nothing has changed; then what people hear of it.
+
+        Returns whether the API server has changed anything: if not, there is nothing new to look at again at once.
+        """
         old = parse_status(body)
         if status == old:
             return False
@@ -212,4 +215,4 @@ class Reconciler:
             except ApiError as error:
                 # The status says the same; an event that is refused is no reason to repeat a pass.
                 log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
-        return True
+        return bool(written["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"])

@@ -5,6 +5,7 @@ have versions and generations as the API server gives them.
 """
 
 import copy
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -101,7 +102,8 @@ class FakeControlPlane:
         self.objects.pop((kind, key[1]), None)
 
     async def write_status(self, body: Body, status: Body) -> Body:
-        return self._store("ModelDeployment", {**copy.deepcopy(self.deployment), "status": copy.deepcopy(status)})
+        # As JSON, like everything that goes to an API server and comes back from it.
+        return self._store("ModelDeployment", {**self.deployment, "status": json.loads(json.dumps(status))})
 
     async def record_event(self, body: Body, **event: Any) -> None:
         """Events are not kept."""

@@ -72,7 +72,7 @@ class FakeWorld:
                     "annotations": annotations,
                 },
                 "spec": self.spec,
-                "status": msgspec.to_builtins(self.status),
+                "status": msgspec.json.decode(msgspec.json.encode(self.status)),
             }
         )
 

@@ -32,7 +32,8 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status,
         retiring=tuple(item for item in status.retiring if item not in gone),
         observed_generation=deployment.generation,
-        acted_on=msgspec.to_builtins(deployment.spec),
+        # By way of JSON: as it comes back from the API server, with lists in the place of tuples.
+        acted_on=msgspec.json.decode(msgspec.json.encode(deployment.spec)),
         step_text=step_text(status.step),
         traffic=traffic_of(status, routing, seen),
     )

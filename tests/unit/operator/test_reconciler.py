@@ -1,5 +1,6 @@
 """One pass: what is done, in which order, and what a refusal does not keep from being done."""
 
+import json
 import time
 from typing import Any
 
@@ -50,7 +51,11 @@ class FakeClient:
         if "status" in self.refuse:
             raise ApiError(status=ApiStatus(code=500, message="no"))
         self.calls.append("status")
+        # As JSON, like everything that goes to an API server and comes back from it.
+        status = json.loads(json.dumps(status))
         self.statuses.append(status)
+        if status == body.get("status"):
+            return body
         return self._stored({**body, "status": status})
 
     async def record_event(self, body: dict[str, Any], **event: Any) -> None:
@@ -152,6 +157,23 @@ async def test_nothing_is_written_when_nothing_has_changed(
     client.calls.clear()
     await reconciler.reconcile(KEY)
     assert client.calls == []
+
+
+async def test_a_status_that_the_api_server_finds_unchanged_is_no_reason_to_look_again_at_once(
+    cache: Cache, client: FakeClient, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unchanged(body: dict[str, Any], status: dict[str, Any]) -> dict[str, Any]:
+        return body
+
+    cache.put("ModelDeployment", deployment())
+    for _ in range(3):
+        await reconciler.reconcile(KEY)
+    monkeypatch.setattr(client, "write_status", unchanged)
+    body = cache.get("ModelDeployment", KEY)
+    assert body is not None
+    metadata = {**body["metadata"], "resourceVersion": "99999"}
+    cache.put("ModelDeployment", {**body, "metadata": metadata, "status": {**body["status"], "message": "edited"}})
+    assert await reconciler.reconcile(KEY) != 0
 
 
 async def test_a_verdict_is_on_record_before_the_traffic_is_taken_away(
