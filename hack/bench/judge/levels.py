@@ -1,0 +1,88 @@
+"""What moves the rates of both arms together, and what moves those of single pods."""
+
+from typing import Protocol
+
+import numpy as np
+
+from bench.judge.counts import Floats
+
+_BURSTS, _BURST_FACTOR = 3, 20.0
+_DAY_WINDOWS, _DAY_SWING = 60, 0.8
+
+
+class Level(Protocol):
+    """Factors on load and on error rate of both arms in a window, each of shape (rollouts,)."""
+
+    def at(self, index: int) -> tuple[Floats, Floats]: ...
+
+
+class Steady:
+    """The same all the time."""
+
+    def __init__(self, rollouts: int) -> None:
+        self._ones = np.ones(rollouts)
+
+    def at(self, index: int) -> tuple[Floats, Floats]:
+        return self._ones, self._ones
+
+
+class Bursts:
+    """In three windows of a rollout both arms fail 20 times as often: something behind both of them breaks."""
+
+    def __init__(self, dice: np.random.Generator, rollouts: int, windows: int) -> None:
+        order = dice.random((rollouts, windows)).argsort(axis=1)
+        self._factors = np.where(order < _BURSTS, _BURST_FACTOR, 1.0)
+
+    def at(self, index: int) -> tuple[Floats, Floats]:
+        return np.ones(len(self._factors)), self._factors[:, index]
+
+
+class Diurnal:
+    """Load and error rate swing by 80 % around their means; a day takes half an hour, and starts anywhere."""
+
+    def __init__(self, dice: np.random.Generator, rollouts: int) -> None:
+        self._phase = dice.random(rollouts)
+
+    def at(self, index: int) -> tuple[Floats, Floats]:
+        factor = 1.0 + _DAY_SWING * np.sin(2.0 * np.pi * (index / _DAY_WINDOWS + self._phase))
+        return factor, factor
+
+
+class Noise(Protocol):
+    """Factors on the error rate of the candidate, shape (rollouts,), and of the stable's pods, (rollouts, pods)."""
+
+    def draw(self) -> tuple[Floats, Floats]: ...
+
+
+class Quiet:
+    """All pods are alike."""
+
+    def __init__(self, rollouts: int, pods: int = 1) -> None:
+        self._candidate, self._stable = np.ones(rollouts), np.ones((rollouts, pods))
+
+    def draw(self) -> tuple[Floats, Floats]:
+        return self._candidate, self._stable
+
+
+class Restless:
+    """Every pod has a gamma factor of mean 1 in every window, with the coefficient of variation `cv`."""
+
+    def __init__(self, dice: np.random.Generator, rollouts: int, *, cv: float, pods: int) -> None:
+        self._dice, self._rollouts, self._cv, self._pods = dice, rollouts, cv, pods
+
+    def draw(self) -> tuple[Floats, Floats]:
+        shape = self._cv**-2
+        factors = self._dice.gamma(shape, 1.0 / shape, size=(self._rollouts, 1 + self._pods))
+        return factors[:, 0], factors[:, 1:]
+
+
+class Persistent:
+    """Every pod has one gamma factor of mean 1 for the whole rollout: a node that is a little bad stays so."""
+
+    def __init__(self, dice: np.random.Generator, rollouts: int, *, cv: float, candidates: int, pods: int) -> None:
+        shape = cv**-2
+        self._candidate = dice.gamma(shape, 1.0 / shape, size=(rollouts, candidates)).mean(axis=1)
+        self._stable = dice.gamma(shape, 1.0 / shape, size=(rollouts, pods))
+
+    def draw(self) -> tuple[Floats, Floats]:
+        return self._candidate, self._stable

@@ -1,0 +1,216 @@
+"""Plays every scenario with every judge. The same seed and numbers of rollouts give the same figures."""
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import numpy as np
+
+from bench.judge import kayenta
+from bench.judge.counts import Flags, Floats, Ints, Windows, side_by_side
+from bench.judge.measure import Outcome, delay, failed_until, share_of, wald_bound
+from bench.judge.ours import follow
+from bench.judge.policy import CANARY, Played, Schedule, play
+from bench.judge.rivals import RIVALS, oracle
+from bench.judge.scenarios import EFFECTS, SCENARIOS, Ours, Scenario
+from bench.judge.sources import WINDOW_SECONDS
+
+# Setting A of docs/judge.md: 10 % of the traffic for 30 minutes.
+FIXED = Schedule(weights=(10,), seconds=1800.0, deadline=1800.0)
+SMALL_EFFECT = 1.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Rollouts for harmless effects (up to 1.25x), for the others, and for Kayenta's judge, which is slow."""
+
+    harmless: int = 10_000
+    worse: int = 2_000
+    kayenta: int = 1_500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One scenario at one effect."""
+
+    scenario: Scenario
+    effect: float
+    seed: int
+    size: Size
+
+    @property
+    def rollouts(self) -> int:
+        return self.size.harmless if self.effect <= SMALL_EFFECT else self.size.worse
+
+    def dice(self, setting: str) -> np.random.Generator:
+        """Its own stream, whatever else is played and in whatever order."""
+        name = f"{self.scenario.name}/{setting}/{self.effect:g}"
+        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Share of rollouts rolled back and promoted by the end of each window of the whole policy."""
+
+    scenario: str
+    effect: float
+    rolled_back: Floats
+    promoted: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    outcomes: tuple[Outcome, ...]
+    timeline: Timeline
+
+
+def tasks(*, seed: int, size: Size) -> Iterator[Task]:
+    """All that is to be played."""
+    for scenario in SCENARIOS:
+        for effect in EFFECTS:
+            if effect > 1.0 or scenario.null:
+                yield Task(scenario=scenario, effect=effect, seed=seed, size=size)
+
+
+def run(todo: list[Task], *, processes: int = 2) -> list[Result]:
+    """Plays `todo` in several processes; results in the order of `todo`."""
+    with get_context("spawn").Pool(processes) as pool:
+        return pool.map(perform, todo, chunksize=1)
+
+
+def perform(task: Task) -> Result:
+    """One task with all its judges: at a fixed share of 10 %, then our whole policy."""
+    outcomes = list(_at_fixed_share(task))
+    timeline: Timeline | None = None
+    for ours in task.scenario.ours:
+        source = task.scenario.source(
+            task.dice("policy"), rollouts=task.rollouts, windows=CANARY.windows, effect=task.effect
+        )
+        played = play(source, CANARY, ours.settings, rollouts=task.rollouts)
+        outcomes.append(_of_policy(task, ours, played))
+        timeline = timeline or _timeline(task, played)
+    assert timeline is not None
+    return Result(outcomes=tuple(outcomes), timeline=timeline)
+
+
+def fixed_windows(task: Task) -> Windows:
+    """All windows of setting A."""
+    share = np.full(task.rollouts, FIXED.weights[0] / 100.0)
+    source = task.scenario.source(task.dice("fixed"), rollouts=task.rollouts, windows=FIXED.windows, effect=task.effect)
+    return side_by_side([source.window(index, share) for index in range(FIXED.windows)])
+
+
+def _at_fixed_share(task: Task) -> Iterator[Outcome]:
+    windows = fixed_windows(task)
+    for ours in task.scenario.ours:
+        course = follow(windows, ours.settings)
+        promoted = (course.worse < 0) & (course.not_worse >= 0)
+        yield _outcome(
+            task, ours, "fixed", windows.candidate_events, course.worse, promoted, bound=_bound(task, ours, windows)
+        )
+    rules = dict(RIVALS)
+    if task.effect > 1.0:
+        rules["oracle (knows the ratio)"] = oracle(task.effect)
+    for name, rule in rules.items():
+        stopped = rule(windows)
+        yield _outcome(task, Ours(name=name, covered=False), "fixed", windows.candidate_events, stopped, stopped < 0)
+    few = windows.rows(np.arange(min(task.size.kayenta, task.rollouts)))
+    for name, rule in (
+        ("Kayenta, at the end", kayenta.at_the_end),
+        ("Kayenta, every 5 min", kayenta.every_five_minutes),
+    ):
+        stopped = rule(few)
+        yield _outcome(task, Ours(name=name, covered=False), "fixed", few.candidate_events, stopped, stopped < 0)
+
+
+def _outcome(
+    task: Task,
+    ours: Ours,
+    setting: str,
+    events: Ints,
+    stopped: Ints,
+    promoted: Flags,
+    *,
+    bound: float | None = None,
+    failed: float | None = None,
+) -> Outcome:
+    limits = ours.settings.limits
+    return Outcome(
+        scenario=task.scenario.name,
+        setting=setting,
+        judge=ours.name,
+        effect=task.effect,
+        covered=ours.covered,
+        harmless=task.scenario.harmless(task.effect, limits),
+        harmful=task.scenario.harmful(task.effect, limits),
+        rolled_back=share_of(stopped >= 0),
+        promoted=share_of(promoted),
+        delay=delay(stopped, task.scenario.onset),
+        bound=bound,
+        failed=failed_until(events, stopped) if failed is None else failed,
+    )
+
+
+def _of_policy(task: Task, ours: Ours, played: Played) -> Outcome:
+    nothing: Ints = np.zeros((0, 0), dtype=np.int64)
+    return _outcome(
+        task,
+        ours,
+        "policy",
+        nothing,
+        played.rolled_back,
+        played.promoted >= 0,
+        failed=float(np.median(played.failed)),
+        bound=_bound_of_policy(task, ours, played.share),
+    )
+
+
+def _bound(task: Task, ours: Ours, windows: Windows) -> float | None:
+    requests = windows.candidate_requests.mean(axis=0)
+    share = requests / (windows.candidate_requests + windows.stable_requests).mean(axis=0)
+    events = (windows.candidate_events + windows.stable_events).mean(axis=0)
+    return _least(task, ours, share=share, requests=requests, events=events)
+
+
+def _bound_of_policy(task: Task, ours: Ours, share: Floats) -> float | None:
+    """With the rates that the scenario has on average."""
+    of = task.scenario
+    stable = of.rate * WINDOW_SECONDS * (1.0 if of.mirrored else 1.0 - share)
+    requests = stable * share / (1.0 - share)
+    events = stable * of.base + requests * of.candidate_rate(task.effect)
+    return _least(task, ours, share=share, requests=requests, events=events)
+
+
+def _least(task: Task, ours: Ours, *, share: Floats, requests: Floats, events: Floats) -> float | None:
+    scenario, settings = task.scenario, ours.settings
+    if scenario.harmless(task.effect, settings.limits):
+        return None
+    rate = scenario.candidate_rate(task.effect)
+    return wald_bound(
+        share=share,
+        events=events,
+        requests=requests,
+        ratio=rate / scenario.base if scenario.base else math.inf,
+        tolerated=1.0 + settings.limits.tolerance,
+        rate=rate,
+        negligible=settings.limits.negligible,
+        alpha=settings.false_rollback,
+        onset=round(scenario.onset / WINDOW_SECONDS),
+    )
+
+
+def _timeline(task: Task, played: Played) -> Timeline:
+    ends = np.arange(CANARY.windows)
+
+    def by(index: Ints) -> Floats:
+        counts = np.bincount(index[index >= 0], minlength=len(ends))
+        return np.cumsum(counts) / len(index)
+
+    return Timeline(
+        scenario=task.scenario.name,
+        effect=task.effect,
+        rolled_back=by(played.rolled_back),
+        promoted=by(played.promoted),
+    )

@@ -1,0 +1,201 @@
+"""The situations in which judges are compared, and what is true in each of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bench.judge.levels import Bursts, Diurnal, Level, Noise, Persistent, Quiet, Restless, Steady
+from bench.judge.ours import DEFAULT, DEFAULT_LIMITS, Settings
+from bench.judge.scrapes import Gaps, Resets
+from bench.judge.sources import WINDOW_SECONDS, Mirror, Service, Source, Users
+from timoneiro_operator.judge.comparison import Limits
+
+EFFECTS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+# Of failures that come by user in `sessions`: geometric with mean 3, so that E[X^2] / E[X] = 5.
+CLUSTER, CLUSTER_FACTOR = 3.0, 5.0
+# Of failures per user over 30 minutes in `users`: E[X^2] / E[X] = 1 + mean * E[w^2] E[a^2], 1 + 1.8 * e * 2.
+USER_FACTOR = 10.8
+_PODS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ours:
+    """One way to set our judge. `covered`: its false rollbacks are bounded by theory in the scenario."""
+
+    name: str = "Timoneiro"
+    settings: Settings = DEFAULT
+    covered: bool = True
+
+
+_DEFAULT = (Ours(),)
+_STRICT = Ours(
+    name="Timoneiro, tolerance 0", settings=Settings(limits=Limits(tolerance=0.0, margin=1.0, negligible=0.001))
+)
+
+Builder = Callable[["Scenario", np.random.Generator, int, int, float], Source]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A situation. `rate`: requests per second of both arms; `base`: the stable's failure rate.
+
+    `own`: of a candidate beside a stable model that never fails, times (effect - 1). `onset`: seconds until the
+    candidate gets worse. `null`: whether effect 1 is worth a measurement of its own.
+    """
+
+    name: str
+    title: str
+    build: Builder
+    rate: float = 100.0
+    base: float = 0.005
+    own: float = 0.0
+    onset: float = 0.0
+    null: bool = True
+    mirrored: bool = False
+    ours: tuple[Ours, ...] = _DEFAULT
+
+    def candidate_rate(self, effect: float) -> float:
+        """Failure rate of the candidate, mean over time without bursts."""
+        return self.base * effect + self.own * (effect - 1.0)
+
+    def harmless(self, effect: float, limits: Limits = DEFAULT_LIMITS) -> bool:
+        """What must not be rolled back."""
+        rate = self.candidate_rate(effect)
+        return rate <= self.base * (1.0 + limits.tolerance) + 1e-12 or rate <= limits.negligible + 1e-12
+
+    def harmful(self, effect: float, limits: Limits = DEFAULT_LIMITS) -> bool:
+        """What must not be promoted."""
+        rate = self.candidate_rate(effect)
+        return rate >= self.base * (1.0 + limits.margin) - 1e-12 and rate >= limits.negligible - 1e-12
+
+    def source(self, dice: np.random.Generator, *, rollouts: int, windows: int, effect: float) -> Source:
+        """A fresh service for `rollouts` rollouts of at most `windows` windows."""
+        return self.build(self, dice, rollouts, windows, effect)
+
+
+def _service(
+    of: Scenario,
+    dice: np.random.Generator,
+    rollouts: int,
+    effect: float,
+    *,
+    level: Level | None = None,
+    noise: Noise | None = None,
+    bias: float = 1.0,
+    cluster: float = 1.0,
+) -> Service:
+    return Service(
+        dice,
+        rate=of.rate,
+        base=of.base,
+        effect=effect,
+        own=of.own,
+        onset=round(of.onset / WINDOW_SECONDS),
+        level=level or Steady(rollouts),
+        noise=noise or Quiet(rollouts),
+        bias=bias,
+        cluster=cluster,
+    )
+
+
+def _steady(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect)
+
+
+def _bursts(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, level=Bursts(dice, n, windows))
+
+
+def _diurnal(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, level=Diurnal(dice, n))
+
+
+def _gateway(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, bias=1.2)
+
+
+def _restless(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, noise=Restless(dice, n, cv=0.5, pods=_PODS))
+
+
+def _one_pod(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, noise=Persistent(dice, n, cv=0.2, candidates=1, pods=_PODS))
+
+
+def _two_pods(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, noise=Persistent(dice, n, cv=0.2, candidates=2, pods=_PODS))
+
+
+def _sessions(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return _service(of, dice, n, effect, noise=Quiet(n, _PODS), cluster=CLUSTER)
+
+
+def _users(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return Users(dice, n, rate=of.rate, base=of.base, effect=effect)
+
+
+def _gaps_merged(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return Gaps(dice, _service(of, dice, n, effect), merged=True)
+
+
+def _gaps_lost(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return Gaps(dice, _service(of, dice, n, effect), merged=False)
+
+
+def _resets(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return Resets(dice, _service(of, dice, n, effect))
+
+
+def _mirror(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+    return Mirror(dice, rate=of.rate, base=of.base, effect=effect)
+
+
+def _tolerating(tolerance: float) -> Ours:
+    settings = Settings(limits=replace(DEFAULT_LIMITS, tolerance=tolerance))
+    return Ours(name=f"Timoneiro, tolerance {tolerance:g}", settings=settings, covered=False)
+
+
+_POD_NOISE = tuple(_tolerating(tolerance) for tolerance in (0.0, 0.1, 0.25, 0.5))
+_UNCOVERED = Ours(covered=False)
+_ESTIMATED = Ours(name="Timoneiro, dispersion estimated", settings=Settings(most=10.0), covered=False)
+
+SCENARIOS = (
+    Scenario(name="steady", title="steady", build=_steady, ours=(Ours(), _STRICT)),
+    Scenario(name="bursts", title="shared bursts, 20x", build=_bursts),
+    Scenario(name="diurnal", title="load and errors ±80 %", build=_diurnal),
+    Scenario(name="gateway", title="gateway gives 12 % for 10 %", build=_gateway),
+    Scenario(name="gaps-merged", title="1 window in 5 comes late", build=_gaps_merged),
+    Scenario(name="gaps-lost", title="1 window in 5 is lost", build=_gaps_lost),
+    Scenario(name="resets", title="pods restart, counts are lost", build=_resets),
+    Scenario(name="mirrored", title="mirrored, same inputs fail", build=_mirror, mirrored=True),
+    Scenario(name="negligible", title="0.1 % fail (negligible)", build=_steady, base=0.001),
+    Scenario(name="zero", title="stable never fails", build=_steady, base=0.0, own=0.005),
+    Scenario(name="zero-10", title="stable never fails, 10/s", build=_steady, base=0.0, own=0.005, rate=10.0),
+    Scenario(name="low-10", title="10 requests/s", build=_steady, rate=10.0),
+    Scenario(name="low-1", title="1 request/s", build=_steady, rate=1.0),
+    Scenario(name="late-10", title="worse after 10 min", build=_steady, onset=600.0, null=False),
+    Scenario(name="late-20", title="worse after 20 min", build=_steady, onset=1200.0, null=False),
+    Scenario(name="pods-window", title="pods restless, cv 50 %", build=_restless, ours=(_UNCOVERED, _ESTIMATED)),
+    Scenario(
+        name="sessions",
+        title="failures in sessions of 3",
+        build=_sessions,
+        ours=(
+            _UNCOVERED,
+            _ESTIMATED,
+            Ours(name="Timoneiro, dispersion 5", settings=Settings(factor=CLUSTER_FACTOR)),
+        ),
+    ),
+    Scenario(
+        name="users",
+        title="500 sticky users",
+        build=_users,
+        ours=(
+            _UNCOVERED,
+            Ours(name="Timoneiro, dispersion 10.8", settings=Settings(factor=USER_FACTOR), covered=False),
+        ),
+    ),
+    Scenario(name="pod-1", title="one bad pod, sd 20 %", build=_one_pod, ours=_POD_NOISE),
+    Scenario(name="pod-2", title="two such pods", build=_two_pods, ours=_POD_NOISE),
+)
