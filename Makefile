@@ -18,7 +18,7 @@ COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=1
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation soak demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak bench-judge demo cluster-up cluster-down cluster-status \
 	requirements pipeline manifests clean
 
 help: ## List the targets
@@ -71,6 +71,9 @@ mutation: setup ## Break `decide` in every small way, and list what no test noti
 
 soak: setup ## Fifty rollouts in a row with random outcomes under load on a local cluster (about 15 minutes)
 	TIMONEIRO_SOAK_ROLLOUTS=$${TIMONEIRO_SOAK_ROLLOUTS:-50} $(BIN)/pytest tests/e2e/test_soak.py -s
+
+bench-judge: setup ## Judge thousands of simulated rollouts, and write the tables of docs/judge.md (5 minutes)
+	PYTHONPATH=hack $(BIN)/python -m bench.judge
 
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
 	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)

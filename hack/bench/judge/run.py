@@ -1,6 +1,7 @@
 """Plays every scenario with every judge. The same seed and numbers of rollouts give the same figures."""
 
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ SMALL_EFFECT = 1.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Rollouts for harmless effects (up to 1.25x), for the others, and for Kayenta's judge, which is slow."""
+    """Rollouts for effects up to 1.25x and for the others; for Kayenta's judge, which is slow, at 1x and above it."""
 
-    harmless: int = 10_000
-    worse: int = 2_000
+    harmless: int = 6_000
+    worse: int = 1_500
     kayenta: int = 1_500
+    kayenta_worse: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,10 @@ class Task:
     @property
     def rollouts(self) -> int:
         return self.size.harmless if self.effect <= SMALL_EFFECT else self.size.worse
+
+    @property
+    def for_kayenta(self) -> int:
+        return min(self.size.kayenta if self.effect == 1.0 else self.size.kayenta_worse, self.rollouts)
 
     def dice(self, setting: str) -> np.random.Generator:
         """Its own stream, whatever else is played and in whatever order."""
@@ -76,6 +82,8 @@ def tasks(*, seed: int, size: Size) -> Iterator[Task]:
 
 def run(todo: list[Task], *, processes: int = 2) -> list[Result]:
     """Plays `todo` in several processes; results in the order of `todo`."""
+    # A process for each core is enough: threads of the linear algebra beside them would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with get_context("spawn").Pool(processes) as pool:
         return pool.map(perform, todo, chunksize=1)
 
@@ -104,11 +112,13 @@ def fixed_windows(task: Task) -> Windows:
 
 def _at_fixed_share(task: Task) -> Iterator[Outcome]:
     windows = fixed_windows(task)
+    both = (windows.candidate_requests + windows.stable_requests).sum(axis=0)
+    share = windows.candidate_requests.sum(axis=0) / both
     for ours in task.scenario.ours:
         course = follow(windows, ours.settings)
         promoted = (course.worse < 0) & (course.not_worse >= 0)
         yield _outcome(
-            task, ours, "fixed", windows.candidate_events, course.worse, promoted, bound=_bound(task, ours, windows)
+            task, ours, "fixed", windows.candidate_events, course.worse, promoted, bound=_bound(task, ours, share)
         )
     rules = dict(RIVALS)
     if task.effect > 1.0:
@@ -116,7 +126,7 @@ def _at_fixed_share(task: Task) -> Iterator[Outcome]:
     for name, rule in rules.items():
         stopped = rule(windows)
         yield _outcome(task, Ours(name=name, covered=False), "fixed", windows.candidate_events, stopped, stopped < 0)
-    few = windows.rows(np.arange(min(task.size.kayenta, task.rollouts)))
+    few = windows.rows(np.arange(task.for_kayenta))
     for name, rule in (
         ("Kayenta, at the end", kayenta.at_the_end),
         ("Kayenta, every 5 min", kayenta.every_five_minutes),
@@ -163,21 +173,14 @@ def _of_policy(task: Task, ours: Ours, played: Played) -> Outcome:
         played.rolled_back,
         played.promoted >= 0,
         failed=float(np.median(played.failed)),
-        bound=_bound_of_policy(task, ours, played.share),
+        bound=_bound(task, ours, played.share),
     )
 
 
-def _bound(task: Task, ours: Ours, windows: Windows) -> float | None:
-    requests = windows.candidate_requests.mean(axis=0)
-    share = requests / (windows.candidate_requests + windows.stable_requests).mean(axis=0)
-    events = (windows.candidate_events + windows.stable_events).mean(axis=0)
-    return _least(task, ours, share=share, requests=requests, events=events)
-
-
-def _bound_of_policy(task: Task, ours: Ours, share: Floats) -> float | None:
-    """With the rates that the scenario has on average."""
+def _bound(task: Task, ours: Ours, share: Floats) -> float | None:
+    """With the rates that the scenario has on average, bursts left out. `share` of the candidate in each window."""
     of = task.scenario
-    stable = of.rate * WINDOW_SECONDS * (1.0 if of.mirrored else 1.0 - share)
+    stable = of.rate * of.seen * WINDOW_SECONDS * (1.0 if of.mirrored else 1.0 - share)
     requests = stable * share / (1.0 - share)
     events = stable * of.base + requests * of.candidate_rate(task.effect)
     return _least(task, ours, share=share, requests=requests, events=events)

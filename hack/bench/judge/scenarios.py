@@ -41,7 +41,8 @@ class Scenario:
     """A situation. `rate`: requests per second of both arms; `base`: the stable's failure rate.
 
     `own`: of a candidate beside a stable model that never fails, times (effect - 1). `onset`: seconds until the
-    candidate gets worse. `null`: whether effect 1 is worth a measurement of its own.
+    candidate gets worse. `null`: whether effect 1 is worth a measurement of its own. `seen`: part of the requests
+    whose counts arrive.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scenario:
     onset: float = 0.0
     null: bool = True
     mirrored: bool = False
+    seen: float = 1.0
     ours: tuple[Ours, ...] = _DEFAULT
 
     def candidate_rate(self, effect: float) -> float:
@@ -166,7 +168,7 @@ SCENARIOS = (
     Scenario(name="diurnal", title="load and errors ±80 %", build=_diurnal),
     Scenario(name="gateway", title="gateway gives 12 % for 10 %", build=_gateway),
     Scenario(name="gaps-merged", title="1 window in 5 comes late", build=_gaps_merged),
-    Scenario(name="gaps-lost", title="1 window in 5 is lost", build=_gaps_lost),
+    Scenario(name="gaps-lost", title="1 window in 5 is lost", build=_gaps_lost, seen=0.8),
     Scenario(name="resets", title="pods restart, counts are lost", build=_resets),
     Scenario(name="mirrored", title="mirrored, same inputs fail", build=_mirror, mirrored=True),
     Scenario(name="negligible", title="0.1 % fail (negligible)", build=_steady, base=0.001),
@@ -184,7 +186,8 @@ SCENARIOS = (
         ours=(
             _UNCOVERED,
             _ESTIMATED,
-            Ours(name="Timoneiro, dispersion 5", settings=Settings(factor=CLUSTER_FACTOR)),
+            # Exact in the second moment of the clusters only, so that it is measured and not proven.
+            Ours(name="Timoneiro, dispersion 5", settings=Settings(factor=CLUSTER_FACTOR), covered=False),
         ),
     ),
     Scenario(

@@ -1,0 +1,96 @@
+"""What the judge has to reach, and whether the measurement says that it does."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.judge.measure import Outcome
+from bench.judge.ours import DEFAULT
+
+_MOST_BY_WALD = 1.3
+_LEAST_PROMOTED = 0.99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One promise: the worst that was found, where, and whether it is kept."""
+
+    what: str
+    target: str
+    found: str
+    where: str
+    kept: bool
+
+
+def targets(outcomes: Sequence[Outcome]) -> list[Target]:
+    """All targets, measured where theory says that they hold."""
+    covered = [o for o in outcomes if o.covered and not o.scenario.startswith("late")]
+    return [
+        _false_rollbacks(covered, effect=1.0, what="harmless candidates rolled back, no change"),
+        _false_rollbacks(covered, effect=None, what="the same at the worst effect that is harmless"),
+        _delays(covered),
+        _promotions(covered),
+        _flawless(outcomes),
+    ]
+
+
+def _false_rollbacks(outcomes: Iterable[Outcome], *, effect: float | None, what: str) -> Target:
+    harmless = [o for o in outcomes if o.harmless and (effect is None or o.effect == effect)]
+    worst = max(harmless, key=lambda o: (o.rolled_back.interval[1], o.scenario, o.judge))
+    upper = worst.rolled_back.interval[1]
+    return Target(
+        what=what,
+        target="≤ 1 %, upper end",
+        found=f"{percent(worst.rolled_back.value)} (up to {percent(upper)})",
+        where=_place(worst),
+        kept=upper <= DEFAULT.false_rollback,
+    )
+
+
+def _delays(outcomes: Iterable[Outcome]) -> Target:
+    measured = [o for o in outcomes if o.scenario == "steady" and o.judge == "Timoneiro" and o.effect >= 2.0]
+    worst = max(measured, key=lambda o: (o.by_wald or float("inf"), o.effect))
+    return Target(
+        what="median delay of a rollback at 2x and more, steady",
+        target="≤ 1.3 of Wald's bound",
+        found="not half of them" if worst.by_wald is None else f"{worst.by_wald:.2f}",
+        where=_place(worst),
+        kept=worst.by_wald is not None and worst.by_wald <= _MOST_BY_WALD,
+    )
+
+
+def _promotions(outcomes: Iterable[Outcome]) -> Target:
+    worst = max((o for o in outcomes if o.harmful), key=lambda o: (o.promoted.interval[1], o.scenario, o.judge))
+    upper = worst.promoted.interval[1]
+    return Target(
+        what="candidates worse by the margin promoted",
+        target="≤ 5 %, upper end",
+        found=f"{percent(worst.promoted.value)} (up to {percent(upper)})",
+        where=_place(worst),
+        kept=upper <= DEFAULT.false_promotion,
+    )
+
+
+def _flawless(outcomes: Iterable[Outcome]) -> Target:
+    found = next(o for o in outcomes if o.scenario == "zero-10" and o.setting == "policy" and o.effect == 1.0)
+    lower = found.promoted.interval[0]
+    return Target(
+        what="harmless candidates promoted in an hour, nothing fails, 10 requests/s",
+        target="≥ 99 %, lower end",
+        found=f"{percent(found.promoted.value)} (at least {percent(lower)})",
+        where=_place(found),
+        kept=lower >= _LEAST_PROMOTED,
+    )
+
+
+def _place(outcome: Outcome) -> str:
+    where = "10 % of the traffic" if outcome.setting == "fixed" else "canary steps"
+    return f"{outcome.scenario}, {outcome.effect:g}x, {where}"
+
+
+def percent(value: float) -> str:
+    """Two digits that count, also near the whole: 0.034 %, 0.34 %, 3.4 %, 34 %, 99.6 %; "0" and "100 %" are exact."""
+    if value in (0.0, 1.0):
+        return "100 %" if value else "0"
+    distance = min(value, 1.0 - value)
+    digits = 0 if distance >= 0.095 else 1 if distance >= 0.0095 else 2
+    return f"{100.0 * value:.{digits}f} %"

@@ -1,0 +1,118 @@
+"""What the judge promises, on a few hundred simulated rollouts of each kind.
+
+Limits are those of chance: a judge that errs just as often as it may breaks one of them with a probability below
+1e-4. The seeds are fixed, so that a red test means that something has changed.
+"""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from bench.judge.measure import Share, delay, wald_bound
+from bench.judge.policy import CANARY, Played, play
+from bench.judge.run import Size, Task, perform
+from bench.judge.scenarios import SCENARIOS, Scenario
+
+ROLLOUTS = 300
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+COVERED = [
+    (scenario, index)
+    for scenario in SCENARIOS
+    for index, ours in enumerate(scenario.ours)
+    if ours.covered and scenario.null
+]
+
+
+def most(rollouts: int, probability: float) -> int:
+    """More than that many of `rollouts` happen with a probability below 1e-4."""
+    return int(binom.isf(1e-4, rollouts, probability))
+
+
+def of_policy(name: str, effect: float, *, variant: int = 0, rollouts: int = ROLLOUTS) -> Played:
+    scenario = BY_NAME[name]
+    source = scenario.source(np.random.default_rng(8), rollouts=rollouts, windows=CANARY.windows, effect=effect)
+    return play(source, CANARY, scenario.ours[variant].settings, rollouts=rollouts)
+
+
+@pytest.mark.parametrize(("scenario", "variant"), COVERED, ids=lambda value: getattr(value, "name", str(value)))
+def test_harmless_candidates_are_rolled_back_no_more_often_than_is_promised(scenario: Scenario, variant: int) -> None:
+    """At the worst effect that is still harmless by the limits of the judge."""
+    ours = scenario.ours[variant]
+    effect = max(e for e in (1.0, 1.1, 1.25) if scenario.harmless(e, ours.settings.limits))
+    played = of_policy(scenario.name, effect, variant=variant)
+    assert (played.rolled_back >= 0).sum() <= most(ROLLOUTS, ours.settings.false_rollback)
+
+
+def test_a_dispersion_that_is_configured_keeps_the_promise_where_failures_come_in_sessions() -> None:
+    """And without it the promise is broken, so that the scenario is one that tells."""
+    variants = [ours.name for ours in BY_NAME["sessions"].ours]
+    told = of_policy("sessions", 1.25, variant=variants.index("Timoneiro, dispersion 5"))
+    untold = of_policy("sessions", 1.25)
+    limit = most(ROLLOUTS, 0.01)
+    assert (told.rolled_back >= 0).sum() <= limit < (untold.rolled_back >= 0).sum()
+
+
+@pytest.mark.parametrize("name", ["steady", "bursts", "diurnal", "gateway", "mirrored", "negligible", "low-10"])
+def test_candidates_at_the_margin_are_promoted_no_more_often_than_is_promised(name: str) -> None:
+    assert (of_policy(name, 2.0).promoted >= 0).sum() <= most(ROLLOUTS, 0.05)
+
+
+def test_a_harmless_candidate_over_a_service_that_never_fails_is_promoted_within_the_hour() -> None:
+    """10 requests a second; at least 99 % of them."""
+    assert (of_policy("zero-10", 1.0).promoted < 0).sum() <= most(ROLLOUTS, 0.01)
+
+
+def test_a_candidate_that_fails_twice_as_often_goes_nearly_as_soon_as_is_possible() -> None:
+    """In the median, at a share of 10 %; bound by Wald for the tolerated ratio."""
+    task = Task(scenario=BY_NAME["steady"], effect=2.0, seed=3, size=Size(harmless=400, worse=400, kayenta=10))
+    ours = next(outcome for outcome in perform(task).outcomes if outcome.judge == "Timoneiro")
+    assert ours.by_wald is not None
+    assert ours.by_wald <= 1.3
+
+
+def test_no_step_ends_before_its_time_and_no_promotion_before_the_schedule() -> None:
+    promoted = of_policy("steady", 1.0).promoted
+    assert promoted[promoted >= 0].min() == 4 * 10 - 1
+
+
+def test_at_one_request_a_second_steps_wait_for_their_requests_and_rollouts_are_held() -> None:
+    played = of_policy("low-1", 1.0)
+    assert ((played.rolled_back < 0) & (played.promoted < 0)).all()
+    assert played.share[-1] < 0.5
+
+
+def test_a_task_gives_the_same_figures_again() -> None:
+    task = Task(scenario=BY_NAME["bursts"], effect=1.5, seed=3, size=Size(harmless=50, worse=50, kayenta=20))
+    assert perform(task).outcomes == perform(task).outcomes
+
+
+def test_an_interval_of_clopper_and_pearson_is_exact_at_its_ends() -> None:
+    low, high = Share(count=3, of=400).interval
+    assert binom.sf(2, 400, low) == pytest.approx(0.025)
+    assert binom.cdf(3, 400, high) == pytest.approx(0.025)
+    assert Share(count=0, of=400).interval[0] == 0.0
+    assert Share(count=400, of=400).interval[1] == 1.0
+
+
+def test_walds_bound_is_the_one_that_is_worked_out_by_hand() -> None:
+    """2x at 10 %: 150 events of 0.0055 * 100 a second, 273 s, so ten windows; 1.25 tolerated: 566 s, 19 windows."""
+
+    def bound(tolerated: float) -> float | None:
+        share = np.full(60, 0.1)
+        return wald_bound(
+            share=share,
+            events=np.full(60, 16.5),
+            requests=np.full(60, 300.0),
+            ratio=2.0,
+            tolerated=tolerated,
+            rate=0.01,
+            negligible=0.001,
+            alpha=0.01,
+        )
+
+    assert (bound(1.0), bound(1.25)) == (300.0, 570.0)
+
+
+def test_a_median_that_was_never_reached_is_no_number() -> None:
+    assert delay(np.array([3, -1, -1]), 0.0) is None
+    assert delay(np.array([3, 5, -1]), 60.0) == 120.0
