@@ -28,6 +28,7 @@ class Settings:
     limits: Limits = DEFAULT_LIMITS
     factor: float = 1.0
     most: float | None = None
+    min_events: int = 3
     false_rollback: float = 0.01
     false_promotion: float = 0.05
     worse_width: float = 1.0
@@ -84,6 +85,7 @@ class Judge:
         self._above = steps * min(math.log(1.0 / limits.negligible) - 1e-9, _RATE_SPAN)
         self._below = -_RATE_SPAN * steps
         self.likelihood = np.zeros((rollouts, count + 2))
+        self.candidate_events = np.zeros(rollouts, dtype=np.int64)
         self.weighed_requests = np.zeros(rollouts)
         self.weighed_events = np.zeros(rollouts)
         self.chi_square = np.zeros(rollouts)
@@ -102,6 +104,7 @@ class Judge:
             growth = np.log(1.0 + share[:, None] * self._excess)
             gain = e_c[part, None] * self._log_thetas - events[part, None] * growth
             self.likelihood[rows[part]] += gain / factor[part, None]
+        self.candidate_events[rows] += e_c
         self.weighed_requests[rows] += n_c / factor
         self.weighed_events[rows] += e_c / factor
         self.chi_square[rows] += windows.chi_square
@@ -126,10 +129,14 @@ class Judge:
         return np.logaddexp(ratio, rate) - math.log(2.0)
 
     def is_worse(self, rows: Rows) -> Flags:
-        """Which of `rows` have evidence of 1 / false_rollback now. Exact; looks closely only where it can be."""
+        """Which of `rows` have evidence of 1 / false_rollback and enough failures now.
+
+        Exact; it looks closely only where the bound can be near.
+        """
         bound = -math.log(self.settings.false_rollback)
         found = np.zeros(len(rows), dtype=np.bool_)
-        near = np.flatnonzero(self._worse.highest(self.likelihood[rows]) >= bound)
+        enough = self.candidate_events[rows] >= self.settings.min_events
+        near = np.flatnonzero(enough & (self._worse.highest(self.likelihood[rows]) >= bound))
         if len(near):
             found[near] = self.log_worse(rows[near]) >= bound
         return found

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench.judge.measure import Outcome
 from bench.judge.run import Size
 from bench.judge.scenarios import SCENARIOS
-from bench.judge.targets import percent, targets
+from bench.judge.sources import WINDOW_SECONDS
+from bench.judge.targets import MOST_BY_WALD, percent, targets
 
 _TITLES = {scenario.name: scenario.title for scenario in SCENARIOS}
 _OURS = "Timoneiro"
@@ -63,6 +64,7 @@ def sections(outcomes: Sequence[Outcome], *, seed: int, size: Size) -> dict[str,
         "null": _null(outcomes, found),
         "rivals": _rivals(found),
         "delays": _delays(found),
+        "slow": _slow(outcomes),
         "failed": _failed(found),
         "policy": _policy(found),
         "low": _low(found),
@@ -138,6 +140,22 @@ def _delays(found: Found) -> str:
         by_wald("canary steps", _OURS, "policy"),
     )
     return table(("judge", *(f"{effect:g}x" for effect in effects)), [*rows, *wald])
+
+
+def _slow(outcomes: Sequence[Outcome]) -> str:
+    """Where the theory covers the judge and the delay is beyond 1.3 bounds by more than one window."""
+    slow = [
+        o
+        for o in outcomes
+        if o.covered and o.effect >= 2.0 and not o.scenario.startswith("late") and o.delay and o.bound
+        if o.delay > MOST_BY_WALD * o.bound and o.delay > o.bound + WINDOW_SECONDS
+    ]
+
+    def row(o: Outcome) -> list[str]:
+        setting = "10 %" if o.setting == "fixed" else "steps"
+        return [_TITLES[o.scenario], setting, f"{o.effect:g}x", f"{o.delay:,.0f} s", f"{o.bound:,.0f} s"]
+
+    return table(("situation", "setting", "effect", "median", "bound"), map(row, slow))
 
 
 def _failed(found: Found) -> str:

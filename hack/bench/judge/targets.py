@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bench.judge.measure import Outcome
 from bench.judge.ours import DEFAULT
 
-_MOST_BY_WALD = 1.3
+MOST_BY_WALD = 1.3
 _LEAST_PROMOTED = 0.99
 
 
@@ -54,7 +54,7 @@ def _delays(outcomes: Iterable[Outcome]) -> Target:
         target="≤ 1.3 of Wald's bound",
         found="not half of them" if worst.by_wald is None else f"{worst.by_wald:.2f}",
         where=_place(worst),
-        kept=worst.by_wald is not None and worst.by_wald <= _MOST_BY_WALD,
+        kept=worst.by_wald is not None and worst.by_wald <= MOST_BY_WALD,
     )
 
 

@@ -9,6 +9,7 @@ from bench.judge.counts import Windows, side_by_side
 from bench.judge.ours import Judge, Settings, follow
 from timoneiro_operator.judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
 from timoneiro_operator.judge.evidence import log_e_ratio_worse
+from timoneiro_operator.judge.verdict import Part
 
 SETTINGS = [
     Settings(),
@@ -64,13 +65,17 @@ def test_the_same_windows_give_the_same_evidence_as_in_the_product(settings: Set
         assert not_worse == pytest.approx([c[index].log_not_worse for c in expected], abs=1e-9, rel=1e-9)
 
 
+def worse_by(comparison: Comparison) -> float:
+    return Part(evidence=comparison, min_events=3).log_worse
+
+
 def test_bounds_are_passed_at_the_same_windows_as_in_the_product() -> None:
     """The benchmark looks closely only where the bound can be near; this must not change any verdict."""
     windows, settings = some_windows(40, 25), Settings(false_rollback=0.2, false_promotion=0.3)
     course = follow(windows, settings)
     for rollout in range(40):
         comparisons = folded(windows, rollout, settings)
-        worse = next((i for i, c in enumerate(comparisons) if c.log_worse >= math.log(1 / 0.2)), -1)
+        worse = next((i for i, c in enumerate(comparisons) if worse_by(c) >= math.log(1 / 0.2)), -1)
         seen = comparisons[:worse] if worse >= 0 else comparisons
         proven = next((i for i, c in enumerate(seen) if c.best_log_not_worse >= math.log(1 / 0.3)), -1)
         assert (course.worse[rollout], course.not_worse[rollout]) == (worse, proven)
