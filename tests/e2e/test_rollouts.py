@@ -1,5 +1,6 @@
 """Promises, kept on the local cluster: real KServe, real gateway, real model servers, real requests all the while."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -98,3 +99,18 @@ def test_an_operator_that_is_killed_in_every_step_moves_no_step_early_and_finish
     assert entry["outcome"] == "Promoted"
     assert started[50] - started[20] >= STEPS[20]
     assert to_seconds(entry["endedAt"]) - started[50] >= STEPS[50]
+
+
+def test_check_metrics_reads_the_pods_through_the_api_server(bench: Bench) -> None:
+    answer = bench.timoneiro("check-metrics", bench.name, "-o", "json")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    (finding,) = json.loads(answer.stdout)["findings"]
+    assert (finding["arm"], finding["missing"]) == ("stable", None)
+    assert finding["counts"]["requests"] > 0
+
+
+def test_the_report_of_a_real_rollout_has_its_decision_and_its_pictures(bench: Bench) -> None:
+    answer = bench.timoneiro("report", bench.name)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.stdout.lower().startswith("<!doctype html>")
+    assert answer.stdout.count("<svg") >= 3

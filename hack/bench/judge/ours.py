@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Rows, Windows
-from timoneiro_operator.judge.comparison import Limits
+from timoneiro_operator.judge.comparison import LEAST_FREEDOM, Limits
 from timoneiro_operator.judge.evidence import LOG_GRID
 
 DEFAULT_LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 _GRID = np.array(LOG_GRID)
 _RATE_POINTS = 40
 _RATE_SPAN = math.log(200.0)
-_LEAST_FREEDOM = 10
 # Likelihoods of that many rollouts at a time stay in the processor's cache.
 _CHUNK = 256
 
@@ -117,7 +116,7 @@ class Judge:
         freedom = self.freedom[rows]
         estimate = self.chi_square[rows] / np.maximum(freedom, 1)
         clipped = np.minimum(np.maximum(estimate, settings.factor), settings.most)
-        return np.where(freedom < _LEAST_FREEDOM, settings.factor, clipped)
+        return np.where(freedom < LEAST_FREEDOM, settings.most, clipped)
 
     def log_worse(self, rows: Rows) -> Floats:
         """ln E against "harmless" of the rollouts `rows`."""

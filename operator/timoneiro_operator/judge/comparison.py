@@ -24,8 +24,8 @@ from timoneiro_operator.judge.evidence import (
 _POINTS = len(LOG_GRID) + 2
 _FORMAT = f">4d5q3d{_POINTS}d"
 CONFIDENCE_ALPHA = 0.05
-# Fewer degrees of freedom say nothing of a spread.
-_LEAST_FREEDOM = 10
+# Fewer degrees of freedom say too little of a spread: simulated, docs/judge.md.
+LEAST_FREEDOM = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,8 @@ class Window:
 class Dispersion:
     """By how much events come in clusters: evidence counts 1 / factor.
 
-    With `most`, the factor is estimated from the spread of the stable's pods, between `factor` and `most`. Sound for
+    With `most`, the factor is estimated from the spread of the stable's pods, between `factor` and `most`; it is `most`
+    until enough is known, since what the first windows claim too much is never taken back. Sound for
     any factor of 1 or more that does not depend on the window it is used for: a likelihood ratio to a power below 1
     has an expectation below 1 where it had 1 (Jensen's inequality).
     """
@@ -67,8 +68,10 @@ class Dispersion:
 
     def of(self, spread: Spread) -> float:
         """The factor for the next window, from the windows before it."""
-        if self.most is None or spread.freedom < _LEAST_FREEDOM:
+        if self.most is None:
             return self.factor
+        if spread.freedom < LEAST_FREEDOM:
+            return self.most
         return min(max(spread.chi_square / spread.freedom, self.factor), self.most)
 
 

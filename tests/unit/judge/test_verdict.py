@@ -91,13 +91,13 @@ def test_counts_that_are_shown_are_not_divided_by_the_dispersion() -> None:
 @pytest.mark.parametrize(
     ("spread", "factor"),
     [
-        (Spread(chi_square=30.0, freedom=9), 1.5),
-        (Spread(chi_square=20.0, freedom=10), 2.0),
-        (Spread(chi_square=90.0, freedom=10), 4.0),
-        (Spread(chi_square=5.0, freedom=10), 1.5),
+        (Spread(chi_square=200.0, freedom=99), 4.0),
+        (Spread(chi_square=200.0, freedom=100), 2.0),
+        (Spread(chi_square=900.0, freedom=100), 4.0),
+        (Spread(chi_square=50.0, freedom=100), 1.5),
     ],
 )
-def test_a_dispersion_is_estimated_between_its_bounds_and_only_from_enough_windows(
+def test_a_dispersion_is_the_largest_until_it_can_be_estimated_between_its_bounds(
     spread: Spread, factor: float
 ) -> None:
     assert Dispersion(factor=1.5, most=4.0).of(spread) == factor
@@ -107,11 +107,11 @@ def test_the_dispersion_of_a_window_comes_from_the_windows_before_it() -> None:
     wild = Window(
         candidate=Counts(requests=100, events=5),
         stable=Counts(requests=900, events=45),
-        spread=Spread(chi_square=60.0, freedom=20),
+        spread=Spread(chi_square=300.0, freedom=100),
     )
     first = Comparison(limits=LIMITS).observe(wild, Dispersion(most=4.0))
     second = first.observe(wild, Dispersion(most=4.0))
-    assert (first.weighed_events, second.weighed_events) == (5.0, 5.0 + 5.0 / 3.0)
+    assert (first.weighed_events, second.weighed_events) == (5.0 / 4.0, 5.0 / 4.0 + 5.0 / 3.0)
 
 
 def test_tempered_evidence_holds_its_bound_where_events_come_in_pairs() -> None:
