@@ -23,8 +23,10 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
 
 def _runtime(service: Body | None) -> str | None:
     """The serving runtime that the spec names, or that KServe has chosen."""
-    model = (((service or {}).get("spec") or {}).get("predictor") or {}).get("model") or {}
-    return model.get("runtime")
+    body = service or {}
+    model = ((body.get("spec") or {}).get("predictor") or {}).get("model") or {}
+    status = body.get("status") or {}
+    return model.get("runtime") or status.get("servingRuntimeName") or status.get("clusterServingRuntimeName")
 
 
 def _target(pod: Body) -> Target:

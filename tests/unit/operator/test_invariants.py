@@ -14,6 +14,7 @@ from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Failure, Routing
 from timoneiro_operator.decide.routing import routing_of, settled
+from timoneiro_operator.decide.rules import routing_mismatch
 
 RATES = {f"s3://models/fraud/{number}": rate for number, rate in ((1, 0.0), (2, 0.0), (3, 0.3), (4, 0.01))}
 
@@ -106,6 +107,13 @@ class Rollouts(RuleBasedStateMachine):
     @rule(gone=st.booleans())
     def the_metrics_come_and_go(self, gone: bool) -> None:
         self.world.problem = ("ScrapeFailed", "no answer") if gone else None
+
+    @rule(share=st.sampled_from([None, 0, 1, 30, 100]))
+    def the_gateway_splits_otherwise_than_it_says(self, share: int | None) -> None:
+        status = self.world.status
+        self.world.realised = {}
+        if status.candidate is not None and status.stable is not None and share is not None:
+            self.world.realised = {status.candidate.revision: share, status.stable.revision: 100 - share}
 
     @rule(absent=st.booleans())
     def kserve_comes_and_goes(self, absent: bool) -> None:
@@ -203,6 +211,8 @@ class Rollouts(RuleBasedStateMachine):
         assert world.now >= to_seconds(before.step.not_before), "a step ended early"
         assert world.problem is None, "the weight moved without metrics"
         assert before.paused is None, "the weight moved in a pause"
+        counted = after.analysis != before.analysis
+        assert counted or routing_mismatch(before) is None, "the weight moved although the gateway does as it likes"
 
     def _check_endings(self, before: Status, after: Status) -> None:
         """Nothing is called promoted that did not have all traffic, accepted by the gateway."""
