@@ -47,7 +47,7 @@ def main() -> None:
 
 async def _run(port: int) -> None:
     telemetry, cache = Telemetry(), Cache()
-    async with AsyncClient() as lightkube, aiohttp.ClientSession() as session:
+    async with AsyncClient() as lightkube, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
         prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read))

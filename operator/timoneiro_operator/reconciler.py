@@ -4,6 +4,7 @@ The only room that knows all the others. A pass may fail or be cut short anywher
 without harm by the next one.
 """
 
+import asyncio
 import dataclasses
 import logging
 import time
@@ -39,6 +40,8 @@ replace = msgspec.structs.replace
 _RETRY_SECONDS = 10.0
 # What has just changed may go further without anything else happening, and nobody else would wake it.
 _AT_ONCE = 0.0
+# A source that answers nothing must not keep the others waiting, nor this one from going back.
+_LONGEST_READ_SECONDS = 15.0
 _DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": KnativeDriver()}
 
 
@@ -162,7 +165,15 @@ class Reconciler:
             since=to_seconds(step.started_at) if step and step.started_at else None,
             bounds=recorded.bounds if recorded else {},
         )
-        return await self._sources[deployment.spec.analysis.source.type].read(look)
+        try:
+            async with asyncio.timeout(_LONGEST_READ_SECONDS):
+                return await self._sources[deployment.spec.analysis.source.type].read(look)
+        except TimeoutError:
+            return Metrics(problem=("SourceSlow", f"the metrics were not read within {_LONGEST_READ_SECONDS:g} s"))
+        except Exception as error:
+            # Whatever is wrong with what was read: a person's abort and a rollback must not wait for it.
+            log.exception("%s/%s: the metrics cannot be read", *key)
+            return Metrics(problem=("SourceFailed", f"the metrics cannot be read: {type(error).__name__}"))
 
     def _forget(self, key: Key) -> None:
         for source in self._sources.values():

@@ -127,6 +127,13 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.analysis.source", {"url": "http://prometheus:9090"}, "are for type Prometheus"),
         ("spec.analysis.source", {"type": "Prometheus", "url": "prometheus"}, "must be an address such as"),
         ("spec.analysis.source", {"profile": "Seldon"}, "supported values"),
+        ("spec.analysis.source", {"path": "@elsewhere/"}, "must be a path such as /metrics"),
+        ("spec.analysis.source", {"timeout": "11s"}, "up to 10s"),
+        (
+            "spec.analysis.source",
+            {"type": "Prometheus", "url": "http://p", "secretRef": {"name": "../../a/secrets/b"}},
+            "must be the name of a Secret",
+        ),
         ("spec.model.uri", "models/fraud", "must be a URI such as s3://models/fraud/14"),
         ("spec.model.digest", "sha256:abc", "must be sha256: followed by 64 hexadecimal digits"),
         ("spec.model.format", {}, "spec.model.format.name: Required value"),

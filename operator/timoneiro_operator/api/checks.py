@@ -1,5 +1,6 @@
 """What makes no sense in a spec: the rules of the CRD once more, and those that it cannot state."""
 
+import re
 from itertools import pairwise
 
 from timoneiro_operator.api.duration import parse_duration
@@ -12,6 +13,9 @@ _LONGEST_SECONDS = 3650 * 86400.0
 MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
 # And it makes a host name of `<name>-<revision>-predictor-<namespace>`, even where nobody uses it.
 MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
+# A name with a slash in it would be another path of the API, and a path without one another host.
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_PATH = re.compile(r"/[^\s]*")
 # What says something in a metric of each type, beside what all of them have.
 _FIELDS: dict[str, set[str]] = {
     "Errors": set(),
@@ -113,6 +117,10 @@ def _check_source(source: Source) -> None:
         raise InvalidSpec("spec.analysis.source: url, secretRef and headers are for type Prometheus")
     if prometheus and (source.port or source.path):
         raise InvalidSpec("spec.analysis.source: port and path are for type Scrape")
+    if source.secret_ref is not None and not _NAME.fullmatch(source.secret_ref.name):
+        raise InvalidSpec(f"spec.analysis.source.secretRef.name '{source.secret_ref.name}' is no name of a Secret")
+    if source.path is not None and not _PATH.fullmatch(source.path):
+        raise InvalidSpec(f"spec.analysis.source.path '{source.path}' must be a path such as /metrics")
     if source.profile not in ("Auto", *PROFILES):
         raise InvalidSpec(
             f"spec.analysis.source.profile '{source.profile}' is not known; choose Auto or one of {', '.join(PROFILES)}"
@@ -121,8 +129,8 @@ def _check_source(source: Source) -> None:
         seconds = parse_duration(source.timeout)
     except ValueError as error:
         raise InvalidSpec(f"spec.analysis.source.timeout: {error}") from error
-    if not 0 < seconds <= 60:
-        raise InvalidSpec(f"spec.analysis.source.timeout: {source.timeout} is not between 1ms and 60s")
+    if not 0 < seconds <= 10:
+        raise InvalidSpec(f"spec.analysis.source.timeout: {source.timeout} is not between 1ms and 10s")
 
 
 def _check_metric(metric: Metric, analysis: Analysis) -> None:

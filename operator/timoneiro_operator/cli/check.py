@@ -21,9 +21,10 @@ from timoneiro_operator.metrics.promql import (
     RawSeries,
     counts_between,
     histories,
-    last_scrapes,
+    of_pod,
     own_counts,
     rendered,
+    scrapes,
     selector_of,
     series_of,
     several_processes,
@@ -90,6 +91,8 @@ def check(
             shown[name] = error.message
         except (Malformed, NoSeries) as error:
             shown[name] = str(error)
+        except ValueError:
+            shown[name] = "a counter is not a number"
     return _findings(analysis, shown, deployment.status.analysis.bounds if deployment.status.analysis else {})
 
 
@@ -126,10 +129,9 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
 
     selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
     series = ask(selector)
-    up = last_scrapes(series)
+    up = scrapes(series)
     for pod in arm.pods:
-        _, well = up.get(pod.uid) or up.get(pod.name) or (0.0, 0.0)
-        if well != 1.0:
+        if [well for _, well in of_pod(up, pod)[-1:]] != [1.0]:
             raise CliError(f"Prometheus does not scrape pod {pod.name} (no `up` that is 1): {selector}")
     shown = histories(series, arm.profile)
     for name, history in shown.items():

@@ -89,6 +89,8 @@ def _data(text: str) -> object:
     if not isinstance(answer, dict) or answer.get("status") != "success":
         words = answer.get("error") if isinstance(answer, dict) else None
         raise CliError(f"Prometheus refuses the query: {words or 'no status'}")
+    if answer.get("warnings"):
+        raise CliError(f"Prometheus answers with a part of the series only: {answer['warnings']}")
     return answer.get("data")
 
 

@@ -24,13 +24,15 @@ from timoneiro_operator.decide.trail import longer
 from timoneiro_operator.judge import comparison
 from timoneiro_operator.judge.comparison import Comparison
 from timoneiro_operator.judge.forecast import forecast
-from timoneiro_operator.judge.routing import log_e_mismatch
+from timoneiro_operator.judge.routing import ALPHA, log_e_mismatch
 from timoneiro_operator.judge.verdict import Judgement, Part, Verdict, judge
 
 replace = msgspec.structs.replace
 
 # Beyond this an e-value says no more to anybody, and JSON has no infinity.
 _LARGEST_LOG_E = math.log(1e12)
+# So many requests after a mismatch tell whether it is over.
+_BELIEVED_REQUESTS = 200
 
 
 def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
@@ -64,8 +66,8 @@ def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: 
         after = replace(
             after,
             last_window_end=to_text(seen.window_end),
-            last_window=_last_window(seen),
-            share=_share(before.share, status.step, seen),
+            last_window=_last_window(analysis, seen),
+            share=_share(before.share, status.step, _traffic(analysis, seen)),
         )
     parts = parts_of(analysis, plan, comparisons)
     judgement = _judge(analysis, parts)
@@ -77,29 +79,37 @@ def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: 
     return longer(after, status.step) if new else after
 
 
-def _traffic(seen: Metrics) -> tuple[int, int]:
-    """Requests of candidate and stable model: what the metric with the most of them has counted."""
-    windows = seen.windows.values()
-    return (
-        max((window.candidate.requests for window in windows), default=0),
-        max((window.stable.requests for window in windows), default=0),
-    )
+def _traffic(analysis: Analysis, seen: Metrics) -> tuple[int, int]:
+    """Requests of candidate and stable model, as one metric has counted them: counters of people count other things."""
+    own = {metric.name for metric in analysis.metrics if metric.type == "Ratio"}
+    names = sorted(seen.windows, key=lambda name: name in own)
+    if not names:
+        return 0, 0
+    window = seen.windows[names[0]]
+    return window.candidate.requests, window.stable.requests
 
 
-def _last_window(seen: Metrics) -> LastWindow:
-    candidate, stable = _traffic(seen)
+def _last_window(analysis: Analysis, seen: Metrics) -> LastWindow:
+    candidate, stable = _traffic(analysis, seen)
     return LastWindow(seconds=seen.seconds, candidate=candidate, stable=stable)
 
 
-def _share(before: Share | None, step: Step | None, seen: Metrics) -> Share | None:
-    """Requests since the gateway accepted the weight of the step, and whether they were split like that."""
+def _share(before: Share | None, step: Step | None, traffic: tuple[int, int]) -> Share | None:
+    """Requests since the gateway accepted the weight of the step, and whether they were split like that.
+
+    Once it is certain that they were not, they are counted anew, so that a gateway that was mended is believed.
+    """
     if step is None or step.kind != "Weight" or step.started_at is None or step.weight == 100:
         return None
     share = before if before is not None and before.weight == step.weight else Share(weight=step.weight)
-    candidate, stable = _traffic(seen)
-    candidate, stable = share.candidate + candidate, share.stable + stable
-    log_e = log_e_mismatch(candidate=candidate, stable=stable, weight=step.weight)
-    return Share(weight=step.weight, candidate=candidate, stable=stable, mismatch=_e_value(log_e))
+    certain = share.mismatch >= 1.0 / ALPHA
+    if certain and share.candidate + share.stable >= _BELIEVED_REQUESTS:
+        share = Share(weight=step.weight)
+    candidate, stable = share.candidate + traffic[0], share.stable + traffic[1]
+    mismatch = _e_value(log_e_mismatch(candidate=candidate, stable=stable, weight=step.weight))
+    if certain and candidate + stable < _BELIEVED_REQUESTS:
+        mismatch = max(mismatch, 1.0 / ALPHA)
+    return Share(weight=step.weight, candidate=candidate, stable=stable, mismatch=mismatch)
 
 
 def _reports(

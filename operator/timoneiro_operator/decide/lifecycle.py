@@ -69,6 +69,9 @@ def begin(
         stable and stable.revision,
     ):
         analysis = None
+    if analysis is not None:
+        # Of another stretch of time, and perhaps of another gateway.
+        analysis = replace(analysis, share=None, last_window=None)
     known = snapshot_of(status, snapshot.revision)
     if known is not None:
         snapshot = replace(snapshot, stable_since=known.stable_since)

@@ -73,6 +73,9 @@ def log_e_ratio_not_worse(likelihood: Sequence[float], *, log_theta1: float, at_
 def log_e_rate_above(*, requests: float, events: float, rate: float) -> float:
     """ln E against H0 "the event rate is <= rate": a mixture of higher rates, up to 1."""
     top = min(math.log(1.0 / rate) - 1e-9, _RATE_SPAN)
+    if top <= 0:
+        # There is no rate above it.
+        return 0.0
     return _log_e_rate(requests, events, rate, (top * (i + 1) / _RATE_POINTS for i in range(_RATE_POINTS)))
 
 

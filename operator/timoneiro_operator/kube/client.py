@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 from lightkube.core.async_client import AsyncClient
@@ -76,7 +77,8 @@ class KubeClient:
     async def secret(self, key: Key) -> Body:
         """A Secret of somebody who has allowed it to be read. Raises ApiError."""
         self._telemetry.count_request("get", "Secret")
-        return _as_dict(await self._client.get(_RESOURCES["Secret"], key[1], namespace=key[0]))
+        # Quoted: a name must not become another path, and with it a Secret of another namespace.
+        return _as_dict(await self._client.get(_RESOURCES["Secret"], quote(key[1], safe=""), namespace=key[0]))
 
     async def apply(self, kind: Kind, body: Body, *, first: bool) -> Body:
         """Server-side apply of a child. Raises Refused.

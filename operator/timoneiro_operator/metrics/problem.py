@@ -2,6 +2,11 @@
 
 from typing import NamedTuple
 
+SEVERAL_PROCESSES = (
+    "pod {} answers from several processes in turn, each with counters of its own: run one worker in each pod and more "
+    "replicas instead, or let the server share its metrics"
+)
+
 
 class Problem(NamedTuple):
     """A reason in one word, and a sentence."""

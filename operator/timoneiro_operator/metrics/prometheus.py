@@ -8,13 +8,15 @@ server says of itself (an error, a warning, another clock) is taken for counts.
 import asyncio
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look
-from timoneiro_operator.metrics.problem import Problem, ProblemError
+from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
+from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi, Request
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
@@ -22,9 +24,10 @@ from timoneiro_operator.metrics.promql import (
     RawSeries,
     counts_between,
     histories,
-    last_scrapes,
+    of_pod,
     own_counts,
     rendered,
+    scrapes,
     selector_of,
     several_processes,
 )
@@ -33,15 +36,27 @@ from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_o
 
 # An outage of the server may be long; what it has kept of that time is not asked for in one piece without end.
 LONGEST_WINDOW_SECONDS = 3600.0
+# A scrape takes its time and is dated at its beginning: what comes later than this is not waited for.
+SETTLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What one arm did, and the last that each pod showed before."""
+    """What one arm did, the last that each pod showed before, and which series there are at all."""
 
     counts: ArmCounts
     before: tuple[Sample, ...]
     missing: Mapping[str, str]
+    names: frozenset[str]
+    # Every ready pod was scraped within the window.
+    scraped: bool
+
+
+class Span(NamedTuple):
+    """From `start`, which belongs to the window before, until `end`. Seconds since the epoch."""
+
+    start: float
+    end: float
 
 
 class PrometheusSource:
@@ -57,17 +72,18 @@ class PrometheusSource:
 
     async def read(self, look: Look) -> Metrics:
         """Counts since the last recorded window, once an interval has passed; before, what stands in the way."""
-        start = self._start(look)
+        start, end = self._start(look), look.now - SETTLE_SECONDS
         asked, problem, problems = self._asked.get(look.key, (float("-inf"), None, {}))
-        if start is None or look.now - max(start, asked) < look.interval:
+        if start is None or end - max(start, asked) < look.interval:
             return Metrics(problem=problem, problems=problems)
-        start = max(start, look.now - LONGEST_WINDOW_SECONDS)
+        window = Span(max(start, end - LONGEST_WINDOW_SECONDS), end)
         try:
             stable, candidate = await asyncio.gather(
-                self._arm(look, look.stable, start), self._arm(look, look.candidate, start)
+                self._arm(look, look.stable, window), self._arm(look, look.candidate, window)
             )
+            _all_kinds_of_series(look.stable.profile, stable, candidate)
         except ProblemError as error:
-            self._asked[look.key] = look.now, error.problem, {}
+            self._asked[look.key] = end, error.problem, {}
             return Metrics(problem=error.problem)
         bounds, missing = find_bounds(look.analysis, look.bounds, (*stable.before, *candidate.before), stable.before)
         missing = {**candidate.missing, **stable.missing, **missing}
@@ -76,20 +92,17 @@ class PrometheusSource:
             {**look.bounds, **bounds},
             candidate=candidate.counts,
             stable=stable.counts,
-            end=look.now,
-            seconds=look.now - start,
+            end=end,
+            seconds=end - window.start,
             problems=missing,
+            aligned=False,
         )
         problem = Problem(*metrics.problem) if metrics.problem else None
-        self._asked[look.key] = look.now, problem, missing
-        return Metrics(
-            windows=metrics.windows,
-            window_end=metrics.window_end,
-            seconds=metrics.seconds,
-            bounds=bounds,
-            problems=missing,
-            problem=problem,
-        )
+        self._asked[look.key] = end, problem, missing
+        if not (stable.scraped and candidate.scraped):
+            # The window stays open: counts of one arm only would say nothing, however often.
+            return Metrics(bounds=bounds, problems=missing, problem=problem)
+        return replace(metrics, bounds=bounds)
 
     def _start(self, look: Look) -> float | None:
         """Where the window begins; None while the gateway has not accepted what is to be measured."""
@@ -98,20 +111,21 @@ class PrometheusSource:
         recorded = to_seconds(look.recorded) if look.recorded else look.since
         return max(look.since, recorded)
 
-    async def _arm(self, look: Look, arm: ArmTargets, start: float) -> Arm:
+    async def _arm(self, look: Look, arm: ArmTargets, window: Span) -> Arm:
         source, namespace = look.analysis.source, look.key[0]
         placeholders = arm.placeholders(namespace)
 
         async def ask(selector: str) -> list[RawSeries]:
-            request = Request(namespace=namespace, source=source, at=look.now, now=look.now)
-            seconds = look.now - start + LOOKBACK_SECONDS
+            request = Request(namespace=namespace, source=source, at=window.end, now=look.now)
+            seconds = window.end - window.start + LOOKBACK_SECONDS
             # PromQL takes whole numbers only.
             return await self._api.samples(request, f"{selector}[{math.ceil(1000 * seconds)}ms]")
 
         try:
             series = await ask(selector_of(arm.profile, rendered(source.selector, placeholders)))
             shown = histories(series, arm.profile)
-            self._all_scraped(arm, series, shown, look)
+            up = {pod.name: of_pod(scrapes(series), pod) for pod in arm.pods}
+            _scraped_well(arm, up, shown, look, window)
             own: dict[str, dict[str, Counts]] = {}
             missing: dict[str, str] = {}
             for metric in look.analysis.metrics:
@@ -120,48 +134,61 @@ class PrometheusSource:
                 total = await ask(rendered(metric.total, placeholders))
                 events = await ask(rendered(metric.events, placeholders))
                 if total:
-                    own[metric.name] = own_counts(events, total, start, look.now)
+                    own[metric.name] = own_counts(events, total, window.start, window.end)
                 else:
                     missing[metric.name] = f"the query for total brings no series of {arm.inference_service}"
         except Malformed as error:
             raise ProblemError("QueryFailed", str(error)) from error
         except ValueError as error:
             raise ProblemError("NotANumber", f"a counter of {arm.inference_service} is not a number") from error
-        before = [[sample for at, sample in history if at <= start] for history in shown.values()]
+        before = [[sample for at, sample in history if at <= window.start] for history in shown.values()]
+        # What a pod had done before the gateway accepted the weight was done at another one.
+        since = look.since or window.start
+        counted = {
+            pod: counts_between([moment for moment in history if moment[0] >= since], window.start, window.end)
+            for pod, history in shown.items()
+        }
         return Arm(
-            counts=ArmCounts(
-                pods={pod: counts_between(history, start, look.now) for pod, history in shown.items()}, own=own
-            ),
+            counts=ArmCounts(pods=counted, own=own),
             before=tuple(samples[-1] for samples in before if samples),
             missing=missing,
+            names=frozenset(one.name for one in series),
+            scraped=all(any(window.start < at <= window.end for at, _ in values) for values in up.values()),
         )
 
-    def _all_scraped(
-        self,
-        arm: ArmTargets,
-        series: list[RawSeries],
-        shown: Mapping[str, list[tuple[float, Sample]]],
-        look: Look,
-    ) -> None:
-        """Raises ProblemError unless every ready pod was scraped well, lately, and shows one process."""
-        up = last_scrapes(series)
-        for pod in arm.pods:
-            at, value = up.get(pod.uid) or up.get(pod.name) or (None, 0.0)
-            if at is None:
-                raise ProblemError(
-                    "NotScraped",
-                    f"Prometheus has no `up` of pod {pod.name}: it does not scrape it, or source.selector fits another",
-                )
-            if value != 1.0:
-                raise ProblemError("ScrapeFailed", f"Prometheus could not scrape pod {pod.name} the last time")
-            if look.now - at > max(2 * look.interval, 120.0):
-                raise ProblemError(
-                    "ScrapeGap", f"Prometheus scraped pod {pod.name} the last time {look.now - at:.0f} s ago"
-                )
-        for name, history in shown.items():
-            if several_processes(history):
-                raise ProblemError(
-                    "SeveralProcesses",
-                    f"pod {name} answers from several processes in turn, each with counters of its own: run one worker "
-                    "in each pod and more replicas instead, or let the server share its metrics",
-                )
+
+def _scraped_well(
+    arm: ArmTargets,
+    up: Mapping[str, list[tuple[float, float]]],
+    shown: Mapping[str, list[tuple[float, Sample]]],
+    look: Look,
+    window: Span,
+) -> None:
+    """Raises ProblemError unless every ready pod was scraped well, lately, and shows one process."""
+    for pod in arm.pods:
+        if not up[pod.name]:
+            raise ProblemError(
+                "NotScraped",
+                f"Prometheus has no `up` of pod {pod.name}: it does not scrape it, or source.selector fits another",
+            )
+        at, well = up[pod.name][-1]
+        if well != 1.0:
+            raise ProblemError("ScrapeFailed", f"Prometheus could not scrape pod {pod.name} the last time")
+        if window.end - at > max(2 * look.interval, 120.0):
+            raise ProblemError(
+                "ScrapeGap", f"Prometheus scraped pod {pod.name} the last time {look.now - at:.0f} s ago"
+            )
+    for name, history in shown.items():
+        if several_processes(history):
+            raise ProblemError("SeveralProcesses", SEVERAL_PROCESSES.format(name))
+
+
+def _all_kinds_of_series(profile: Profile, *arms: Arm) -> None:
+    """Raises ProblemError where requests are counted and nothing that ended well is, of any pod of both arms.
+
+    One candidate may fail all it gets; both of them with all their pods are rather a series that is dropped on its way.
+    """
+    requests = sum(pod.requests for arm in arms for pod in arm.counts.pods.values())
+    for series in profile.ended_well if requests else ():
+        if not any(series.name in arm.names for arm in arms):
+            raise ProblemError("NoSeries", f"Prometheus has no series {series.name} of either model: is it dropped?")

@@ -71,6 +71,9 @@ class PrometheusApi:
             raise ProblemError(
                 "ProviderUnavailable", f"Prometheus cannot be reached: {type(error).__name__}"
             ) from error
+        except ValueError as error:
+            sentence = "the headers or the Secret have characters that no header may have"
+            raise ProblemError("BadHeader", sentence) from error
         return _series(body)
 
     async def _secret(self, request: Request) -> Mapping[str, bytes]:
@@ -108,7 +111,8 @@ def _series(body: bytes) -> list[RawSeries]:
         raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no status")
     if answer.get("warnings"):
         # Thanos and others answer with a part of the series then, and half of an arm is no count of it.
-        raise ProblemError("PartialAnswer", f"Prometheus warns: {str(answer['warnings'][0])[:_LONGEST_SENTENCE]}")
+        first = next(iter(answer["warnings"]), "") if isinstance(answer["warnings"], list) else answer["warnings"]
+        raise ProblemError("PartialAnswer", f"Prometheus warns: {str(first)[:_LONGEST_SENTENCE]}")
     return series_of(answer.get("data"))
 
 
@@ -148,7 +152,7 @@ def _tls(source: Source, secret: Mapping[str, bytes]) -> ssl.SSLContext | bool:
         return True
     try:
         return ssl.create_default_context(cadata=_text(secret["ca.crt"]))
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError, TypeError) as error:
         raise ProblemError("BadSecret", "ca.crt in the Secret is no certificate in PEM") from error
 
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.deltas import Mark, advance
+from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.samples import PodCounts, Sample
 
@@ -18,6 +19,7 @@ from timoneiro_operator.metrics.samples import PodCounts, Sample
 LOOKBACK_SECONDS = 300.0
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _POD_LABELS = ("uid", "pod", "instance")
+_LATE_MOMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +62,36 @@ def selector_of(profile: Profile, labels: str) -> str:
 
 def series_of(data: object) -> list[RawSeries]:
     """The series of a matrix as Prometheus' HTTP API answers it. Raises Malformed."""
-    if not isinstance(data, dict) or data.get("resultType") != "matrix":
+    if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
         raise Malformed("the answer is no range of raw samples: the query must be a selector of counters")
     found = []
-    for item in data.get("result") or []:
+    for item in data["result"]:
         try:
             values = tuple((float(at), float(value)) for at, value in item["values"])
         except (KeyError, TypeError, ValueError) as error:
             raise Malformed("the answer has samples that cannot be read") from error
-        found.append(RawSeries(labels=item.get("metric") or {}, values=values))
+        found.append(RawSeries(labels=dict(item.get("metric") or {}), values=values))
     return found
 
 
-def last_scrapes(series: Iterable[RawSeries]) -> dict[str, tuple[float, float]]:
-    """When each pod was scraped the last time, and whether that went well (1), by pod.
+def scrapes(series: Iterable[RawSeries]) -> dict[str, list[tuple[float, float]]]:
+    """When each pod was scraped and whether that went well (1), by pod and in time.
 
     A pod may have had another series before: of a target that was found without all of its labels.
     """
-    found: dict[str, tuple[float, float]] = {}
+    found: dict[str, list[tuple[float, float]]] = {}
     for one in series:
-        if one.name == "up" and one.values:
-            found[one.pod] = max(found.get(one.pod, one.values[-1]), one.values[-1])
-    return found
+        if one.name == "up":
+            found.setdefault(one.pod, []).extend(one.values)
+    return {pod: sorted(values) for pod, values in found.items()}
+
+
+def of_pod(found: Mapping[str, list[tuple[float, float]]], pod: Target) -> list[tuple[float, float]]:
+    """The scrapes of a pod, by whatever label its series are told apart."""
+    for key in (pod.uid, pod.name, pod.address):
+        if key in found:
+            return found[key]
+    return next((values for key, values in found.items() if key.startswith(f"{pod.address}:")), [])
 
 
 def histories(series: Iterable[RawSeries], profile: Profile) -> dict[str, list[tuple[float, Sample]]]:
@@ -94,9 +104,28 @@ def histories(series: Iterable[RawSeries], profile: Profile) -> dict[str, list[t
         for at, value in one.values:
             moments.setdefault(at, []).append((one.name, one.labels, value))
     return {
-        pod: [(at, profile.sample(values, profile.series())) for at, values in sorted(moments.items())]
+        pod: [(at, profile.sample(values, profile.series())) for at, values in _complete(sorted(moments.items()))]
         for pod, moments in by_pod.items()
     }
+
+
+def _complete(
+    moments: list[tuple[float, list[tuple[str, Mapping[str, str], float]]]],
+) -> list[tuple[float, list[tuple[str, Mapping[str, str], float]]]]:
+    """Without the last moments that lack a series which the one before them had.
+
+    Where series are written one by one they are on their way, and half of a pod looks like failures. After a few
+    moments they are gone: a process that was restarted shows them only when it needs them.
+    """
+
+    def series_at(index: int) -> set[tuple[tuple[str, str], ...]]:
+        return {tuple(sorted(labels.items())) for _, labels, _ in moments[index][1]}
+
+    for _ in range(_LATE_MOMENTS):
+        if len(moments) < 2 or series_at(-1) >= series_at(-2):
+            break
+        moments = moments[:-1]
+    return moments
 
 
 def counts_between(history: Sequence[tuple[float, Sample]], start: float, end: float) -> PodCounts:
@@ -122,14 +151,20 @@ def several_processes(history: Sequence[tuple[float, Sample]]) -> bool:
     return any(later < earlier for earlier, later in pairwise(times))
 
 
-def increase(series: RawSeries, start: float, end: float) -> int:
-    """By how much a counter grew after `start` and until `end`, restarts included. Raises Malformed for no number."""
+def increase(series: RawSeries, start: float, end: float, *, born_after: float = math.inf) -> int:
+    """By how much a counter grew after `start` and until `end`, restarts included. Raises Malformed for no number.
+
+    Before its first sample nothing is known of it; unless that comes after `born_after`: then it was not there before,
+    and began at zero.
+    """
     total, before = 0.0, None
     for at, value in series.values:
         if at > end:
             break
         if not math.isfinite(value):
             raise Malformed(f"series {series.name or 'without a name'} has a value that is no number")
+        if before is None and at > born_after:
+            before = 0.0
         if before is not None and at > start:
             total += value - before if value >= before else value
         before = value
@@ -137,9 +172,22 @@ def increase(series: RawSeries, start: float, end: float) -> int:
 
 
 def own_counts(events: Sequence[RawSeries], total: Sequence[RawSeries], start: float, end: float) -> dict[str, Counts]:
-    """Requests and events of a metric of type Ratio, by pod. A counter of events that is not there has counted none."""
-    counts: dict[str, list[int]] = {}
+    """Requests and events of a metric of type Ratio, by pod. A counter of events that is not there has counted none.
+
+    Raises Malformed where events come from pods of which there is no total: nobody could say a share of what they are.
+    """
+    first: dict[str, float] = {}
+    for one in total:
+        first[one.pod] = min([first.get(one.pod, math.inf), *(at for at, _ in one.values[:1])])
+    counts: dict[str, list[int]] = {pod: [0, 0] for pod in first}
     for position, group in enumerate((total, events)):
         for one in group:
-            counts.setdefault(one.pod, [0, 0])[position] += increase(one, start, end)
+            grown = increase(one, start, end, born_after=first.get(one.pod, math.inf))
+            if one.pod not in counts:
+                if grown:
+                    raise Malformed(
+                        f"there are events of {one.pod or 'no pod'}, and no total: both need the same label"
+                    )
+                continue
+            counts[one.pod][position] += grown
     return {pod: Counts(requests=n, events=min(e, n)) for pod, (n, e) in counts.items()}

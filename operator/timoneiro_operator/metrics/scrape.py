@@ -6,19 +6,19 @@ written) is returned again, longer, and one that was recorded never is.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import aiohttp
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Source as SourceSpec
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
-from timoneiro_operator.metrics.problem import Problem
+from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem
 from timoneiro_operator.metrics.samples import NoSeries, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, standing
 
@@ -39,6 +39,8 @@ class Reading:
     stable: ArmMarks = field(default_factory=dict)
     candidate: ArmMarks = field(default_factory=dict)
     restarts: Mapping[str, int] = field(default_factory=dict)
+    # Pods, by uid and restarts, that were seen to answer from several processes.
+    several: frozenset[tuple[str, int]] = frozenset()
     problem: tuple[str, str] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,8 +51,8 @@ class ScrapeSource:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._readings: dict[Key, Reading] = {}
-        # Readings whose window was handed out, until the status tells whether it was recorded.
-        self._pending: dict[Key, Reading] = {}
+        # Readings whose window was handed out, by its end, until the status tells which one was recorded.
+        self._pending: dict[Key, dict[str, Reading]] = {}
 
     def forget(self, key: Key) -> None:
         """Nothing is compared there any more."""
@@ -60,17 +62,12 @@ class ScrapeSource:
     async def read(self, look: Look) -> Metrics:
         """Counts since the last recorded look, once an interval has passed; before, what stands in the way."""
         key, now = look.key, look.now
-        pending = self._pending.pop(key, None)
-        if pending is not None and look.recorded == to_text(pending.looked_at):
-            self._readings[key] = pending
-        last = self._readings.get(key)
-        if last is None or last.arms != look.arms:
-            last = Reading(arms=look.arms, looked_at=float("-inf"))
+        last = self._last(look)
         if now - last.looked_at < look.interval:
             return Metrics(problem=last.problem, problems=last.problems)
         source = look.analysis.source
         stable, candidate = await asyncio.gather(
-            self._read_all(look.stable, source, last), self._read_all(look.candidate, source, last)
+            self._read_all(look.stable, source), self._read_all(look.candidate, source)
         )
         for answer in (stable, candidate):
             if isinstance(answer, Problem):
@@ -78,6 +75,11 @@ class ScrapeSource:
                 return Metrics(problem=answer)
         assert not isinstance(stable, Problem)
         assert not isinstance(candidate, Problem)
+        pods = (*look.stable.pods, *look.candidate.pods)
+        last, several = _known_processes(last, pods, {**stable, **candidate})
+        if several is not None:
+            self._readings[key] = replace(last, looked_at=now, problem=several)
+            return Metrics(problem=several)
         samples = [*stable.values(), *candidate.values()]
         bounds, problems = find_bounds(look.analysis, look.bounds, samples, stable.values())
         stable_counts, stable_marks = advance(last.stable, stable)
@@ -88,14 +90,15 @@ class ScrapeSource:
             marked_at=now,
             stable=stable_marks,
             candidate=candidate_marks,
-            restarts={pod.uid: pod.restarts for pod in (*look.stable.pods, *look.candidate.pods)},
+            restarts={pod.uid: pod.restarts for pod in pods},
+            several=last.several,
             problem=standing(look.analysis, problems),
             problems=problems,
         )
         if last.marked_at is None:
             self._readings[key] = reading
             return Metrics(bounds=bounds, problem=reading.problem, problems=problems)
-        self._pending[key] = reading
+        self._pending.setdefault(key, {})[to_text(now)] = reading
         metrics = metrics_of(
             look.analysis,
             look.bounds,
@@ -104,24 +107,33 @@ class ScrapeSource:
             end=now,
             seconds=now - last.marked_at,
             problems=problems,
+            aligned=True,
         )
         return replace(metrics, bounds=bounds)
 
-    async def _read_all(self, arm: ArmTargets, source: SourceSpec, last: Reading) -> dict[str, Sample] | Problem:
+    def _last(self, look: Look) -> Reading:
+        """The reading with which the next window begins."""
+        key, last = look.key, self._readings.get(look.key)
+        recorded = self._pending.get(key, {}).get(look.recorded or "")
+        if recorded is not None:
+            last = recorded
+            self._readings[key] = recorded
+            del self._pending[key]
+        elif last is not None and _ends_later(look.recorded, last.marked_at):
+            # What is recorded reaches beyond our marks, and none of ours ends there: they would count it twice.
+            last = None
+        if last is None or last.arms != look.arms:
+            self._pending.pop(key, None)
+            last = Reading(arms=look.arms, looked_at=float("-inf"))
+        return last
+
+    async def _read_all(self, arm: ArmTargets, source: SourceSpec) -> dict[str, Sample] | Problem:
         """Samples by pod uid, or why there are none, by the first pod that did not answer."""
         results = await asyncio.gather(*(self._read_one(pod, arm, source) for pod in arm.pods))
         samples: dict[str, Sample] = {}
-        marks = {**last.stable, **last.candidate}
         for pod, result in zip(arm.pods, results, strict=True):
             if isinstance(result, Problem):
                 return result
-            mark = marks.get(pod.uid)
-            if mark is not None and _another_process(mark.sample, result, pod, last.restarts):
-                return Problem(
-                    "SeveralProcesses",
-                    f"pod {pod.name} answers from several processes in turn, each with counters of its own: run one "
-                    "worker in each pod and more replicas instead, or let the server share its metrics",
-                )
             samples[pod.uid] = result
         return samples
 
@@ -157,10 +169,35 @@ class ScrapeSource:
             return Problem("ScrapeFailed", f"pod {pod.name} shows no valid exposition at {path}")
 
 
-def _another_process(before: Sample, now: Sample, pod: Target, restarts: Mapping[str, int]) -> bool:
-    """Another process answers, and Kubernetes has restarted nothing: workers that answer in turn.
+def _ends_later(recorded: str | None, marked_at: float | None) -> bool:
+    """Whether the recorded window ends after the marks were taken, and by more than a time in the status is rounded."""
+    return recorded is not None and marked_at is not None and to_seconds(recorded) > marked_at + 0.001
 
-    Their counters have nothing to do with each other, and the difference of two of them is no count.
+
+def _known_processes(
+    last: Reading, pods: Sequence[Target], samples: Mapping[str, Sample]
+) -> tuple[Reading, Problem | None]:
+    """The reading without the marks of processes that are gone, and a problem where several answer in turn.
+
+    A process that Kubernetes has not restarted and that began earlier than the one before it is another worker: their
+    counters have nothing to do with each other. One that began later may be a restart inside of the container, of
+    which nothing is known but what it does from now on.
     """
-    changed = before.started is not None and now.started is not None and before.started != now.started
-    return changed and restarts.get(pod.uid) == pod.restarts
+    marks = {**last.stable, **last.candidate}
+    gone, several = set(), set(last.several)
+    for pod in pods:
+        mark, sample = marks.get(pod.uid), samples[pod.uid]
+        if mark is None or mark.sample.started is None or sample.started is None:
+            continue
+        if mark.sample.started != sample.started and last.restarts.get(pod.uid) == pod.restarts:
+            gone.add(pod.uid)
+            if sample.started < mark.sample.started:
+                several.add((pod.uid, pod.restarts))
+    found = next((pod for pod in pods if (pod.uid, pod.restarts) in several), None)
+    reading = replace(
+        last,
+        several=frozenset(several),
+        stable={uid: mark for uid, mark in last.stable.items() if uid not in gone},
+        candidate={uid: mark for uid, mark in last.candidate.items() if uid not in gone},
+    )
+    return reading, Problem("SeveralProcesses", SEVERAL_PROCESSES.format(found.name)) if found else None

@@ -31,14 +31,20 @@ def metrics_of(
     end: float,
     seconds: float,
     problems: Mapping[str, str],
+    aligned: bool,
 ) -> Metrics:
-    """All that one closed window says; `problems` by metric: it has no window, and nobody may think that it had."""
+    """All that one closed window says; `problems` by metric: it has no window, and nobody may think that it had.
+
+    `aligned`: the counters of both arms were read at the same moment.
+    """
     windows = {}
     for item in planned(analysis, dict(bounds)):
         if item.metric.name in problems or (item.metric.type == "Latency" and item.bound is None):
             continue
         arms = [by_pod(item, arm) for arm in (candidate, stable)]
-        windows[item.name] = Window(candidate=_sum(arms[0]), stable=_sum(arms[1]), spread=spread_of(arms[1]))
+        windows[item.name] = Window(
+            candidate=_sum(arms[0]), stable=_sum(arms[1]), spread=spread_of(arms[1]), aligned=aligned
+        )
     return Metrics(
         windows=windows, window_end=end, seconds=seconds, problems=problems, problem=standing(analysis, problems)
     )
@@ -47,8 +53,10 @@ def metrics_of(
 def standing(analysis: Analysis, problems: Mapping[str, str]) -> tuple[str, str] | None:
     """Reason and sentence when a metric that decides cannot be measured; the others only miss their numbers."""
     for metric in analysis.metrics:
-        if metric.name in problems and metric.role == "Required":
-            return "MetricMissing", f"metric {metric.name}: {problems[metric.name]}"
+        # What a guard watches has to be there, whether or not it decides by itself.
+        watched = metric.of if metric.type == "Guard" and metric.of else metric.name
+        if watched in problems and metric.role == "Required":
+            return "MetricMissing", f"metric {metric.name}: {problems[watched]}"
     return None
 
 
@@ -137,6 +145,6 @@ def _of_quantile(quantile: float, common: set[float], stable: Iterable[Sample]) 
     if total < _LEAST_REQUESTS:
         return f"the stable model has answered {total} requests, and {_LEAST_REQUESTS} are needed to know its latency"
     for bound in sorted(common):
-        if sum(sample.latency[bound] for sample in stable) >= quantile * total:
+        if sum(sample.latency.get(bound, 0) for sample in stable) >= quantile * total:
             return (bound,)
     return f"more than {1 - quantile:.3g} of the stable's requests are slower than the last bucket"

@@ -198,3 +198,42 @@ def test_harmless_candidates_are_rarely_rolled_back_however_often_is_looked(base
                 rolled_back += 1
                 break
     assert rolled_back < 6
+
+
+def test_a_rate_that_cannot_be_passed_is_never_found_passed() -> None:
+    assert log_e_rate_above(requests=100, events=50, rate=1 - 1e-10) == 0.0
+
+
+def unaligned(*pairs: tuple[int, int, int, int]) -> Comparison:
+    comparison = Comparison(limits=LIMITS)
+    for n_c, e_c, n_s, e_s in pairs:
+        window = Window(
+            candidate=Counts(requests=n_c, events=e_c), stable=Counts(requests=n_s, events=e_s), aligned=False
+        )
+        comparison = comparison.observe(window)
+    return comparison
+
+
+def test_a_burst_that_falls_into_another_window_of_each_arm_is_held_against_nobody() -> None:
+    first, second = (150, 75, 2850, 0), (150, 0, 2850, 1425)
+    assert observe(first).log_worse > math.log(100)
+    assert unaligned(first).log_worse == 0.0
+    assert unaligned(first, second).log_worse < math.log(100)
+
+
+def test_a_burst_that_falls_on_the_stable_model_first_promotes_nobody() -> None:
+    quiet, burst = (1500, 8, 1500, 8), (1500, 0, 1500, 750)
+    assert observe(quiet, burst).best_log_not_worse > math.log(20)
+    assert unaligned(quiet, burst).best_log_not_worse < math.log(20)
+
+
+def test_evidence_that_two_looks_agree_on_counts_whether_or_not_they_were_aligned() -> None:
+    bad = (150, 30, 2850, 15)
+    assert unaligned(bad, bad).log_worse == pytest.approx(observe(bad).log_worse)
+
+
+def test_an_aligned_window_lifts_the_ceiling() -> None:
+    comparison = unaligned((150, 75, 2850, 0)).observe(
+        Window(candidate=Counts(requests=10, events=5), stable=Counts(requests=190, events=0))
+    )
+    assert comparison.log_worse > math.log(100)

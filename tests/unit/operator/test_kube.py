@@ -8,7 +8,9 @@ import pytest
 from timoneiro_operator.api.names import LABEL_DEPLOYMENT
 from timoneiro_operator.kube import workqueue
 from timoneiro_operator.kube.cache import Cache
+from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.workqueue import WorkQueue
+from timoneiro_operator.telemetry import Telemetry
 
 
 async def taken(queue: WorkQueue[str]) -> str:
@@ -118,3 +120,16 @@ def test_a_pod_is_kept_without_its_spec() -> None:
     cache = Cache()
     cache.put("Pod", body(5))
     assert "spec" not in cache.children(("ns", "fraud"), "Pod")[0]
+
+
+async def test_the_name_of_a_secret_does_not_become_another_path() -> None:
+    asked: list[str] = []
+
+    class Recording:
+        async def get(self, resource: object, name: str, *, namespace: str) -> dict[str, str]:
+            asked.append(name)
+            return {}
+
+    client = KubeClient(Recording(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
+    await client.secret(("ns", "../../team-a/secrets/login"))
+    assert asked == ["..%2F..%2Fteam-a%2Fsecrets%2Flogin"]

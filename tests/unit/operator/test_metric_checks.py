@@ -74,7 +74,10 @@ def test_a_promotion_by_evidence_needs_a_metric_that_decides(metrics: list[dict[
         ({**PROMETHEUS, "port": 8080}, "port and path are for type Scrape"),
         ({"profile": "Seldon"}, "profile 'Seldon' is not known; choose Auto or one of KServe, MLServer"),
         ({"timeout": "long"}, "source.timeout: 'long' is not a duration"),
-        ({"timeout": "2m"}, "source.timeout: 2m is not between"),
+        ({"timeout": "11s"}, "source.timeout: 11s is not between"),
+        ({**PROMETHEUS, "secretRef": {"name": "../../team-a/secrets/login"}}, "is no name of a Secret"),
+        ({"path": "@169.254.169.254/latest"}, "must be a path such as /metrics"),
+        ({"path": "metrics"}, "must be a path such as /metrics"),
     ],
 )
 def test_a_source_that_makes_no_sense_is_refused(source: dict[str, Any], words: str) -> None:

@@ -196,6 +196,31 @@ def test_a_split_of_a_former_step_says_nothing_of_this_one() -> None:
     assert routing_mismatch(rolling(kept)) is None
 
 
+def test_a_gateway_that_was_mended_is_believed_after_some_requests() -> None:
+    wrong, right = {"errors": window(300, 0, 700, 0)}, {"errors": window(10, 0, 90, 0)}
+    held = folded(analysis(), *looks(wrong, right))
+    assert routing_mismatch(rolling(held)) is not None
+    assert routing_mismatch(rolling(folded(analysis(), *looks(wrong, right, right)))) is None
+
+
+def test_a_gateway_that_goes_on_splitting_otherwise_stays_known_for_it() -> None:
+    wrong = {"errors": window(300, 0, 700, 0)}
+    assert routing_mismatch(rolling(folded(analysis(), *looks(*[wrong] * 7)))) is not None
+
+
+def test_traffic_is_what_the_model_server_has_counted_and_no_counter_of_people() -> None:
+    spec = analysis({"name": "declines", "type": "Ratio", "events": "e{}", "total": "t{}"}, {"name": "errors"})
+    kept = folded(spec, *looks({"declines": window(6000, 0, 200, 0), "errors": window(10, 0, 90, 0)}))
+    assert kept.last_window is not None
+    assert (kept.last_window.candidate, kept.last_window.stable) == (10, 90)
+
+
+def test_a_window_without_any_metric_has_no_traffic() -> None:
+    kept = folded(analysis(), *looks({}))
+    assert kept.last_window is not None
+    assert (kept.last_window.candidate, kept.last_window.stable) == (0, 0)
+
+
 # The trail
 
 

@@ -286,14 +286,42 @@ async def test_a_pod_that_was_missing_at_one_look_is_counted_whole_when_it_is_ba
 
 
 async def test_workers_that_answer_in_turn_are_a_problem_and_no_window(looks) -> None:
-    looks.state.started = 100.0
-    await looks.look(0)
-    looks.state.started = 101.0
-    metrics = await looks.look(10)
+    for now, started in ((0, 100.0), (10, 101.0), (20, 100.0), (30, 100.0)):
+        looks.state.started = started
+        metrics = await looks.look(now)
     assert metrics.windows == {}
     assert metrics.problem is not None
     assert metrics.problem[0] == "SeveralProcesses"
     assert "pod fraud-a-1 answers from several processes in turn" in metrics.problem[1]
+
+
+async def test_a_server_that_restarts_inside_of_its_container_is_counted_from_then_on(looks) -> None:
+    looks.state.started = 100.0
+    await looks.look(0)
+    looks.state.started, looks.state.candidate = 101.0, (900, 900)
+    assert (await looks.look(10)).windows["errors"].candidate == Counts()
+    looks.state.candidate = (907, 901)
+    assert (await looks.look(20)).windows["errors"].candidate == Counts(requests=7, events=1)
+
+
+async def test_a_window_whose_record_was_not_heard_of_is_not_counted_again(looks) -> None:
+    """The status was written, the answer was lost, and before the next look the source had handed out another end."""
+    await looks.look(0)
+    looks.state.candidate = (100, 0)
+    first = await looks.look(10, record=False)
+    looks.state.candidate = (104, 0)
+    await looks.look(20, record=False)
+    looks.recorded = to_text(first.window_end)
+    looks.state.candidate = (110, 0)
+    assert (await looks.look(30)).windows["errors"].candidate == Counts(requests=10)
+
+
+async def test_a_record_that_nobody_here_handed_out_begins_with_new_marks(looks) -> None:
+    await looks.look(0)
+    looks.state.candidate, looks.recorded = (100, 0), to_text(5.0)
+    assert (await looks.look(10)).windows == {}
+    looks.state.candidate = (103, 0)
+    assert (await looks.look(20)).windows["errors"].candidate == Counts(requests=3)
 
 
 async def test_a_process_that_kubernetes_has_restarted_is_no_other_worker(looks) -> None:

@@ -18,7 +18,7 @@ from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import ProblemError
-from timoneiro_operator.metrics.prometheus import PrometheusSource
+from timoneiro_operator.metrics.prometheus import SETTLE_SECONDS, PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 
 NOW = 1_800_000_000.0
@@ -27,7 +27,7 @@ PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_co
 
 
 class Server:
-    """A FakePrometheus that has scraped one pod of each arm every 10 s for two minutes, and a source that reads it."""
+    """A FakePrometheus that has scraped one pod of each arm every 10 s for a while, and a source that reads it."""
 
     def __init__(self, fake: FakePrometheus, session: aiohttp.ClientSession, url: str) -> None:
         self.fake, self.url = fake, url
@@ -36,8 +36,8 @@ class Server:
         self.spec: dict[str, Any] = {"selector": 'revision="{{revision}}"'}
         self.metrics: tuple[Metric, ...] = (Metric(),)
         self.since, self.recorded = NOW - 60, None
-        for at in range(-120, 1, 10):
-            self.scrape("a", NOW + at, 900 + 9 * at, 900 + 9 * at)
+        for at in range(-150, 1, 10):
+            self.scrape("a", NOW + at, 1350 + 9 * at, 1350 + 9 * at)
             self.scrape("b", NOW + at, 100 + at // 2, 100 + at // 2)
 
     async def _read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
@@ -68,11 +68,12 @@ class Server:
             recorded=self.recorded,
         )
 
-    async def read(self, now: float = NOW) -> Metrics:
-        return await self.source.read(self.look(now))
+    async def read(self, end: float = NOW) -> Metrics:
+        """With a window that ends at `end`: samples that are on their way are waited for first."""
+        return await self.source.read(self.look(end + SETTLE_SECONDS))
 
-    async def problem(self) -> tuple[str, str]:
-        metrics = await self.read()
+    async def problem(self, end: float = NOW) -> tuple[str, str]:
+        metrics = await self.read(end)
         assert metrics.windows == {}
         assert metrics.problem is not None
         return tuple(metrics.problem)  # type: ignore[return-value]
@@ -104,7 +105,7 @@ async def test_another_operator_reads_the_same_window(server: Server) -> None:
     first = await server.read()
     async with aiohttp.ClientSession() as session:
         other = PrometheusSource(PrometheusApi(session, server._read_secret))
-        assert await other.read(server.look()) == first
+        assert await other.read(server.look(NOW + SETTLE_SECONDS)) == first
 
 
 async def test_nothing_is_asked_before_the_interval_is_over(server: Server) -> None:
@@ -130,17 +131,16 @@ async def test_a_pod_that_is_not_scraped_is_a_problem_with_its_name(server: Serv
 
 
 async def test_a_pod_whose_last_scrape_failed_is_a_problem(server: Server) -> None:
-    server.fake.add("up", NOW - 1, 0.0, revision="b", pod="b-1")
-    assert await server.problem() == ("ScrapeFailed", "Prometheus could not scrape pod b-1 the last time")
+    server.fake.add("up", NOW + 5, 0.0, revision="b", pod="b-1")
+    assert await server.problem(NOW + 10) == ("ScrapeFailed", "Prometheus could not scrape pod b-1 the last time")
 
 
 async def test_a_pod_that_was_not_scraped_for_long_is_a_problem(server: Server) -> None:
     for key in list(server.fake.samples):
         if ("pod", "b-1") in key:
-            server.fake.samples[key] = [(at, value) for at, value in server.fake.samples[key] if at <= NOW - 120]
-            server.fake.samples[key] += [(NOW - 125, 1.0)] if ("__name__", "up") in key else []
+            server.fake.samples[key] = [(at, value) for at, value in server.fake.samples[key] if at <= NOW - 130]
     reason, sentence = await server.problem()
-    assert (reason, sentence) == ("ScrapeGap", "Prometheus scraped pod b-1 the last time 125 s ago")
+    assert (reason, sentence) == ("ScrapeGap", "Prometheus scraped pod b-1 the last time 135 s ago")
 
 
 async def test_workers_that_are_scraped_in_turn_are_a_problem(server: Server) -> None:
@@ -231,8 +231,8 @@ async def test_an_answer_with_a_part_of_the_series_is_no_count(server: Server) -
 @pytest.mark.parametrize(
     ("date", "sentence"),
     [
-        ("Fri, 15 Jan 2027 08:05:00 GMT", "the clock of Prometheus is 300 s ahead of the operator's"),
-        ("Fri, 15 Jan 2027 07:55:00 GMT", "the clock of Prometheus is 300 s behind the operator's"),
+        ("Fri, 15 Jan 2027 08:05:05 GMT", "the clock of Prometheus is 300 s ahead of the operator's"),
+        ("Fri, 15 Jan 2027 07:55:05 GMT", "the clock of Prometheus is 300 s behind the operator's"),
     ],
 )
 async def test_another_clock_is_a_problem(server: Server, date: str, sentence: str) -> None:
@@ -258,7 +258,7 @@ async def test_after_an_outage_the_window_is_as_long_as_the_outage(server: Serve
     await server.read()
     server.fake.answer = None
     for revision in "ab":
-        server.scrape(revision, NOW + 29, 1000, 1000)
+        server.scrape(revision, NOW + 29, 1450, 1450)
     metrics = await server.read(NOW + 30)
     assert (metrics.seconds, metrics.windows["errors"].stable) == (90.0, Counts(requests=640))
 
@@ -340,3 +340,55 @@ def self_signed(name: str) -> tuple[bytes, bytes]:
     form = serialization.Encoding.PEM
     private = key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return certificate.public_bytes(form), private
+
+
+async def test_a_window_stays_open_until_every_pod_was_scraped_in_it(server: Server) -> None:
+    server.fake.samples = {
+        key: [(at, value) for at, value in values if ("pod", "b-1") not in key or at <= NOW - 60]
+        for key, values in server.fake.samples.items()
+    }
+    metrics = await server.read()
+    assert (metrics.windows, metrics.window_end, metrics.problem) == ({}, None, None)
+    server.scrape("b", NOW + 20, 130, 130)
+    assert (await server.read(NOW + 30)).windows["errors"].candidate == Counts(requests=60)
+
+
+async def test_what_was_done_at_the_weight_before_is_not_counted_at_this_one(server: Server) -> None:
+    server.since = NOW - 55
+    assert (await server.read()).windows["errors"].stable == Counts(requests=9 * 50)
+
+
+async def test_a_series_that_is_on_its_way_is_no_failure(server: Server) -> None:
+    server.fake.add(PREDICT, NOW + 5, 150, revision="b", pod="b-1")
+    assert (await server.read(NOW + 10)).windows["errors"].candidate == Counts(requests=30)
+
+
+async def test_a_series_that_is_dropped_on_its_way_is_named_and_nothing_is_counted(server: Server) -> None:
+    server.fake.samples = {key: v for key, v in server.fake.samples.items() if ("__name__", WELL) not in key}
+    assert await server.problem() == (
+        "NoSeries",
+        f"Prometheus has no series {WELL} of either model: is it dropped?",
+    )
+
+
+async def test_a_candidate_that_fails_everything_has_no_series_of_what_ended_well(server: Server) -> None:
+    dropped = {("__name__", WELL), ("pod", "b-1")}
+    server.fake.samples = {key: v for key, v in server.fake.samples.items() if not dropped <= set(key)}
+    assert (await server.read()).windows["errors"].candidate == Counts(requests=30, events=30)
+
+
+async def test_windows_of_prometheus_are_not_aligned(server: Server) -> None:
+    assert not (await server.read()).windows["errors"].aligned
+
+
+async def test_pods_that_are_told_apart_by_their_address_are_found(server: Server) -> None:
+    by_address = {("pod", "a-1"): ("instance", "10.0.0.1:8080"), ("pod", "b-1"): ("instance", "10.0.0.2:8080")}
+    server.fake.samples = {
+        tuple(by_address.get(label, label) for label in key): values for key, values in server.fake.samples.items()
+    }
+    assert (await server.read()).windows["errors"].stable == Counts(requests=540)
+
+
+async def test_a_header_that_cannot_be_sent_is_named(server: Server) -> None:
+    server.spec["headers"] = (Header(name="X-Scope-OrgID", value="team\na"),)
+    assert (await server.problem())[0] == "BadHeader"

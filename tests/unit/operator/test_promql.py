@@ -12,9 +12,9 @@ from timoneiro_operator.metrics.promql import (
     counts_between,
     histories,
     increase,
-    last_scrapes,
     own_counts,
     rendered,
+    scrapes,
     selector_of,
     series_of,
     several_processes,
@@ -107,7 +107,7 @@ def test_a_request_that_was_under_way_at_a_sample_is_a_failure_once_at_most() ->
 
 def test_of_two_targets_of_a_pod_the_last_scrape_counts() -> None:
     before, now = raw("up", (0, 0.0), instance="?"), raw("up", (5, 1.0), instance="10.0.0.1:8080")
-    assert [last_scrapes(found)["p"] for found in ([before, now], [now, before])] == [(5, 1.0), (5, 1.0)]
+    assert scrapes([now, before]) == {"p": [(0, 0.0), (5, 1.0)]}
 
 
 def test_a_restart_is_known_by_the_start_time() -> None:
@@ -137,3 +137,30 @@ def test_several_series_of_an_own_metric_are_added_up_by_pod() -> None:
 
 def test_events_that_were_never_counted_are_none() -> None:
     assert own_counts([], [raw("t", (0, 0), (9, 50))], 1, 10) == {"p": Counts(requests=50, events=0)}
+
+
+def test_events_of_a_pod_without_a_total_are_refused() -> None:
+    events = [RawSeries({"__name__": "e", "pod": "gateway"}, ((0, 0), (9, 75)))]
+    with pytest.raises(Malformed, match="there are events of gateway, and no total"):
+        own_counts(events, [raw("t", (0, 0), (9, 50))], 1, 10)
+
+
+def test_a_series_that_comes_later_than_its_pod_began_at_zero() -> None:
+    total, events = [raw("t", (0, 0), (9, 50))], [raw("e", (5, 3), (9, 4), reason="x")]
+    assert own_counts(events, total, 1, 10) == {"p": Counts(requests=50, events=4)}
+
+
+def test_a_series_that_is_as_old_as_its_pod_counts_from_its_first_sample_on() -> None:
+    total, events = [raw("t", (5, 10), (9, 50))], [raw("e", (5, 3), (9, 4))]
+    assert own_counts(events, total, 1, 10) == {"p": Counts(requests=40, events=1)}
+
+
+def test_a_restarted_process_that_shows_fewer_series_is_believed_after_a_few_moments() -> None:
+    predict = [(float(at), 10.0 * at) for at in range(8)]
+    well = [(at, value) for at, value in predict if at < 3]
+    shown = histories([raw(PREDICT, *predict), raw(WELL, *well)], KSERVE)["p"]
+    assert [at for at, _ in shown] == [0, 1, 2, 3, 4, 5, 6, 7]
+    late = histories([raw(PREDICT, *predict[:5]), raw(WELL, *well)], KSERVE)["p"]
+    assert [at for at, _ in late] == [0, 1, 2, 3, 4]
+    later = histories([raw(PREDICT, *predict[:4]), raw(WELL, *well)], KSERVE)["p"]
+    assert [at for at, _ in later] == [0, 1, 2]

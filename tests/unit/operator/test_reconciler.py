@@ -1,5 +1,6 @@
 """One pass: what is done, in which order, and what a refusal does not keep from being done."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -174,6 +175,38 @@ async def test_a_status_that_the_api_server_finds_unchanged_is_no_reason_to_look
     metadata = {**body["metadata"], "resourceVersion": "99999"}
     cache.put("ModelDeployment", {**body, "metadata": metadata, "status": {**body["status"], "message": "edited"}})
     assert await reconciler.reconcile(KEY) != 0
+
+
+async def test_a_source_that_fails_in_an_unknown_way_keeps_nothing_from_going_back(
+    cache: Cache, client: FakeClient
+) -> None:
+    class Broken(FakeSource):
+        async def read(self, *arguments: Any, **named: Any) -> Metrics:
+            raise KeyError("bucket")
+
+    reconciler = Reconciler(cache=cache, client=client, sources={"Scrape": Broken()}, telemetry=Telemetry())  # type: ignore[arg-type, dict-item]
+    cache.put("ModelDeployment", deployment(in_a_step()))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    await reconciler.reconcile(KEY)
+    assert client.routes
+    condition = next(c for c in client.statuses[0]["conditions"] if c["type"] == "MetricsAvailable")
+    assert (condition["reason"], condition["message"]) == ("SourceFailed", "the metrics cannot be read: KeyError")
+
+
+async def test_a_source_that_never_answers_holds_nobody_for_long(
+    cache: Cache, client: FakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(FakeSource):
+        async def read(self, *arguments: Any, **named: Any) -> Metrics:
+            await asyncio.Event().wait()
+            return Metrics()
+
+    monkeypatch.setattr("timoneiro_operator.reconciler._LONGEST_READ_SECONDS", 0.05)
+    reconciler = Reconciler(cache=cache, client=client, sources={"Scrape": Silent()}, telemetry=Telemetry())  # type: ignore[arg-type, dict-item]
+    cache.put("ModelDeployment", deployment(in_a_step()))
+    await reconciler.reconcile(KEY)
+    condition = next(c for c in client.statuses[0]["conditions"] if c["type"] == "MetricsAvailable")
+    assert condition["reason"] == "SourceSlow"
 
 
 async def test_a_verdict_is_on_record_before_the_traffic_is_taken_away(

@@ -131,15 +131,19 @@ class Replay:
         status = self.plane.status
         return status["stable"]["revision"], status["candidate"]["revision"]
 
+    def shown_until(self, at: float, revision: str) -> tuple[int, int]:
+        """True requests and failures of a revision at its last scrape until `at`."""
+        return self.ever.get((at - (at - EPOCH) % SCRAPE, revision), (0, 0))
+
     def offline(self, stable: str, candidate: str, starts: list[float], ends: list[float]) -> list[Comparison]:
         """What the judge alone makes of the true counts of the same windows."""
         comparison, found = Comparison(limits=LIMITS), []
         for start, end in zip(starts, ends, strict=True):
             arms = []
             for revision in (candidate, stable):
-                before, after = self.ever.get((start, revision), (0, 0)), self.ever[end, revision]
+                before, after = self.shown_until(start, revision), self.shown_until(end, revision)
                 arms.append(Counts(requests=after[0] - before[0], events=after[1] - before[1]))
-            comparison = comparison.observe(Window(candidate=arms[0], stable=arms[1]))
+            comparison = comparison.observe(Window(candidate=arms[0], stable=arms[1], aligned=False))
             found.append(comparison)
         return found
 
@@ -188,7 +192,7 @@ async def test_a_good_candidate_is_promoted_and_no_window_is_lost_or_counted_twi
     counted = Comparison.decode(recorded[-1][1])
     ends = [end for end, _ in recorded]
     assert all(later - earlier >= INTERVAL for earlier, later in pairwise(ends))
-    asked = replay.ever[ends[-1], arms[1]][0]
+    asked = replay.shown_until(ends[-1], arms[1])[0]
     assert 0.95 * asked < counted.candidate.requests <= asked
 
 

@@ -8,7 +8,7 @@ import pytest
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.judge.comparison import Counts, Spread
 from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
-from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, spread_of
+from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, spread_of, standing
 
 
 def analysis(*metrics: dict[str, Any]) -> Analysis:
@@ -90,7 +90,9 @@ def test_a_pod_that_lacks_the_fixed_bucket_is_a_problem() -> None:
 def test_slow_requests_are_those_beyond_the_bound() -> None:
     spec = analysis({"name": "slow", "type": "Latency", "threshold": "250ms"})
     arm = ArmCounts(pods={"p": PodCounts(latency={0.25: 7, ALL: 10}), "q": PodCounts(latency={0.25: 10, ALL: 10})})
-    metrics = metrics_of(spec, {"slow>250ms": (0.25,)}, candidate=arm, stable=arm, end=30.0, seconds=30.0, problems={})
+    metrics = metrics_of(
+        spec, {"slow>250ms": (0.25,)}, candidate=arm, stable=arm, end=30.0, seconds=30.0, problems={}, aligned=True
+    )
     assert metrics.windows["slow"].candidate == Counts(requests=20, events=3)
 
 
@@ -112,3 +114,16 @@ def test_one_pod_that_fails_and_one_that_does_not_are_spread() -> None:
 )
 def test_where_there_is_nothing_to_compare_there_is_no_spread(pods: list[Counts]) -> None:
     assert spread_of(pods) == Spread()
+
+
+def test_a_contract_on_what_cannot_be_measured_stands_in_the_way() -> None:
+    spec = analysis(
+        {"name": "tail", "type": "Latency", "threshold": "1s", "role": "Inform"},
+        {"name": "slo", "type": "Guard", "of": "tail", "max": 0.1},
+    )
+    assert standing(spec, {"tail": "no histogram"}) == ("MetricMissing", "metric slo: no histogram")
+
+
+def test_a_pod_that_has_answered_nothing_has_no_say_in_a_quantile() -> None:
+    spec = analysis({"name": "slow", "type": "Latency", "quantile": 0.9})
+    assert find_bounds(spec, {}, [SHOWN, sample()], [SHOWN, sample()])[0] == {"slow>p90": (0.25,)}
