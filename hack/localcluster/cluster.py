@@ -22,6 +22,7 @@ from . import launch
 from .description import ClusterDescription, S3Access
 from .errors import LocalClusterError
 from .images import build_images, write_images
+from .jsontypes import Json
 from .layout import S3_REGION, Layout
 from .paths import cluster_folder, state_root
 from .prerequisites import findings
@@ -158,6 +159,21 @@ class Cluster:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """What kubectl prints; raises LocalClusterError with its complaint."""
         return self._run("kubectl", arguments, stdin)
+
+    def get(self, *arguments: str) -> Json:
+        """What `kubectl get ... -o json` shows, parsed. What is no JSON is shown, asked for once more, and then raised.
+
+        Seen once in thousands of calls: a line of four digits before anything else, with exit code 0.
+        """
+        for _ in range(2):
+            text = self.kubectl("get", *arguments, "-o", "json")
+            try:
+                body: Json = json.loads(text)
+            except ValueError:
+                print(f"kubectl get {' '.join(arguments)} printed no JSON: {text[:300]!r}")
+            else:
+                return body
+        raise LocalClusterError(f"`kubectl get {' '.join(arguments)}` printed no JSON: {text[:300]!r}")
 
     def helm(self, *arguments: str) -> str:
         """What helm prints; raises LocalClusterError with its complaint."""

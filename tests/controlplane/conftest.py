@@ -1,6 +1,5 @@
 """A namespace for each test on the real API server; nothing is served in these tests."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -24,7 +23,6 @@ def get(platform: Cluster, namespace: str) -> Callable[..., dict[str, Any]]:
     """An object as the API server has it."""
 
     def read(kind: str, name: str) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(platform.kubectl("-n", namespace, "get", kind, name, "-o", "json"))
-        return body
+        return platform.get("-n", namespace, kind, name)
 
     return read

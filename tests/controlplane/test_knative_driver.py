@@ -54,8 +54,7 @@ class Deployment:
         )
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))
-        return body
+        return self._cluster.get("-n", self._namespace, kind, name)
 
     def status(self) -> dict[str, Any]:
         return self.get("md", "fraud").get("status") or {}

@@ -151,8 +151,7 @@ class Bench:
         return version
 
     def status(self) -> dict[str, Any]:
-        body = json.loads(self.cluster.kubectl("get", "modeldeployment", self.name, "-o", "json"))
-        return body.get("status") or {}
+        return self.cluster.get("modeldeployment", self.name).get("status") or {}
 
     def outcome(self, version: str) -> dict[str, Any] | None:
         """How the rollout of `version` ended; None while it has not."""

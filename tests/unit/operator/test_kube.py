@@ -1,6 +1,7 @@
 """The queue and the cache: nothing is done twice at once, nothing old wins over what is new."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -126,9 +127,9 @@ async def test_the_name_of_a_secret_does_not_become_another_path() -> None:
     asked: list[str] = []
 
     class Recording:
-        async def get(self, resource: object, name: str, *, namespace: str) -> dict[str, str]:
+        async def get(self, resource: object, name: str, *, namespace: str) -> Any:
             asked.append(name)
-            return {}
+            return SimpleNamespace(to_dict=dict)
 
     client = KubeClient(Recording(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
     await client.secret(("ns", "../../team-a/secrets/login"))
