@@ -22,7 +22,7 @@ from timoneiro_operator.judge.evidence import (
 
 # Two exact points beside the grid: the tolerated ratio and the margin.
 _POINTS = len(LOG_GRID) + 2
-_FORMAT = f">4d5q4d{_POINTS}d"
+_FORMAT = f">4d5q3d{_POINTS}d"
 CONFIDENCE_ALPHA = 0.05
 # Fewer degrees of freedom say too little of a spread: simulated, docs/judge.md.
 LEAST_FREEDOM = 100
@@ -51,8 +51,8 @@ class Window:
     candidate: Counts
     stable: Counts
     spread: Spread = Spread()
-    # Counters of the two arms were read at the same moment. If not, a burst that both share may fall into this window
-    # of one arm and into the next one of the other.
+    # Counters of the two arms were read at the same moment. If not, the candidate's were read first: a burst that both
+    # share may fall into this window of the stable model and into the next one of the candidate, never the other way.
     aligned: bool = True
 
 
@@ -95,8 +95,6 @@ class Comparison:
     """Evidence of one metric. `likelihood`: S(theta) on the grid, then at 1 + tolerance and at 1 + margin.
 
     `weighed_requests`, `weighed_events`: the candidate's counts, divided by the dispersion that each window had.
-    `ceiling`: after a window that was not aligned, what the evidence of the ratio was before it: it counts only as far
-    as two looks in a row agree, since the next window makes up for what this one had too much of.
     """
 
     limits: Limits
@@ -106,7 +104,6 @@ class Comparison:
     weighed_requests: float = 0.0
     weighed_events: float = 0.0
     spread: Spread = Spread()
-    ceiling: float = math.inf
     # The highest evidence for "not worse" so far: once a bound is passed, it has been passed.
     best_log_not_worse: float = 0.0
 
@@ -133,12 +130,10 @@ class Comparison:
                 freedom=self.spread.freedom + window.spread.freedom,
             ),
         )
-        if window.aligned:
-            agreed = after.log_not_worse
-            after = replace(after, ceiling=math.inf)
-        else:
-            agreed = min(after.log_not_worse, self.log_not_worse)
-            after = replace(after, ceiling=self._log_worse_now)
+        agreed = after.log_not_worse
+        if not window.aligned:
+            # Only as far as two looks agree: the next window makes up for what the stable model had too much of.
+            agreed = min(agreed, self.log_not_worse)
         return replace(after, best_log_not_worse=max(self.best_log_not_worse, agreed))
 
     def _log_thetas(self) -> tuple[float, ...]:
@@ -147,10 +142,6 @@ class Comparison:
     @property
     def log_worse(self) -> float:
         """ln E against "harmless": both the ratio and the absolute rate have to speak."""
-        return min(self._log_worse_now, self.ceiling)
-
-    @property
-    def _log_worse_now(self) -> float:
         ratio = log_e_ratio_worse(
             self.likelihood[:-2], log_theta0=math.log1p(self.limits.tolerance), at_theta0=self.likelihood[-2]
         )
@@ -207,7 +198,6 @@ class Comparison:
             self.spread.chi_square,
             self.weighed_requests,
             self.weighed_events,
-            self.ceiling,
             *self.likelihood,
         )
         return base64.b64encode(packed).decode("ascii")
@@ -221,7 +211,7 @@ class Comparison:
             )
         except (struct.error, ValueError) as error:
             raise ValueError(f"the evidence kept in the status cannot be read: {error}") from error
-        freedom, chi_square, weighed_requests, weighed_events, ceiling, *likelihood = rest
+        freedom, chi_square, weighed_requests, weighed_events, *likelihood = rest
         return cls(
             limits=Limits(tolerance=tolerance, margin=margin, negligible=negligible),
             likelihood=tuple(likelihood),
@@ -230,6 +220,5 @@ class Comparison:
             weighed_requests=weighed_requests,
             weighed_events=weighed_events,
             spread=Spread(chi_square=chi_square, freedom=freedom),
-            ceiling=ceiling,
             best_log_not_worse=best,
         )

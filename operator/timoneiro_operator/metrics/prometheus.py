@@ -5,9 +5,8 @@ restart of the operator loses and repeats nothing; every ready pod was scraped, 
 server says of itself (an error, a warning, another clock) is taken for counts.
 """
 
-import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -48,6 +47,8 @@ class Arm:
     before: tuple[Sample, ...]
     missing: Mapping[str, str]
     names: frozenset[str]
+    # When each ready pod was scraped.
+    scrapes: tuple[tuple[float, ...], ...]
     # Every ready pod was scraped within the window.
     scraped: bool
 
@@ -78,9 +79,8 @@ class PrometheusSource:
             return Metrics(problem=problem, problems=problems)
         window = Span(max(start, end - LONGEST_WINDOW_SECONDS), end)
         try:
-            stable, candidate = await asyncio.gather(
-                self._arm(look, look.stable, window), self._arm(look, look.candidate, window)
-            )
+            stable = await self._arm(look, look.stable, window)
+            candidate = await self._arm(look, look.candidate, window, before=stable.scrapes)
             _all_kinds_of_series(look.stable.profile, stable, candidate)
         except ProblemError as error:
             self._asked[look.key] = end, error.problem, {}
@@ -111,7 +111,19 @@ class PrometheusSource:
         recorded = to_seconds(look.recorded) if look.recorded else look.since
         return max(look.since, recorded)
 
-    async def _arm(self, look: Look, arm: ArmTargets, window: Span) -> Arm:
+    async def _arm(
+        self, look: Look, arm: ArmTargets, window: Span, *, before: Sequence[Sequence[float]] | None = None
+    ) -> Arm:
+        """Counts of an arm; of the candidate those that were read before the ones of the stable model's pods.
+
+        Prometheus scrapes the pods at different moments. Counted like this, a burst that both models share comes to the
+        stable model first, and is never held against the candidate.
+        """
+        # What a pod had done before the gateway accepted the weight was done at another one.
+        counted, since = window, look.since or window.start
+        if before is not None:
+            counted = Span(_last_of_all(before, window.start), _last_of_all(before, window.end))
+            since = max((min((at for at in pod if at >= since), default=since) for pod in before), default=since)
         source, namespace = look.analysis.source, look.key[0]
         placeholders = arm.placeholders(namespace)
 
@@ -134,27 +146,31 @@ class PrometheusSource:
                 total = await ask(rendered(metric.total, placeholders))
                 events = await ask(rendered(metric.events, placeholders))
                 if total:
-                    own[metric.name] = own_counts(events, total, window.start, window.end)
+                    own[metric.name] = own_counts(events, total, *counted)
                 else:
                     missing[metric.name] = f"the query for total brings no series of {arm.inference_service}"
         except Malformed as error:
             raise ProblemError("QueryFailed", str(error)) from error
         except ValueError as error:
             raise ProblemError("NotANumber", f"a counter of {arm.inference_service} is not a number") from error
-        before = [[sample for at, sample in history if at <= window.start] for history in shown.values()]
-        # What a pod had done before the gateway accepted the weight was done at another one.
-        since = look.since or window.start
-        counted = {
-            pod: counts_between([moment for moment in history if moment[0] >= since], window.start, window.end)
+        earlier = [[sample for at, sample in history if at <= counted.start] for history in shown.values()]
+        pods = {
+            pod: counts_between([moment for moment in history if moment[0] >= since], *counted)
             for pod, history in shown.items()
         }
         return Arm(
-            counts=ArmCounts(pods=counted, own=own),
-            before=tuple(samples[-1] for samples in before if samples),
+            counts=ArmCounts(pods=pods, own=own),
+            before=tuple(samples[-1] for samples in earlier if samples),
             missing=missing,
             names=frozenset(one.name for one in series),
-            scraped=all(any(window.start < at <= window.end for at, _ in values) for values in up.values()),
+            scrapes=tuple(tuple(at for at, _ in values) for values in up.values()),
+            scraped=all(any(counted.start < at <= counted.end for at, _ in values) for values in up.values()),
         )
+
+
+def _last_of_all(scrapes: Sequence[Sequence[float]], at: float) -> float:
+    """The moment until which every pod had been scraped, `at` being now; `at` where there is none."""
+    return min((max((scrape for scrape in pod if scrape <= at), default=at) for pod in scrapes), default=at)
 
 
 def _scraped_well(

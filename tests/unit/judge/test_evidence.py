@@ -214,26 +214,17 @@ def unaligned(*pairs: tuple[int, int, int, int]) -> Comparison:
     return comparison
 
 
-def test_a_burst_that_falls_into_another_window_of_each_arm_is_held_against_nobody() -> None:
-    first, second = (150, 75, 2850, 0), (150, 0, 2850, 1425)
-    assert observe(first).log_worse > math.log(100)
-    assert unaligned(first).log_worse == 0.0
-    assert unaligned(first, second).log_worse < math.log(100)
-
-
 def test_a_burst_that_falls_on_the_stable_model_first_promotes_nobody() -> None:
     quiet, burst = (1500, 8, 1500, 8), (1500, 0, 1500, 750)
     assert observe(quiet, burst).best_log_not_worse > math.log(20)
     assert unaligned(quiet, burst).best_log_not_worse < math.log(20)
 
 
-def test_evidence_that_two_looks_agree_on_counts_whether_or_not_they_were_aligned() -> None:
+def test_evidence_of_harm_counts_whether_or_not_the_arms_were_read_at_the_same_moment() -> None:
     bad = (150, 30, 2850, 15)
-    assert unaligned(bad, bad).log_worse == pytest.approx(observe(bad).log_worse)
+    assert unaligned(bad).log_worse == observe(bad).log_worse
 
 
-def test_an_aligned_window_lifts_the_ceiling() -> None:
-    comparison = unaligned((150, 75, 2850, 0)).observe(
-        Window(candidate=Counts(requests=10, events=5), stable=Counts(requests=190, events=0))
-    )
-    assert comparison.log_worse > math.log(100)
+def test_evidence_that_two_looks_agree_on_is_enough_for_a_promotion() -> None:
+    good = (10_000, 0, 10_000, 0)
+    assert unaligned(good).best_log_not_worse < math.log(20) <= unaligned(good, good).best_log_not_worse

@@ -121,6 +121,7 @@ async def test_nothing_is_measured_before_the_gateway_has_accepted_the_weight(se
 
 async def test_failures_are_counted(server: Server) -> None:
     server.scrape("b", NOW + 5, 120, 113)
+    server.scrape("a", NOW + 6, 1400, 1400)
     assert (await server.read(NOW + 10)).windows["errors"].candidate == Counts(requests=50, events=7)
 
 
@@ -350,6 +351,7 @@ async def test_a_window_stays_open_until_every_pod_was_scraped_in_it(server: Ser
     metrics = await server.read()
     assert (metrics.windows, metrics.window_end, metrics.problem) == ({}, None, None)
     server.scrape("b", NOW + 20, 130, 130)
+    server.scrape("a", NOW + 25, 1500, 1500)
     assert (await server.read(NOW + 30)).windows["errors"].candidate == Counts(requests=60)
 
 
@@ -392,3 +394,22 @@ async def test_pods_that_are_told_apart_by_their_address_are_found(server: Serve
 async def test_a_header_that_cannot_be_sent_is_named(server: Server) -> None:
     server.spec["headers"] = (Header(name="X-Scope-OrgID", value="team\na"),)
     assert (await server.problem())[0] == "BadHeader"
+
+
+async def test_the_candidate_is_counted_by_scrapes_that_came_before_those_of_the_stable_model(server: Server) -> None:
+    """A burst that both share comes to the stable model first, and is never held against the candidate."""
+    server.scrape("b", NOW + 5, 200, 100)
+    assert (await server.read(NOW + 8)).windows["errors"].candidate == Counts(requests=30)
+    server.recorded = to_text(NOW + 8)
+    server.scrape("a", NOW + 20, 1450, 1450)
+    server.scrape("b", NOW + 21, 300, 100)
+    assert (await server.read(NOW + 40)).windows["errors"].candidate == Counts(requests=100, events=100)
+
+
+async def test_the_first_window_of_the_candidate_begins_after_that_of_the_stable_model(server: Server) -> None:
+    server.fake.samples = {
+        key: [(at + 3, value) for at, value in values] if ("pod", "a-1") in key else values
+        for key, values in server.fake.samples.items()
+    }
+    window = (await server.read(NOW + 5)).windows["errors"]
+    assert (window.stable, window.candidate) == (Counts(requests=540), Counts(requests=25))
