@@ -85,8 +85,8 @@ def _traffic(analysis: Analysis, seen: Metrics) -> tuple[int, int]:
     names = sorted(seen.windows, key=lambda name: name in own)
     if not names:
         return 0, 0
-    window = seen.windows[names[0]]
-    return window.candidate.requests, window.stable.requests
+    candidate, stable = seen.windows[names[0]].traffic
+    return round(candidate), round(stable)
 
 
 def _last_window(analysis: Analysis, seen: Metrics) -> LastWindow:

@@ -54,6 +54,18 @@ class Window:
     # Counters of the two arms were read at the same moment. If not, the candidate's were read first: a burst that both
     # share may fall into this window of the stable model and into the next one of the candidate, never the other way.
     aligned: bool = True
+    # What each arm's counts are of: only their proportion matters.
+    candidate_seconds: float = 1.0
+    stable_seconds: float = 1.0
+
+    @property
+    def traffic(self) -> tuple[float, float]:
+        """Requests of candidate and stable model in the same time: that of the arm whose counts are of less."""
+        seconds = min(self.candidate_seconds, self.stable_seconds)
+        return (
+            self.candidate.requests * (seconds / self.candidate_seconds),
+            self.stable.requests * (seconds / self.stable_seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +125,8 @@ class Comparison:
         likelihood = self.likelihood
         events = c.events + s.events
         if c.requests and s.requests and events:
-            share = c.requests / (c.requests + s.requests)
+            candidate, stable = window.traffic
+            share = candidate / (candidate + stable)
             likelihood = tuple(
                 old + log_likelihood(x, candidate_events=c.events, events=events, share=share) / factor
                 for old, x in zip(likelihood, self._log_thetas(), strict=True)

@@ -133,16 +133,19 @@ def counts_between(history: Sequence[tuple[float, Sample]], start: float, end: f
     marks: dict[str, Mark] = {}
     requests = failed = 0
     latency: dict[float, int] = {}
+    first, last = math.inf, math.inf
     for at, sample in history:
         if at > end:
             break
         counts, marks = advance(marks, {"pod": sample})
+        first, last = at if at <= start else min(first, at), at
         if at > start and "pod" in counts:
             requests += counts["pod"].requests
             failed += counts["pod"].failed
             for bound, number in counts["pod"].latency.items():
                 latency[bound] = latency.get(bound, 0) + number
-    return PodCounts(requests=requests, failed=min(failed, requests), latency=latency)
+    seconds = last - first if last > first else 0.0
+    return PodCounts(requests=requests, failed=min(failed, requests), latency=latency, seconds=seconds)
 
 
 def several_processes(history: Sequence[tuple[float, Sample]]) -> bool:

@@ -28,8 +28,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodCounts:
-    """What one pod did in one window. `latency` as in a sample."""
+    """What one pod did in one window. `latency` as in a sample; `seconds` from its first sample to its last one."""
 
     requests: int = 0
     failed: int = 0
     latency: Mapping[float, int] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -21,6 +21,12 @@ class ArmCounts:
     pods: Mapping[str, PodCounts] = field(default_factory=dict)
     own: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
 
+    @property
+    def seconds(self) -> float:
+        """What the counts are of, in the mean over its pods; 1 where all were read at the same moment."""
+        known = [pod.seconds for pod in self.pods.values() if pod.seconds > 0]
+        return sum(known) / len(known) if known else 1.0
+
 
 def metrics_of(
     analysis: Analysis,
@@ -43,7 +49,12 @@ def metrics_of(
             continue
         arms = [by_pod(item, arm) for arm in (candidate, stable)]
         windows[item.name] = Window(
-            candidate=_sum(arms[0]), stable=_sum(arms[1]), spread=spread_of(arms[1]), aligned=aligned
+            candidate=_sum(arms[0]),
+            stable=_sum(arms[1]),
+            spread=spread_of(arms[1]),
+            aligned=aligned,
+            candidate_seconds=candidate.seconds,
+            stable_seconds=stable.seconds,
         )
     return Metrics(
         windows=windows, window_end=end, seconds=seconds, problems=problems, problem=standing(analysis, problems)

@@ -12,6 +12,7 @@ LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 INTERVAL, LOOKS, OUTAGE = 30, 20, 20
 
 
+# Requests and failures of the candidate and of the stable model, and how many seconds they are of.
 Windows = list[tuple[int, ...]]
 
 
@@ -38,20 +39,27 @@ def scraped(dice: np.random.Generator, *, every: int, weight: float) -> tuple[Wi
         if not both[1] and before < stable:
             # The first window of the candidate begins after that of the stable model.
             before += every
-        if both[1] and totals[0][before] == both[1][-1][0]:
+        if both[1] and before == both[1][-1][4]:
             # A window stays open until every pod was scraped in it.
             continue
         for seen, moment in zip(both, (candidate, before), strict=True):
-            seen.append([int(total[m]) for m, total in zip((moment, moment, stable, stable), totals, strict=True)])
+            counts = [int(total[m]) for m, total in zip((moment, moment, stable, stable), totals, strict=True)]
+            seen.append([*counts, moment, stable])
     first, second = ([tuple(np.subtract(b, a).tolist()) for a, b in pairwise(seen)] for seen in both)
     return first, second
 
 
 def rolled_back(windows: Windows) -> bool:
     comparison = Comparison(limits=LIMITS)
-    for n_c, e_c, n_s, e_s in windows:
-        candidate, stable = Counts(requests=n_c, events=e_c), Counts(requests=n_s, events=e_s)
-        comparison = comparison.observe(Window(candidate=candidate, stable=stable, aligned=False))
+    for n_c, e_c, n_s, e_s, candidate_seconds, stable_seconds in windows:
+        window = Window(
+            candidate=Counts(requests=n_c, events=e_c),
+            stable=Counts(requests=n_s, events=e_s),
+            aligned=False,
+            candidate_seconds=candidate_seconds,
+            stable_seconds=stable_seconds,
+        )
+        comparison = comparison.observe(window)
         if comparison.log_worse >= math.log(100):
             return True
     return False
