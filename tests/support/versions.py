@@ -47,13 +47,16 @@ class Versions:
         return [seen[key] for key in sorted(seen)]
 
     def _watch(self, kind: str) -> None:
-        """Everything from the beginning on; a watch that ends begins again, and its repeats are known by version."""
+        """Everything from the beginning on; a watch that ends goes on where it was, so that nothing between is lost."""
+        seen: str | None = None
         while not self._ending:
             try:
-                for event, item in self._client.watch(self._kinds[kind], namespace=self._namespace):
+                resource = self._kinds[kind]
+                for event, item in self._client.watch(resource, namespace=self._namespace, resource_version=seen):
                     body = dict(item.to_dict())
-                    version = int(body["metadata"]["resourceVersion"])
-                    self._seen[version, kind + body["metadata"]["name"]] = Seen(version, kind, body, event == "DELETED")
+                    seen = str(body["metadata"]["resourceVersion"])
+                    known = int(seen), kind + body["metadata"]["name"]
+                    self._seen[known] = Seen(int(seen), kind, body, event == "DELETED")
             except (ApiError, httpx2.HTTPError, RuntimeError):
                 if self._ending:
                     return
