@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import re
 import sys
 import time
@@ -69,7 +68,7 @@ class Stage:
             if name == "model.skops":
                 content = content[: len(content) // 2]
             store.put_object(Bucket=BUCKET, Key=f"{NAME}/{version}/{name}", Body=content)
-        body = json.loads(self.cluster.kubectl("get", "modeldeployment", NAME, "-o", "json"))
+        body = self.cluster.get("modeldeployment", NAME)
         model = {**body["spec"]["model"], "uri": f"s3://{BUCKET}/{NAME}/{version}/", "version": version}
         meta = {"name": NAME, "namespace": "default"}
         wish = {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": meta, "spec": {"model": model}}
@@ -163,7 +162,7 @@ async def play(stage: Stage, release: Release) -> Act:
 
 def _ended(stage: Stage, version: str) -> dict[str, Any] | None:
     """The entry of the history about `version`, once its rollout has ended."""
-    body = json.loads(stage.cluster.kubectl("get", "modeldeployment", NAME, "-o", "json"))
+    body = stage.cluster.get("modeldeployment", NAME)
     history = (body.get("status") or {}).get("history") or []
     return next((entry for entry in reversed(history) if entry.get("version") == version), None)
 

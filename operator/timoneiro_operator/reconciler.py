@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 import msgspec
 from lightkube.core.exceptions import ApiError
 
-from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on, parse_status
 from timoneiro_operator.api.status import Status, to_seconds
@@ -24,7 +23,7 @@ from timoneiro_operator.decide.events import ended_between, events_between
 from timoneiro_operator.decide.observation import Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.drivers.available import contested_host, lacking
-from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Write
+from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Write, children_of
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.kube.cache import Body, Cache, Key
@@ -105,13 +104,9 @@ class Reconciler:
 
     def _children(self, deployment: ModelDeployment) -> Children:
         key = deployment.key
-        pods: dict[str, list[Body]] = {}
-        for pod in self._cache.children(key, "Pod"):
-            pods.setdefault(pod["metadata"]["labels"].get(names.LABEL_REVISION, ""), []).append(pod)
-        services = {body["metadata"]["name"]: body for body in self._cache.children(key, "InferenceService")}
-        return Children(
-            services=services,
-            pods=pods,
+        return children_of(
+            self._cache.children(key, "InferenceService"),
+            self._cache.children(key, "Pod"),
             route=next(iter(self._cache.children(key, "HTTPRoute")), None),
             knative=next(iter(self._cache.children(key, "KnativeService")), None),
         )

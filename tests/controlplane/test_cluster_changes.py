@@ -62,7 +62,7 @@ def restart_operator(cluster: Cluster) -> None:
 def test_a_driver_that_the_cluster_lacks_is_said_and_used_as_soon_as_it_is_installed(
     platform: Cluster, namespace: str, get: Get
 ) -> None:
-    crd = json.loads(platform.kubectl("get", "crd", KNATIVE_CRD, "-o", "json"))
+    crd = platform.get("crd", KNATIVE_CRD)
     kept = {key: crd[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": KNATIVE_CRD}}
     platform.kubectl("delete", "crd", KNATIVE_CRD, "--timeout=60s")
     try:
@@ -80,8 +80,8 @@ def test_a_driver_that_the_cluster_lacks_is_said_and_used_as_soon_as_it_is_insta
 
 def test_one_of_two_operators_leads_and_the_other_stands_by(platform: Cluster) -> None:
     selector = "app.kubernetes.io/component=operator"
-    pods = json.loads(platform.kubectl("-n", SYSTEM_NAMESPACE, "get", "pods", "-l", selector, "-o", "json"))["items"]
-    lease = json.loads(platform.kubectl("-n", SYSTEM_NAMESPACE, "get", "lease", "timoneiro-operator", "-o", "json"))
+    pods = platform.get("-n", SYSTEM_NAMESPACE, "pods", "-l", selector)["items"]
+    lease = platform.get("-n", SYSTEM_NAMESPACE, "lease", "timoneiro-operator")
     ready = {
         pod["metadata"]["name"]
         for pod in pods

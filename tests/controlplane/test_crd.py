@@ -207,7 +207,7 @@ def test_explain_teaches_the_api(platform: Cluster) -> None:
 
 @pytest.mark.parametrize("half", ["spec", "status"])
 def test_every_field_is_documented(platform: Cluster, half: str) -> None:
-    crd = json.loads(platform.kubectl("get", "crd", "modeldeployments.timoneiro.dev", "-o", "json"))
+    crd = platform.get("crd", "modeldeployments.timoneiro.dev")
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][half]
     undocumented: list[str] = []
 
@@ -226,6 +226,6 @@ def test_every_field_is_documented(platform: Cluster, half: str) -> None:
 def test_the_table_of_kubectl_get_shows_phase_step_weight_and_verdict(
     platform: Cluster, namespace: str, get: Callable[..., dict[str, Any]]
 ) -> None:
-    crd = json.loads(platform.kubectl("get", "crd", "modeldeployments.timoneiro.dev", "-o", "json"))
+    crd = platform.get("crd", "modeldeployments.timoneiro.dev")
     columns = [c["name"] for c in crd["spec"]["versions"][0]["additionalPrinterColumns"] if not c.get("priority")]
     assert columns == ["Phase", "Step", "Weight", "Stable", "Candidate", "Verdict", "Age"]

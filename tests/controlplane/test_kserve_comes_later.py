@@ -22,14 +22,14 @@ def own() -> Iterator[Cluster]:
 
 
 def test_without_kserve_a_deployment_says_so_and_is_rolled_out_as_soon_as_it_is_installed(own: Cluster) -> None:
-    crd = json.loads(own.kubectl("get", "crd", CRD, "-o", "json"))
+    crd = own.get("crd", CRD)
     kept = {key: crd[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": CRD}}
     own.kubectl("delete", "crd", CRD, "--timeout=60s")
     install(own)
     own.kubectl("apply", "-f", "-", stdin=json.dumps(unserved("default")))
 
     def status() -> dict[str, object]:
-        found: dict[str, object] = json.loads(own.kubectl("get", "md", "fraud", "-o", "json")).get("status") or {}
+        found: dict[str, object] = own.get("md", "fraud").get("status") or {}
         return found
 
     def ready_reason() -> str:

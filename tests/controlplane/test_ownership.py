@@ -64,7 +64,7 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
 
 
 def test_no_rule_has_a_wildcard(platform: Cluster) -> None:
-    role = json.loads(platform.kubectl("get", "clusterrole", "timoneiro-operator", "-o", "json"))
+    role = platform.get("clusterrole", "timoneiro-operator")
     assert not any("*" in rule[part] for rule in role["rules"] for part in ("apiGroups", "resources", "verbs"))
 
 

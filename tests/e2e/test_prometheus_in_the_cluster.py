@@ -44,8 +44,7 @@ def start(cluster: Cluster, name: str, code: str, **labels: str) -> None:
 
 
 def get(cluster: Cluster, name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(cluster.kubectl("-n", "models", "get", "pod", name, "-o", "json"))
-    return body
+    return cluster.get("-n", "models", "pod", name)
 
 
 def query(cluster: Cluster, expression: str) -> list[dict[str, Any]]:

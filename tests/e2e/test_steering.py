@@ -226,7 +226,7 @@ def test_a_deployment_that_is_deleted_in_mid_rollout_takes_everything_with_it(
     other.cluster.kubectl("delete", "md", other.name, "--timeout=30s")
 
     def left() -> set[str]:
-        listed = json.loads(other.cluster.kubectl("get", "inferenceservice,httproute", "-o", "json"))["items"]
+        listed = other.cluster.get("inferenceservice,httproute")["items"]
         return {item["metadata"]["name"] for item in listed} & (names | {other.name})
 
     bench.wait("the end of its children", lambda: not left())
@@ -255,10 +255,10 @@ def test_a_route_of_somebody_else_with_the_same_name_is_left_alone(bench: Bench)
     apply(bench.cluster, body)
 
     def message() -> str:
-        read = json.loads(bench.cluster.kubectl("get", "md", name, "-o", "json"))
+        read = bench.cluster.get("md", name)
         return str((read.get("status") or {}).get("message", ""))
 
     bench.wait("the sentence", lambda: "HTTPRoute taken exists and is not ours" in message())
-    theirs = json.loads(bench.cluster.kubectl("get", "httproute", name, "-o", "json"))
+    theirs = bench.cluster.get("httproute", name)
     assert theirs["spec"]["hostnames"] == ["somebody.example.com"]
     bench.cluster.kubectl("delete", "md,httproute", name)

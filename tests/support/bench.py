@@ -170,7 +170,7 @@ class Bench:
         """Restarts by uid of the pods of the stable model: the same before and after means untouched."""
         service = self.status()["stable"]["inferenceService"]
         selector = f"serving.kserve.io/inferenceservice={service}"
-        pods = json.loads(self.cluster.kubectl("get", "pods", "-l", selector, "-o", "json"))["items"]
+        pods = self.cluster.get("pods", "-l", selector)["items"]
         return {
             pod["metadata"]["uid"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"]) for pod in pods
         }
@@ -184,9 +184,7 @@ class Bench:
 
     def leader(self) -> str:
         """The pod that leads."""
-        lease = json.loads(
-            self.cluster.kubectl("-n", SYSTEM_NAMESPACE, "get", "lease", "timoneiro-operator", "-o", "json")
-        )
+        lease = self.cluster.get("-n", SYSTEM_NAMESPACE, "lease", "timoneiro-operator")
         return str(lease["spec"]["holderIdentity"])
 
 

@@ -6,10 +6,12 @@ Prometheus is in tests/e2e/test_prometheus.py.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -36,6 +38,15 @@ class FakePrometheus:
         app = web.Application()
         app.router.add_post("/api/v1/query", self._query)
         return TestServer(app, **arguments)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[tuple["FakePrometheus", aiohttp.ClientSession, str]]:
+        """Itself behind a real HTTP server, a session to ask it with, and its address."""
+        server = self.server()
+        await server.start_server()
+        async with aiohttp.ClientSession() as session:
+            yield self, session, str(server.make_url("")).rstrip("/")
+        await server.close()
 
     async def _query(self, request: web.Request) -> web.Response:
         form = {key: str(value) for key, value in (await request.post()).items()}

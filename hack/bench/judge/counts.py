@@ -1,6 +1,8 @@
 """What both arms of many rollouts did: the arrays that scenarios give and judges take."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,34 +30,18 @@ class Windows:
 
     def rows(self, kept: Rows) -> "Windows":
         """The rollouts `kept`, in that order."""
-        return Windows(
-            candidate_requests=self.candidate_requests[kept],
-            candidate_events=self.candidate_events[kept],
-            stable_requests=self.stable_requests[kept],
-            stable_events=self.stable_events[kept],
-            chi_square=self.chi_square[kept],
-            freedom=self.freedom[kept],
-        )
+        return combined(lambda values: values[kept], self)
 
     def at(self, window: int) -> "Windows":
         """One window of all rollouts; shape (rollouts,)."""
-        return Windows(
-            candidate_requests=self.candidate_requests[:, window],
-            candidate_events=self.candidate_events[:, window],
-            stable_requests=self.stable_requests[:, window],
-            stable_events=self.stable_events[:, window],
-            chi_square=self.chi_square[:, window],
-            freedom=self.freedom[:, window],
-        )
+        return combined(lambda values: values[:, window], self)
+
+
+def combined(change: Callable[..., Any], *windows: Windows) -> Windows:
+    """What `change` makes of the same counts of all `windows`, for each of their counts."""
+    return Windows(**{part.name: change(*(getattr(one, part.name) for one in windows)) for part in fields(Windows)})
 
 
 def side_by_side(windows: list[Windows]) -> Windows:
     """Single windows put beside each other; shape (rollouts, windows)."""
-    return Windows(
-        candidate_requests=np.stack([w.candidate_requests for w in windows], axis=1),
-        candidate_events=np.stack([w.candidate_events for w in windows], axis=1),
-        stable_requests=np.stack([w.stable_requests for w in windows], axis=1),
-        stable_events=np.stack([w.stable_events for w in windows], axis=1),
-        chi_square=np.stack([w.chi_square for w in windows], axis=1),
-        freedom=np.stack([w.freedom for w in windows], axis=1),
-    )
+    return combined(lambda *values: np.stack(values, axis=1), *windows)

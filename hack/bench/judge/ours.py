@@ -10,12 +10,10 @@ import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Rows, Windows
 from timoneiro_operator.judge.comparison import LEAST_FREEDOM, Limits
-from timoneiro_operator.judge.evidence import LOG_GRID
+from timoneiro_operator.judge.evidence import LOG_GRID, NOT_WORSE_WIDTH, RATE_POINTS, RATE_SPAN, WORSE_WIDTH
 
 DEFAULT_LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 _GRID = np.array(LOG_GRID)
-_RATE_POINTS = 40
-_RATE_SPAN = math.log(200.0)
 # Likelihoods of that many rollouts at a time stay in the processor's cache.
 _CHUNK = 256
 
@@ -30,8 +28,8 @@ class Settings:
     min_events: int = 3
     false_rollback: float = 0.01
     false_promotion: float = 0.05
-    worse_width: float = 1.0
-    not_worse_width: float = 0.35
+    worse_width: float = WORSE_WIDTH
+    not_worse_width: float = NOT_WORSE_WIDTH
 
 
 DEFAULT = Settings()
@@ -80,9 +78,9 @@ class Judge:
             weights=np.exp(-0.5 * (_GRID / settings.not_worse_width) ** 2),
             reference=count + 1,
         )
-        steps = np.arange(1, _RATE_POINTS + 1) / _RATE_POINTS
-        self._above = steps * min(math.log(1.0 / limits.negligible) - 1e-9, _RATE_SPAN)
-        self._below = -_RATE_SPAN * steps
+        steps = np.arange(1, RATE_POINTS + 1) / RATE_POINTS
+        self._above = steps * min(math.log(1.0 / limits.negligible) - 1e-9, RATE_SPAN)
+        self._below = -RATE_SPAN * steps
         self.likelihood = np.zeros((rollouts, count + 2))
         self.candidate_events = np.zeros(rollouts, dtype=np.int64)
         self.weighed_requests = np.zeros(rollouts)

@@ -1,8 +1,11 @@
 """What becomes of the counts on their way to the judge: windows that were missed, pods that were restarted."""
 
+import operator
+from dataclasses import replace
+
 import numpy as np
 
-from bench.judge.counts import Flags, Floats, Ints, Windows
+from bench.judge.counts import Flags, Floats, Ints, Windows, combined
 from bench.judge.sources import Source
 
 _MISSED = 0.2
@@ -42,14 +45,7 @@ class Resets:
         seen = self._source.window(index, share)
         n_c, e_c = self._rest(seen.candidate_requests, seen.candidate_events, 1 / 2)
         n_s, e_s = self._rest(seen.stable_requests, seen.stable_events, 1 / 9)
-        return Windows(
-            candidate_requests=n_c,
-            candidate_events=e_c,
-            stable_requests=n_s,
-            stable_events=e_s,
-            chi_square=seen.chi_square,
-            freedom=seen.freedom,
-        )
+        return replace(seen, candidate_requests=n_c, candidate_events=e_c, stable_requests=n_s, stable_events=e_s)
 
     def _rest(self, requests: Ints, events: Ints, lost: float) -> tuple[Ints, Ints]:
         kept = np.where(self._dice.random(len(requests)) < _RESTARTS, 1.0 - lost, 1.0)
@@ -58,22 +54,8 @@ class Resets:
 
 
 def _kept(seen: Windows, there: Flags) -> Windows:
-    return Windows(
-        candidate_requests=seen.candidate_requests * there,
-        candidate_events=seen.candidate_events * there,
-        stable_requests=seen.stable_requests * there,
-        stable_events=seen.stable_events * there,
-        chi_square=seen.chi_square * there,
-        freedom=seen.freedom * there,
-    )
+    return combined(lambda values: values * there, seen)
 
 
 def _sum(one: Windows, other: Windows) -> Windows:
-    return Windows(
-        candidate_requests=one.candidate_requests + other.candidate_requests,
-        candidate_events=one.candidate_events + other.candidate_events,
-        stable_requests=one.stable_requests + other.stable_requests,
-        stable_events=one.stable_events + other.stable_events,
-        chi_square=one.chi_square + other.chi_square,
-        freedom=one.freedom + other.freedom,
-    )
+    return combined(operator.add, one, other)

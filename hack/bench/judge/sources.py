@@ -77,13 +77,12 @@ class Service:
 
 
 def spread(requests: Ints, events: Ints) -> tuple[Floats, Ints]:
-    """Pearson's sum over the pods of a window and its degrees of freedom; shapes (rollouts, pods) -> (rollouts,)."""
+    """`timoneiro_operator.metrics.windows.spread_of` for many rollouts; shapes (rollouts, pods) -> (rollouts,)."""
     total = requests.sum(axis=1)
     rate = events.sum(axis=1) / np.maximum(total, 1)
     expected = requests * rate[:, None]
-    variance = expected * (1.0 - rate[:, None])
-    telling = (variance > 0) & (requests > 0)
-    terms = np.where(telling, (events - expected) ** 2 / np.where(telling, variance, 1.0), 0.0)
+    telling = expected > 0
+    terms = np.where(telling, (events - expected) ** 2 / np.where(telling, expected, 1.0), 0.0)
     freedom = np.maximum(telling.sum(axis=1) - 1, 0)
     return terms.sum(axis=1), freedom
 

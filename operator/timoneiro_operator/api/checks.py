@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.names import PROFILES
+from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
 from timoneiro_operator.api.spec import Analysis, CanaryStep, Metric, Source, Spec
 
 REVISION_LENGTH = 8
@@ -13,8 +13,7 @@ _LONGEST_SECONDS = 3650 * 86400.0
 MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
 # And it makes a host name of `<name>-<revision>-predictor-<namespace>`, even where nobody uses it.
 MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
-# A name with a slash in it would be another path of the API, and a path without one another host.
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+# A path without a slash at its beginning would be another host.
 _PATH = re.compile(r"/[^\s]*")
 # What says something in a metric of each type, beside what all of them have.
 _FIELDS: dict[str, set[str]] = {
@@ -117,7 +116,7 @@ def _check_source(source: Source) -> None:
         raise InvalidSpec("spec.analysis.source: url, secretRef and headers are for type Prometheus")
     if prometheus and (source.port or source.path):
         raise InvalidSpec("spec.analysis.source: port and path are for type Scrape")
-    if source.secret_ref is not None and not _NAME.fullmatch(source.secret_ref.name):
+    if source.secret_ref is not None and not OBJECT_NAME.fullmatch(source.secret_ref.name):
         raise InvalidSpec(f"spec.analysis.source.secretRef.name '{source.secret_ref.name}' is no name of a Secret")
     if source.path is not None and not _PATH.fullmatch(source.path):
         raise InvalidSpec(f"spec.analysis.source.path '{source.path}' must be a path such as /metrics")

@@ -3,6 +3,8 @@
 The chart and the CRD are tested against these constants, so that a rename is one change.
 """
 
+import re
+
 GROUP = "timoneiro.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -21,6 +23,9 @@ ANNOTATION_COMMAND = f"{GROUP}/command"
 
 # The model server compares the bytes that it has loaded with this digest, and refuses others.
 ENV_MODEL_DIGEST = "TIMONEIRO_MODEL_DIGEST"
+
+# A name of an object: what else a path of the API would take for one is none.
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 # Model servers and proxies whose metrics are known: timoneiro_operator/metrics/profiles.py.
 PROFILES = (

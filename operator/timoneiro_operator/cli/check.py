@@ -23,21 +23,22 @@ from timoneiro_operator.metrics.promql import (
     histories,
     of_pod,
     own_counts,
+    own_selectors,
     rendered,
     scrapes,
     selector_of,
-    series_of,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
-from timoneiro_operator.metrics.windows import ArmCounts, by_pod, find_bounds
+from timoneiro_operator.metrics.windows import ArmCounts, by_pod, find_bounds, together
 
 # A pod: its name, port and path. The exposition comes back; a CliError says why not.
 ReadPod = Callable[[Target, int, str], str]
-# PromQL at a time: the `data` of the answer; a CliError says why not.
-ReadPrometheus = Callable[[str], object]
+# PromQL at a time: the series of the answer; a CliError says why not.
+ReadPrometheus = Callable[[str], list[RawSeries]]
 # Several looks at a pod show whether it is always the same process that answers.
 _LOOKS = 3
+_SEVERAL = "pod {} answers from several processes in turn: run one worker in each pod"
 _SHORTEST_LOOK_BACK = 300.0
 
 
@@ -104,7 +105,7 @@ def _scrape(arm: ArmTargets, analysis: Analysis, read: ReadPod) -> _Shown:
     for pod in arm.pods:
         looks = [_sample(profile, pod, read(pod, port, path)) for _ in range(_LOOKS)]
         if len({look.started for look in looks}) > 1:
-            raise CliError(f"pod {pod.name} answers from several processes in turn: run one worker in each pod")
+            raise CliError(_SEVERAL.format(pod.name))
         samples.append(looks[-1])
         pods[pod.name] = PodCounts(requests=looks[-1].requests, failed=looks[-1].failed, latency=looks[-1].latency)
     query = f"GET :{port}{path} of {len(arm.pods)} pod{'s' if len(arm.pods) > 1 else ''} ({profile.name})"
@@ -125,7 +126,7 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     back = max(parse_duration(analysis.interval), _SHORTEST_LOOK_BACK)
 
     def ask(selector: str) -> list[RawSeries]:
-        return series_of(read(f"{selector}[{back + LOOKBACK_SECONDS:.0f}s]"))
+        return read(f"{selector}[{back + LOOKBACK_SECONDS:.0f}s]")
 
     selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
     series = ask(selector)
@@ -136,19 +137,16 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     shown = histories(series, arm.profile)
     for name, history in shown.items():
         if several_processes(history):
-            raise CliError(f"pod {name} answers from several processes in turn: run one worker in each pod")
+            raise CliError(_SEVERAL.format(name))
     own: dict[str, Mapping[str, Counts]] = {}
     queries: dict[str, tuple[str, int]] = {}
     missing: dict[str, str] = {}
-    for metric in analysis.metrics:
-        if metric.type != "Ratio" or metric.events is None or metric.total is None:
-            continue
-        texts = [rendered(text, placeholders) for text in (metric.events, metric.total)]
-        events, total = ask(texts[0]), ask(texts[1])
-        queries[metric.name] = " / ".join(texts), len(events) + len(total)
-        own[metric.name] = own_counts(events, total, now - back, now)
+    for metric, selectors in own_selectors(analysis, placeholders).items():
+        events, total = ask(selectors.events), ask(selectors.total)
+        queries[metric] = " / ".join(selectors), len(events) + len(total)
+        own[metric] = own_counts(events, total, now - back, now)
         if not total:
-            missing[metric.name] = "the query for total brings no series"
+            missing[metric] = "the query for total brings no series"
     counted = {pod: counts_between(history, now - back, now) for pod, history in shown.items()}
     samples = tuple(history[-1][1] for history in shown.values() if history)
     number = sum(one.name != "up" for one in series)
@@ -184,8 +182,7 @@ def _finding(item: Planned, arm: str, shown: _Shown | str, problem: str | None) 
     missing = shown.missing.get(metric.name) or problem
     if missing is not None:
         return Finding(metric=item.name, arm=arm, query=query, series=series, missing=missing)
-    pods = by_pod(item, shown.counts)
-    counts = Counts(requests=sum(pod.requests for pod in pods), events=sum(pod.events for pod in pods))
+    counts = together(by_pod(item, shown.counts))
     over = shown.over + (f", slower than {item.bound:g} s" if item.bound is not None else "")
     none = "nobody has asked it anything yet" if not counts.requests else None
     return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)

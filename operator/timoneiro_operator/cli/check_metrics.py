@@ -1,6 +1,5 @@
 """`check-metrics`: reads as the operator would, through the API server, and prints what is there and what is not."""
 
-import json
 import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
@@ -8,16 +7,17 @@ from urllib.parse import quote, urlsplit
 from rich.console import Console
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.names import LABEL_REVISION
 from timoneiro_operator.cli.actions import dump, say, show
 from timoneiro_operator.cli.check import Finding, check
 from timoneiro_operator.cli.cluster import Cluster
 from timoneiro_operator.cli.errors import DONE, FAILED, CliError
 from timoneiro_operator.cli.tables import findings_table
-from timoneiro_operator.cli.view import Body, view_of
+from timoneiro_operator.cli.view import view_of
 from timoneiro_operator.cli.waiting import Clock
-from timoneiro_operator.drivers.driver import Children
+from timoneiro_operator.drivers.driver import children_of
 from timoneiro_operator.metrics.look import ArmTargets, Target
+from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.metrics.promql import RawSeries, answered
 from timoneiro_operator.targets import arm_targets
 
 _SERVICE = re.compile(r"^([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?$")
@@ -38,8 +38,12 @@ def check_metrics(
     def read_pod(pod: Target, port: int, path: str) -> str:
         return cluster.text(f"/api/v1/namespaces/{view.namespace}/pods/{pod.name}:{port}/proxy{path}", {})
 
-    def read_prometheus(query: str) -> object:
-        return _data(cluster.text(_prometheus(deployment, url), {"query": query, "time": f"{clock.now():.3f}"}))
+    def read_prometheus(query: str) -> list[RawSeries]:
+        text = cluster.text(_prometheus(deployment, url), {"query": query, "time": f"{clock.now():.3f}"})
+        try:
+            return answered(text)
+        except ProblemError as error:
+            raise CliError(error.problem.message) from error
 
     findings = check(deployment, arms, read_pod=read_pod, read_prometheus=read_prometheus, now=clock.now())
     notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note})
@@ -53,14 +57,11 @@ def check_metrics(
 
 
 def _arms(cluster: Cluster, deployment: ModelDeployment) -> dict[str, ArmTargets]:
-    services = {body["metadata"]["name"]: body for body in cluster.part("InferenceService", deployment.name).items}
-    pods: dict[str, list[Body]] = {}
-    for pod in cluster.part("Pod", deployment.name).items:
-        pods.setdefault(pod["metadata"]["labels"].get(LABEL_REVISION, ""), []).append(pod)
-    children = Children(services=services, pods=pods)
+    parts = (cluster.part(kind, deployment.name).items for kind in ("InferenceService", "Pod"))
+    children = children_of(*parts)
     status = deployment.status
-    parts = {"stable": status.stable, "candidate": status.candidate}
-    return {name: arm_targets(deployment, children, part.revision) for name, part in parts.items() if part}
+    arms = {"stable": status.stable, "candidate": status.candidate}
+    return {name: arm_targets(deployment, children, part.revision) for name, part in arms.items() if part}
 
 
 def _prometheus(deployment: ModelDeployment, url: str | None) -> str:
@@ -79,19 +80,6 @@ def _prometheus(deployment: ModelDeployment, url: str | None) -> str:
     port = split.port or (443 if split.scheme == "https" else 80)
     where = quote(f"{split.scheme}:{service[1]}:{port}", safe=":")
     return f"/api/v1/namespaces/{service[2]}/services/{where}/proxy{split.path.rstrip('/')}/api/v1/query"
-
-
-def _data(text: str) -> object:
-    try:
-        answer = json.loads(text)
-    except ValueError as error:
-        raise CliError("what answers is no Prometheus: no JSON") from error
-    if not isinstance(answer, dict) or answer.get("status") != "success":
-        words = answer.get("error") if isinstance(answer, dict) else None
-        raise CliError(f"Prometheus refuses the query: {words or 'no status'}")
-    if answer.get("warnings"):
-        raise CliError(f"Prometheus answers with a part of the series only: {answer['warnings']}")
-    return answer.get("data")
 
 
 def _plain(finding: Finding) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import MetricStatus, Revision, Step
 from timoneiro_operator.cli.text import ago, big_name, bound, clock, left, measured_text, number, sentence
 from timoneiro_operator.cli.view import View
+from timoneiro_operator.decide.steps import requests_of
 
 
 def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
@@ -102,11 +103,9 @@ def _in_step(view: View, step: Step, now: float) -> list[str]:
 
 
 def _missing_requests(view: View, step: Step) -> int:
-    spec, analysis = view.spec, view.status.analysis
-    if spec is None:
+    if view.spec is None:
         return 0
-    seen = max((metric.candidate.requests for metric in analysis.metrics), default=0) if analysis else 0
-    return max(0, spec.analysis.min_requests - (seen - step.requests_before))
+    return max(0, view.spec.analysis.min_requests - (requests_of(view.status) - step.requests_before))
 
 
 def _metrics_away(view: View) -> list[str]:

@@ -1,16 +1,13 @@
 """The options that several commands share, and the check of what people type."""
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
 from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.names import OBJECT_NAME
 from timoneiro_operator.cli.errors import USAGE, CliError
-
-# A name of Kubernetes: what else a path of its API would take for one is none.
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 Name = Annotated[str, typer.Argument(help="Name of the ModelDeployment.", show_default=False)]
 OptionalName = Annotated[str | None, typer.Argument(help="Name of one ModelDeployment.", show_default=False)]
@@ -40,7 +37,7 @@ class Target:
 
 def checked_name(text: str, what: str = "a ModelDeployment") -> str:
     """`text`, if it can be a name. Raises CliError (usage) otherwise, before the cluster is asked."""
-    if not _NAME.fullmatch(text):
+    if not OBJECT_NAME.fullmatch(text):
         raise CliError(
             f"'{text}' cannot be the name of {what}: it has small letters, digits, '-' and '.', "
             "and begins and ends with a letter or digit",

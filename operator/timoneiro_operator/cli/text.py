@@ -2,7 +2,7 @@
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import MetricStatus, Ratio, Revision, Status, to_seconds
-from timoneiro_operator.decide.text import name_of, revision_name, step_text
+from timoneiro_operator.decide.text import name_of, percent, rate_text, revision_name, step_text
 
 
 def known_name(status: Status, revision: str) -> str:
@@ -91,9 +91,8 @@ def counts_text(metric: MetricStatus) -> str:
 def measured_text(metric: MetricStatus) -> str:
     """Ratio and counts, with the bound of a latency and the time that is left; of a guard its rate and its limit."""
     if metric.limit is not None:
-        n = metric.candidate.requests
-        rate = 100.0 * metric.candidate.events / n if n else 0.0
-        return f"{rate:.3g} % of {n:,} requests, at most {100.0 * metric.limit:.3g} %"
+        rate = rate_text(metric.candidate)
+        return f"{rate} of {metric.candidate.requests:,} requests, at most {percent(metric.limit)}"
     slow = f"slower than {metric.bound:g} s: " if metric.bound is not None else ""
     left = f", about {format_duration(metric.seconds_left)} more to a decision" if metric.seconds_left else ""
     return f"{slow}{counts_text(metric)}, ratio {ratio_text(metric.ratio)}{left}"

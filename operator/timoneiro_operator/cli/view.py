@@ -9,7 +9,7 @@ import msgspec
 from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.command import Command, parse_command
-from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_status
+from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on, parse_status
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError
@@ -19,7 +19,10 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Identity, wish and status. `deployment` is None when the spec cannot be read; `unreadable` says why."""
+    """Identity, wish and status. `deployment` is None when the spec cannot be read; `unreadable` says why.
+
+    `acted_on`: the spec that the operator goes by: the last one that could be read.
+    """
 
     namespace: str
     name: str
@@ -27,6 +30,7 @@ class View:
     status: Status
     deployment: ModelDeployment | None
     unreadable: str | None
+    acted_on: Spec | None
     command: Command | None
 
     @property
@@ -94,6 +98,7 @@ def view_of(body: Body) -> View:
         deployment = parse(body)
     except InvalidSpec as error:
         unreadable = str(error)
+    acting = deployment or parse_acted_on(body)
     text = (metadata.get("annotations") or {}).get(names.ANNOTATION_COMMAND)
     return View(
         namespace=metadata["namespace"],
@@ -102,5 +107,6 @@ def view_of(body: Body) -> View:
         status=status,
         deployment=deployment,
         unreadable=unreadable,
+        acted_on=acting.spec if acting else None,
         command=parse_command(text) if text else None,
     )

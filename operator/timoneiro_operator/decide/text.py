@@ -1,7 +1,7 @@
 """Sentences that people read in `kubectl get md`, messages and events. Numbers always come with their n."""
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Retiring, Revision, Status, Step
+from timoneiro_operator.api.status import Counts, MetricStatus, Retiring, Revision, Status, Step
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
 
@@ -19,14 +19,23 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
+def percent(share: float) -> str:
+    """`0.25 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def rate_text(counts: Counts) -> str:
+    """Events in percent of requests; none of none is 0."""
+    return percent(counts.events / counts.requests if counts.requests else 0.0)
+
+
 def metric_sentence(metric: MetricStatus) -> str:
     """`errors 2.3x [1.4, 3.9] after 8,123 requests: worse`."""
     ratio, n = metric.ratio, metric.candidate.requests
     left = f", about {format_duration(metric.seconds_left)} more" if metric.seconds_left else ""
     after = f"after {n:,} requests: {VERDICT_WORDS[metric.verdict]}{left}"
     if metric.limit is not None:
-        rate = 100.0 * metric.candidate.events / n if n else 0.0
-        return f"{metric.name} {rate:.3g} % of at most {100.0 * metric.limit:.3g} % {after}"
+        return f"{metric.name} {rate_text(metric.candidate)} of at most {percent(metric.limit)} {after}"
     if ratio.estimate is None and not metric.candidate.events + metric.stable.events:
         return f"{metric.name} none {after}"
     if ratio.estimate is None:

@@ -1,9 +1,10 @@
 """What every driver offers, and the writes that it may ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import RouteState, Workload
@@ -20,6 +21,17 @@ class Children:
     pods: Mapping[str, Sequence[Body]]
     route: Body | None = None
     knative: Body | None = None
+
+
+def children_of(
+    services: Iterable[Body], pods: Iterable[Body], *, route: Body | None = None, knative: Body | None = None
+) -> Children:
+    """Children of objects as the API server has them, in whatever order."""
+    by_revision: dict[str, list[Body]] = {}
+    for pod in pods:
+        by_revision.setdefault(pod["metadata"]["labels"].get(names.LABEL_REVISION, ""), []).append(pod)
+    by_name = {body["metadata"]["name"]: body for body in services}
+    return Children(services=by_name, pods=by_revision, route=route, knative=knative)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ LOG_GRID: tuple[float, ...] = tuple(
 )
 
 # Prior widths on the log scale: alternatives to "harmless" may be far off, those to "harmful" lie around 1.
-_WORSE_WIDTH = 1.0
-_NOT_WORSE_WIDTH = 0.35
-_RATE_POINTS = 40
-_RATE_SPAN = math.log(200.0)
+WORSE_WIDTH = 1.0
+NOT_WORSE_WIDTH = 0.35
+RATE_POINTS = 40
+RATE_SPAN = math.log(200.0)
 
 
 def log_likelihood(log_theta: float, *, candidate_events: int, events: int, share: float) -> float:
@@ -53,7 +53,7 @@ def _mixture(points: Sequence[tuple[float, float]], reference: float) -> float:
 def log_e_ratio_worse(likelihood: Sequence[float], *, log_theta0: float, at_theta0: float) -> float:
     """ln E against H0 "rate ratio <= theta0"; `likelihood` is S on LOG_GRID, `at_theta0` S(theta0)."""
     points = [
-        (-0.5 * ((x - log_theta0) / _WORSE_WIDTH) ** 2, s)
+        (-0.5 * ((x - log_theta0) / WORSE_WIDTH) ** 2, s)
         for x, s in zip(LOG_GRID, likelihood, strict=True)
         if x > log_theta0 + 1e-9
     ]
@@ -63,7 +63,7 @@ def log_e_ratio_worse(likelihood: Sequence[float], *, log_theta0: float, at_thet
 def log_e_ratio_not_worse(likelihood: Sequence[float], *, log_theta1: float, at_theta1: float) -> float:
     """ln E against H0 "rate ratio >= theta1"."""
     points = [
-        (-0.5 * (x / _NOT_WORSE_WIDTH) ** 2, s)
+        (-0.5 * (x / NOT_WORSE_WIDTH) ** 2, s)
         for x, s in zip(LOG_GRID, likelihood, strict=True)
         if x < log_theta1 - 1e-9
     ]
@@ -72,16 +72,16 @@ def log_e_ratio_not_worse(likelihood: Sequence[float], *, log_theta1: float, at_
 
 def log_e_rate_above(*, requests: float, events: float, rate: float) -> float:
     """ln E against H0 "the event rate is <= rate": a mixture of higher rates, up to 1."""
-    top = min(math.log(1.0 / rate) - 1e-9, _RATE_SPAN)
+    top = min(math.log(1.0 / rate) - 1e-9, RATE_SPAN)
     if top <= 0:
         # There is no rate above it.
         return 0.0
-    return _log_e_rate(requests, events, rate, (top * (i + 1) / _RATE_POINTS for i in range(_RATE_POINTS)))
+    return _log_e_rate(requests, events, rate, (top * (i + 1) / RATE_POINTS for i in range(RATE_POINTS)))
 
 
 def log_e_rate_below(*, requests: float, events: float, rate: float) -> float:
     """ln E against H0 "the event rate is >= rate": a mixture of lower rates."""
-    return _log_e_rate(requests, events, rate, (-_RATE_SPAN * (i + 1) / _RATE_POINTS for i in range(_RATE_POINTS)))
+    return _log_e_rate(requests, events, rate, (-RATE_SPAN * (i + 1) / RATE_POINTS for i in range(RATE_POINTS)))
 
 
 def _log_e_rate(requests: float, events: float, rate: float, log_factors: Iterable[float]) -> float:
@@ -107,7 +107,7 @@ def confidence_bounds(likelihood: Sequence[float], *, alpha: float) -> tuple[flo
 
     def rejected_above(index: int) -> bool:
         points = [
-            (-0.5 * ((x - LOG_GRID[index]) / _WORSE_WIDTH) ** 2, s)
+            (-0.5 * ((x - LOG_GRID[index]) / WORSE_WIDTH) ** 2, s)
             for x, s in zip(LOG_GRID[:index], likelihood[:index], strict=True)
         ]
         return bool(points) and _mixture(points, likelihood[index]) >= bound

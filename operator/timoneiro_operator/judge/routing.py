@@ -1,12 +1,13 @@
 """Does the candidate get the share of the traffic that the gateway has accepted? Evidence that it does not."""
 
+import math
+
 from timoneiro_operator.judge.evidence import log_e_rate_above, log_e_rate_below, log_sum_exp
 
 # By this factor the odds of candidate to stable may be off before anybody has to know.
 TOLERATED_ODDS = 1.25
 # Of the false alarm, which holds a rollout and takes nothing back.
 ALPHA = 0.001
-_LOG_2 = 0.6931471805599453
 
 
 def log_e_mismatch(*, candidate: int, stable: int, weight: int) -> float:
@@ -20,4 +21,4 @@ def log_e_mismatch(*, candidate: int, stable: int, weight: int) -> float:
     requests = candidate + stable
     above = log_e_rate_above(requests=requests, events=candidate, rate=highest / (1.0 + highest))
     below = log_e_rate_below(requests=requests, events=candidate, rate=lowest / (1.0 + lowest))
-    return log_sum_exp((above, below)) - _LOG_2
+    return log_sum_exp((above, below)) - math.log(2.0)

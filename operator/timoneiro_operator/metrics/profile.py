@@ -19,9 +19,6 @@ class Series:
     name: str
     where: Mapping[str, str] = field(default_factory=dict)
 
-    def fits(self, name: str, labels: Mapping[str, str]) -> bool:
-        return name == self.name and self.matches(labels)
-
     def matches(self, labels: Mapping[str, str]) -> bool:
         return all(re.fullmatch(pattern, labels.get(label, "")) for label, pattern in self.where.items())
 

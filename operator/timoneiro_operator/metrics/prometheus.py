@@ -25,6 +25,7 @@ from timoneiro_operator.metrics.promql import (
     histories,
     of_pod,
     own_counts,
+    own_selectors,
     rendered,
     scrapes,
     selector_of,
@@ -136,19 +137,17 @@ class PrometheusSource:
         try:
             series = await ask(selector_of(arm.profile, rendered(source.selector, placeholders)))
             shown = histories(series, arm.profile)
-            up = {pod.name: of_pod(scrapes(series), pod) for pod in arm.pods}
+            scraped = scrapes(series)
+            up = {pod.name: of_pod(scraped, pod) for pod in arm.pods}
             _scraped_well(arm, up, shown, look, window)
             own: dict[str, dict[str, Counts]] = {}
             missing: dict[str, str] = {}
-            for metric in look.analysis.metrics:
-                if metric.type != "Ratio" or metric.events is None or metric.total is None:
-                    continue
-                total = await ask(rendered(metric.total, placeholders))
-                events = await ask(rendered(metric.events, placeholders))
+            for name, selectors in own_selectors(look.analysis, placeholders).items():
+                total, events = await ask(selectors.total), await ask(selectors.events)
                 if total:
-                    own[metric.name] = own_counts(events, total, *counted)
+                    own[name] = own_counts(events, total, *counted)
                 else:
-                    missing[metric.name] = f"the query for total brings no series of {arm.inference_service}"
+                    missing[name] = f"the query for total brings no series of {arm.inference_service}"
         except Malformed as error:
             raise ProblemError("QueryFailed", str(error)) from error
         except ValueError as error:

@@ -5,17 +5,16 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from functools import lru_cache
 
 import aiohttp
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Source
 from timoneiro_operator.metrics.problem import ProblemError
-from timoneiro_operator.metrics.promql import RawSeries, series_of
+from timoneiro_operator.metrics.promql import LONGEST_SENTENCE, RawSeries, answered
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
-_LONGEST_SENTENCE = 200
 _TOLERATED_SKEW_SECONDS = 30.0
 # Where a server that is busy does not say for how long.
 _BACK_OFF_SECONDS, _LONGEST_BACK_OFF_SECONDS = 30.0, 600.0
@@ -74,7 +73,7 @@ class PrometheusApi:
         except ValueError as error:
             sentence = "the headers or the Secret have characters that no header may have"
             raise ProblemError("BadHeader", sentence) from error
-        return _series(body)
+        return answered(body)
 
     async def _secret(self, request: Request) -> Mapping[str, bytes]:
         reference = request.source.secret_ref
@@ -94,26 +93,12 @@ def _complain(status: int, body: bytes) -> None:
     if status == 200:
         return
     try:
-        sentence = str(json.loads(body).get("error") or "")[:_LONGEST_SENTENCE]
+        sentence = str(json.loads(body).get("error") or "")[:LONGEST_SENTENCE]
     except (ValueError, AttributeError):
         sentence = ""
     reason = {400: "QueryFailed", 422: "QueryFailed", 401: "NotAllowed", 403: "NotAllowed", 429: "ProviderBusy"}
     words = f": {sentence}" if sentence else ""
     raise ProblemError(reason.get(status, "ProviderUnavailable"), f"Prometheus answers with {status}{words}")
-
-
-def _series(body: bytes) -> list[RawSeries]:
-    try:
-        answer: Any = json.loads(body)
-    except ValueError as error:
-        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no JSON") from error
-    if not isinstance(answer, dict) or answer.get("status") != "success":
-        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no status")
-    if answer.get("warnings"):
-        # Thanos and others answer with a part of the series then, and half of an arm is no count of it.
-        first = next(iter(answer["warnings"]), "") if isinstance(answer["warnings"], list) else answer["warnings"]
-        raise ProblemError("PartialAnswer", f"Prometheus warns: {str(first)[:_LONGEST_SENTENCE]}")
-    return series_of(answer.get("data"))
 
 
 def _compare_clocks(date: str | None, now: float) -> None:
@@ -150,8 +135,14 @@ def _tls(source: Source, secret: Mapping[str, bytes]) -> ssl.SSLContext | bool:
         return False
     if "ca.crt" not in secret:
         return True
+    return _trusting(_text(secret["ca.crt"]))
+
+
+@lru_cache(maxsize=64)
+def _trusting(authority: str) -> ssl.SSLContext:
+    """The same context for the same authority: connections are kept by it."""
     try:
-        return ssl.create_default_context(cadata=_text(secret["ca.crt"]))
+        return ssl.create_default_context(cadata=authority)
     except (ssl.SSLError, ValueError, TypeError) as error:
         raise ProblemError("BadSecret", "ca.crt in the Secret is no certificate in PEM") from error
 

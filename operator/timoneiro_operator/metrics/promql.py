@@ -3,20 +3,26 @@
 Deltas are computed here, from raw samples: rate() and increase() extrapolate, and a sum of counters hides a restart.
 """
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, NamedTuple
 
+from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.look import Target
+from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.samples import PodCounts, Sample
 
 # How far back a series may have its last sample before a window: what Prometheus itself calls stale after.
 LOOKBACK_SECONDS = 300.0
+# Of somebody else, in a message of ours.
+LONGEST_SENTENCE = 200
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _POD_LABELS = ("uid", "pod", "instance")
 _LATE_MOMENTS = 3
@@ -58,6 +64,40 @@ def selector_of(profile: Profile, labels: str) -> str:
     """All series of a profile in one selector, with `up` to know what was scraped at all."""
     names = "|".join(re.escape(name).replace("\\", "\\\\") for name in (*profile.series(), START_TIME, "up"))
     return f'{{__name__=~"{names}",{labels}}}'
+
+
+class Selectors(NamedTuple):
+    """Of a metric of type Ratio, ready to be asked."""
+
+    events: str
+    total: str
+
+
+def own_selectors(analysis: Analysis, placeholders: Mapping[str, str]) -> dict[str, Selectors]:
+    """The selectors of all metrics of type Ratio, by name. Raises Malformed."""
+    return {
+        metric.name: Selectors(rendered(metric.events, placeholders), rendered(metric.total, placeholders))
+        for metric in analysis.metrics
+        if metric.type == "Ratio" and metric.events is not None and metric.total is not None
+    }
+
+
+def answered(body: str | bytes) -> list[RawSeries]:
+    """The series of an answer of Prometheus' HTTP API with status 200. Raises ProblemError, or Malformed."""
+    try:
+        answer: Any = json.loads(body)
+    except ValueError as error:
+        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no JSON") from error
+    if not isinstance(answer, dict) or "status" not in answer:
+        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no status")
+    if answer["status"] != "success":
+        words = str(answer.get("error") or "without a word")[:LONGEST_SENTENCE]
+        raise ProblemError("QueryFailed", f"Prometheus refuses the query: {words}")
+    if answer.get("warnings"):
+        # Thanos and others answer with a part of the series then, and half of an arm is no count of it.
+        first = next(iter(answer["warnings"]), "") if isinstance(answer["warnings"], list) else answer["warnings"]
+        raise ProblemError("PartialAnswer", f"Prometheus warns: {str(first)[:LONGEST_SENTENCE]}")
+    return series_of(answer.get("data"))
 
 
 def series_of(data: object) -> list[RawSeries]:

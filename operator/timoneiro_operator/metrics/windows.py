@@ -49,8 +49,8 @@ def metrics_of(
             continue
         arms = [by_pod(item, arm) for arm in (candidate, stable)]
         windows[item.name] = Window(
-            candidate=_sum(arms[0]),
-            stable=_sum(arms[1]),
+            candidate=together(arms[0]),
+            stable=together(arms[1]),
             spread=spread_of(arms[1]),
             aligned=aligned,
             candidate_seconds=candidate.seconds,
@@ -86,7 +86,8 @@ def by_pod(item: Planned, arm: ArmCounts) -> list[Counts]:
     return found
 
 
-def _sum(pods: Sequence[Counts]) -> Counts:
+def together(pods: Sequence[Counts]) -> Counts:
+    """What all pods of an arm have counted."""
     return Counts(requests=sum(pod.requests for pod in pods), events=sum(pod.events for pod in pods))
 
 

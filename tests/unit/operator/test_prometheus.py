@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from localcluster.certificates import CertificateAuthority
 from support.fake_prometheus import FakePrometheus
 from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, Source, Tls
 from timoneiro_operator.api.status import to_text
@@ -81,12 +82,8 @@ class Server:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    fake = FakePrometheus()
-    running = fake.server()
-    await running.start_server()
-    async with aiohttp.ClientSession() as session:
-        yield Server(fake, session, str(running.make_url("")).rstrip("/"))
-    await running.close()
+    async with FakePrometheus().running() as (fake, session, url):
+        yield Server(fake, session, url)
 
 
 async def test_a_window_begins_where_the_gateway_accepted_the_weight(server: Server) -> None:
@@ -299,9 +296,7 @@ async def test_a_certificate_that_is_none_is_named(server: Server) -> None:
 
 
 async def test_tls_is_verified_against_the_authority_of_the_secret_and_its_name(server: Server, tmp_path: Any) -> None:
-    certificate, key = self_signed("prometheus.example.com")
-    (tmp_path / "tls.crt").write_bytes(certificate)
-    (tmp_path / "tls.key").write_bytes(key)
+    CertificateAuthority(tmp_path).server("tls", ["prometheus.example.com"])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
     running = server.fake.server(scheme="https")
@@ -309,38 +304,11 @@ async def test_tls_is_verified_against_the_authority_of_the_secret_and_its_name(
     server.url = str(running.make_url("")).rstrip("/")
     assert (await server.problem())[1] == "Prometheus cannot be reached: ClientConnectorCertificateError"
     server.spec |= {"secret_ref": SecretRef(name="s"), "tls": Tls(server_name="prometheus.example.com")}
-    server.secret = {"ca.crt": certificate}
+    server.secret = {"ca.crt": (tmp_path / "ca.crt").read_bytes()}
     assert (await server.read(NOW + 30)).windows
     server.spec |= {"secret_ref": None, "tls": Tls(insecure_skip_verify=True)}
     assert (await server.read(NOW + 60)).windows
     await running.close()
-
-
-def self_signed(name: str) -> tuple[bytes, bytes]:
-    """A certificate for `name` and its key, in PEM, valid around the time of the test run."""
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
-
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    form = serialization.Encoding.PEM
-    private = key.private_bytes(form, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return certificate.public_bytes(form), private
 
 
 async def test_a_window_stays_open_until_every_pod_was_scraped_in_it(server: Server) -> None:

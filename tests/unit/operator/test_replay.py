@@ -150,12 +150,8 @@ class Replay:
 
 @pytest.fixture
 async def replay() -> AsyncIterator[Replay]:
-    fake = FakePrometheus()
-    running = fake.server()
-    await running.start_server()
-    async with aiohttp.ClientSession() as session:
-        yield Replay(fake, session, str(running.make_url("")).rstrip("/"))
-    await running.close()
+    async with FakePrometheus().running() as (fake, session, url):
+        yield Replay(fake, session, url)
 
 
 def agrees(replay: Replay, arms: tuple[str, str], recorded: list[Recorded]) -> None:

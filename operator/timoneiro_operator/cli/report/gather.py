@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 
-import msgspec
-
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Status, to_seconds, to_text
 from timoneiro_operator.cli.explain import explain
 from timoneiro_operator.cli.report.content import SCHEMA, Card, MetricReport, Promises, Report, Rollout
@@ -34,7 +31,7 @@ _MIRRORED = {"Mirror": "is judged on a copy of the traffic", "Bake": "has all tr
 
 def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -> Report:
     """The report about the rollout that runs, else about the last one."""
-    status, spec = view.status, _spec(view)
+    status, spec = view.status, view.acted_on
     rollout = rollout_of(view, spec)
     analysis = analysis_of(status, rollout)
     metrics = metrics_of(analysis, spec.analysis if spec else None) if analysis else ()
@@ -68,16 +65,6 @@ def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -
         commands=commands,
         revisions=revisions_of(view, rollout, cards or {}),
     )
-
-
-def _spec(view: View) -> Spec | None:
-    """The spec that is acted on: while the newest makes no sense, the one before it."""
-    if view.spec is not None or view.status.acted_on is None:
-        return view.spec
-    try:
-        return msgspec.convert(view.status.acted_on, Spec)
-    except msgspec.ValidationError:
-        return None
 
 
 def _headline(status: Status, rollout: Rollout | None) -> str:

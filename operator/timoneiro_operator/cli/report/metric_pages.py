@@ -12,8 +12,8 @@ from timoneiro_operator.cli.report.pictures import (
     ratio_picture,
     together_picture,
 )
-from timoneiro_operator.cli.report.words import percent, ratio_words, short
-from timoneiro_operator.decide.text import VERDICT_WORDS
+from timoneiro_operator.cli.report.words import ratio_words, short
+from timoneiro_operator.decide.text import VERDICT_WORDS, percent
 
 _KINDS = {"Worse": "bad", "NotWorse": "good", "Undecided": "open"}
 _SIGNS = {"Worse": "\u2717", "NotWorse": "\u2713", "Undecided": "\u2026"}

@@ -14,8 +14,8 @@ from timoneiro_operator.cli.report.metric_pages import metrics_section
 from timoneiro_operator.cli.report.pictures import Time, weights_picture
 from timoneiro_operator.cli.report.revision_pages import revisions_section
 from timoneiro_operator.cli.report.style import STYLE
-from timoneiro_operator.cli.report.words import percent
 from timoneiro_operator.cli.text import sentence
+from timoneiro_operator.decide.text import percent
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 # Word, sign and class of an outcome: the sign is for those who see no colour.

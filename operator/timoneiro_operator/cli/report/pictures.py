@@ -11,7 +11,8 @@ from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.cli.report.chart import BOTTOM, LEFT, RIGHT, TOP, Chart
 from timoneiro_operator.cli.report.content import MetricReport, Promises, Report, Together
 from timoneiro_operator.cli.report.scales import Scale, linear_ticks, log_ticks, time_ticks
-from timoneiro_operator.cli.report.words import percent, ratio_words, short
+from timoneiro_operator.cli.report.words import ratio_words, short
+from timoneiro_operator.decide.text import percent
 
 # Beyond these a picture of a ratio says nothing more than "unknown".
 _LEAST_RATIO, _MOST_RATIO = 1 / 32, 32.0

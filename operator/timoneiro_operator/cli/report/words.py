@@ -22,11 +22,6 @@ def _digits(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def percent(share: float) -> str:
-    """`0.25 %`."""
-    return f"{100 * share:.3g} %"
-
-
 def ratio_words(ratio: Interval) -> str:
     """`2.3x, between 1.4 and 3.9`; what is not bounded is said."""
     if ratio.estimate is None and ratio.lower is None and ratio.upper is None:
