@@ -152,7 +152,7 @@ def _reports(
                     role=metric.role,
                     limit=metric.max,
                     candidate=_counts(part.counts.candidate),
-                    evidence=Evidence(worse=_e_value(part.log_worse), not_worse=1.0),
+                    evidence=Evidence(worse=_e_value(part.log_worse)),
                 )
             )
     return tuple(reports)
