@@ -161,19 +161,13 @@ class Cluster:
         return self._run("kubectl", arguments, stdin)
 
     def get(self, *arguments: str) -> Json:
-        """What `kubectl get ... -o json` shows, parsed. What is no JSON is shown, asked for once more, and then raised.
-
-        Seen once in thousands of calls: a line of four digits before anything else, with exit code 0.
-        """
-        for _ in range(2):
-            text = self.kubectl("get", *arguments, "-o", "json")
-            try:
-                body: Json = json.loads(text)
-            except ValueError:
-                print(f"kubectl get {' '.join(arguments)} printed no JSON: {text[:300]!r}")
-            else:
-                return body
-        raise LocalClusterError(f"`kubectl get {' '.join(arguments)}` printed no JSON: {text[:300]!r}")
+        """What `kubectl get ... -o json` shows, parsed; raises LocalClusterError with what is no JSON."""
+        text = self.kubectl("get", *arguments, "-o", "json")
+        try:
+            body: Json = json.loads(text)
+        except ValueError:
+            raise LocalClusterError(f"`kubectl get {' '.join(arguments)}` printed no JSON: {text[:300]!r}") from None
+        return body
 
     def helm(self, *arguments: str) -> str:
         """What helm prints; raises LocalClusterError with its complaint."""

@@ -1,14 +1,12 @@
 """One ModelDeployment on the local cluster, under load and watched from outside, for the end-to-end tests."""
 
-import asyncio
 import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from demo.acts import production_rows
 from demo.load import Load, Tally
 from demo.platform import BUCKET, SYSTEM_NAMESPACE, apply, model_deployment, s3
 from localcluster.cluster import Cluster
+from support.background import Background
 from support.outside import Outside
 from support.waiting import wait
 from timoneiro_components.package import package
@@ -53,29 +52,6 @@ def make_package(folder: Path, *, impute: bool) -> Path:
         metrics={},
     )
     return folder / "package"
-
-
-class Background:
-    """An event loop in a thread, so that load and watch go on whatever a test waits for."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
-
-    def call(self, work: Callable[[], Any]) -> Any:
-        async def wrapped() -> Any:
-            return work()
-
-        return self.run(wrapped())
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=10)
-        self._loop.close()
 
 
 class Bench:

@@ -72,6 +72,7 @@ class FakeKnative:
         """Ends the thread; raises what it failed with. It cannot be started again."""
         self._ending.set()
         self._thread.join(_END_SECONDS)
+        assert not self._thread.is_alive(), "FakeKnative does not end"
         self._client.close()
         if self._failure is not None:
             raise self._failure

@@ -4,16 +4,21 @@ All objects of a cluster share one order of versions, so that what several watch
 which it happened.
 """
 
-import threading
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx2
-from lightkube import Client
+from lightkube import AsyncClient
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ApiError
+
+from support.background import Background
+
+_RETRY_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -27,36 +32,50 @@ class Seen:
 
 
 class Versions:
-    """Watches all objects of `kinds` in a namespace, each in a thread, until close()."""
+    """Watches all objects of `kinds` in a namespace until close().
+
+    One event loop holds all the watches and ends them: a connection that one thread closes while another reads it goes
+    on being read by its number, and whatever file gets that number next loses bytes to it.
+    """
 
     def __init__(self, kubeconfig: Path, *, namespace: str, kinds: Mapping[str, Any]) -> None:
-        self._client = Client(config=KubeConfig.from_file(kubeconfig), trust_env=False)
         self._namespace, self._kinds = namespace, kinds
         self._seen: dict[tuple[int, str], Seen] = {}
-        self._ending = False
-        for kind in kinds:
-            threading.Thread(target=self._watch, args=(kind,), daemon=True).start()
+        self._background = Background()
+        self._watches: asyncio.Task[None] = self._background.call(lambda: asyncio.create_task(self._run(kubeconfig)))
 
     def close(self) -> None:
-        self._ending = True
-        self._client.close()
+        """Raises what a watch failed with."""
+        self._background.run(self._end())
+        self._background.close()
 
     def ordered(self) -> list[Seen]:
         """What was seen so far, in the order in which it happened."""
         seen = dict(self._seen)
         return [seen[key] for key in sorted(seen)]
 
-    def _watch(self, kind: str) -> None:
+    async def _run(self, kubeconfig: Path) -> None:
+        client = AsyncClient(config=KubeConfig.from_file(kubeconfig), trust_env=False)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for kind, resource in self._kinds.items():
+                    group.create_task(self._watch(client, kind, resource))
+        finally:
+            await client.close()
+
+    async def _end(self) -> None:
+        self._watches.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._watches
+
+    async def _watch(self, client: AsyncClient, kind: str, resource: Any) -> None:
         """Everything from the beginning on; a watch that ends goes on where it was, so that nothing between is lost."""
         seen: str | None = None
-        while not self._ending:
-            try:
-                resource = self._kinds[kind]
-                for event, item in self._client.watch(resource, namespace=self._namespace, resource_version=seen):
+        while True:
+            with suppress(ApiError, httpx2.HTTPError):
+                async for event, item in client.watch(resource, namespace=self._namespace, resource_version=seen):
                     body = dict(item.to_dict())
                     seen = str(body["metadata"]["resourceVersion"])
                     known = int(seen), kind + body["metadata"]["name"]
                     self._seen[known] = Seen(int(seen), kind, body, event == "DELETED")
-            except (ApiError, httpx2.HTTPError, RuntimeError):
-                if self._ending:
-                    return
+            await asyncio.sleep(_RETRY_SECONDS)
