@@ -33,7 +33,8 @@ def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[P
     for metric in analysis.metrics:
         if metric.type == "Guard":
             continue
-        fixed = bounds.get(bounds_key(metric), ()) if metric.type == "Latency" else ()
+        # Of a latency alone: no other key says what is wanted.
+        fixed = bounds.get(bounds_key(metric), ())
         if len(fixed) > 1:
             weight = metric.weight / len(fixed)
             found += [Planned(f"{metric.name} {bound:g}s", metric, bound, weight) for bound in fixed]

@@ -63,7 +63,7 @@ def following(rollout: Rollout, step: Step) -> Step:
 
 def _comes_after(planned: Planned, step: Step) -> bool:
     """By place; but a mirror and a pause without traffic share one, and an edit of one into the other means both."""
-    if "Mirror" in (planned.kind, step.kind) and step.kind not in (planned.kind, "Listed"):
+    if "Mirror" in (planned.kind, step.kind) and step.kind != planned.kind:
         return planned.weight >= step.weight
     return (planned.weight, planned.rank) > (step.weight, step.rank)
 
