@@ -59,8 +59,10 @@ def test_a_cluster_that_was_killed_leaves_no_process_and_starts_again(name: str)
 
 def test_an_interrupted_start_leaves_nothing(name: str, tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as log:
+        # What runs in the background of a script has the interrupt ignored, and so have all that it starts.
+        interruptible = ["env", "--default-signal=INT", sys.executable]
         starting = subprocess.Popen(
-            [sys.executable, "-m", "localcluster", "up", "--name", name],
+            [*interruptible, "-m", "localcluster", "up", "--name", name],
             env=os.environ | {"PYTHONPATH": str(ROOT / "hack")},
             stdout=log,
             stderr=log,
