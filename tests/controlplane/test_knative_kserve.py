@@ -65,8 +65,7 @@ class Rollout:
         return self._cluster.kubectl("-n", self._namespace, *arguments, stdin=stdin)
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))
-        return body
+        return self._cluster.get("-n", self._namespace, kind, name)
 
     def service(self) -> dict[str, Any]:
         return self.get("inferenceservice", "fraud")

@@ -43,8 +43,7 @@ class Node:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(items))
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))
-        return body
+        return self.cluster.get("-n", self.namespace, kind, name)
 
     def run(self, name: str, code: str, **pod: Any) -> None:
         """A pod with one Python container; keys of its container are merged in under `container`."""
@@ -163,7 +162,8 @@ def test_a_pod_that_is_not_ready_any_more_leaves_the_endpoints(node: Node) -> No
     )
 
     def ready_endpoints() -> list[str]:
-        slices = json.loads(node.kubectl("get", "endpointslices", "-l", "kubernetes.io/service-name=pod", "-o", "json"))
+        selector = "kubernetes.io/service-name=pod"
+        slices = node.cluster.get("-n", node.namespace, "endpointslices", "-l", selector)
         endpoints = [e for item in slices["items"] for e in item.get("endpoints") or []]
         return [address for e in endpoints if e["conditions"].get("ready") for address in e["addresses"]]
 
