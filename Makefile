@@ -18,7 +18,7 @@ COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=1
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation soak bench-judge demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak bench-judge bench-scale demo cluster-up cluster-down cluster-status \
 	requirements pipeline manifests clean
 
 help: ## List the targets
@@ -74,6 +74,9 @@ soak: setup ## Fifty rollouts in a row with random outcomes under load on a loca
 
 bench-judge: setup ## Judge thousands of simulated rollouts, and write the tables of docs/judge.md (5 minutes)
 	PYTHONPATH=hack $(BIN)/python -m bench.judge
+
+bench-scale: setup ## A thousand rollouts at once on a real API server: CPU, memory, and how long an abort waits (12 minutes)
+	PYTHONPATH=hack $(BIN)/python -m bench.scale
 
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
 	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)

@@ -70,15 +70,15 @@ class Addons:
     async def kserve_crds(self) -> None:
         """KServe's custom resources, usable when this returns."""
         folder = self._sources["crd"]
-        await self._crds(folder, folder / "clusterstoragecontainer")
+        await self.crds(folder, folder / "clusterstoragecontainer")
 
     async def knative_crds(self) -> None:
         """Knative Serving's custom resources, usable when this returns; no controller of Knative runs."""
-        await self._crds(self._sources["knative"])
+        await self.crds(self._sources["knative"])
 
     async def gateway_crds(self) -> None:
         """The Gateway API's and Contour's custom resources, usable when this returns."""
-        await self._crds(self._sources["gateway-api"], self._sources["contour"])
+        await self.crds(self._sources["gateway-api"], self._sources["contour"])
 
     async def gateway(self) -> None:
         """The Gateway object."""
@@ -111,7 +111,8 @@ class Addons:
             return True
         return f"conditions {[(entry['type'], entry['status'], entry.get('message')) for entry in conditions]}"
 
-    async def _crds(self, *folders: Path) -> None:
+    async def crds(self, *folders: Path) -> None:
+        """The custom resources in the files of these folders, usable when this returns."""
         async with asyncio.TaskGroup() as group:
             for resource in manifests.custom_resources(*folders):
                 group.create_task(self._crd(resource))

@@ -18,6 +18,7 @@ import httpx
 from .jsontypes import Json
 
 _MERGE = "application/strategic-merge-patch+json"
+_JSON_MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 _WATCH_SECONDS = 300
 FIELD_MANAGER = "localcluster"
@@ -79,6 +80,10 @@ class KubeApi:
     async def patch(self, path: str, body: Json) -> Json:
         """Strategic merge patch."""
         return _answer(await self._client.patch(path, content=json.dumps(body), headers={"Content-Type": _MERGE}))
+
+    async def merge(self, path: str, body: Json) -> Json:
+        """JSON merge patch, which custom resources take too."""
+        return _answer(await self._client.patch(path, content=json.dumps(body), headers={"Content-Type": _JSON_MERGE}))
 
     async def apply(self, path: str, body: str | Json) -> Json:
         """Server-side apply of one object, given as JSON or as YAML text (which is not parsed here)."""

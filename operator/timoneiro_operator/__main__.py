@@ -17,12 +17,14 @@ from lightkube.core.async_client import AsyncClient
 from timoneiro_operator import __version__
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.handlers import build_registry, build_settings
-from timoneiro_operator.kube.cache import Cache
+from timoneiro_operator.kube.cache import Cache, Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.lease import LeaderLease
+from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.metrics.look import Source
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
+from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.metrics.scrape import ScrapeSource
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.secrets import SecretReader
@@ -47,13 +49,15 @@ def main() -> None:
 
 async def _run(port: int) -> None:
     telemetry, cache = Telemetry(), Cache()
-    async with AsyncClient() as lightkube, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+    async with AsyncClient() as lightkube, _metrics_session() as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
         prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read))
         sources: Mapping[str, Source] = {"Scrape": ScrapeSource(session), "Prometheus": prometheus}
-        reconciler = Reconciler(cache=cache, client=client, sources=sources, telemetry=telemetry)
-        controller = Controller(cache=cache, client=client, reconciler=reconciler, telemetry=telemetry)
+        queue: WorkQueue[Key] = WorkQueue()
+        reader = Reader(sources, wake=queue.add)
+        reconciler = Reconciler(cache=cache, client=client, reader=reader, telemetry=telemetry)
+        controller = Controller(cache=cache, client=client, queue=queue, reconciler=reconciler, telemetry=telemetry)
         web_server = await _serve(lease, controller, telemetry, port)
         log.info("timoneiro %s starts", __version__)
         main_task = asyncio.create_task(_lead(lease, controller))
@@ -67,8 +71,14 @@ async def _run(port: int) -> None:
             log.info("asked to stop")
         finally:
             await controller.stop()
+            await reader.stop()
             await lease.release()
             await web_server.cleanup()
+
+
+def _metrics_session() -> aiohttp.ClientSession:
+    """Without a limit of its own: how much is read at once is the reader's affair."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
 
 
 async def _lead(lease: LeaderLease, controller: Controller) -> None:

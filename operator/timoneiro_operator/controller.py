@@ -27,12 +27,20 @@ _ABSENT_SECONDS = 30.0
 class Controller:
     """Owns the tasks of the operator, watches aside. Everything runs in one event loop."""
 
-    def __init__(self, *, cache: Cache, client: KubeClient, reconciler: Reconciler, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        client: KubeClient,
+        queue: WorkQueue[Key],
+        reconciler: Reconciler,
+        telemetry: Telemetry,
+    ) -> None:
         self._cache = cache
         self._client = client
         self._reconciler = reconciler
         self._telemetry = telemetry
-        self._queue: WorkQueue[Key] = WorkQueue()
+        self._queue = queue
         self._tasks: list[asyncio.Task[None]] = []
         self.synced = False
 

@@ -4,7 +4,6 @@ The only room that knows all the others. A pass may fail or be cut short anywher
 without harm by the next one.
 """
 
-import asyncio
 import dataclasses
 import logging
 import time
@@ -28,7 +27,8 @@ from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.kube.cache import Body, Cache, Key
 from timoneiro_operator.kube.client import KubeClient, Refused
-from timoneiro_operator.metrics.look import Look, Source
+from timoneiro_operator.metrics.look import Look
+from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.targets import arm_targets
 from timoneiro_operator.telemetry import Telemetry
 
@@ -39,8 +39,6 @@ replace = msgspec.structs.replace
 _RETRY_SECONDS = 10.0
 # What has just changed may go further without anything else happening, and nobody else would wake it.
 _AT_ONCE = 0.0
-# A source that answers nothing must not keep the others waiting, nor this one from going back.
-_LONGEST_READ_SECONDS = 15.0
 _DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": KnativeDriver()}
 
 
@@ -52,14 +50,14 @@ class Reconciler:
         *,
         cache: Cache,
         client: KubeClient,
-        sources: Mapping[str, Source],
+        reader: Reader,
         telemetry: Telemetry,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock`: seconds since the epoch."""
         self._cache = cache
         self._client = client
-        self._sources = sources
+        self._reader = reader
         self._telemetry = telemetry
         self._clock = clock
 
@@ -68,7 +66,7 @@ class Reconciler:
         body = self._cache.get("ModelDeployment", key)
         if body is None or body["metadata"].get("deletionTimestamp"):
             # Children have owner references: Kubernetes removes them, without us.
-            self._forget(key)
+            self._reader.forget(key)
             self._telemetry.forget(key)
             return None
         now = self._clock()
@@ -84,7 +82,7 @@ class Reconciler:
             deployment = acted_on
         children = self._children(deployment)
         deployment, contested = self._own_hosts(body, deployment, children)
-        observation = await self._observe(deployment, children, contested, now)
+        observation = self._observe(deployment, children, contested, now)
         decision = decide(deployment, observation, now)
         if problem is not None:
             known, generation = deployment.status.conditions, deployment.generation
@@ -129,10 +127,10 @@ class Reconciler:
         route = replace(deployment.spec.route, hostnames=tuple(had))
         return replace(deployment, spec=replace(deployment.spec, route=route)), contested
 
-    async def _observe(
+    def _observe(
         self, deployment: ModelDeployment, children: Children, contested: str | None, now: float
     ) -> Observation:
-        """The cluster as the cache has it, and counts if a comparison is running."""
+        """The cluster as the cache has it now, and counts that were read before if a comparison is running."""
         driver, missing = _DRIVERS[deployment.spec.route.driver], lacking(deployment, self._cache.absent)
         if missing is None and contested is not None and children.route is None:
             missing = "HostnameConflict", contested
@@ -140,13 +138,13 @@ class Reconciler:
             missing=missing,
             workloads=driver.workloads(deployment, children),
             route=driver.route(deployment, children),
-            metrics=await self._measure(deployment, children, now),
+            metrics=self._measure(deployment, children, now),
         )
 
-    async def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
+    def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
         key, arms = deployment.key, arms_to_measure(deployment.status)
         if arms is None:
-            self._forget(key)
+            self._reader.forget(key)
             return Metrics()
         recorded, step = deployment.status.analysis, deployment.status.step
         look = Look(
@@ -160,19 +158,7 @@ class Reconciler:
             since=to_seconds(step.started_at) if step and step.started_at else None,
             bounds=recorded.bounds if recorded else {},
         )
-        try:
-            async with asyncio.timeout(_LONGEST_READ_SECONDS):
-                return await self._sources[deployment.spec.analysis.source.type].read(look)
-        except TimeoutError:
-            return Metrics(problem=("SourceSlow", f"the metrics were not read within {_LONGEST_READ_SECONDS:g} s"))
-        except Exception as error:
-            # Whatever is wrong with what was read: a person's abort and a rollback must not wait for it.
-            log.exception("%s/%s: the metrics cannot be read", *key)
-            return Metrics(problem=("SourceFailed", f"the metrics cannot be read: {type(error).__name__}"))
-
-    def _forget(self, key: Key) -> None:
-        for source in self._sources.values():
-            source.forget(key)
+        return self._reader.measure(look)
 
     async def _apply(self, deployment: ModelDeployment, writes: tuple[Write, ...]) -> str | None:
         """Everything that is due, in its order. Returns what was refused, in a sentence.

@@ -4,6 +4,7 @@ Fake below the line: what is applied is there at once, has one ready pod for eac
 have versions and generations as the API server gives them.
 """
 
+import asyncio
 import copy
 import json
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from timoneiro_operator.api import names
 from timoneiro_operator.kube.cache import Cache, Kind
 from timoneiro_operator.metrics.look import Source
+from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.telemetry import Telemetry
 
@@ -56,15 +58,20 @@ class FakeControlPlane:
 
     def operator(self, sources: Mapping[str, Source]) -> Callable[[], Any]:
         """One pass of an operator that has just started, until there is nothing more to do at this moment."""
-        cache = Cache()
+        cache, counted = Cache(), asyncio.Event()
         clock = self.clock
-        reconciler = Reconciler(cache=cache, client=self, sources=sources, telemetry=Telemetry(), clock=clock)  # type: ignore[arg-type]
+        reader = Reader(sources, wake=lambda _: counted.set(), clock=clock)
+        reconciler = Reconciler(cache=cache, client=self, reader=reader, telemetry=Telemetry(), clock=clock)  # type: ignore[arg-type]
 
         async def until_still() -> None:
             for _ in range(20):
                 for (kind, _), body in list(self.objects.items()):
                     cache.put(kind, body)  # type: ignore[arg-type]
-                if await reconciler.reconcile(KEY) != 0:
+                counted.clear()
+                again = await reconciler.reconcile(KEY) == 0
+                if len(reader):
+                    await counted.wait()
+                elif not again:
                     return
             raise AssertionError(f"passes without end: {self.status}")
 

@@ -72,12 +72,19 @@ class PrometheusSource:
         """Nothing is compared there any more."""
         self._asked.pop(key, None)
 
+    def known(self, look: Look) -> Metrics | None:
+        """What stands in the way, until an interval has passed."""
+        start, end = self._start(look), look.now - SETTLE_SECONDS
+        asked, problem, problems = self._asked.get(look.key, (float("-inf"), None, {}))
+        early = start is None or end - max(start, asked) < look.interval
+        return Metrics(problem=problem, problems=problems) if early else None
+
     async def read(self, look: Look) -> Metrics:
         """Counts since the last recorded window, once an interval has passed; before, what stands in the way."""
         start, end = self._start(look), look.now - SETTLE_SECONDS
-        asked, problem, problems = self._asked.get(look.key, (float("-inf"), None, {}))
-        if start is None or end - max(start, asked) < look.interval:
-            return Metrics(problem=problem, problems=problems)
+        known = self.known(look)
+        if known is not None or start is None:
+            return known or Metrics()
         window = Span(max(start, end - LONGEST_WINDOW_SECONDS), end)
         try:
             stable = await self._arm(look, look.stable, window)

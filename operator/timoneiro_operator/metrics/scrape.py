@@ -59,11 +59,16 @@ class ScrapeSource:
         self._readings.pop(key, None)
         self._pending.pop(key, None)
 
+    def known(self, look: Look) -> Metrics | None:
+        """What stands in the way, until an interval has passed."""
+        last = self._last(look)
+        return Metrics(problem=last.problem, problems=last.problems) if _early(look, last) else None
+
     async def read(self, look: Look) -> Metrics:
         """Counts since the last recorded look, once an interval has passed; before, what stands in the way."""
         key, now = look.key, look.now
         last = self._last(look)
-        if now - last.looked_at < look.interval:
+        if _early(look, last):
             return Metrics(problem=last.problem, problems=last.problems)
         source = look.analysis.source
         stable, candidate = await asyncio.gather(
@@ -167,6 +172,10 @@ class ScrapeSource:
         except ValueError:
             # Without the parser's words: they quote what it read, and that is for nobody to see.
             return Problem("ScrapeFailed", f"pod {pod.name} shows no valid exposition at {path}")
+
+
+def _early(look: Look, last: Reading) -> bool:
+    return look.now - last.looked_at < look.interval
 
 
 def _ends_later(recorded: str | None, marked_at: float | None) -> bool:

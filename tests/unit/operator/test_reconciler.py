@@ -16,6 +16,8 @@ from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weigh
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused
+from timoneiro_operator.metrics.look import Look
+from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.telemetry import Telemetry
 
@@ -65,13 +67,16 @@ class FakeClient:
         self.calls.append(event["reason"])
 
 
-class FakeSource:
-    """No counts at all."""
+class NoCounts:
+    """A source that has never anything to tell."""
+
+    def known(self, look: Look) -> Metrics:
+        return Metrics()
+
+    async def read(self, look: Look) -> Metrics:
+        raise AssertionError("nothing is due")
 
     def forget(self, key: tuple[str, str]) -> None: ...
-
-    async def read(self, *arguments: Any, **named: Any) -> Metrics:
-        return Metrics()
 
 
 def deployment(status: Status | None = None, **spec: Any) -> dict[str, Any]:
@@ -94,7 +99,8 @@ def client() -> FakeClient:
 
 @pytest.fixture
 def reconciler(cache: Cache, client: FakeClient) -> Reconciler:
-    return Reconciler(cache=cache, client=client, sources={"Scrape": FakeSource()}, telemetry=Telemetry())  # type: ignore[arg-type]
+    reader = Reader({"Scrape": NoCounts()}, wake=lambda _: None)
+    return Reconciler(cache=cache, client=client, reader=reader, telemetry=Telemetry())  # type: ignore[arg-type]
 
 
 def in_a_step() -> Status:
@@ -177,36 +183,21 @@ async def test_a_status_that_the_api_server_finds_unchanged_is_no_reason_to_look
     assert await reconciler.reconcile(KEY) != 0
 
 
-async def test_a_source_that_fails_in_an_unknown_way_keeps_nothing_from_going_back(
-    cache: Cache, client: FakeClient
-) -> None:
-    class Broken(FakeSource):
-        async def read(self, *arguments: Any, **named: Any) -> Metrics:
-            raise KeyError("bucket")
+async def test_a_pass_takes_a_candidate_back_while_its_source_answers_nothing(cache: Cache, client: FakeClient) -> None:
+    class Silent(NoCounts):
+        def known(self, look: Look) -> None: ...
 
-    reconciler = Reconciler(cache=cache, client=client, sources={"Scrape": Broken()}, telemetry=Telemetry())  # type: ignore[arg-type, dict-item]
+        async def read(self, look: Look) -> Metrics:
+            await asyncio.Event().wait()
+            return Metrics()
+
+    reader = Reader({"Scrape": Silent()}, wake=lambda _: None)
+    reconciler = Reconciler(cache=cache, client=client, reader=reader, telemetry=Telemetry())  # type: ignore[arg-type]
     cache.put("ModelDeployment", deployment(in_a_step()))
     put_route(cache, {"fraud-a": 90, "fraud-b": 10})
     await reconciler.reconcile(KEY)
     assert client.routes
-    condition = next(c for c in client.statuses[0]["conditions"] if c["type"] == "MetricsAvailable")
-    assert (condition["reason"], condition["message"]) == ("SourceFailed", "the metrics cannot be read: KeyError")
-
-
-async def test_a_source_that_never_answers_holds_nobody_for_long(
-    cache: Cache, client: FakeClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Silent(FakeSource):
-        async def read(self, *arguments: Any, **named: Any) -> Metrics:
-            await asyncio.Event().wait()
-            return Metrics()
-
-    monkeypatch.setattr("timoneiro_operator.reconciler._LONGEST_READ_SECONDS", 0.05)
-    reconciler = Reconciler(cache=cache, client=client, sources={"Scrape": Silent()}, telemetry=Telemetry())  # type: ignore[arg-type, dict-item]
-    cache.put("ModelDeployment", deployment(in_a_step()))
-    await reconciler.reconcile(KEY)
-    condition = next(c for c in client.statuses[0]["conditions"] if c["type"] == "MetricsAvailable")
-    assert condition["reason"] == "SourceSlow"
+    await reader.stop()
 
 
 async def test_a_verdict_is_on_record_before_the_traffic_is_taken_away(

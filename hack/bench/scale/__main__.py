@@ -1,0 +1,184 @@
+"""What the operator costs with a thousand ModelDeployments in mid-rollout, and whether anybody's abort ever waits.
+
+Real: the API server, etcd, the operator. Fake: KServe, the gateway and the model servers (fake_cluster.py), which share
+the machine with them, so that times are upper bounds. Prints figures, and exits with 1 where a target is broken.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.scale.control_plane import ControlPlane, control_plane
+from bench.scale.fake_cluster import FakeCluster
+from bench.scale.fleet import NAMESPACE, Fleet
+from bench.scale.operator_process import OperatorProcess
+from localcluster import manifests
+from localcluster.jsontypes import Json
+
+_SETTLE_SECONDS = 600.0
+_ABORTED_EACH = 50
+_START_TARGET, _CPU_TARGET, _MEMORY_TARGET, _ABORT_TARGET = 10.0, 25.0, 120.0, 2.0
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure. `kept`: None where there is no target."""
+
+    what: str
+    found: str
+    kept: bool | None = None
+
+    def __str__(self) -> str:
+        return f"{ {None: '      ', True: 'kept  ', False: 'BROKEN'}[self.kept] } {self.what}: {self.found}"
+
+
+Say = Callable[[Line], None]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
+    parser.add_argument("--size", type=int, default=1000, help="ModelDeployments (default 1000)")
+    parser.add_argument("--seconds", type=int, default=90, help="how long each cost is measured (default 90)")
+    parser.add_argument(
+        "--hanging", type=int, nargs="*", default=[0, 40, 400], help="sources that hang (default 0 40 400)"
+    )
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if not given.inside:
+        # Fixed ports, and an address for each pod: a network of its own, without a way out.
+        command = [
+            "unshare",
+            "--net",
+            "--map-root-user",
+            sys.executable,
+            "-m",
+            "bench.scale",
+            *sys.argv[1:],
+            "--inside",
+        ]
+        return subprocess.run(command, check=False).returncode
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    lines = asyncio.run(_bench(given.size, given.seconds, given.hanging))
+    return 1 if any(line.kept is False for line in lines) else 0
+
+
+async def _bench(size: int, seconds: int, hanging: list[int]) -> list[Line]:
+    lines: list[Line] = []
+
+    def say(line: Line) -> None:
+        lines.append(line)
+        print(line, flush=True)
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(os.environ.get("TIMONEIRO_BENCH_LOG", f"{folder}/operator.log"))
+        async with control_plane() as plane:
+            await plane.api.apply(f"/api/v1/namespaces/{NAMESPACE}", manifests.namespace(NAMESPACE))
+            await plane.api.apply(
+                f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/default",
+                {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": NAMESPACE}},
+            )
+            fleet, fake = Fleet(plane.api, size), FakeCluster(plane.api, NAMESPACE)
+            await fake.start()
+            await fleet.watch()
+            try:
+                await _measure(plane, fleet, fake, log, say, seconds, hanging)
+            finally:
+                await fleet.stop()
+                await fake.stop()
+    return lines
+
+
+async def _measure(
+    plane: ControlPlane, fleet: Fleet, fake: FakeCluster, log: Path, say: Say, seconds: int, hanging: list[int]
+) -> None:
+    size = len(fleet.names)
+    operator = await OperatorProcess.start(plane.kubeconfig, log)
+    try:
+        started = time.monotonic()
+        await fleet.create(interval="30s")
+        created = time.monotonic() - started
+        await fleet.until("healthy", lambda status: status.get("phase") == "Healthy", seconds=_SETTLE_SECONDS)
+        say(Line(f"{size} first models created (in {created:.1f} s) and served", f"{time.monotonic() - started:.1f} s"))
+        await operator.stop()
+
+        await fleet.publish(2)
+        operator = await OperatorProcess.start(plane.kubeconfig, log)
+        took = await fleet.until("in a step", _in_step, seconds=_SETTLE_SECONDS)
+        cpu = operator.cost().cpu
+        say(
+            Line(
+                f"start with {size} new models until all are in a step (at most {_START_TARGET:g} s)",
+                f"{took:.1f} s, {cpu:.1f} s of CPU",
+                took <= _START_TARGET,
+            )
+        )
+        with_counts = await _cost(operator, seconds, settle=35)
+        memory = operator.cost().memory
+        say(
+            Line(
+                f"{size} rolling out, counts every 30 s (at most {_CPU_TARGET:g} % of a core)",
+                f"{with_counts:.1f} %",
+                with_counts <= _CPU_TARGET,
+            )
+        )
+        say(Line(f"memory (at most {_MEMORY_TARGET:g} MiB)", f"{memory:.0f} MiB", memory <= _MEMORY_TARGET))
+        for number in hanging:
+            await _aborts(fleet, fake, number, say)
+        fake.hanging = set()
+        await fleet.set_interval("24h")
+        without = await _cost(operator, seconds, settle=35)
+        say(Line("the same fleet without counts", f"{without:.1f} % of a core"))
+    finally:
+        await operator.stop()
+
+
+def _in_step(status: Json) -> bool:
+    step = status.get("step") or {}
+    return step.get("kind") == "Weight" and "startedAt" in step
+
+
+async def _cost(operator: OperatorProcess, seconds: int, *, settle: int) -> float:
+    """Percent of a core."""
+    await asyncio.sleep(settle)
+    before, started = operator.cost().cpu, time.monotonic()
+    await asyncio.sleep(seconds)
+    return 100 * (operator.cost().cpu - before) / (time.monotonic() - started)
+
+
+async def _aborts(fleet: Fleet, fake: FakeCluster, hanging: int, say: Say) -> None:
+    """From an abort that was written to the route that was written, for those whose own source answers."""
+    fake.hanging = set(fleet.names[:hanging])
+    # Until their reads hang, and the reads of others have run into them.
+    await asyncio.sleep(45)
+    rolling = [name for name in reversed(fleet.names) if "candidate" in fleet.bodies[name]["status"]]
+    chosen = [name for name in rolling if name not in fake.hanging][:_ABORTED_EACH]
+    delays = []
+    for name in chosen:
+        fake.taken_back.pop(name, None)
+        written = await fleet.abort(name)
+        while name not in fake.taken_back:
+            await asyncio.sleep(0.005)
+            if time.monotonic() - written > 60:
+                raise TimeoutError(f"{name} keeps its candidate: {fleet.bodies[name]['status']}")
+        delays.append(fake.taken_back[name] - written)
+        await asyncio.sleep(0.2)
+    delays.sort()
+    worst, median = delays[-1], delays[len(delays) // 2]
+    say(
+        Line(
+            f"{hanging} sources hang: from abort to route, worst of {len(delays)} (at most {_ABORT_TARGET:g} s)",
+            f"{worst:.2f} s, median {median:.2f} s",
+            worst <= _ABORT_TARGET,
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""A real etcd and a real API server, with the custom resources that the operator knows, and nothing else.
+
+They use fixed ports, so that they need a network namespace of their own. Everything is gone when the context ends.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcluster import components, manifests
+from localcluster.addons import Addons
+from localcluster.components import Component
+from localcluster.identities import write_identities
+from localcluster.kube_api import Credentials, KubeApi
+from localcluster.layout import API_PORT, Layout
+from localcluster.tools import build_tools
+from localcluster.waiting import until
+
+_ROOT = Path(__file__).resolve().parents[3]
+_CRD = _ROOT / "charts" / "timoneiro" / "crd"
+_START_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """`api`: as an administrator; `kubeconfig`: the same for another process."""
+
+    api: KubeApi
+    kubeconfig: Path
+
+
+@asynccontextmanager
+async def control_plane() -> AsyncIterator[ControlPlane]:
+    """Runs as long as the context."""
+    toolbox = build_tools(print)
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
+        layout = Layout(Path(folder))
+        layout.logs.mkdir()
+        write_identities(layout, f"https://127.0.0.1:{API_PORT}")
+        processes = [
+            await _start(component, layout)
+            for component in (
+                components.etcd(layout, toolbox.programs),
+                components.api_server(layout, toolbox.programs),
+            )
+        ]
+        api = KubeApi(Credentials(f"https://127.0.0.1:{API_PORT}", layout.authority, *layout.pair("admin")))
+        try:
+            await until("API server ready", api.ready, seconds=_START_SECONDS)
+            addons = Addons(api, layout, toolbox.manifests)
+            await asyncio.gather(addons.kserve_crds(), addons.gateway_crds(), addons.knative_crds(), addons.crds(_CRD))
+            await addons.apply_all([manifests.namespace("timoneiro-system")])
+            yield ControlPlane(api, layout.kubeconfig)
+        finally:
+            await api.close()
+            for process in reversed(processes):
+                process.terminate()
+                await process.wait()
+
+
+async def _start(component: Component, layout: Layout) -> asyncio.subprocess.Process:
+    with (layout.logs / component.name).open("wb") as log:
+        return await asyncio.create_subprocess_exec(*component.argv, stdout=log, stderr=log)

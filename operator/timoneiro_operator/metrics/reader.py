@@ -1,0 +1,148 @@
+"""Reads counts beside the passes, so that no pass ever waits for a source of counts.
+
+Guarantees: one read at a time for each ModelDeployment; a result is handed to one pass, and only to one that asks for
+the same; a read ends in time and in a result, whatever its source does; sources that hang delay only each other.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.metrics.look import Key, Look, Source
+from timoneiro_operator.metrics.turns import Ticket, Turns
+
+log = logging.getLogger(__name__)
+
+LONGEST_READ_SECONDS = 15.0
+# What took longer than this waits with its like the next time.
+_SLOW_SECONDS = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class _Read:
+    """One read: for which look, and its result once it is there."""
+
+    look: Look
+    ticket: Ticket
+    task: asyncio.Task[None] | None = None
+    result: Metrics | None = None
+
+
+class Reader:
+    """Counts of ModelDeployments, for passes. All methods are to be called from the event loop's thread."""
+
+    def __init__(
+        self, sources: Mapping[str, Source], *, wake: Callable[[Key], None], clock: Callable[[], float] = time.time
+    ) -> None:
+        """`wake` is called when a result is there for the next pass. `clock`: seconds since the epoch."""
+        self._sources = sources
+        self._wake = wake
+        self._clock = clock
+        self._turns = Turns()
+        self._reads: dict[Key, _Read] = {}
+        # What the last read has told: it stands until the next one has.
+        self._standing: dict[Key, Metrics] = {}
+        self._slow: set[Key] = set()
+        self._not_before: dict[Key, float] = {}
+
+    def __len__(self) -> int:
+        """How many reads are under way or wait for their turn."""
+        return len(self._turns)
+
+    def measure(self, look: Look) -> Metrics:
+        """Counts that no pass has had yet, or what stands in their way; begins a read where one is due. Never waits."""
+        key, read = look.key, self._reads.get(look.key)
+        if read is not None and not _same(read.look, look):
+            self._drop(key)
+            read = None
+        if read is None:
+            known = self._sources[look.analysis.source.type].known(look)
+            if known is None and look.now >= self._not_before.get(key, look.now):
+                self._begin(look)
+            return known or self._standing.get(key, Metrics())
+        if read.result is not None:
+            del self._reads[key]
+            return read.result
+        waited = look.now - read.look.now
+        if waited > look.interval + LONGEST_READ_SECONDS:
+            words = f"the read waits since {waited:.0f} s for its turn: {len(self)} reads are due, and sources hang"
+            return Metrics(problem=("ReadsWaiting", words))
+        return self._standing.get(key, Metrics())
+
+    def forget(self, key: Key) -> None:
+        """Nothing is compared there any more."""
+        self._drop(key)
+        self._standing.pop(key, None)
+        self._not_before.pop(key, None)
+        self._slow.discard(key)
+        for source in self._sources.values():
+            source.forget(key)
+
+    async def stop(self) -> None:
+        """Ends all reads."""
+        tasks = [read.task for read in self._reads.values() if read.task is not None]
+        for key in list(self._reads):
+            self._drop(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, look: Look) -> None:
+        source = look.analysis.source
+        shared = source.url if source.type == "Prometheus" else None
+        ticket = Ticket(look.key, "Slow" if look.key in self._slow else "Quick", shared)
+        self._reads[look.key] = _Read(look=look, ticket=ticket)
+        self._turns.add(ticket)
+        self._admit()
+
+    def _admit(self) -> None:
+        for ticket in self._turns.admit():
+            read = self._reads[ticket.key]
+            read.task = asyncio.create_task(self._run(read), name=f"read-{'/'.join(ticket.key)}")
+
+    def _drop(self, key: Key) -> None:
+        """A read that nobody wants any more ends; what it has found was never counted."""
+        read = self._reads.pop(key, None)
+        if read is None or read.result is not None:
+            return
+        if read.task is not None:
+            read.task.cancel()
+        self._turns.remove(read.ticket)
+        self._admit()
+
+    async def _run(self, read: _Read) -> None:
+        key, started = read.look.key, time.monotonic()
+        # It may have waited for its turn, and counts are of the moment at which they are read.
+        look = replace(read.look, now=self._clock())
+        result = await self._result(look)
+        if self._reads.get(key) is not read:
+            return
+        if time.monotonic() - started > _SLOW_SECONDS:
+            self._slow.add(key)
+        else:
+            self._slow.discard(key)
+        read.result = result
+        self._standing[key] = Metrics(problem=result.problem, problems=result.problems)
+        self._turns.remove(read.ticket)
+        self._admit()
+        self._wake(key)
+
+    async def _result(self, look: Look) -> Metrics:
+        try:
+            async with asyncio.timeout(LONGEST_READ_SECONDS):
+                return await self._sources[look.analysis.source.type].read(look)
+        except TimeoutError:
+            problem = "SourceSlow", f"the metrics were not read within {LONGEST_READ_SECONDS:g} s"
+        except Exception as error:
+            # Whatever is wrong with what was read: the next read may go well.
+            log.exception("%s/%s: the metrics cannot be read", *look.key)
+            problem = "SourceFailed", f"the metrics cannot be read: {type(error).__name__}"
+        # The source itself may not know that it was asked.
+        self._not_before[look.key] = look.now + look.interval
+        return Metrics(problem=problem)
+
+
+def _same(one: Look, other: Look) -> bool:
+    """Whether the counts of one are those that the other asks for."""
+    return (one.arms, one.analysis, one.recorded) == (other.arms, other.analysis, other.recorded)

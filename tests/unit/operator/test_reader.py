@@ -1,0 +1,207 @@
+"""Reads beside the passes: begun when due, one at a time, handed out once, ended in time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.steps import Arms
+from timoneiro_operator.metrics import reader as reader_module
+from timoneiro_operator.metrics.look import ArmTargets, Key, Look
+from timoneiro_operator.metrics.reader import Reader
+from timoneiro_operator.metrics.turns import SLOTS
+
+COUNTED = Metrics(window_end=7.0)
+
+
+def look(name: str = "fraud", *, namespace: str = "ns", now: float = 1000.0, weight: int = 10) -> Look:
+    def arm(revision: str) -> ArmTargets:
+        return ArmTargets(revision=revision, inference_service=f"{name}-{revision}", workload=name)
+
+    return Look(
+        key=(namespace, name),
+        arms=Arms("a", "b", weight, False, True),
+        analysis=Analysis(),
+        stable=arm("a"),
+        candidate=arm("b"),
+        now=now,
+    )
+
+
+class FakeSource:
+    """Always due. Those of `hanging` answer never, the others at once, or when `go` says so."""
+
+    def __init__(self) -> None:
+        self.hanging: set[str] = set()
+        self.broken = False
+        self.go = asyncio.Event()
+        self.go.set()
+        self.asked: list[Look] = []
+        self.ended: list[Key] = []
+        self.told: Metrics | None = None
+
+    def known(self, look: Look) -> Metrics | None:
+        return self.told
+
+    async def read(self, look: Look) -> Metrics:
+        self.asked.append(look)
+        try:
+            if self.broken:
+                raise KeyError("bucket")
+            await (asyncio.Event() if look.key[1] in self.hanging else self.go).wait()
+        finally:
+            self.ended.append(look.key)
+        return COUNTED
+
+    def forget(self, key: Key) -> None: ...
+
+
+class Bench:
+    """A reader with a clock of its own, over a source that a test steers."""
+
+    def __init__(self) -> None:
+        self.source, self.now = FakeSource(), 1000.0
+        self.woken: asyncio.Queue[Key] = asyncio.Queue()
+        self.reader = Reader({"Scrape": self.source}, wake=self.woken.put_nowait, clock=lambda: self.now)
+
+    async def result(self, asked: Look) -> Metrics:
+        """What a pass gets that comes after the read which it is woken for."""
+        self.reader.measure(asked)
+        async with asyncio.timeout(5):
+            assert await self.woken.get() == asked.key
+        return self.reader.measure(asked)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    await bench.reader.stop()
+
+
+async def test_the_pass_that_begins_a_read_gets_nothing_of_it_and_the_one_that_is_woken_does(bench: Bench) -> None:
+    assert bench.reader.measure(look()) == Metrics()
+    await bench.woken.get()
+    assert bench.reader.measure(look()) == COUNTED
+
+
+async def test_a_result_is_handed_to_one_pass_only(bench: Bench) -> None:
+    await bench.result(look())
+    bench.source.go.clear()
+    assert bench.reader.measure(look()) == Metrics()
+
+
+async def test_nothing_is_read_while_the_source_knows_what_to_say(bench: Bench) -> None:
+    bench.source.told = Metrics(problem=("NoSeries", "there is none"))
+    assert bench.reader.measure(look()) == bench.source.told
+    assert not len(bench.reader)
+
+
+async def test_passes_that_come_while_a_read_runs_begin_no_other(bench: Bench) -> None:
+    bench.source.go.clear()
+    for _ in range(5):
+        bench.reader.measure(look())
+        await asyncio.sleep(0)
+    assert len(bench.source.asked) == 1
+
+
+async def test_a_read_at_another_weight_is_given_up(bench: Bench) -> None:
+    bench.source.go.clear()
+    bench.reader.measure(look(weight=10))
+    await asyncio.sleep(0)
+    bench.reader.measure(look(weight=50))
+    bench.source.go.set()
+    await bench.woken.get()
+    assert [asked.arms.weight for asked in bench.source.asked] == [10, 50]
+    assert bench.reader.measure(look(weight=50)) == COUNTED
+
+
+async def test_a_result_of_another_weight_is_handed_to_nobody(bench: Bench) -> None:
+    bench.reader.measure(look(weight=10))
+    await bench.woken.get()
+    assert bench.reader.measure(look(weight=50)) == Metrics()
+
+
+async def test_a_source_that_fails_in_an_unknown_way_is_a_problem_with_a_name(bench: Bench) -> None:
+    bench.source.broken = True
+    result = await bench.result(look())
+    assert result.problem == ("SourceFailed", "the metrics cannot be read: KeyError")
+
+
+async def test_a_source_that_fails_in_an_unknown_way_is_asked_again_after_an_interval_and_not_before(
+    bench: Bench,
+) -> None:
+    bench.source.broken = True
+    await bench.result(look())
+    assert bench.reader.measure(look(now=1029.0)).problem is not None
+    assert not len(bench.reader)
+    bench.reader.measure(look(now=1030.0))
+    assert len(bench.reader) == 1
+
+
+async def test_a_source_that_never_answers_is_a_problem_with_a_name(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "LONGEST_READ_SECONDS", 0.05)
+    bench.source.hanging = {"fraud"}
+    result = await bench.result(look())
+    assert result.problem is not None
+    assert result.problem[0] == "SourceSlow"
+
+
+async def test_a_problem_stands_while_the_next_read_runs(bench: Bench) -> None:
+    bench.source.broken = True
+    problem = (await bench.result(look())).problem
+    bench.source.broken = False
+    bench.source.go.clear()
+    assert bench.reader.measure(look(now=1060.0)).problem == problem
+    assert len(bench.reader) == 1
+
+
+async def test_a_read_that_waits_for_too_long_says_that_others_hang(bench: Bench) -> None:
+    bench.source.hanging = {f"md-{i}" for i in range(2 * SLOTS)}
+    for i in range(2 * SLOTS):
+        bench.reader.measure(look(f"md-{i}", namespace=f"ns-{i}"))
+    bench.reader.measure(look())
+    problem = bench.reader.measure(look(now=1046.0)).problem
+    assert problem is not None
+    assert problem[0] == "ReadsWaiting"
+
+
+async def test_counts_are_dated_when_they_are_read_and_not_when_the_read_began_to_wait(bench: Bench) -> None:
+    bench.now = 1012.5
+    await bench.result(look(now=1000.0))
+    assert bench.source.asked[0].now == 1012.5
+
+
+@pytest.mark.parametrize("hanging", [40, 400])
+async def test_once_they_are_known_as_slow_sources_that_hang_never_keep_one_that_answers_waiting(
+    bench: Bench, hanging: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "LONGEST_READ_SECONDS", 0.02)
+    monkeypatch.setattr(reader_module, "_SLOW_SECONDS", 0.01)
+    silent = [look(f"md-{i}") for i in range(hanging)]
+    bench.source.hanging = {one.key[1] for one in silent}
+    for one in silent:
+        bench.reader.measure(one)
+    async with asyncio.timeout(30):
+        for _ in silent:
+            await bench.woken.get()
+    monkeypatch.setattr(reader_module, "LONGEST_READ_SECONDS", 60.0)
+    later = [replace(one, now=2000.0) for one in silent]
+    for one in (*later, *later):
+        bench.reader.measure(one)
+    assert await bench.result(look("healthy", now=2000.0)) == COUNTED
+
+
+async def test_a_deployment_that_is_forgotten_is_read_no_more(bench: Bench) -> None:
+    bench.source.go.clear()
+    bench.reader.measure(look())
+    await asyncio.sleep(0)
+    bench.reader.forget(look().key)
+    await asyncio.sleep(0)
+    assert bench.source.ended == [look().key]
+    assert not len(bench.reader)
