@@ -5,6 +5,7 @@ from timoneiro_operator.drivers.driver import Body, Children
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.profiles import profile_of
 from timoneiro_operator.serving.workload import ready_pods
+from timoneiro_operator.traffic.knative import deployment_name
 
 
 def arm_targets(deployment: ModelDeployment, children: Children, revision: str) -> ArmTargets:
@@ -12,11 +13,12 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
     service = deployment.service_name(revision)
     backends = {part.revision: part.backend for part in (deployment.status.stable, deployment.status.candidate) if part}
     backend = backends.get(revision)
+    workload = deployment_name(backend) if backend else f"{service}-predictor"
     return ArmTargets(
         revision=revision,
         inference_service=service,
-        workload=f"{backend}-deployment" if backend else f"{service}-predictor",
-        pods=tuple(_target(pod) for pod in ready_pods(children.pods.get(revision, ()))),
+        workload=workload,
+        pods=tuple(_target(pod) for pod in ready_pods(children.pods.get(revision, ()), workload)),
         profile=profile_of(deployment.spec.analysis.source.profile, _runtime(children.services.get(service))),
     )
 

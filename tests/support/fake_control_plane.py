@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.kube.cache import Cache, Kind
 from timoneiro_operator.metrics.look import Source
@@ -96,14 +97,15 @@ class FakeControlPlane:
         return self._store(kind, body)
 
     def _pod(self, revision: str) -> None:
-        metadata = {
-            "name": f"pod-{revision}",
-            "namespace": KEY[0],
-            "uid": f"pod-{revision}",
-            "labels": {names.LABEL_DEPLOYMENT: KEY[1], names.LABEL_REVISION: revision},
-        }
-        status = {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
-        self._store("Pod", {"metadata": metadata, "status": status})
+        body = pod_of(
+            f"{KEY[1]}-{revision}-predictor",
+            name=f"pod-{revision}",
+            labels={names.LABEL_DEPLOYMENT: KEY[1], names.LABEL_REVISION: revision},
+            podIP="127.0.0.1",
+            conditions=[{"type": "Ready", "status": "True"}],
+        )
+        body["metadata"]["namespace"] = KEY[0]
+        self._store("Pod", body)
 
     async def delete(self, kind: Kind, key: tuple[str, str]) -> None:
         self.objects.pop((kind, key[1]), None)

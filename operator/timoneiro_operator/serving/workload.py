@@ -25,6 +25,8 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
 
     `built`: what it was built as, when that is known: an edit of what is served is told from it.
     """
+    workload = f"{inference_service['metadata']['name']}-predictor"
+    pods = [pod for pod in pods if made_by(pod, workload)]
     ready = sum(1 for pod in pods if is_ready(pod))
     predictor = (inference_service.get("spec") or {}).get("predictor") or {}
     return Workload(
@@ -32,7 +34,9 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
         routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
         min_replicas=predictor.get("minReplicas"),
         as_built=built is None or is_as_built(inference_service, built),
-        failure=_failure(inference_service, [pod for pod in pods if not is_ready(pod)], serving=ready > 0),
+        failure=_failure(
+            inference_service, [pod for pod in pods if not is_ready(pod) and not _is_leaving(pod)], serving=ready > 0
+        ),
     )
 
 
@@ -43,13 +47,38 @@ def is_as_built(inference_service: Body, built: Body) -> bool:
     return covers(live, {key: model[key] for key in _SERVED if key in model})
 
 
+def made_by(pod: Body, workload: str) -> bool:
+    """Whether the pod is one of the Deployment `workload`: a ReplicaSet that is named after both controls it.
+
+    Labels alone are on whatever somebody copies them to. The name is enough, so that no ReplicaSet has to be watched:
+    Kubernetes removes a pod whose owner does not exist.
+    """
+    metadata = pod["metadata"]
+    template = (metadata.get("labels") or {}).get("pod-template-hash")
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"{workload}-{template}", "controller": True}
+    return any(covers(reference, owner) for reference in metadata.get("ownerReferences") or [])
+
+
 def is_ready(pod: Body) -> bool:
-    """Ready, and not on its way out."""
-    return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready") == "True"
+    """Ready, and neither over nor on its way out."""
+    return not pod["metadata"].get("deletionTimestamp") and not _is_over(pod) and _condition(pod, "Ready") == "True"
 
 
-def ready_pods(pods: Iterable[Body]) -> list[Body]:
-    return [pod for pod in pods if is_ready(pod)]
+def ready_pods(pods: Iterable[Body], workload: str) -> list[Body]:
+    """The pods of the Deployment `workload` that are ready."""
+    return [pod for pod in pods if made_by(pod, workload) and is_ready(pod)]
+
+
+def _is_over(pod: Body) -> bool:
+    """Evicted, or ended with its node: a pod of a Deployment is restarted for ever otherwise, and never over."""
+    return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
+
+
+def _is_leaving(pod: Body) -> bool:
+    """It is the cluster that ends this pod, or has: how its containers go says nothing about the model."""
+    return (
+        bool(pod["metadata"].get("deletionTimestamp")) or _is_over(pod) or _condition(pod, "DisruptionTarget") == "True"
+    )
 
 
 def _condition(body: Body, kind: str) -> str | None:

@@ -4,6 +4,7 @@ Knative knows revisions by its own names. The latest one is ours when the labels
 observed that template; the other one is what KServe calls rolled out. Nothing here is believed before that.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from timoneiro_operator.api import names
 from timoneiro_operator.decide.observation import RouteState, Routing
 
 Body = Mapping[str, Any]
+
+_LONGEST_NAME = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,15 @@ def latest_of(knative: Body | None) -> Latest | None:
 def newest_ready(knative: Body | None) -> str | None:
     """Knative's name of the newest revision that is ready."""
     return ((knative or {}).get("status") or {}).get("latestReadyRevisionName") or None
+
+
+def deployment_name(backend: str) -> str:
+    """Name of the Deployment that Knative makes for its revision `backend`: of a long one a digest takes the place."""
+    suffix = "-deployment"
+    if len(backend) + len(suffix) <= _LONGEST_NAME:
+        return backend + suffix
+    digest = hashlib.md5(backend.encode(), usedforsecurity=False).hexdigest()
+    return f"{backend[: _LONGEST_NAME - len(digest) - len(suffix)]}{digest}{suffix}"
 
 
 def condition(knative: Body | None, kind: str) -> Body:

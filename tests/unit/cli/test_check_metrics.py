@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from support.pods import pod_of
 from timoneiro_operator.api.names import LABEL_REVISION
 from timoneiro_operator.cli.check_metrics import check_metrics
 from timoneiro_operator.cli.errors import DONE, FAILED, CliError
@@ -27,10 +28,13 @@ PROMETHEUS = "/api/v1/namespaces/monitoring/services/http:prometheus:9090/proxy/
 
 
 def pod(name: str, revision: str) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "uid": f"uid-{name}", "labels": {LABEL_REVISION: revision}},
-        "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
-    }
+    return pod_of(
+        f"fraud-{revision}-predictor",
+        name=name,
+        labels={LABEL_REVISION: revision},
+        podIP="10.0.0.1",
+        conditions=[{"type": "Ready", "status": "True"}],
+    )
 
 
 class Check:

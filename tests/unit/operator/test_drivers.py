@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
+from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Revision, Snapshot, Status, Traffic, Weights
 from timoneiro_operator.decide.decision import Decision
@@ -27,8 +28,8 @@ def deployment(status: Status | None = None, **spec: Any) -> ModelDeployment:
     return world.deployment
 
 
-def pod(ready: bool = True) -> dict[str, Any]:
-    return {"metadata": {"name": "p"}, "status": {"conditions": [{"type": "Ready", "status": str(ready)}]}}
+def pod(service: str, ready: bool = True) -> dict[str, Any]:
+    return pod_of(f"{service}-predictor", conditions=[{"type": "Ready", "status": str(ready)}])
 
 
 class TestGateway:
@@ -40,7 +41,8 @@ class TestGateway:
 
     def test_ready_pods_are_counted_by_the_revision_that_they_carry(self) -> None:
         body, revision = self.service(), self.snapshot().revision
-        children = Children(services={body["metadata"]["name"]: body}, pods={revision: [pod(), pod(ready=False)]})
+        name = body["metadata"]["name"]
+        children = Children(services={name: body}, pods={revision: [pod(name), pod(name, ready=False)]})
         assert GATEWAY.workloads(deployment(), children)[revision].ready_replicas == 1
 
     def test_a_service_that_is_not_ours_or_on_its_way_out_serves_nothing(self) -> None:

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
+from support.pods import pod_of
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.spec import Preview, PreviewHeader
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing
 from timoneiro_operator.serving.inference_service import build_inference_service
-from timoneiro_operator.serving.workload import read_workload, ready_pods
+from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
 
 
@@ -179,7 +180,7 @@ def service(**status: Any) -> dict[str, Any]:
 
 def pod(ready: bool = False, **status: Any) -> dict[str, Any]:
     conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
-    return {"metadata": {"name": "p"}, "status": {"conditions": conditions, **status}}
+    return pod_of("fraud-a-predictor", conditions=conditions, **status)
 
 
 def container(name: str, restarts: int, *, waiting: str | None = None, message: str = "") -> dict[str, Any]:
@@ -192,12 +193,6 @@ def test_readiness_is_counted_from_pods_and_not_believed_of_the_inference_servic
     lying = service(conditions=[{"type": "Ready", "status": "True"}, {"type": "PredictorReady", "status": "True"}])
     assert not read_workload(lying, [pod(ready=False)]).serving
     assert read_workload(lying, [pod(ready=True)]).serving
-
-
-def test_a_pod_that_is_being_deleted_is_not_ready() -> None:
-    leaving = pod(ready=True)
-    leaving["metadata"]["deletionTimestamp"] = "2026-11-24T10:00:00Z"
-    assert read_workload(service(), [leaving]).ready_replicas == 0
 
 
 def test_the_last_words_of_a_crashing_container_are_the_reason() -> None:
@@ -329,11 +324,6 @@ def test_a_summary_of_kserve_about_a_model_that_serves_is_history() -> None:
 def test_a_container_that_is_being_started_has_not_failed(reason: str) -> None:
     starting = {"name": "c", "restartCount": 0, "state": {"waiting": {"reason": reason}}}
     assert read_workload(service(), [pod(containerStatuses=[starting])]).failure is None
-
-
-def test_only_ready_pods_are_measured() -> None:
-    ready = pod(ready=True)
-    assert ready_pods([ready, pod(ready=False)]) == [ready]
 
 
 def test_a_name_that_is_too_long_together_with_its_namespace_is_refused_with_both() -> None:

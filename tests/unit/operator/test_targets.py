@@ -1,15 +1,18 @@
 """Whom a source of counts asks: the ready pods of an arm, by the profile of the runtime that serves it."""
 
+from hashlib import md5
 from typing import Any
 
 import pytest
 
 from support.fake_world import FakeWorld
+from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Revision, Status
 from timoneiro_operator.drivers.driver import Children
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.targets import arm_targets
+from timoneiro_operator.traffic.knative import deployment_name
 
 
 def deployment(*, backend: str | None = None, **route: Any) -> ModelDeployment:
@@ -20,14 +23,13 @@ def deployment(*, backend: str | None = None, **route: Any) -> ModelDeployment:
 
 
 def pod(name: str, *, ready: bool = True, restarts: int = 0) -> dict[str, Any]:
-    return {
-        "metadata": {"name": name, "uid": f"uid-{name}"},
-        "status": {
-            "podIP": "10.0.0.1",
-            "conditions": [{"type": "Ready", "status": str(ready)}],
-            "containerStatuses": [{"restartCount": restarts}, {"restartCount": 1}],
-        },
-    }
+    return pod_of(
+        "fraud-a-predictor",
+        name=name,
+        podIP="10.0.0.1",
+        conditions=[{"type": "Ready", "status": str(ready)}],
+        containerStatuses=[{"restartCount": restarts}, {"restartCount": 1}],
+    )
 
 
 def test_only_ready_pods_are_asked_and_how_often_they_restarted_is_known() -> None:
@@ -49,6 +51,13 @@ def test_an_arm_in_knative_goes_by_the_name_of_its_revision() -> None:
     made = deployment(driver="Knative", hostnames=[], backend="fraud-predictor-00002")
     arm = arm_targets(made, Children(services={}, pods={}), "a")
     assert (arm.inference_service, arm.workload) == ("fraud", "fraud-predictor-00002-deployment")
+
+
+def test_a_name_that_is_too_long_for_knative_ends_in_a_digest_of_it() -> None:
+    longest = f"{'f' * 36}-predictor-00002"
+    assert deployment_name(longest) == f"{longest}-deployment"
+    # By Knative's kmeta.ChildName.
+    assert deployment_name(f"f{longest}") == f"{'f' * 20}{md5(f'f{longest}'.encode()).hexdigest()}-deployment"
 
 
 @pytest.mark.parametrize(
