@@ -89,6 +89,7 @@ class Retiring(_Struct, frozen=True):
 
     `listed`: the route names it, with weight 0, until then.
     `was`: a former stable model is kept warm, so that returning to it takes no rollout.
+    `outdone`: it was the evidence that spoke for the model in its place, so that only a person returns to it like that.
     """
 
     was: Literal["Stable", "Candidate"]
@@ -98,6 +99,7 @@ class Retiring(_Struct, frozen=True):
     delete_at: str
     version: str | None = None
     listed: bool = False
+    outdone: bool = False
 
 
 class Step(_Struct, frozen=True):

@@ -99,8 +99,11 @@ def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: f
 
 
 def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Observation, now: float) -> Status:
-    """The wanted revision becomes the candidate. A former stable model that is still warm needs no steps."""
-    was_stable = any(item.revision == wanted and item.was == "Stable" for item in status.retiring)
+    """The wanted revision becomes the candidate. A former stable model that is still warm needs no steps.
+
+    Unless it has lost its place by evidence: who publishes it again may not know that, and has the evidence against it.
+    """
+    was_stable = any(i.revision == wanted and i.was == "Stable" and not i.outdone for i in status.retiring)
     warm = was_stable and seen.workload(wanted).has(deployment.spec.predictor.min_replicas)
     instant = "it was stable before and is still warm" if warm and status.stable is not None else None
     return begin(deployment, status, wanted_snapshot(deployment, wanted), now, instant=instant)

@@ -17,6 +17,7 @@ from timoneiro_operator.api.status import (
     Status,
     to_text,
 )
+from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import verdict_sentence
 
@@ -159,14 +160,24 @@ def promote(deployment: ModelDeployment, status: Status, candidate: Revision, se
         keep = parse_duration(deployment.spec.rollout.keep_stable)
         # What a person went away from is no model to come back to without steps.
         was: Literal["Stable", "Candidate"] = "Candidate" if candidate.asked else "Stable"
-        status = replace(status, retiring=(*status.retiring, _retiring(old, was, now + keep, listed=True)))
+        outdone = verdict_of(deployment.spec.analysis, status.analysis) == "NotWorse"
+        item = _retiring(old, was, now + keep, listed=True, outdone=outdone)
+        status = replace(status, retiring=(*status.retiring, item))
     return _forget_snapshots(status)
 
 
-def _retiring(revision: Revision, was: Literal["Stable", "Candidate"], delete_at: float, *, listed: bool) -> Retiring:
+def _retiring(
+    revision: Revision,
+    was: Literal["Stable", "Candidate"],
+    delete_at: float,
+    *,
+    listed: bool,
+    outdone: bool = False,
+) -> Retiring:
     return Retiring(
         was=was,
         listed=listed,
+        outdone=outdone,
         revision=revision.revision,
         inference_service=revision.inference_service,
         uri=revision.uri,

@@ -172,7 +172,9 @@ def test_going_back_to_the_stable_spec_in_mid_rollout_withdraws_the_candidate() 
 def test_a_model_that_was_stable_and_is_still_warm_comes_back_at_once_without_a_new_analysis() -> None:
     world = FakeWorld().healthy()
     world.model(2)
-    world.trace(10, 30)
+    world.tick()
+    world.ask("promote", full=True)
+    world.until("Healthy - 2")
     world.model(1)
     assert world.trace(1, 4) == ["Promoting promote 1:100 2 1", "Healthy - 1:100 1 -"]
     assert world.status.analysis is None
@@ -355,7 +357,9 @@ def test_the_way_back_to_a_warm_model_needs_all_its_replicas() -> None:
     world = FakeWorld().healthy()
     old = world.wanted()
     world.model(2)
-    world.trace(10, 30)
+    world.tick()
+    world.ask("promote", full=True)
+    world.until("Healthy - 2")
     world.spec["predictor"] = {"minReplicas": 2}
     world.services[old] = replace(world.services[old], ready_replicas=1)
     world.model(1)

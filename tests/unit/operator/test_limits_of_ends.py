@@ -81,6 +81,8 @@ def test_a_promotion_without_any_evidence_says_that_nothing_spoke_against_it() -
 def test_the_way_back_to_a_warm_model_has_its_warmth_as_its_reason() -> None:
     world = FakeWorld().healthy()
     world.model(2)
+    world.tick()
+    world.ask("promote", full=True)
     world.until("Healthy - 2", seconds=10)
     world.model(1)
     world.until("Healthy - 1")
