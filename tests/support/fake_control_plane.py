@@ -13,6 +13,7 @@ from typing import Any
 
 from support.pods import pod_of
 from timoneiro_operator.api import names
+from timoneiro_operator.controller import KINDS
 from timoneiro_operator.kube.cache import Cache, Kind
 from timoneiro_operator.metrics.look import Source
 from timoneiro_operator.metrics.reader import Reader
@@ -66,8 +67,9 @@ class FakeControlPlane:
 
         async def until_still() -> None:
             for _ in range(20):
-                for (kind, _), body in list(self.objects.items()):
-                    cache.put(kind, body)  # type: ignore[arg-type]
+                for kind in KINDS:
+                    bodies = [body for (other, _), body in self.objects.items() if other == kind]
+                    cache.replace_all(kind, bodies, self.versions)
                 counted.clear()
                 again = await reconciler.reconcile(KEY) == 0
                 if len(reader):
