@@ -28,7 +28,7 @@ def get_all(*, cluster: Cluster, everywhere: bool, output: str | None, console: 
     bodies = cluster.list(everywhere=everywhere)
     if output is not None:
         items = [_without_managed_fields(body) for body in bodies]
-        say(console, dump({"apiVersion": "v1", "kind": "List", "items": items}, output))
+        say(console, dump({"apiVersion": "v1", "kind": "List", "items": items}, output, console))
     elif bodies:
         rows = [(_view_or_reason(body), body) for body in bodies]
         show(console, deployments_table(rows, namespaces=everywhere, now=clock.now()))
@@ -41,7 +41,7 @@ def get_all(*, cluster: Cluster, everywhere: bool, output: str | None, console: 
 def get_one(*, cluster: Cluster, name: str, output: str | None, console: Console, clock: Clock) -> int:
     body = cluster.get(name)
     if output is not None:
-        say(console, dump(_without_managed_fields(body), output))
+        say(console, dump(_without_managed_fields(body), output, console))
         return DONE
     notes: list[str] = []
     services = _part(cluster, "InferenceService", name, notes)
@@ -89,7 +89,7 @@ def history(*, cluster: Cluster, name: str, output: str | None, console: Console
     body = cluster.get(name)
     if output is not None:
         raw = body.get("status") or {}
-        say(console, dump({part: raw.get(part) or [] for part in ("history", "commands")}, output))
+        say(console, dump({part: raw.get(part) or [] for part in ("history", "commands")}, output, console))
     else:
         show(console, history_tables(view_of(body)))
     return DONE
@@ -112,18 +112,28 @@ def report(
         if version not in known:
             choice = ", ".join(dict.fromkeys(known)) or "none"
             raise CliError(f"--card {version}=...: this report has no such version; it has {choice}", code=USAGE)
+    text = page(made) if output is None else dump(encoded(made), output, console)
+    if output is None and not speaks_unicode(console):
+        # The page says of itself that it is UTF-8, which ASCII is a part of.
+        text = text.encode("ascii", "xmlcharrefreplace").decode()
     # As it is: rich would take tabs and what looks like an emoji for something else.
-    console.file.write(page(made) if output is None else dump(encoded(made), output) + "\n")
+    console.file.write(text + "\n")
     return DONE
 
 
-def dump(content: Mapping[str, Any], output: str) -> str:
-    """JSON or YAML, in the order of the API server."""
+def speaks_unicode(console: Console) -> bool:
+    """Whether what the console writes to takes every character."""
+    return console.encoding.startswith("utf")
+
+
+def dump(content: Mapping[str, Any], output: str, console: Console) -> str:
+    """JSON or YAML, in the order of the API server; in the escapes of either where the console needs them."""
+    unicode = speaks_unicode(console)
     if output == "json":
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        return json.dumps(content, indent=2, ensure_ascii=not unicode)
     import yaml  # noqa: PLC0415
 
-    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True)).rstrip("\n")
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=unicode)).rstrip("\n")
 
 
 def say(console: Console, text: str) -> None:

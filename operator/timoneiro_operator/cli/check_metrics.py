@@ -48,7 +48,7 @@ def check_metrics(
     findings = check(deployment, arms, read_pod=read_pod, read_prometheus=read_prometheus, now=clock.now())
     notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note})
     if output is not None:
-        say(console, dump({"findings": [_plain(finding) for finding in findings], "notes": notes}, output))
+        say(console, dump({"findings": [_plain(finding) for finding in findings], "notes": notes}, output, console))
     else:
         show(console, findings_table(findings))
         for note in notes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from timoneiro_operator.cli import read, steer
+from timoneiro_operator.cli import read, shell, steer
 from timoneiro_operator.cli.errors import CliError
 
 app = typer.Typer(
@@ -50,6 +50,7 @@ def version() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Ends the process with the exit code. What goes wrong is one sentence on stderr, and never a traceback."""
     program = "kubectl timoneiro" if Path(sys.argv[0]).name.startswith("kubectl-") else "timoneiro"
+    shell.write_anywhere()
     try:
         app(args=list(arguments) if arguments is not None else None, prog_name=program)
     except CliError as error:

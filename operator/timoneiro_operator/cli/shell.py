@@ -1,5 +1,7 @@
 """What the commands touch of the world: the cluster, the terminal, the time."""
 
+import codecs
+import io
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from timoneiro_operator.cli.waiting import Clock
 
 
+# What the pictures are drawn with, for a terminal that has ASCII only.
+_DRAWN = {"\u2588": "#", "\u2591": "."}
+
 # Nothing is cut or wrapped for a program that reads it.
 _WIDTH_OF_FILES = 10_000
 
@@ -24,6 +29,24 @@ def cluster_of(target: Target) -> "Cluster":
     if target.namespace is not None:
         checked_name(target.namespace, "a namespace")
     return connect(kubeconfig=target.kubeconfig, context=target.context, namespace=target.namespace)
+
+
+def write_anywhere() -> None:
+    """Lets stdout and stderr take every text: a character that they cannot show becomes its escape.
+
+    What people have called a model, or themselves, must not turn a rollout that went well into a failure.
+    """
+    codecs.register_error("timoneiro", _shown)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="timoneiro")
+
+
+def _shown(error: UnicodeError) -> tuple[str, int]:
+    """What is written for a run of characters that a stream cannot show, and where to go on."""
+    assert isinstance(error, UnicodeEncodeError)
+    run = error.object[error.start : error.end]
+    return "".join(_DRAWN.get(it) or it.encode("ascii", "backslashreplace").decode() for it in run), error.end
 
 
 def console() -> "Console":
