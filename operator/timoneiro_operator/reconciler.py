@@ -202,7 +202,12 @@ class Reconciler:
             log.info("%s/%s %s: %s", *key, event.reason, event.message)
             try:
                 await self._client.record_event(
-                    written, kind=event.kind, reason=event.reason, message=event.message, now=now
+                    written,
+                    kind=event.kind,
+                    reason=event.reason,
+                    message=event.message,
+                    identity=event.identity,
+                    now=now,
                 )
             except ApiError as error:
                 # The status says the same; an event that is refused is no reason to repeat a pass.

@@ -35,6 +35,7 @@ def apply(cluster: Cluster, namespace: str, body: dict[str, Any], manager: str) 
         ("patch", "httproutes.gateway.networking.k8s.io", True),
         ("list", "pods", True),
         ("create", "events", True),
+        ("patch", "events", True),
         ("list", "services.serving.knative.dev", True),
         ("patch", "services.serving.knative.dev", False),
         ("update", "leases.coordination.k8s.io", False),

@@ -117,14 +117,29 @@ def _first_revision(
     if not workload.has(deployment.spec.predictor.min_replicas):
         failed = workload.failure is not None and workload.failure.final
         late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
+        status = replace(status, step=None)
+        if not (failed or late) and _is_degraded(deployment, candidate):
+            # Between two starts a container that crashes looks as if it were starting.
+            return (
+                status
+                if workload.failure is None
+                else _say(status, "Degraded", _not_ready(candidate, workload.failure))
+            )
         phase: Phase = "Degraded" if failed or late else "Pending"
-        return _say(replace(status, step=None), phase, _not_ready(candidate, workload.failure))
+        return _say(status, phase, _not_ready(candidate, workload.failure))
     if status.step is None:
         status = replace(status, step=promotion(deployment.spec.rollout))
     if settled(routing_of(deployment, status, seen, now), seen):
         status = promote(deployment, status, candidate, seen, now)
         return _say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
     return _say(status, "Pending", _route_wait(seen))
+
+
+def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
+    """It is known that this candidate does not get there, and nothing else was wanted since."""
+    before = deployment.status
+    known = before.candidate is not None and before.candidate.revision == candidate.revision
+    return known and before.phase == "Degraded" and before.observed_generation == deployment.generation
 
 
 def _roll_out(

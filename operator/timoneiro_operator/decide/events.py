@@ -1,4 +1,7 @@
-"""What happened between two states of a ModelDeployment, in typed events: one for each change, none for a repeat."""
+"""What happened between two states of a ModelDeployment, in typed events.
+
+One for each change; of what is wrong one when it begins, and one when it is over. A repeat is counted on the first.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -11,7 +14,15 @@ class Event(NamedTuple):
     reason: str
     message: str
 
+    @property
+    def identity(self) -> str:
+        """What makes a later one a repeat of it: of what is wrong the kind, whatever its numbers; else the words."""
+        return self.reason if self.reason in _TROUBLES else f"{self.reason}/{self.message}"
 
+
+_TROUBLES = frozenset({"Holding", "Degraded", "MetricsUnavailable", "PutBack"})
+# What ends a rollout without a promotion says more than that a trouble on its way is over.
+_TAKEN_BACK = frozenset({"RolledBack", "Aborted", "Superseded", "Withdrawn"})
 _OUTCOME_KIND: dict[str, Literal["Normal", "Warning"]] = {"RolledBack": "Warning", "Aborted": "Warning"}
 
 
@@ -35,14 +46,30 @@ def events_between(old: Status, new: Status) -> list[Event]:
     events += _rollout_events(old, new)
     if new.restored is not None and new.restored != old.restored:
         events.append(Event("Warning", "PutBack", f"{new.restored.what} by somebody else and is put back"))
-    if new.phase != old.phase and new.phase in ("Holding", "Degraded"):
-        events.append(Event("Warning", new.phase, new.message))
     if new.phase != old.phase and new.phase == "Paused":
         events.append(Event("Normal", "Paused", new.message))
-    lost = _lost_metrics(new)
-    if lost is not None and _lost_metrics(old) is None:
-        events.append(Event("Warning", "MetricsUnavailable", lost))
-    return events
+    return [*events, *_trouble_events(old, new)]
+
+
+def _trouble_events(old: Status, new: Status) -> list[Event]:
+    """What is wrong now and was not before, and what is over without that anything else is wrong in its place."""
+    before, now = _troubles(old), _troubles(new)
+    events = [Event("Warning", reason, message) for reason, message in now.items() if reason not in before]
+    taken_back = any(entry.outcome in _TAKEN_BACK for entry in ended_between(old, new))
+    if events or taken_back or new.phase in ("RollingBack", "RolledBack"):
+        return events
+    return [Event("Normal", "Recovered", f"{reason} is over") for reason in before if reason not in now]
+
+
+def _troubles(status: Status) -> dict[str, str]:
+    """What is wrong, in words, by the reason of its event."""
+    found: dict[str, str] = {}
+    if status.phase in ("Holding", "Degraded"):
+        found[status.phase] = status.message
+    lost = _lost_metrics(status)
+    if lost is not None:
+        found["MetricsUnavailable"] = lost
+    return found
 
 
 def _command_event(record: CommandRecord) -> Event:

@@ -168,12 +168,15 @@ class KubeClient:
             raise
         return _as_dict(written)
 
-    async def record_event(self, body: Body, *, kind: str, reason: str, message: str, now: float) -> None:
-        """Writes an Event about a ModelDeployment. Its name follows from its content: a repeat is no second one."""
+    async def record_event(
+        self, body: Body, *, kind: str, reason: str, message: str, identity: str, now: float
+    ) -> None:
+        """Writes an Event about a ModelDeployment. One of the same `identity` that is there already is counted."""
         self._count_write("create", "Event")
         metadata = body["metadata"]
-        identity = f"{metadata['uid']}/{metadata['resourceVersion']}/{reason}/{message}"
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"{metadata['uid']}/{identity}".encode()).hexdigest()[:16]
+        # In whole seconds, unlike `eventTime`.
+        second = f"{to_text(now)[:19]}Z"
         event = {
             "apiVersion": "v1",
             "kind": "Event",
@@ -190,6 +193,9 @@ class KubeClient:
             "message": message[:1000],
             "action": reason,
             "eventTime": to_text(now),
+            "firstTimestamp": second,
+            "lastTimestamp": second,
+            "count": 1,
             "reportingComponent": names.FIELD_MANAGER,
             "reportingInstance": names.FIELD_MANAGER,
         }
@@ -199,6 +205,23 @@ class KubeClient:
         except ApiError as error:
             if error.status.code != 409:
                 raise
+            await self._repeat_event(event)
+
+    async def _repeat_event(self, event: Body) -> None:
+        """The event was there: it gets the words and the time of now, and one more in its count."""
+        metadata = event["metadata"]
+        latest: dict[str, Any] = {"message": event["message"], "lastTimestamp": event["lastTimestamp"]}
+        for _ in range(2):
+            self._count_write("patch", "Event")
+            patched = await self._client.patch(
+                _RESOURCES["Event"],
+                metadata["name"],
+                latest,
+                namespace=metadata["namespace"],
+                patch_type=PatchType.MERGE,
+            )
+            # Only one process writes: what the first answer says is what there is.
+            latest = {"count": (_as_dict(patched).get("count") or 1) + 1}
 
 
 def _as_dict(item: Any) -> dict[str, Any]:
