@@ -29,6 +29,7 @@ from timoneiro_operator.kube.cache import Body, Cache, Key
 from timoneiro_operator.kube.client import KubeClient, Refused
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
+from timoneiro_operator.serving.workload import with_cause
 from timoneiro_operator.targets import arm_targets
 from timoneiro_operator.telemetry import Telemetry
 
@@ -82,7 +83,7 @@ class Reconciler:
             deployment = acted_on
         children = self._children(deployment)
         deployment, contested = self._own_hosts(body, deployment, children)
-        observation = self._observe(deployment, children, contested, now)
+        observation = await self._with_causes(deployment, self._observe(deployment, children, contested, now))
         decision = decide(deployment, observation, now)
         if problem is not None:
             known, generation = deployment.status.conditions, deployment.generation
@@ -140,6 +141,20 @@ class Reconciler:
             route=driver.route(deployment, children),
             metrics=self._measure(deployment, children, now),
         )
+
+    async def _with_causes(self, deployment: ModelDeployment, seen: Observation) -> Observation:
+        """What was seen, with why pods are lacking.
+
+        A read for each revision that lacks some, in the passes in which it does: a watch of Deployments would cost
+        memory and traffic for all those that lack none.
+        """
+        status, causes = deployment.status, {}
+        for part in (status.stable, status.candidate):
+            workload = seen.workload(part.revision) if part is not None else None
+            if part is not None and workload is not None and workload.lacks_pods:
+                body = await self._client.predictor((deployment.namespace, part.inference_service))
+                causes[part.revision] = with_cause(workload, body)
+        return dataclasses.replace(seen, workloads={**seen.workloads, **causes}) if causes else seen
 
     def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
         key, arms = deployment.key, arms_to_measure(deployment.status)

@@ -47,6 +47,8 @@ def apply(cluster: Cluster, namespace: str, body: dict[str, Any], manager: str) 
         ("create", "pods", False),
         ("delete", "pods", False),
         ("get", "configmaps", False),
+        ("get", "deployments.apps", True),
+        ("list", "deployments.apps", False),
         ("create", "deployments.apps", False),
         ("create", "clusterroles.rbac.authorization.k8s.io", False),
     ],

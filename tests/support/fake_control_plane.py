@@ -109,6 +109,9 @@ class FakeControlPlane:
         body["metadata"]["namespace"] = KEY[0]
         self._store("Pod", body)
 
+    async def predictor(self, service: tuple[str, str]) -> Body | None:
+        """Nothing ever keeps pods from being made."""
+
     async def delete(self, kind: Kind, key: tuple[str, str]) -> None:
         self.objects.pop((kind, key[1]), None)
 

@@ -15,7 +15,7 @@ from timoneiro_operator.decide.text import step_text
 
 replace = msgspec.structs.replace
 
-# While the cluster lacks something, only a look tells when it is there.
+# While the cluster lacks something, or room, only a look tells when it is there.
 _MISSING_SECONDS = 10.0
 
 
@@ -45,7 +45,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         routing=without_loss(routing, seen),
         scale=_to_scale(deployment, status, seen),
         delete=tuple(item.revision for item in delete if item not in gone),
-        look_again=_look_again(deployment, status, now),
+        look_again=_look_again(deployment, status, seen, now),
     )
 
 
@@ -75,7 +75,7 @@ def _to_scale(deployment: ModelDeployment, status: Status, seen: Observation) ->
     return {name: replicas for name in names if seen.workload(name).min_replicas not in (None, replicas)}
 
 
-def _look_again(deployment: ModelDeployment, status: Status, now: float) -> float | None:
+def _look_again(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> float | None:
     """Seconds until the next deadline or measurement; None when only a change can make a difference."""
     times = [to_seconds(item.delete_at) for item in status.retiring]
     candidate, step = status.candidate, status.step
@@ -84,6 +84,8 @@ def _look_again(deployment: ModelDeployment, status: Status, now: float) -> floa
         times += [to_seconds(limit)] if limit else []
     if step is not None and step.not_before:
         times.append(to_seconds(step.not_before))
+    if any(seen.workload(part.revision).lacks_pods for part in (status.stable, candidate) if part is not None):
+        times.append(now + _MISSING_SECONDS)
     if arms_to_measure(status) is not None:
         times.append(now + parse_duration(deployment.spec.analysis.interval))
     future = [time - now for time in times if time > now]

@@ -12,7 +12,7 @@ from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.lifecycle import begin, leave, promote, wanted_snapshot
+from timoneiro_operator.decide.lifecycle import begin, leave, promote, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Failure, Observation
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import (
@@ -154,7 +154,7 @@ def _roll_out(
     rollout, replicas = deployment.spec.rollout, deployment.spec.predictor.min_replicas
     workload = seen.workload(candidate.revision)
     if status.step is None:
-        return _wait_for_candidate(deployment, status, stable, candidate, seen)
+        return _wait_for_candidate(deployment, status, stable, candidate, seen, now)
     if rollout.on_inconclusive == "Rollback" and _is_over(deployment, status, candidate, now):
         # Needs neither counts nor the gateway's word: what takes back waits for nobody.
         return _inconclusive(deployment, status, stable, candidate, seen, now)
@@ -200,12 +200,16 @@ def _is_over(deployment: ModelDeployment, status: Status, candidate: Revision, n
 
 
 def _wait_for_candidate(
-    deployment: ModelDeployment, status: Status, stable: Revision, candidate: Revision, seen: Observation
+    deployment: ModelDeployment, status: Status, stable: Revision, candidate: Revision, seen: Observation, now: float
 ) -> Status:
     """Capacity before traffic: the first step begins when all replicas of the candidate are ready."""
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
     if not workload.has(deployment.spec.predictor.min_replicas):
-        return _say(status, "Progressing", _not_ready(candidate, workload.failure))
+        message = _not_ready(candidate, workload.failure)
+        if workload.failure is not None and workload.failure.no_room:
+            # It starts by itself when there is room, and that it could not before is nothing against it.
+            return _say(replace(status, candidate=spared(deployment, candidate, now)), "Holding", message)
+        return _say(status, "Progressing", message)
     status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:
         return _say(status, "Paused", _paused_by(status.paused))

@@ -15,6 +15,7 @@ from timoneiro_operator.api.status import (
     Revision,
     Snapshot,
     Status,
+    to_seconds,
     to_text,
 )
 from timoneiro_operator.decide.analysis import verdict_of
@@ -86,6 +87,22 @@ def begin(
         retiring=tuple(item for item in status.retiring if item.revision != snapshot.revision),
     )
     return _forget_snapshots(replace(status, verdict=verdict_sentence(status)))
+
+
+def spared(deployment: ModelDeployment, candidate: Revision, now: float) -> Revision:
+    """The candidate while the cluster has no room for it: its time to become ready, or most of it, is still to come."""
+    allowed = parse_duration(deployment.spec.rollout.progress_deadline)
+    if candidate.progress_deadline is None or candidate.deadline is None:
+        return candidate
+    left = to_seconds(candidate.progress_deadline) - now
+    # Not in every pass, which would be a write each.
+    if left > allowed / 2:
+        return candidate
+    return replace(
+        candidate,
+        progress_deadline=to_text(now + allowed),
+        deadline=to_text(to_seconds(candidate.deadline) + allowed - left),
+    )
 
 
 def leave(

@@ -8,11 +8,16 @@ from timoneiro_operator.judge.comparison import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a revision does not serve. `final`: waiting longer does not help."""
+    """Why a revision does not serve.
+
+    `final`: waiting longer does not help. `no_room`: the cluster has none for it now, which says nothing about the
+    model, and ends without anybody doing anything to it.
+    """
 
     reason: str
     message: str
     final: bool
+    no_room: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class Workload:
     # The driver's own name of it, where the names of its objects do not follow from ours.
     backend: str | None = None
     failure: Failure | None = None
+    # There are fewer pods than there should be. Why that is only the Deployment says, and no watch tells when it ends.
+    lacks_pods: bool = False
 
     @property
     def serving(self) -> bool:

@@ -69,7 +69,7 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, repli
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
     enough = workload.serving if candidate.ready else workload.has(replicas)
-    if late and not enough:
+    if late and not enough and not (failure is not None and failure.no_room):
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
         ready = f"{workload.ready_replicas} of {replicas} replicas ready"
         return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}{detail}"

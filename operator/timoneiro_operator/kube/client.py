@@ -26,6 +26,7 @@ _RESOURCES = {
     "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
     "KnativeService": create_namespaced_resource("serving.knative.dev", "v1", "Service", "services"),
     "Pod": create_namespaced_resource("", "v1", "Pod", "pods"),
+    "Deployment": create_namespaced_resource("apps", "v1", "Deployment", "deployments"),
     "Secret": create_namespaced_resource("", "v1", "Secret", "secrets"),
     "Event": create_namespaced_resource("", "v1", "Event", "events"),
 }
@@ -79,6 +80,15 @@ class KubeClient:
         self._telemetry.count_request("get", "Secret")
         # Quoted: a name must not become another path, and with it a Secret of another namespace.
         return _as_dict(await self._client.get(_RESOURCES["Secret"], quote(key[1], safe=""), namespace=key[0]))
+
+    async def predictor(self, service: Key) -> Body | None:
+        """The Deployment that serves the InferenceService; None when it cannot be had: what it says is only a cause."""
+        self._telemetry.count_request("get", "Deployment")
+        try:
+            found = await self._client.get(_RESOURCES["Deployment"], f"{service[1]}-predictor", namespace=service[0])
+        except (ApiError, httpx2.HTTPError):
+            return None
+        return _as_dict(found)
 
     async def apply(self, kind: Kind, body: Body, *, first: bool) -> Body:
         """Server-side apply of a child. Raises Refused.

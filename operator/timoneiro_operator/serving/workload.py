@@ -4,6 +4,7 @@
 status from the newest pod only. Ready pods are counted instead; one InferenceService has one revision.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,14 +30,14 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
     pods = [pod for pod in pods if made_by(pod, workload)]
     ready = sum(1 for pod in pods if is_ready(pod))
     predictor = (inference_service.get("spec") or {}).get("predictor") or {}
+    staying = [pod for pod in pods if not _is_leaving(pod)]
     return Workload(
         ready_replicas=ready,
         routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
         min_replicas=predictor.get("minReplicas"),
         as_built=built is None or is_as_built(inference_service, built),
-        failure=_failure(
-            inference_service, [pod for pod in pods if not is_ready(pod) and not _is_leaving(pod)], serving=ready > 0
-        ),
+        lacks_pods=len(staying) < (predictor.get("minReplicas") or 1),
+        failure=_failure(inference_service, [pod for pod in staying if not is_ready(pod)], serving=ready > 0),
     )
 
 
@@ -81,14 +82,33 @@ def _is_leaving(pod: Body) -> bool:
     )
 
 
+def with_cause(workload: Workload, deployment: Body | None) -> Workload:
+    """`workload`, which lacks pods, with why Kubernetes makes none, as the Deployment of its predictor says it.
+
+    A quota is none of the model's doing; a ServiceAccount that does not exist, or what a policy forbids, may be.
+    """
+    refused = _condition_of(deployment or {}, "ReplicaFailure")
+    if workload.failure is not None or refused.get("status") != "True":
+        return workload
+    message = _one_line(refused.get("message") or "Kubernetes gives no message")
+    reason = refused.get("reason") or "ReplicaFailure"
+    failure = Failure(reason=reason, message=message, final=False, no_room="exceeded quota" in message)
+    return dataclasses.replace(workload, failure=failure)
+
+
 def _condition(body: Body, kind: str) -> str | None:
+    return _condition_of(body, kind).get("status")
+
+
+def _condition_of(body: Body, kind: str) -> Body:
     conditions = (body.get("status") or {}).get("conditions") or []
-    return next((c.get("status") for c in conditions if c.get("type") == kind), None)
+    return next((c for c in conditions if c.get("type") == kind), {})
 
 
 def _failure(inference_service: Body, pods: Sequence[Body], *, serving: bool) -> Failure | None:
     """The most telling reason why `pods` are not ready: a container's last words first, KServe's summary after that."""
     found = [failure for pod in pods for status in _containers(pod) if (failure := _container_failure(status))]
+    found += [failure for pod in pods if (failure := _unscheduled(pod))]
     found.sort(key=lambda failure: not failure.final)
     if found or serving:
         return found[0] if found else None
@@ -114,6 +134,15 @@ def _format_of(inference_service: Body) -> str:
 def _containers(pod: Body) -> list[Body]:
     status = pod.get("status") or {}
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+
+
+def _unscheduled(pod: Body) -> Failure | None:
+    """No node takes the pod: for want of room, or of a volume claim that its spec names."""
+    condition = _condition_of(pod, "PodScheduled")
+    if condition.get("status") != "False" or condition.get("reason") != "Unschedulable":
+        return None
+    message = _one_line(condition.get("message") or "no node takes the pod")
+    return Failure(reason="Unschedulable", message=message, final=False, no_room="persistentvolumeclaim" not in message)
 
 
 def _container_failure(status: Body) -> Failure | None:

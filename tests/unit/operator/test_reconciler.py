@@ -11,6 +11,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import Status as ApiStatus
 
 from support.fake_world import SPEC
+from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weights, to_text
 from timoneiro_operator.decide.observation import Metrics
@@ -33,6 +34,8 @@ class FakeClient:
         self.statuses: list[dict[str, Any]] = []
         self.refuse_events = False
         self.routes: list[dict[str, Any]] = []
+        self.predictors: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
         self._version = 1000
 
     def _stored(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +49,10 @@ class FakeClient:
         if kind in self.refuse:
             raise Refused(f"{kind} {body['metadata']['name']} was refused: quota")
         return self._stored(body)
+
+    async def predictor(self, service: tuple[str, str]) -> dict[str, Any] | None:
+        self.asked.append(service[1])
+        return self.predictors.get(service[1])
 
     async def delete(self, kind: str, key: tuple[str, str]) -> None:
         self.calls.append(f"delete {kind}")
@@ -362,3 +369,36 @@ async def test_a_rollback_that_is_refused_is_said_and_tried_again_without_end(
     assert waits[-1] is not None
     assert 0 < waits[-1] <= 10
     assert len(client.statuses) == 2
+
+
+def put_service(cache: Cache, name: str, revision: str) -> None:
+    labels = {names.LABEL_DEPLOYMENT: "fraud", names.LABEL_REVISION: revision}
+    metadata = {"name": name, "namespace": "ns", "uid": name, "resourceVersion": "6", "labels": labels}
+    cache.put("InferenceService", {"metadata": metadata, "spec": {"predictor": {"minReplicas": 1}}})
+
+
+def put_pod(cache: Cache, workload: str, revision: str) -> None:
+    labels = {names.LABEL_DEPLOYMENT: "fraud", names.LABEL_REVISION: revision}
+    ready = [{"type": "Ready", "status": "True"}]
+    body = pod_of(workload, name=workload, labels=labels, podIP="10.0.0.1", conditions=ready)
+    body["metadata"] |= {"namespace": "ns", "resourceVersion": "7"}
+    cache.put("Pod", body)
+
+
+async def test_why_there_are_no_pods_is_asked_of_those_that_lack_some_and_of_nobody_else(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    status = msgspec.structs.replace(in_a_step(), step=None, traffic=None)
+    cache.put("ModelDeployment", deployment(status))
+    for revision in ("a", "b", "old"):
+        put_service(cache, f"fraud-{revision}", revision)
+    put_pod(cache, "fraud-a-predictor", "a")
+    condition = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": "exceeded quota: full",
+    }
+    client.predictors["fraud-b"] = {"status": {"conditions": [condition]}}
+    await reconciler.reconcile(KEY)
+    assert client.asked == ["fraud-b"]
