@@ -18,8 +18,11 @@ SYSTEM_NAMESPACE = "timoneiro-system"
 BUCKET = "models"
 
 
-def install(cluster: Cluster) -> None:
-    """Installs or upgrades the chart and waits for the operator; makes the bucket and the access to it."""
+def install(cluster: Cluster, *arguments: str) -> None:
+    """Installs or upgrades the chart and waits for the operator; makes the bucket and the access to it.
+
+    `arguments`: further ones of helm, such as `--set`.
+    """
     cluster.helm(
         "upgrade",
         "--install",
@@ -31,6 +34,7 @@ def install(cluster: Cluster) -> None:
         "--wait",
         "--timeout",
         "120s",
+        *arguments,
     )
     buckets = s3(cluster)
     if BUCKET not in {bucket["Name"] for bucket in buckets.list_buckets().get("Buckets", [])}:

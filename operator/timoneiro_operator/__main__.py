@@ -40,14 +40,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="timoneiro-operator", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of /metrics, /healthz and /readyz (default 8080)")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
+    parser.add_argument("--serving-runtime", metavar="NAME", help="Timoneiro's ClusterServingRuntime (default none)")
     arguments = parser.parse_args()
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpx2", "kopf", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    asyncio.run(_run(arguments.port))
+    asyncio.run(_run(arguments.port, arguments.serving_runtime))
 
 
-async def _run(port: int) -> None:
+async def _run(port: int, own_runtime: str | None) -> None:
     telemetry, cache = Telemetry(), Cache()
     async with AsyncClient() as lightkube, _metrics_session() as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
@@ -56,7 +57,7 @@ async def _run(port: int) -> None:
         sources: Mapping[str, Source] = {"Scrape": ScrapeSource(session), "Prometheus": prometheus}
         queue: WorkQueue[Key] = WorkQueue()
         reader = Reader(sources, wake=queue.add)
-        reconciler = Reconciler(cache=cache, client=client, reader=reader, telemetry=telemetry)
+        reconciler = Reconciler(cache=cache, client=client, reader=reader, telemetry=telemetry, own_runtime=own_runtime)
         controller = Controller(cache=cache, client=client, queue=queue, reconciler=reconciler, telemetry=telemetry)
         web_server = await _serve(lease, controller, telemetry, port)
         log.info("timoneiro %s starts", __version__)

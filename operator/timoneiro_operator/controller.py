@@ -18,9 +18,19 @@ WORKERS = 8
 RESYNC_SECONDS = 600.0
 _RETRY_SECONDS = 2.0
 
-KINDS: tuple[Kind, ...] = ("InferenceService", "HTTPRoute", "KnativeService", "Pod", "ModelDeployment")
+KINDS: tuple[Kind, ...] = (
+    "InferenceService",
+    "ServingRuntime",
+    "ClusterServingRuntime",
+    "HTTPRoute",
+    "KnativeService",
+    "Pod",
+    "ModelDeployment",
+)
 # Without one of these only the deployments that need it stand still, and say so.
-OPTIONAL: frozenset[Kind] = frozenset({"InferenceService", "HTTPRoute", "KnativeService"})
+OPTIONAL: frozenset[Kind] = frozenset(
+    {"InferenceService", "ServingRuntime", "ClusterServingRuntime", "HTTPRoute", "KnativeService"}
+)
 _ABSENT_SECONDS = 30.0
 
 
@@ -48,7 +58,8 @@ class Controller:
         """A watch has something to tell. Never fails: an event that cannot be read is made up for by the next list."""
         owner = self._cache.remove(kind, body) if gone else self._cache.put(kind, body)
         if owner is not None and self.synced:
-            self._queue.add(owner)
+            for key in self._cache.concerned(owner):
+                self._queue.add(key)
 
     async def sync(self) -> None:
         """Lists everything once, so that no pass ever decides on half of the cluster. Waits for our own CRD."""
@@ -152,8 +163,9 @@ class Controller:
                 except Exception as error:
                     log.warning("the regular list of %s failed: %s", kind, _sentence(error))
                     continue
-                for key in self._cache.replace_all(kind, bodies, version):
-                    self._queue.add(key)
+                for owner in self._cache.replace_all(kind, bodies, version):
+                    for key in self._cache.concerned(owner):
+                        self._queue.add(key)
 
 
 def _sentence(error: Exception) -> str:

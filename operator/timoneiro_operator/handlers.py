@@ -11,13 +11,15 @@ import kopf
 
 from timoneiro_operator.api import names
 from timoneiro_operator.controller import Controller
-from timoneiro_operator.kube.cache import Kind
+from timoneiro_operator.kube.cache import SHARED, Kind
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
     ("ModelDeployment", names.GROUP, names.VERSION, names.PLURAL),
     ("InferenceService", "serving.kserve.io", "v1beta1", "inferenceservices"),
+    ("ServingRuntime", "serving.kserve.io", "v1alpha1", "servingruntimes"),
+    ("ClusterServingRuntime", "serving.kserve.io", "v1alpha1", "clusterservingruntimes"),
     ("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
     ("KnativeService", "serving.knative.dev", "v1", "services"),
     ("Pod", "", "v1", "pods"),
@@ -44,7 +46,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 5
     settings.watching.chunk_size = 500
     for kind, group, _, plural in _WATCHED:
-        if kind != "ModelDeployment":
+        if kind != "ModelDeployment" and kind not in SHARED:
             settings.watching.label_selectors[group, plural] = names.LABEL_DEPLOYMENT
     return settings
 

@@ -14,6 +14,7 @@ from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on, parse_status
+from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
@@ -25,10 +26,12 @@ from timoneiro_operator.drivers.available import contested_host, lacking
 from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Write, children_of
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
+from timoneiro_operator.drivers.runtimes import runtime_names
 from timoneiro_operator.kube.cache import Body, Cache, Key
 from timoneiro_operator.kube.client import KubeClient, Refused
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
+from timoneiro_operator.serving.runtime import read_runtime
 from timoneiro_operator.serving.workload import with_cause
 from timoneiro_operator.targets import arm_targets
 from timoneiro_operator.telemetry import Telemetry
@@ -54,13 +57,15 @@ class Reconciler:
         reader: Reader,
         telemetry: Telemetry,
         clock: Callable[[], float] = time.time,
+        own_runtime: str | None = None,
     ) -> None:
-        """`clock`: seconds since the epoch."""
+        """`clock`: seconds since the epoch. `own_runtime`: name of Timoneiro's serving runtime, if there is one."""
         self._cache = cache
         self._client = client
         self._reader = reader
         self._telemetry = telemetry
         self._clock = clock
+        self._own_runtime = own_runtime
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; returns the seconds after which another one is due even if nothing happens."""
@@ -81,7 +86,9 @@ class Reconciler:
                 await self._write(body, invalid(parse_status(body), problem, generation, now), now)
                 return None
             deployment = acted_on
+        deployment = replace(deployment, own_runtime=self._own_runtime)
         children = self._children(deployment)
+        deployment = replace(deployment, runtimes=self._runtimes(deployment, children))
         deployment, contested = self._own_hosts(body, deployment, children)
         observation = await self._with_causes(deployment, self._observe(deployment, children, contested, now))
         decision = decide(deployment, observation, now)
@@ -108,7 +115,17 @@ class Reconciler:
             self._cache.children(key, "Pod"),
             route=next(iter(self._cache.children(key, "HTTPRoute")), None),
             knative=next(iter(self._cache.children(key, "KnativeService")), None),
+            runtimes=self._cache.children(key, "ServingRuntime"),
         )
+
+    def _runtimes(self, deployment: ModelDeployment, children: Children) -> dict[str, Runtime]:
+        """Serving runtimes that matter, by name: as KServe does it, one of the namespace comes before all others."""
+        bodies = (
+            self._cache.get("ServingRuntime", (deployment.namespace, name))
+            or self._cache.get("ClusterServingRuntime", ("", name))
+            for name in runtime_names(deployment, children)
+        )
+        return {body["metadata"]["name"]: read_runtime(body) for body in bodies if body is not None}
 
     def _own_hosts(
         self, body: Body, deployment: ModelDeployment, children: Children
@@ -192,12 +209,15 @@ class Reconciler:
     async def _carry_out(self, deployment: ModelDeployment, write: Write) -> None:
         """The answer to a write goes into the cache at once."""
         if isinstance(write, Apply):
+            if write.before is not None:
+                runtime = await self._client.apply("ServingRuntime", write.before, first=write.first)
+                self._cache.put("ServingRuntime", runtime)
             self._cache.put(write.kind, await self._client.apply(write.kind, write.body, first=write.first))
         elif isinstance(write, Patch):
             patched = await self._client.patch_predictor((deployment.namespace, write.name), write.predictor)
             self._cache.put("InferenceService", patched)
         else:
-            await self._client.delete("InferenceService", (deployment.namespace, write.name))
+            await self._client.delete(write.kind, (deployment.namespace, write.name))
 
     async def _write(self, body: Body, status: Status, now: float) -> bool:
         """The one status write of a pass, and none when nothing has changed; then what people hear of it.

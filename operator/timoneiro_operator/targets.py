@@ -1,9 +1,11 @@
 """Whom a source of counts has to ask: the pods of an arm, and what the arm is called in the cluster. Pure."""
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.drivers.driver import Body, Children
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.profiles import profile_of
+from timoneiro_operator.serving.runtime import named_runtime
 from timoneiro_operator.serving.workload import ready_pods
 from timoneiro_operator.traffic.knative import deployment_name
 
@@ -19,16 +21,17 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
         inference_service=service,
         workload=workload,
         pods=tuple(_target(pod) for pod in ready_pods(children.pods.get(revision, ()), workload)),
-        profile=profile_of(deployment.spec.analysis.source.profile, _runtime(children.services.get(service))),
+        profile=profile_of(deployment.spec.analysis.source.profile, _runtime(deployment, children, revision)),
     )
 
 
-def _runtime(service: Body | None) -> str | None:
-    """The serving runtime that the spec names, or that KServe has chosen."""
-    body = service or {}
-    model = ((body.get("spec") or {}).get("predictor") or {}).get("model") or {}
-    status = body.get("status") or {}
-    return model.get("runtime") or status.get("servingRuntimeName") or status.get("clusterServingRuntimeName")
+def _runtime(deployment: ModelDeployment, children: Children, revision: str) -> str | None:
+    """The serving runtime that the revision was made with, else the one that its InferenceService names."""
+    known = snapshot_of(deployment.status, revision)
+    service = children.services.get(deployment.service_name(revision))
+    if known is not None and known.runtime is not None:
+        return known.runtime.name
+    return named_runtime(service) if service is not None else None
 
 
 def _target(pod: Body) -> Target:

@@ -9,12 +9,17 @@ import msgspec
 from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import REVISION_LENGTH, InvalidSpec, check
 from timoneiro_operator.api.command import Command, parse_command
+from timoneiro_operator.api.runtime import Runtime, runtime_name
 from timoneiro_operator.api.spec import Model, Predictor, Spec
-from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.status import Snapshot, Status
 
 
 class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
-    """Identity, wish and last known state of one ModelDeployment. `command`: what a person asks of its rollout."""
+    """Identity, wish and last known state of one ModelDeployment.
+
+    `command`: what a person asks of its rollout. `own_runtime`: name of Timoneiro's serving runtime, where it is
+    installed. `runtimes`: serving runtimes by name, as the cluster has them; those that cannot be read are missing.
+    """
 
     namespace: str
     name: str
@@ -23,10 +28,16 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec
     status: Status
     command: Command | None = None
+    own_runtime: str | None = None
+    runtimes: dict[str, Runtime] = {}
 
     @property
     def key(self) -> tuple[str, str]:
         return self.namespace, self.name
+
+    def runtime_name(self, model: Model, predictor: Predictor) -> str | None:
+        """Name of the serving runtime of a model; None where KServe selects one."""
+        return runtime_name(model, predictor, self.own_runtime)
 
     @property
     def model(self) -> Model:
@@ -37,21 +48,63 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def revision(self) -> str | None:
-        """Hash of all that changes a serving pod; `version` and `minReplicas` do not. None: no model is wanted yet."""
-        return None if self.spec.model is None else revision_of(self.spec.model, self.spec.predictor)
+        """Hash of all that changes a serving pod; `version` and `minReplicas` do not. None: no model is wanted yet.
+
+        What serves without a runtime of its own is what is wanted: it gets the one that its pods were made of.
+        """
+        if self.spec.model is None:
+            return None
+        runtime = self.wanted_runtime
+        alike = [known for known in self.status.revisions if self._is_alike(known)]
+        serving = [part.revision for part in (self.status.candidate, self.status.stable) if part is not None]
+        for known in alike:
+            if runtime is not None and known.runtime is not None and known.runtime.digest == runtime.digest:
+                return known.revision
+        for known in alike:
+            if known.revision in serving and (runtime is None or known.runtime is None):
+                return known.revision
+        before = revision_of(self.spec.model, self.spec.predictor)
+        if runtime is None or any(entry.revision == before for entry in self.status.rejected):
+            return before
+        return revision_of(self.spec.model, self.spec.predictor, runtime.digest)
+
+    @property
+    def wanted_runtime(self) -> Runtime | None:
+        """The serving runtime of what the spec wants, as the cluster has it, or as it was known last; None: unknown."""
+        name = self.runtime_name(self.model, self.spec.predictor)
+        used = [known.runtime for known in reversed(self.status.revisions) if known.runtime is not None]
+        if name is None:
+            # KServe selects by the format, and what it has selected before is in the status.
+            alike = [known for known in self.status.revisions if known.model.format == self.model.format]
+            selected = [known.runtime for known in alike if known.runtime and known.predictor.runtime is None]
+            name = selected[-1].name if selected else None
+        if name is None:
+            return None
+        known = [runtime for runtime in used if runtime.name == name and runtime.spec is not None]
+        return self.runtimes.get(name) or next(iter(known), None)
+
+    def _is_alike(self, known: Snapshot) -> bool:
+        """It is the same model, served in the same way, whatever the runtime."""
+        wanted = msgspec.structs.replace(self.model, version=known.model.version)
+        predictor = msgspec.structs.replace(self.spec.predictor, min_replicas=known.predictor.min_replicas)
+        return (known.model, known.predictor) == (wanted, predictor)
 
     def service_name(self, revision: str) -> str:
         """Name of the InferenceService of `revision`: one for each behind a gateway, one for all in Knative."""
         return self.name if self.spec.route.driver == "Knative" else f"{self.name}-{revision}"
 
 
-def revision_of(model: Model, predictor: Predictor) -> str:
-    """Eight hexadecimal digits, the same for the same model served in the same way."""
+def revision_of(model: Model, predictor: Predictor, runtime: str | None = None) -> str:
+    """Eight hexadecimal digits, the same for the same model served in the same way, with the `runtime` of that digest.
+
+    Without a runtime it is what older versions, which did not know it, have called a revision.
+    """
     what = msgspec.to_builtins(model)
     what.pop("version", None)
     how = msgspec.to_builtins(predictor)
     how.pop("minReplicas", None)
-    text = msgspec.json.encode({"model": what, "predictor": how}, order="deterministic")
+    parts = {"model": what, "predictor": how} | ({"runtime": runtime} if runtime is not None else {})
+    text = msgspec.json.encode(parts, order="deterministic")
     return hashlib.sha256(text).hexdigest()[:REVISION_LENGTH]
 
 

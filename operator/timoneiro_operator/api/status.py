@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor
 
 Phase = Literal[
@@ -59,11 +60,13 @@ class Snapshot(_Struct, frozen=True):
     """What a revision is made of, so that it can be served again when the spec names another one.
 
     `stable_since`: when it last became the stable model; None for one that never was.
+    `runtime`: the serving runtime that it is served and judged with; None where an older version has left it to KServe.
     """
 
     revision: str
     model: Model
     predictor: Predictor
+    runtime: Runtime | None = None
     stable_since: str | None = None
 
 
@@ -261,6 +264,7 @@ class Status(_Struct, frozen=True):
     """All of it.
 
     `revisions`: those that serve, and the last ones that did; a rollback can go to each of them.
+    `wanted`: the revision that the spec and its serving runtime make.
     `acted_on`: the last valid spec, unread, for the time in which the newest one is invalid.
     """
 
@@ -269,6 +273,7 @@ class Status(_Struct, frozen=True):
     phase: Phase | Literal[""] = ""
     message: str = ""
     verdict: str = ""
+    wanted: str = ""
     stable: Revision | None = None
     candidate: Revision | None = None
     retiring: tuple[Retiring, ...] = ()

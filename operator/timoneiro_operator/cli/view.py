@@ -39,8 +39,13 @@ class View:
 
     @property
     def wanted(self) -> str | None:
-        """The revision that the spec wants; None without a model, and when the spec cannot be read."""
-        return self.deployment.revision if self.deployment else None
+        """The revision that the spec wants; None without a model, and when the spec cannot be read.
+
+        The operator says it: a revision depends on its serving runtime too.
+        """
+        if self.deployment is None:
+            return None
+        return (self.status.wanted if self.seen else "") or self.deployment.revision
 
     @property
     def wanted_version(self) -> str | None:

@@ -7,7 +7,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Retiring, Snapshot, Status, to_seconds
 from timoneiro_operator.decide.conditions import with_conditions
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.lifecycle import snapshot_of
+from timoneiro_operator.decide.lifecycle import snapshot_of, with_runtimes
 from timoneiro_operator.decide.observation import Observation, Routing
 from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, with_restored, without_loss
 from timoneiro_operator.decide.steps import arms_to_measure
@@ -25,6 +25,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status = replace(status, observed_generation=deployment.generation)
         status = replace(status, conditions=with_conditions(status, deployment, seen, now))
         return Decision(status=status, look_again=_MISSING_SECONDS)
+    status = with_runtimes(deployment, status, seen)
     routing = routing_of(deployment, status, seen, now)
     delete = _to_delete(status, routing, seen, now)
     gone = [item for item in delete if item.revision not in seen.workloads]
@@ -32,6 +33,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status,
         retiring=tuple(item for item in status.retiring if item not in gone),
         observed_generation=deployment.generation,
+        wanted=deployment.revision or "",
         # By way of JSON: as it comes back from the API server, with lists in the place of tuples.
         acted_on=msgspec.json.decode(msgspec.json.encode(deployment.spec)),
         step_text=step_text(status.step),
@@ -58,12 +60,12 @@ def _to_delete(status: Status, routing: Routing, seen: Observation, now: float) 
 
 
 def _to_ensure(status: Status, seen: Observation) -> tuple[Snapshot, ...]:
-    """What serves or is about to, and is not there or is not what it was built as."""
+    """What serves or is about to, and is not there, is not what it was built as, or has no runtime of its own yet."""
     parts = [part for part in (status.stable, status.candidate) if part is not None]
     lacking = [
         part.revision
         for part in parts
-        if part.revision not in seen.workloads or not seen.workloads[part.revision].as_built
+        if (there := seen.workloads.get(part.revision)) is None or not (there.as_built and there.pinned)
     ]
     return tuple(snapshot for revision in lacking if (snapshot := snapshot_of(status, revision)) is not None)
 

@@ -86,13 +86,24 @@ def _rollout_events(old: Status, new: Status) -> list[Event]:
         return []
     events, name = [], revision_name(candidate)
     if before is None or before.revision != candidate.revision:
-        events.append(Event("Normal", "RolloutStarted", f"{name} is the candidate"))
+        events.append(Event("Normal", "RolloutStarted", f"{name} is the candidate{_why(new)}"))
     if candidate.leaving is not None and (before is None or before.leaving is None):
         events.append(Event("Warning", "Stranded", new.message))
     if new.step is not None and _share(new) != _share(old):
         text = f"{name}: {share_text(new.step)}"
         events.append(Event("Normal", "WeightChanged", f"{text}; {new.verdict}" if new.verdict else text))
     return events
+
+
+def _why(status: Status) -> str:
+    """What makes the candidate another revision, where its model does not say so."""
+    known = {snapshot.revision: snapshot for snapshot in status.revisions}
+    candidate = known.get(status.candidate.revision) if status.candidate else None
+    stable = known.get(status.stable.revision) if status.stable else None
+    if candidate is None or stable is None or candidate.runtime is None or candidate.runtime == stable.runtime:
+        return ""
+    alike = (candidate.model, candidate.predictor) == (stable.model, stable.predictor)
+    return f": the serving runtime {candidate.runtime.name} has changed" if alike else ""
 
 
 def _share(status: Status) -> tuple[int, bool]:

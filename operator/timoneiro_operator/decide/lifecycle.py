@@ -6,6 +6,7 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import (
     HistoryEntry,
     Leaving,
@@ -31,7 +32,28 @@ _KEPT_SNAPSHOTS = 5
 
 def wanted_snapshot(deployment: ModelDeployment, wanted: str) -> Snapshot:
     """What the spec describes, as a revision."""
-    return Snapshot(revision=wanted, model=deployment.model, predictor=deployment.spec.predictor)
+    model, predictor = deployment.model, deployment.spec.predictor
+    known = snapshot_of(deployment.status, wanted)
+    runtime = known.runtime if known is not None else deployment.wanted_runtime
+    return Snapshot(revision=wanted, model=model, predictor=predictor, runtime=runtime)
+
+
+def with_runtimes(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
+    """The status with a runtime for all that serves or is about to, and was not known to have one.
+
+    What is there has the one that its pods are made of; what has to be made gets the one that it would get today.
+    """
+    serving = {part.revision for part in (status.stable, status.candidate) if part is not None}
+
+    def pinned(known: Snapshot) -> Snapshot:
+        if known.revision not in serving or (known.runtime is not None and known.runtime.spec is not None):
+            return known
+        there = seen.workloads.get(known.revision)
+        name = there.runtime if there else deployment.runtime_name(known.model, known.predictor)
+        unread = known.runtime if there or name is None else Runtime(name=name)
+        return replace(known, runtime=deployment.runtimes.get(name or "", unread))
+
+    return replace(status, revisions=tuple(pinned(known) for known in status.revisions))
 
 
 def snapshot_of(status: Status, revision: str) -> Snapshot | None:

@@ -30,6 +30,10 @@ class Workload:
     min_replicas: int | None = None
     # False: somebody has edited what is served, so that these pods are not the revision that they claim to be.
     as_built: bool = True
+    # The serving runtime that its InferenceService names, or that KServe has selected.
+    runtime: str | None = None
+    # False: its InferenceService does not name the runtime of its own yet.
+    pinned: bool = True
     # The driver's own name of it, where the names of its objects do not follow from ours.
     backend: str | None = None
     failure: Failure | None = None

@@ -1,7 +1,7 @@
 """What every driver offers, and the writes that it may ask for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from timoneiro_operator.api import names
@@ -11,36 +11,51 @@ from timoneiro_operator.decide.observation import RouteState, Workload
 
 Body = Mapping[str, Any]
 Applied = Literal["InferenceService", "HTTPRoute"]
+Removed = Literal["InferenceService", "ServingRuntime"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Children:
-    """What belongs to one ModelDeployment. `services`: InferenceServices by name; `pods`: by revision."""
+    """What belongs to one ModelDeployment.
+
+    `services`: InferenceServices by name; `pods`: by revision; `copies`: ServingRuntimes of its revisions, by revision.
+    """
 
     services: Mapping[str, Body]
     pods: Mapping[str, Sequence[Body]]
     route: Body | None = None
     knative: Body | None = None
+    copies: Mapping[str, Body] = field(default_factory=dict)
 
 
 def children_of(
-    services: Iterable[Body], pods: Iterable[Body], *, route: Body | None = None, knative: Body | None = None
+    services: Iterable[Body],
+    pods: Iterable[Body],
+    *,
+    route: Body | None = None,
+    knative: Body | None = None,
+    runtimes: Iterable[Body] = (),
 ) -> Children:
     """Children of objects as the API server has them, in whatever order."""
     by_revision: dict[str, list[Body]] = {}
     for pod in pods:
         by_revision.setdefault(pod["metadata"]["labels"].get(names.LABEL_REVISION, ""), []).append(pod)
     by_name = {body["metadata"]["name"]: body for body in services}
-    return Children(services=by_name, pods=by_revision, route=route, knative=knative)
+    copies = {body["metadata"]["labels"].get(names.LABEL_REVISION, ""): body for body in runtimes}
+    return Children(services=by_name, pods=by_revision, route=route, knative=knative, copies=copies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply:
-    """Server-side apply. `first`: nothing of ours is there yet, so that what has this name belongs to somebody else."""
+    """Server-side apply. `first`: nothing of ours is there yet, so that what has this name belongs to somebody else.
+
+    `before`: the ServingRuntime that it names, and without which it is not written.
+    """
 
     kind: Applied
     body: Body
     first: bool
+    before: Body | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +68,10 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove:
-    """An InferenceService goes."""
+    """An InferenceService goes, or the ServingRuntime of its own."""
 
     name: str
+    kind: Removed = "InferenceService"
 
 
 Write = Apply | Patch | Remove

@@ -6,6 +6,7 @@ from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import RouteState, Workload
 from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Remove, Write
+from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
@@ -22,7 +23,8 @@ class GatewayDriver:
                 continue
             snapshot = snapshot_of(deployment.status, revision)
             built: Body | None = build_inference_service(deployment, snapshot) if snapshot else None
-            found[revision] = read_workload(body, children.pods.get(revision, ()), built)
+            workload = read_workload(body, children.pods.get(revision, ()), built)
+            found[revision] = with_runtime(workload, deployment, snapshot, body, children)
         return found
 
     def route(self, deployment: ModelDeployment, children: Children) -> RouteState | None:
@@ -35,11 +37,10 @@ class GatewayDriver:
         made = {part.revision for part in parts if part is not None and part.ready}
         served = deployment.status.stable is not None
         for snapshot in decision.ensure:
-            body = build_inference_service(deployment, snapshot)
-            there = children.services.get(body["metadata"]["name"])
+            there = children.services.get(deployment.service_name(snapshot.revision))
             if there is None or not there["metadata"].get("deletionTimestamp"):
                 first = there is None and snapshot.revision not in made
-                due.append(Apply(kind="InferenceService", body=body, first=first))
+                due.append(serve(deployment, snapshot, first=first))
         for revision, replicas in decision.scale.items():
             predictor = {"minReplicas": replicas, "maxReplicas": replicas}
             due.append(Patch(name=deployment.service_name(revision), predictor=predictor))
@@ -47,4 +48,5 @@ class GatewayDriver:
             route = build_route(deployment, decision.routing)
             due.append(Apply(kind="HTTPRoute", body=route, first=children.route is None and not served))
         due += [Remove(name=deployment.service_name(revision)) for revision in decision.delete]
+        due += unused(decision.status, children)
         return tuple(due)

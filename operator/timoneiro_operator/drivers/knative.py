@@ -6,15 +6,15 @@ that was rolled back stays at percent 0 until another one comes.
 """
 
 import dataclasses
-from typing import Any
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Revision, Snapshot, Status
+from timoneiro_operator.api.status import Revision, Status
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Failure, RouteState, Workload
-from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Write
+from timoneiro_operator.drivers.driver import Body, Children, Patch, Write
+from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import is_as_built
 from timoneiro_operator.traffic.knative import condition, latest_of, newest_ready, read_split
@@ -45,8 +45,9 @@ class KnativeDriver:
             found[served] = _candidate(candidate, children.knative, replicas)
         snapshot = snapshot_of(deployment.status, served)
         if served in found and snapshot is not None:
-            as_built = is_as_built(service, _built(deployment, snapshot, None))
-            found[served] = dataclasses.replace(found[served], as_built=as_built)
+            as_built = is_as_built(service, build_inference_service(deployment, snapshot))
+            workload = dataclasses.replace(found[served], as_built=as_built)
+            found[served] = with_runtime(workload, deployment, snapshot, service, children)
         return found
 
     def route(self, deployment: ModelDeployment, children: Children) -> RouteState | None:
@@ -59,6 +60,9 @@ class KnativeDriver:
         return dataclasses.replace(split, as_built=False)
 
     def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
+        return (*self._writes(deployment, decision, children), *unused(decision.status, children))
+
+    def _writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
         service, status = children.services.get(deployment.name), decision.status
         ensure = {snapshot.revision: snapshot for snapshot in decision.ensure}
         stable, candidate = status.stable, status.candidate
@@ -67,7 +71,7 @@ class KnativeDriver:
             snapshot = ensure.get(first.revision) if first else None
             if snapshot is None:
                 return ()
-            return (Apply(kind="InferenceService", body=_built(deployment, snapshot, None), first=True),)
+            return (serve(deployment, snapshot, first=True),)
         if service["metadata"].get("deletionTimestamp"):
             return ()
         served = _served(service)
@@ -76,21 +80,13 @@ class KnativeDriver:
         snapshot = ensure.get(wanted.revision) if wanted else None
         if snapshot is not None and (stable is None or candidate is None or _splits_from(stable, service)):
             percent = None if stable is None else share if candidate else 100
-            body = _built(deployment, snapshot, percent)
-            return (Apply(kind="InferenceService", body=body, first=False),)
+            return (serve(deployment, snapshot, first=False, percent=percent),)
         if stable is None or not decision.routing.weights:
             return ()
         percent = 100 if served == stable.revision else share
         if _percent(service) == percent:
             return ()
         return (Patch(name=deployment.name, predictor={"canaryTrafficPercent": percent}),)
-
-
-def _built(deployment: ModelDeployment, snapshot: Snapshot, percent: int | None) -> dict[str, Any]:
-    body = build_inference_service(deployment, snapshot)
-    if percent is not None:
-        body["spec"]["predictor"]["canaryTrafficPercent"] = percent
-    return body
 
 
 def _as_written(status: Status, service: Body) -> bool:

@@ -9,8 +9,19 @@ from typing import Any, Literal
 
 from timoneiro_operator.api import names
 
-Kind = Literal["ModelDeployment", "InferenceService", "HTTPRoute", "KnativeService", "Pod"]
+Kind = Literal[
+    "ModelDeployment",
+    "InferenceService",
+    "HTTPRoute",
+    "KnativeService",
+    "Pod",
+    "ServingRuntime",
+    "ClusterServingRuntime",
+]
 Key = tuple[str, str]
+# Of those that carry no label of ours any ModelDeployment may be served by.
+SHARED: frozenset[Kind] = frozenset({"ServingRuntime", "ClusterServingRuntime"})
+EVERYBODY = ""
 Body = Mapping[str, Any]
 
 
@@ -29,7 +40,7 @@ class Cache:
     def put(self, kind: Kind, body: Body) -> Key | None:
         """Takes an object in; returns the ModelDeployment that it concerns, None when nothing is new."""
         metadata = body["metadata"]
-        identity = (kind, metadata["namespace"], metadata["name"])
+        identity = (kind, metadata.get("namespace", ""), metadata["name"])
         version = _version(body)
         old = self._objects.get(identity)
         if old is not None and version <= _version(old):
@@ -51,7 +62,7 @@ class Cache:
     def remove(self, kind: Kind, body: Body) -> Key | None:
         """An object is gone; returns the ModelDeployment that it concerned."""
         metadata = body["metadata"]
-        identity = (kind, metadata["namespace"], metadata["name"])
+        identity = (kind, metadata.get("namespace", ""), metadata["name"])
         old = self._objects.get(identity)
         if old is None or old["metadata"]["uid"] != metadata["uid"]:
             return None
@@ -70,7 +81,7 @@ class Cache:
         concerned: set[Key] = set()
         present = set()
         for body in bodies:
-            present.add((kind, body["metadata"]["namespace"], body["metadata"]["name"]))
+            present.add((kind, body["metadata"].get("namespace", ""), body["metadata"]["name"]))
             owner = self.put(kind, body)
             if owner is not None:
                 concerned.add(owner)
@@ -91,6 +102,12 @@ class Cache:
     def deployments(self) -> list[Key]:
         """All ModelDeployments."""
         return [(namespace, name) for kind, namespace, name in self._objects if kind == "ModelDeployment"]
+
+    def concerned(self, owner: Key) -> list[Key]:
+        """The ModelDeployments that `owner`, of what was put or removed, stands for."""
+        if owner[1] != EVERYBODY:
+            return [owner]
+        return [key for key in self.deployments() if owner[0] in ("", key[0])]
 
     def sharing_a_host(self, key: Key) -> list[Body]:
         """Other ModelDeployments that name one of the host names of `key`."""
@@ -118,11 +135,13 @@ class Cache:
 
 
 def owner_key(kind: Kind, body: Body) -> Key | None:
-    """The ModelDeployment that an object is, or belongs to."""
+    """The ModelDeployment that an object is, or belongs to; EVERYBODY in the namespace, or without one everywhere."""
     metadata = body["metadata"]
     if kind == "ModelDeployment":
         return metadata["namespace"], metadata["name"]
     name = (metadata.get("labels") or {}).get(names.LABEL_DEPLOYMENT)
+    if name is None and kind in SHARED:
+        return metadata.get("namespace", ""), EVERYBODY
     return (metadata["namespace"], name) if name else None
 
 
@@ -132,7 +151,8 @@ def _version(body: Body) -> int:
 
 def _slim(kind: Kind, body: Body) -> Body:
     """Only what is read: a pod's spec and everybody's field ownership are most of the memory otherwise."""
-    metadata = {key: value for key, value in body["metadata"].items() if key not in ("managedFields", "annotations")}
+    left_out = ("managedFields",) if kind in SHARED else ("managedFields", "annotations")
+    metadata = {key: value for key, value in body["metadata"].items() if key not in left_out}
     command = (body["metadata"].get("annotations") or {}).get(names.ANNOTATION_COMMAND)
     if kind == "ModelDeployment" and command is not None:
         metadata["annotations"] = {names.ANNOTATION_COMMAND: command}

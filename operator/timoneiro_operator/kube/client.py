@@ -8,12 +8,12 @@ from urllib.parse import quote
 import httpx2
 from lightkube.core.async_client import AsyncClient
 from lightkube.core.exceptions import ApiError
-from lightkube.generic_resource import create_namespaced_resource
+from lightkube.generic_resource import create_global_resource, create_namespaced_resource
 from lightkube.types import CascadeType, PatchType
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.kube.cache import Key, Kind
+from timoneiro_operator.kube.cache import SHARED, Key, Kind
 from timoneiro_operator.telemetry import Telemetry
 
 Body = Mapping[str, Any]
@@ -23,6 +23,7 @@ _RESOURCES = {
     "InferenceService": create_namespaced_resource(
         "serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"
     ),
+    "ServingRuntime": create_namespaced_resource("serving.kserve.io", "v1alpha1", "ServingRuntime", "servingruntimes"),
     "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
     "KnativeService": create_namespaced_resource("serving.knative.dev", "v1", "Service", "services"),
     "Pod": create_namespaced_resource("", "v1", "Pod", "pods"),
@@ -30,6 +31,9 @@ _RESOURCES = {
     "Secret": create_namespaced_resource("", "v1", "Secret", "secrets"),
     "Event": create_namespaced_resource("", "v1", "Event", "events"),
 }
+_CLUSTER_RUNTIMES = create_global_resource(
+    "serving.kserve.io", "v1alpha1", "ClusterServingRuntime", "clusterservingruntimes"
+)
 
 
 class Conflict(Exception):
@@ -64,8 +68,12 @@ class KubeClient:
         """
         self._telemetry.count_request("list", kind)
         # A label that is None in a selector of lightkube means: it exists, whatever its value.
-        labels: Any = None if kind == "ModelDeployment" else {names.LABEL_DEPLOYMENT: None}
-        listing = self._client.list(_RESOURCES[kind], namespace="*", chunk_size=500, labels=labels)
+        labels: Any = None if kind == "ModelDeployment" or kind in SHARED else {names.LABEL_DEPLOYMENT: None}
+        listing = (
+            self._client.list(_CLUSTER_RUNTIMES, chunk_size=500)
+            if kind == "ClusterServingRuntime"
+            else self._client.list(_RESOURCES[kind], namespace="*", chunk_size=500, labels=labels)
+        )
         try:
             bodies: list[Body] = [_as_dict(item) async for item in listing]
         except httpx2.HTTPStatusError as error:

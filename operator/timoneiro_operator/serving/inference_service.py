@@ -10,6 +10,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.ownership import owned_metadata
 from timoneiro_operator.api.status import Snapshot
+from timoneiro_operator.serving.runtime import copy_name
 
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
@@ -32,8 +33,10 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
         model["env"] = env
     if predictor.resources is not None:
         model["resources"] = predictor.resources
-    if predictor.runtime is not None:
-        model["runtime"] = predictor.runtime
+    if snapshot.runtime is not None and snapshot.runtime.spec is not None:
+        model["runtime"] = copy_name(deployment, snapshot.revision)
+    elif snapshot.runtime is not None or predictor.runtime is not None:
+        model["runtime"] = snapshot.runtime.name if snapshot.runtime else predictor.runtime
     labels = {names.LABEL_REVISION: snapshot.revision}
     if deployment.spec.route.driver == "Knative":
         annotations = {"serving.kserve.io/deploymentMode": "Knative"}

@@ -15,7 +15,7 @@ from timoneiro_operator.decide.observation import Failure, Workload
 FINAL_AFTER_RESTARTS = 2
 
 # What decides which model answers, and how.
-_SERVED = ("modelFormat", "storageUri", "args", "env", "runtime")
+_SERVED = ("modelFormat", "storageUri", "args", "env")
 _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
 
 Body = Mapping[str, Any]

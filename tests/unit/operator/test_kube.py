@@ -8,7 +8,7 @@ import pytest
 
 from timoneiro_operator.api.names import LABEL_DEPLOYMENT
 from timoneiro_operator.kube import workqueue
-from timoneiro_operator.kube.cache import Cache
+from timoneiro_operator.kube.cache import Cache, Kind
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.telemetry import Telemetry
@@ -82,6 +82,45 @@ def test_a_child_concerns_the_deployment_whose_label_it_carries() -> None:
 
 def test_an_object_that_belongs_to_nobody_concerns_nobody() -> None:
     assert Cache().put("Pod", body(1, owner=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "namespace", "concerned"),
+    [
+        ("ClusterServingRuntime", None, {("ns", "fraud"), ("other", "fraud")}),
+        ("ServingRuntime", "ns", {("ns", "fraud")}),
+    ],
+)
+def test_a_serving_runtime_of_nobody_concerns_all_whom_it_may_serve(
+    kind: Kind, namespace: str | None, concerned: set[tuple[str, str]]
+) -> None:
+    cache = Cache()
+    for where in ("ns", "other"):
+        deployment = body(1, name="fraud", uid=where)
+        deployment["metadata"]["namespace"] = where
+        cache.put("ModelDeployment", deployment)
+    runtime = body(2, owner=None)
+    del runtime["metadata"]["namespace"]
+    runtime["metadata"] |= {"namespace": namespace} if namespace else {}
+    owner = cache.put(kind, runtime)
+    assert owner is not None
+    assert set(cache.concerned(owner)) == concerned
+
+
+def test_a_serving_runtime_of_a_revision_concerns_its_deployment() -> None:
+    cache = Cache()
+    owner = cache.put("ServingRuntime", body(1))
+    assert owner is not None
+    assert cache.concerned(owner) == [("ns", "fraud")]
+
+
+def test_the_annotations_of_a_serving_runtime_are_kept_since_kserve_goes_by_them() -> None:
+    cache, runtime = Cache(), body(1, owner=None)
+    runtime["metadata"]["annotations"] = {"serving.kserve.io/server-type": "mlserver"}
+    cache.put("ServingRuntime", runtime)
+    kept = cache.get("ServingRuntime", ("ns", "fraud-a"))
+    assert kept is not None
+    assert kept["metadata"]["annotations"] == runtime["metadata"]["annotations"]
 
 
 def test_a_watch_event_that_is_older_than_our_own_write_is_ignored() -> None:
