@@ -27,7 +27,7 @@ from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Wr
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.drivers.runtimes import runtime_names
-from timoneiro_operator.kube.cache import Body, Cache, Key
+from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
 from timoneiro_operator.kube.client import KubeClient, Refused
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
@@ -103,8 +103,11 @@ class Reconciler:
             await self._write(body, decision.status, now)
             await self._apply(deployment, writes)
             return _AT_ONCE
-        refused = await self._apply(deployment, writes) or contested
-        if await self._write(body, with_refusal(decision.status, refused), now):
+        refused, changed = await self._apply(deployment, writes)
+        refused = refused or contested
+        # Nothing was put back where the API server has found nothing to change.
+        status = decision.status if changed else replace(decision.status, restored=deployment.status.restored)
+        if await self._write(body, with_refusal(status, refused), now):
             return _AT_ONCE
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if refused else decision.look_again
 
@@ -192,32 +195,38 @@ class Reconciler:
         )
         return self._reader.measure(look)
 
-    async def _apply(self, deployment: ModelDeployment, writes: tuple[Write, ...]) -> str | None:
-        """Everything that is due, in its order. Returns what was refused, in a sentence.
+    async def _apply(self, deployment: ModelDeployment, writes: tuple[Write, ...]) -> tuple[str | None, bool]:
+        """Everything that is due, in its order. Returns what was refused, in a sentence, and whether anything changed.
 
         One object that is refused keeps nothing else from being done: least of all traffic from going back.
         """
-        refusals = []
+        refusals, changed = [], False
         for write in writes:
             try:
-                await self._carry_out(deployment, write)
+                changed = await self._carry_out(deployment, write) or changed
             except Refused as error:
                 log.warning("%s/%s: %s", *deployment.key, error)
                 refusals.append(str(error))
-        return refusals[0] if refusals else None
+        return refusals[0] if refusals else None, changed
 
-    async def _carry_out(self, deployment: ModelDeployment, write: Write) -> None:
-        """The answer to a write goes into the cache at once."""
+    async def _carry_out(self, deployment: ModelDeployment, write: Write) -> bool:
+        """The answer to a write goes into the cache at once. Returns whether the write has changed anything."""
         if isinstance(write, Apply):
-            if write.before is not None:
-                runtime = await self._client.apply("ServingRuntime", write.before, first=write.first)
-                self._cache.put("ServingRuntime", runtime)
-            self._cache.put(write.kind, await self._client.apply(write.kind, write.body, first=write.first))
-        elif isinstance(write, Patch):
+            needed = write.before is not None and await self._put("ServingRuntime", write.before, first=write.first)
+            return await self._put(write.kind, write.body, first=write.first) or needed
+        if isinstance(write, Patch):
             patched = await self._client.patch_predictor((deployment.namespace, write.name), write.predictor)
             self._cache.put("InferenceService", patched)
         else:
             await self._client.delete(write.kind, (deployment.namespace, write.name))
+        return True
+
+    async def _put(self, kind: Kind, body: Body, *, first: bool) -> bool:
+        """Server-side apply; a write that leaves the generation as it was has changed nothing."""
+        before = self._cache.get(kind, (body["metadata"]["namespace"], body["metadata"]["name"]))
+        applied = await self._client.apply(kind, body, first=first)
+        self._cache.put(kind, applied, written=body)
+        return before is None or before["metadata"].get("generation") != applied["metadata"].get("generation")
 
     async def _write(self, body: Body, status: Status, now: float) -> bool:
         """The one status write of a pass, and none when nothing has changed; then what people hear of it.

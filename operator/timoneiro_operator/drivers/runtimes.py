@@ -3,7 +3,7 @@
 import dataclasses
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.manifests import covers
+from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.observation import Workload
 from timoneiro_operator.drivers.driver import Apply, Body, Children, Remove
@@ -30,13 +30,17 @@ def with_runtime(
     copy, built = children.copies.get(snapshot.revision), build_runtime(deployment, snapshot)
     own = copy_name(deployment, snapshot.revision)
     known = {None, own, snapshot.predictor.runtime, snapshot.runtime.name if snapshot.runtime else None}
-    edited = named not in known or (built is not None and copy is not None and not covers(copy["spec"], built["spec"]))
+    edited = named not in known or (built is not None and copy is not None and not _is_copy(copy, built))
     return dataclasses.replace(
         workload,
         as_built=workload.as_built and not edited,
         runtime=named_runtime(service),
         pinned=built is None or (named == own and copy is not None),
     )
+
+
+def _is_copy(copy: Body, built: Body) -> bool:
+    return covers(copy["spec"], built["spec"]) or is_written(copy, built)
 
 
 def serve(deployment: ModelDeployment, snapshot: Snapshot, *, first: bool, percent: int | None = None) -> Apply:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.manifests import marked, still_marked
 
 Kind = Literal[
     "ModelDeployment",
@@ -37,19 +38,29 @@ class Cache:
         # Kinds that the API server does not know.
         self.absent: frozenset[Kind] = frozenset()
 
-    def put(self, kind: Kind, body: Body) -> Key | None:
-        """Takes an object in; returns the ModelDeployment that it concerns, None when nothing is new."""
+    def put(self, kind: Kind, body: Body, *, written: Body | None = None) -> Key | None:
+        """Takes an object in; returns the ModelDeployment that it concerns, None when nothing is new.
+
+        `written`: what the operator has written, when `body` is the answer of the API server.
+        """
         metadata = body["metadata"]
         identity = (kind, metadata.get("namespace", ""), metadata["name"])
         version = _version(body)
         old = self._objects.get(identity)
         if old is not None and version <= _version(old):
+            if written is not None and version == _version(old):
+                # The write has changed nothing, or a watch was faster than its answer.
+                self._replace(identity, marked(old, written))
             return None
         if version <= self._deleted.get(metadata["uid"], -1):
             return None
         if old is not None:
             self._unlink(kind, old)
         slim = _slim(kind, body)
+        if written is not None:
+            slim = marked(slim, written)
+        elif old is not None:
+            slim = still_marked(slim, old)
         self._objects[identity] = slim
         owner = owner_key(kind, slim)
         if kind == "ModelDeployment":
@@ -58,6 +69,14 @@ class Cache:
         elif owner is not None:
             self._children.setdefault(owner, {})[(kind, metadata["name"])] = slim
         return owner
+
+    def _replace(self, identity: tuple[Kind, str, str], body: Body) -> None:
+        """The same object in another form."""
+        kind, _, name = identity
+        self._objects[identity] = body
+        owner = owner_key(kind, body)
+        if owner is not None:
+            self._children[owner][(kind, name)] = body
 
     def remove(self, kind: Kind, body: Body) -> Key | None:
         """An object is gone; returns the ModelDeployment that it concerned."""

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from timoneiro_operator.api.manifests import covers
+from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.decide.observation import Failure, Workload
 
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
@@ -43,6 +43,8 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
 
 def is_as_built(inference_service: Body, built: Body) -> bool:
     """Whether it serves what it was built for. Without resources: KServe writes their quantities in its own way."""
+    if is_written(inference_service, built):
+        return True
     live = ((inference_service.get("spec") or {}).get("predictor") or {}).get("model") or {}
     model = built["spec"]["predictor"]["model"]
     return covers(live, {key: model[key] for key in _SERVED if key in model})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.manifests import covers
+from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.ownership import owned_metadata
 from timoneiro_operator.decide.observation import RouteState, Routing
 
@@ -92,9 +92,11 @@ def read_route(deployment: ModelDeployment, route: Mapping[str, Any] | None) -> 
     )
     accepted, reason, message = _acceptance(route)
     as_built = len(rules) == 1 + len(previews) and covers(main, _main_rule(deployment, routing))
+    as_built = as_built and not (main.get("filters") and routing.mirror is None)
+    written = sum(routing.weights.values()) == 100 and is_written(route, build_route(deployment, routing))
     return RouteState(
         routing=routing,
-        as_built=as_built and not (main.get("filters") and routing.mirror is None),
+        as_built=as_built or written,
         accepted=accepted,
         reason=reason,
         message=message,
@@ -135,8 +137,10 @@ def differs(deployment: ModelDeployment, routing: Routing, route: Mapping[str, A
     """Whether the HTTPRoute in the cluster is not the one that is wanted."""
     if route is None:
         return True
-    wanted = build_route(deployment, routing)["spec"]
-    live = route.get("spec") or {}
+    built = build_route(deployment, routing)
+    if is_written(route, built):
+        return False
+    wanted, live = built["spec"], route.get("spec") or {}
     # A filter that was not built would be taken for a default.
     filtered = [bool(rule.get("filters")) for rule in live.get("rules") or []]
     return not covers(live, wanted) or filtered != [bool(rule.get("filters")) for rule in wanted["rules"]]
