@@ -213,7 +213,13 @@ class Reconciler:
         """The answer to a write goes into the cache at once. Returns whether the write has changed anything."""
         if isinstance(write, Apply):
             needed = write.before is not None and await self._put("ServingRuntime", write.before, first=write.first)
-            return await self._put(write.kind, write.body, first=write.first) or needed
+            try:
+                return await self._put(write.kind, write.body, first=write.first) or needed
+            except Refused:
+                if write.plain is not None:
+                    # Traffic must not wait for a field that the cluster does not know.
+                    await self._put(write.kind, write.plain, first=write.first)
+                raise
         if isinstance(write, Patch):
             patched = await self._client.patch_predictor((deployment.namespace, write.name), write.predictor)
             self._cache.put("InferenceService", patched)

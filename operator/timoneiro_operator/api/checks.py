@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
-from timoneiro_operator.api.spec import Analysis, CanaryStep, Metric, Source, Spec
+from timoneiro_operator.api.spec import Analysis, CanaryStep, Metric, Retry, SessionPersistence, Source, Spec, Timeouts
 
 REVISION_LENGTH = 8
 _LONGEST_SECONDS = 3650 * 86400.0
@@ -15,6 +15,7 @@ MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
 MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
 # A path without a slash at its beginning would be another host.
 _PATH = re.compile(r"/[^\s]*")
+_GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 # What says something in a metric of each type, beside what all of them have.
 _FIELDS: dict[str, set[str]] = {
     "Errors": set(),
@@ -104,8 +105,37 @@ def _check_route(spec: Spec) -> None:
         raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
     if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
         raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
-    if spec.route.driver == "Knative" and spec.route.preview is not None:
-        raise InvalidSpec("spec.route.preview needs route.driver Gateway")
+    given = {
+        "preview": spec.route.preview,
+        "timeouts": spec.route.timeouts,
+        "retry": spec.route.retry,
+        "sessionPersistence": spec.route.session_persistence,
+    }
+    for field, value in given.items():
+        if spec.route.driver == "Knative" and value is not None:
+            raise InvalidSpec(f"spec.route.{field} needs route.driver Gateway")
+    timeouts, retry = spec.route.timeouts or Timeouts(), spec.route.retry or Retry()
+    session = spec.route.session_persistence or SessionPersistence()
+    durations = {
+        "timeouts.request": timeouts.request,
+        "timeouts.backendRequest": timeouts.backend_request,
+        "retry.backoff": retry.backoff,
+        "sessionPersistence.absoluteTimeout": session.absolute_timeout,
+        "sessionPersistence.idleTimeout": session.idle_timeout,
+    }
+    for field, text in durations.items():
+        if text is not None and not _GATEWAY_DURATION.fullmatch(text):
+            raise InvalidSpec(
+                f"spec.route.{field}: '{text}' is not a duration of the Gateway API, such as 10s or 500ms"
+            )
+    request = parse_duration(timeouts.request or "0s")
+    if 0 < request < parse_duration(timeouts.backend_request or "0s"):
+        raise InvalidSpec(
+            f"spec.route.timeouts: backendRequest {timeouts.backend_request} must not be longer than request "
+            f"{timeouts.request}, which it is a part of"
+        )
+    if any(not 400 <= code <= 599 for code in retry.codes):
+        raise InvalidSpec(f"spec.route.retry.codes must be status codes from 400 to 599, not {list(retry.codes)}")
 
 
 def _check_source(source: Source) -> None:

@@ -20,6 +20,8 @@ MANAGED_BY = "timoneiro"
 
 ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
 ANNOTATION_COMMAND = f"{GROUP}/command"
+# Fields of the route's rules that are the operator's: of all others it takes over what somebody has written.
+ANNOTATION_ROUTE_FIELDS = f"{GROUP}/route-fields"
 
 # The model server compares the bytes that it has loaded with this digest, and refuses others.
 ENV_MODEL_DIGEST = "TIMONEIRO_MODEL_DIGEST"

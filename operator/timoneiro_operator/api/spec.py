@@ -56,13 +56,45 @@ class Preview(_Struct, frozen=True):
     header: PreviewHeader
 
 
+class Timeouts(_Struct, frozen=True):
+    """As in a rule of an HTTPRoute: of a request as a whole, and of one try of the model; 0s is none."""
+
+    request: str | None = None
+    backend_request: str | None = None
+
+
+class Retry(_Struct, frozen=True):
+    """As in a rule of an HTTPRoute: how often, after how long, and on which status codes a request is tried again."""
+
+    codes: tuple[int, ...] = ()
+    attempts: int | None = None
+    backoff: str | None = None
+
+
+class CookieConfig(_Struct, frozen=True):
+    lifetime_type: Literal["Session", "Permanent"] | None = None
+
+
+class SessionPersistence(_Struct, frozen=True):
+    """As in a rule of an HTTPRoute: a client's requests go where its first one went."""
+
+    session_name: str | None = None
+    absolute_timeout: str | None = None
+    idle_timeout: str | None = None
+    type: Literal["Cookie", "Header"] | None = None
+    cookie_config: CookieConfig | None = None
+
+
 class Route(_Struct, frozen=True):
-    """`hostnames` are for driver Gateway; Knative gives names of its own."""
+    """`hostnames` are for driver Gateway; Knative gives names of its own, and has nothing of what follows `driver`."""
 
     hostnames: tuple[str, ...] = ()
     driver: Literal["Gateway", "Knative"] = "Gateway"
     gateway: GatewayRef = GatewayRef()
     preview: Preview | None = None
+    timeouts: Timeouts | None = None
+    retry: Retry | None = None
+    session_persistence: SessionPersistence | None = None
 
 
 class Pause(_Struct, frozen=True):

@@ -49,13 +49,15 @@ def children_of(
 class Apply:
     """Server-side apply. `first`: nothing of ours is there yet, so that what has this name belongs to somebody else.
 
-    `before`: the ServingRuntime that it names, and without which it is not written.
+    `before`: the ServingRuntime that it names, and without which it is not written. `plain`: what is written instead
+    when `body` is refused, without fields that the cluster may not know.
     """
 
     kind: Applied
     body: Body
     first: bool
     before: Body | None = None
+    plain: Body | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

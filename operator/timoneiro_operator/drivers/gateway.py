@@ -9,7 +9,7 @@ from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Remo
 from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
-from timoneiro_operator.traffic.gateway import build_route, differs, read_route
+from timoneiro_operator.traffic.gateway import build_route, differs, only_standard, read_route
 
 
 class GatewayDriver:
@@ -45,8 +45,11 @@ class GatewayDriver:
             predictor = {"minReplicas": replicas, "maxReplicas": replicas}
             due.append(Patch(name=deployment.service_name(revision), predictor=predictor))
         if decision.routing.weights and differs(deployment, decision.routing, children.route):
-            route = build_route(deployment, decision.routing)
-            due.append(Apply(kind="HTTPRoute", body=route, first=children.route is None and not served))
+            route = build_route(deployment, decision.routing, children.route)
+            known = only_standard(deployment)
+            plain = build_route(known, decision.routing, children.route) if known != deployment else None
+            first = children.route is None and not served
+            due.append(Apply(kind="HTTPRoute", body=route, first=first, plain=plain))
         due += [Remove(name=deployment.service_name(revision)) for revision in decision.delete]
         due += unused(decision.status, children)
         return tuple(due)

@@ -23,6 +23,7 @@ Key = tuple[str, str]
 # Of those that carry no label of ours any ModelDeployment may be served by.
 SHARED: frozenset[Kind] = frozenset({"ServingRuntime", "ClusterServingRuntime"})
 EVERYBODY = ""
+_READ_ANNOTATIONS = {names.ANNOTATION_COMMAND, names.ANNOTATION_ROUTE_FIELDS}
 Body = Mapping[str, Any]
 
 
@@ -170,11 +171,11 @@ def _version(body: Body) -> int:
 
 def _slim(kind: Kind, body: Body) -> Body:
     """Only what is read: a pod's spec and everybody's field ownership are most of the memory otherwise."""
-    left_out = ("managedFields",) if kind in SHARED else ("managedFields", "annotations")
-    metadata = {key: value for key, value in body["metadata"].items() if key not in left_out}
-    command = (body["metadata"].get("annotations") or {}).get(names.ANNOTATION_COMMAND)
-    if kind == "ModelDeployment" and command is not None:
-        metadata["annotations"] = {names.ANNOTATION_COMMAND: command}
+    metadata = {key: value for key, value in body["metadata"].items() if key not in ("managedFields", "annotations")}
+    annotations = body["metadata"].get("annotations") or {}
+    read = annotations.keys() if kind in SHARED else annotations.keys() & _READ_ANNOTATIONS
+    if read:
+        metadata["annotations"] = {key: annotations[key] for key in read}
     if kind != "Pod":
         return {**body, "metadata": metadata}
     status = body.get("status") or {}

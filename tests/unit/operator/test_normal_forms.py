@@ -50,6 +50,10 @@ ADMISSION: dict[str, tuple[Kind, Callable[[Body], Any]]] = {
     "another image store": ("InferenceService", lambda body: model_of(body).update(storageUri="s3://mirror/1")),
     "variables in another order": ("InferenceService", lambda body: model_of(body)["env"].reverse()),
     "a timeout": ("HTTPRoute", lambda body: rules_of(body)[-1].update(timeouts={"request": "5s"})),
+    "a filter": (
+        "HTTPRoute",
+        lambda body: added(rules_of(body)[-1].setdefault("filters", []), {"type": "ExtensionRef"}),
+    ),
 }
 
 
