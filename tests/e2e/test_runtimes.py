@@ -46,6 +46,16 @@ def runtime_of_the_chart(name: str, **format_: Any) -> dict[str, Any]:
     return body
 
 
+def chart_of(folder: Path, body: dict[str, Any]) -> Path:
+    """What matters here of an older version of the chart: one object of it."""
+    (folder / "templates").mkdir()
+    (folder / "Chart.yaml").write_text("apiVersion: v2\nname: timoneiro\nversion: 0.0.9\n")
+    # KServe's placeholders are none of Helm's.
+    text = yaml.safe_dump(body).replace("{{.Name}}", '{{ "{{.Name}}" }}')
+    (folder / "templates" / "servingruntime.yaml").write_text(text)
+    return folder
+
+
 def upload(cluster: Cluster, package: Path, name: str) -> str:
     for path in package.iterdir():
         s3(cluster).put_object(Bucket=BUCKET, Key=f"{name}/1/{path.name}", Body=path.read_bytes())
@@ -158,15 +168,11 @@ def test_what_serves_goes_on_after_the_chart_was_uninstalled_and_can_still_be_sc
 
 
 def test_what_an_older_version_has_made_keeps_its_pods_and_gets_the_runtime_that_they_are_made_of(
-    without_timoneiro: Cluster, packages: dict[str, Path]
+    without_timoneiro: Cluster, packages: dict[str, Path], tmp_path: Path
 ) -> None:
     cluster = without_timoneiro
     old = runtime_of_the_chart(OLD, autoSelect=True, priority=2)
-    old["metadata"] |= {
-        "labels": {"app.kubernetes.io/managed-by": "Helm"},
-        "annotations": {"meta.helm.sh/release-name": "timoneiro", "meta.helm.sh/release-namespace": SYSTEM_NAMESPACE},
-    }
-    apply(cluster, old)
+    cluster.helm("install", "timoneiro", str(chart_of(tmp_path, old)), "--namespace", SYSTEM_NAMESPACE)
     body = model_deployment("older", host="older.models.example.com")
     uri = upload(cluster, packages["good"], "older")
     body["spec"]["model"] = {"format": {"name": "sklearn", "version": "1"}, "uri": uri, "version": "1"}
@@ -206,6 +212,8 @@ def test_what_an_older_version_has_made_keeps_its_pods_and_gets_the_runtime_that
         kept = cluster.get("clusterservingruntime", OLD)
         assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
         assert kept["spec"]["supportedModelFormats"] == old["spec"]["supportedModelFormats"]
+        uninstall(cluster)
+        assert cluster.get("clusterservingruntime", OLD)["metadata"]["uid"] == kept["metadata"]["uid"]
     finally:
         cluster.kubectl("delete", "md", "older", "--ignore-not-found", "--timeout=60s")
         cluster.kubectl("delete", "clusterservingruntime", OLD, "--ignore-not-found")
