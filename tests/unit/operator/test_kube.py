@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from timoneiro_operator.api.manifests import is_written
 from timoneiro_operator.api.names import LABEL_DEPLOYMENT
 from timoneiro_operator.kube import workqueue
 from timoneiro_operator.kube.cache import Cache, Kind
@@ -128,6 +129,40 @@ def test_a_watch_event_that_is_older_than_our_own_write_is_ignored() -> None:
     cache.put("HTTPRoute", body(7))
     assert cache.put("HTTPRoute", body(6)) is None
     assert cache.children(("ns", "fraud"), "HTTPRoute")[0]["spec"] == {"v": 7}
+
+
+BUILT = {"spec": {"divisor": "1000m"}}
+
+
+def generation(version: int, number: int) -> dict[str, Any]:
+    made = body(version)
+    made["metadata"]["generation"] = number
+    return made
+
+
+@pytest.mark.parametrize(
+    ("later", "written"),
+    [
+        (None, True),
+        (generation(8, 1), True),
+        (generation(8, 2), False),
+    ],
+    ids=["nothing", "its status changes", "somebody edits it"],
+)
+@pytest.mark.parametrize("known", [None, 6, 7])
+def test_the_answer_to_a_write_is_what_was_written_until_somebody_edits_it(
+    later: dict[str, Any] | None, written: bool, known: int | None
+) -> None:
+    cache = Cache()
+    if known is not None:
+        # The object was there, or a watch was faster than the answer.
+        cache.put("InferenceService", generation(known, 1))
+    cache.put("InferenceService", generation(7, 1), written=BUILT)
+    if later is not None:
+        cache.put("InferenceService", later)
+    (child,) = cache.children(("ns", "fraud"), "InferenceService")
+    assert is_written(child, BUILT) is written
+    assert not is_written(child, {"spec": {"divisor": "2"}})
 
 
 def test_a_late_event_does_not_bring_back_what_was_deleted() -> None:
