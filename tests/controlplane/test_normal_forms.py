@@ -120,7 +120,11 @@ def test_nothing_is_written_again_and_nobody_is_blamed(platform: Cluster, namesp
     body["spec"]["predictor"] = {"env": ENV}
     apply(platform, body)
     name = wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))["inferenceService"]
-    service = wait("its InferenceService", lambda: _made(platform, namespace, name))
+    service = wait(
+        "its InferenceService",
+        lambda: _made(platform, namespace, name),
+        state=lambda: get("md", "fraud")["status"]["message"],
+    )
     env = service["spec"]["predictor"]["model"]["env"]
     assert [entry["name"] for entry in env] == ["CPUS", "FIELD", "ADDED"]
     assert env[0]["valueFrom"]["resourceFieldRef"]["divisor"] == "1"
