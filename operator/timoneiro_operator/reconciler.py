@@ -104,12 +104,16 @@ class Reconciler:
             await self._apply(deployment, writes)
             return _AT_ONCE
         refused, changed = await self._apply(deployment, writes)
-        refused = refused or contested
         # Nothing was put back where the API server has found nothing to change.
         status = decision.status if changed else replace(decision.status, restored=deployment.status.restored)
-        if await self._write(body, with_refusal(status, refused), now):
+        if refused is not None:
+            status = with_refusal(status, "Refused", refused, observation)
+        elif contested is not None:
+            status = with_refusal(status, "HostnameConflict", contested, observation)
+        if await self._write(body, status, now):
             return _AT_ONCE
-        return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if refused else decision.look_again
+        waits = refused is not None or contested is not None
+        return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
 
     def _children(self, deployment: ModelDeployment) -> Children:
         key = deployment.key

@@ -13,6 +13,8 @@ from timoneiro_operator.cli.text import (
     number,
     ratio_text,
     sentence,
+    shares,
+    shares_text,
     upper,
 )
 from timoneiro_operator.cli.view import View
@@ -48,10 +50,12 @@ def _spec(view: View) -> list[str]:
 
 def _state(view: View, now: float) -> list[str]:
     status = view.status
+    if view.lacking is not None:
+        return [f"Nothing can be done for '{view.name}': {sentence(view.lacking.message)}", *_served(view)]
     if status.candidate is not None and status.candidate.leaving is not None:
-        return _leaving(view, status.candidate)
+        return [*_leaving(view, status.candidate), *_served(view)]
     if status.candidate is not None and status.stable is not None:
-        return explain_rollout(view, status.candidate, now)
+        return [*explain_rollout(view, status.candidate, now), *_served(view)]
     if status.candidate is not None:
         return _first(view, status.candidate, now)
     if status.phase == "Degraded":
@@ -65,9 +69,16 @@ def _state(view: View, now: float) -> list[str]:
     return [f"No model has been published yet: set spec.model of '{view.name}', or run the pipeline that publishes it."]
 
 
+def _served(view: View) -> list[str]:
+    """Who has the traffic meanwhile."""
+    text = shares_text(view.status)
+    return [text] if text is not None else []
+
+
 def _leaving(view: View, candidate: Revision) -> list[str]:
     assert candidate.leaving is not None
-    weight = view.status.traffic.desired.candidate if view.status.traffic else 0
+    has = shares(view.status)
+    weight = has.candidate if has else 0
     sentences = [
         f"{big_name(candidate)} is taken back ({candidate.leaving.outcome}): {sentence(candidate.leaving.reason)}"
     ]
@@ -101,6 +112,7 @@ def _first(view: View, candidate: Revision, now: float) -> list[str]:
 def _degraded(view: View) -> list[str]:
     return [
         f"'{view.name}' does not serve as it should: {sentence(view.status.message)}",
+        *_served(view),
         "The operator changes nothing by itself here, since there is no rollout to take back: mend what is named, "
         + (f"or leave this model with `timoneiro rollback {view.name}`." if view.former() else "or publish another."),
     ]
@@ -110,7 +122,8 @@ def _rolled_back(view: View, now: float) -> list[str]:
     status, entry = view.status, view.rejection
     sentences = []
     if status.phase == "RollingBack":
-        sentences.append("All traffic goes back to the stable model: the gateway has not accepted that yet.")
+        why = "the gateway has not accepted that yet" if view.not_taken is None else view.not_taken.message
+        sentences.append(f"All traffic goes back to the stable model: {sentence(why)}")
     if entry is not None:
         name = name_of(entry.revision, entry.version)
         sentences.append(f"{upper(name)} was taken back {ago(entry.at, now)}: {sentence(entry.reason)}")
@@ -127,9 +140,7 @@ def _rolled_back(view: View, now: float) -> list[str]:
         )
     elif status.message:
         sentences.append(upper(sentence(status.message)))
-    if status.stable is not None:
-        sentences.append(f"{big_name(status.stable)} serves all traffic.")
-    return sentences
+    return [*sentences, *_served(view)]
 
 
 def _bound(view: View) -> str:
@@ -159,11 +170,20 @@ def _surroundings(view: View, now: float) -> list[str]:
     """What holds beside the state: the route, a command on its way, what had to be put back."""
     status, sentences = view.status, []
     route = view.condition("RouteAccepted")
-    if route is not None and route.status == "False":
+    if route is not None and route.reason == "RoutingMismatch":
+        sentences.append(f"The gateway splits the traffic otherwise than it says: {sentence(route.message)}")
+    elif route is not None and route.status == "False":
         sentences.append(
             f"The gateway does not accept the route (RouteNotAccepted, {route.reason}, since "
             f"{clock(route.last_transition_time)}): {sentence(route.message)} Weights stay as they were until "
             f"it does: look at `kubectl describe httproute {view.name}` and at spec.route."
+        )
+    if view.not_taken is not None and view.not_taken.reason == "HostnameConflict":
+        sentences.append(f"What the spec wants cannot be done: {sentence(view.not_taken.message)}")
+    elif view.not_taken is not None:
+        sentences.append(
+            f"The API server does not take what is due, and is asked again every few seconds: "
+            f"{sentence(view.not_taken.message)}"
         )
     command = view.command
     if command is not None and all(record.id != command.id for record in status.commands):

@@ -11,7 +11,9 @@ from timoneiro_operator.decide.steps import requests_of
 def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
     """Sentences about a candidate beside a stable model."""
     status, step = view.status, view.status.step
-    if candidate.instant is not None:
+    if view.not_taken is not None:
+        sentences = [f"It goes no further: {sentence(view.not_taken.message)}"]
+    elif candidate.instant is not None:
         sentences = _instant(view, candidate, now)
     elif status.paused is not None:
         sentences = _paused(view, now)
@@ -29,6 +31,8 @@ def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
         sentences = [f"{big_name(candidate)} is ready and in the route; it gets its first traffic in a moment."]
     else:
         sentences = _in_step(view, step, now)
+    if status.phase == "Holding" and status.message.rstrip(".") not in " ".join(sentences):
+        sentences = [f"It is held where it is: {sentence(status.message)}", *sentences]
     paused = status.paused is not None or (step is not None and step.kind == "Pause" and step.seconds is None)
     deadline = [] if paused else _deadline(view, candidate, now)
     return [*sentences, *_metrics_away(view), *_evidence(view, candidate), *deadline]

@@ -44,6 +44,9 @@ def _code(view: View) -> int:
         return UNFINISHED
     if status.phase == "RolledBack" or view.rejection is not None:
         return FAILED
+    if view.not_taken is not None:
+        # A host name stays somebody else's until a person does something; what was refused is tried again.
+        return FAILED if view.not_taken.reason == "HostnameConflict" else UNFINISHED
     if status.phase == "Healthy" and (wanted is None or (status.stable and status.stable.revision == wanted)):
         return DONE
     return UNFINISHED

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from timoneiro_operator.cli.check import Finding
-from timoneiro_operator.cli.text import age, clock
+from timoneiro_operator.cli.text import age, clock, shares
 from timoneiro_operator.cli.tree import PHASE_STYLES
 from timoneiro_operator.cli.view import Body, View
 from timoneiro_operator.decide.text import step_text
@@ -40,11 +40,11 @@ def deployments_table(rows: Sequence[tuple[View | str, Body]], *, namespaces: bo
 
 
 def _cells(view: View) -> list[RenderableType]:
-    status = view.status
+    status, has = view.status, shares(view.status)
     return [
         Text(status.phase or "-", style=PHASE_STYLES.get(status.phase, "")),
         step_text(status.step),
-        str(status.traffic.desired.candidate) if status.traffic else "-",
+        str(has.candidate) if has else "-",
         status.stable.revision if status.stable else "-",
         status.candidate.revision if status.candidate else "-",
         Text("the spec is invalid", style="red") if view.invalid is not None else status.verdict,

@@ -1,7 +1,7 @@
 """Revisions, times and evidence in the words that people read. Pure; `now` is seconds since the epoch."""
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Ratio, Revision, Status, to_seconds
+from timoneiro_operator.api.status import MetricStatus, Ratio, Revision, Status, Weights, to_seconds
 from timoneiro_operator.decide.text import name_of, percent, rate_text, revision_name, step_text
 
 
@@ -19,6 +19,32 @@ def known_version(status: Status, revision: str) -> str | None:
     past = [(entry.revision, entry.version) for entry in status.history]
     known = (*serving, *kept, *rejected, *past)
     return next((version for other, version in known if other == revision and version), None)
+
+
+def shares(status: Status) -> Weights | None:
+    """Percent that each model has: of the route where it is not what is wanted. None before anything serves."""
+    return status.routed or (status.traffic.desired if status.traffic else None)
+
+
+def shares_text(status: Status) -> str | None:
+    """Who has the traffic, in a sentence; None before anything serves."""
+    if status.stable is None:
+        return None
+    has = shares(status) or Weights(stable=100, candidate=0)
+    others = f" and {revision_name(status.candidate)} {has.candidate} %" if status.candidate is not None else ""
+    if status.candidate is None and has.stable == 100:
+        return f"{big_name(status.stable)} serves all traffic."
+    wanted = "" if status.traffic is None or status.traffic.accepted else _wanted(status)
+    return f"{big_name(status.stable)} has {has.stable} % of the traffic{others}{wanted}."
+
+
+def _wanted(status: Status) -> str:
+    """What is wanted and not so yet: the gateway's doing, unless the route does not even say so."""
+    assert status.traffic is not None
+    if status.routed is None:
+        return "; the gateway has not accepted that yet"
+    wanted = status.traffic.desired
+    return f", and {wanted.stable} % and {wanted.candidate} % are wanted"
 
 
 def sentence(text: str) -> str:
@@ -106,7 +132,8 @@ def status_line(name: str, status: Status) -> str:
         words = {"Listed": "entering the route", "Promotion": "going to all traffic"}
         parts.append(words.get(step.kind, f"step {step_text(step)}"))
     if status.candidate is not None:
-        weight = status.traffic.desired.candidate if status.traffic else 0
+        has = shares(status)
+        weight = has.candidate if has else 0
         parts.append(f"{weight} % to {revision_name(status.candidate)}")
     if status.stable is not None:
         parts.append(f"stable {revision_name(status.stable)}")

@@ -12,7 +12,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Retiring, Revision, Status
 from timoneiro_operator.cli.evidence import draw_evidence
-from timoneiro_operator.cli.text import age, left
+from timoneiro_operator.cli.text import age, left, shares
 from timoneiro_operator.cli.view import Body, View
 from timoneiro_operator.decide.text import revision_name, step_text
 
@@ -86,7 +86,7 @@ def _step(status: Status, now: float) -> str:
     if step.kind == "Pause" and step.seconds is None:
         return f"{text}, until a person resumes"
     if step.started_at is None:
-        return f"{text}, waits for the gateway"
+        return f"{text}, waits for the gateway" if status.routed is None else f"{text}, not in the route"
     if step.not_before is None:
         return text
     return f"{text}, {_left(step.not_before, now)}"
@@ -96,6 +96,9 @@ def _weight(status: Status) -> str:
     traffic = status.traffic
     assert traffic is not None
     accepted = "accepted by the gateway" if traffic.accepted else "not accepted by the gateway yet"
+    if status.routed is not None:
+        has = status.routed
+        accepted = f"refused by the API server: the route has stable {has.stable} %, candidate {has.candidate} %"
     text = f"stable {traffic.desired.stable} %, candidate {traffic.desired.candidate} %, {accepted}"
     mirrored = {"Candidate": "the candidate", "Stable": "the stable model"}.get(traffic.mirror)
     return f"{text}; {mirrored} gets a copy besides" if mirrored else text
@@ -128,7 +131,7 @@ def _parts(status: Status) -> Iterable[tuple[str, Revision | Retiring]]:
 
 
 def _revision_line(role: str, part: Revision | Retiring, status: Status, now: float) -> Text:
-    desired, mirror = (status.traffic.desired, status.traffic.mirror) if status.traffic else (None, "None")
+    has, mirror = shares(status), status.traffic.mirror if status.traffic else "None"
     style = {"stable": "green", "candidate": "cyan"}.get(role, "dim")
     line = Text.assemble((f"{role} ", style), (revision_name(part), "bold" if role != "retiring" else "dim"))
     if isinstance(part, Retiring):
@@ -136,8 +139,8 @@ def _revision_line(role: str, part: Revision | Retiring, status: Status, now: fl
         remaining = left(part.delete_at, now)
         end = f"deleted in {format_duration(remaining)}" if remaining > 0 else "is being deleted"
         return line.append(f"  0 %, {what}, {end}", style="dim")
-    if desired is not None:
-        line.append(f"  {desired.stable if role == 'stable' else desired.candidate} %")
+    if has is not None:
+        line.append(f"  {has.stable if role == 'stable' else has.candidate} %")
     if mirror.lower() == role:
         line.append("  mirrored", style="magenta")
     if part.leaving is not None:
@@ -213,5 +216,5 @@ def _pod_state(metadata: Body, status: Body) -> tuple[str, bool]:
     unschedulable: Body = next((item for item in conditions if item.get("type") == "PodScheduled"), {})
     if unschedulable.get("status") == "False":
         return str(unschedulable.get("reason") or "Unschedulable"), False
-    phase = str(status.get("phase") or "Pending")
+    phase = str(status.get("reason") or status.get("phase") or "Pending")
     return ("not ready" if phase == "Running" else phase), False

@@ -13,8 +13,11 @@ from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acte
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError
+from timoneiro_operator.decide.events import NOT_TAKEN
 
 Body = Mapping[str, Any]
+
+LACKING = ("KServeNotInstalled", "DriverNotInstalled", "HostnameConflict")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,18 @@ class View:
         if self.unreadable is None or self.invalid is not None:
             return None
         return f"this version of timoneiro cannot read the spec, use the operator's version ({self.unreadable})"
+
+    @property
+    def not_taken(self) -> Condition | None:
+        """What the API server or another deployment keeps the operator from doing; None while nothing does."""
+        progressing = self.condition("Progressing")
+        return progressing if progressing is not None and progressing.reason in NOT_TAKEN else None
+
+    @property
+    def lacking(self) -> Condition | None:
+        """What the cluster lacks, so that nothing can be done at all; None when it lacks nothing."""
+        ready = self.condition("Ready")
+        return ready if ready is not None and ready.reason in LACKING else None
 
     @property
     def rejection(self) -> Rejected | None:

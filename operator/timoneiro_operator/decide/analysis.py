@@ -45,8 +45,13 @@ def _judge(analysis: Analysis, parts: dict[str, Part]) -> Judgement:
     return judge(parts, false_rollback=analysis.false_rollback, false_promotion=analysis.false_promotion)
 
 
-def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: Metrics) -> AnalysisStatus:
-    """The analysis of the pair with the windows of this pass in it. A window that was counted changes nothing."""
+def fold(
+    status: Status, candidate: str, stable: str, analysis: Analysis, seen: Metrics, *, split: bool = True
+) -> AnalysisStatus:
+    """The analysis of the pair with the windows of this pass in it. A window that was counted changes nothing.
+
+    `split`: both serve, so that how the requests were split says something about the gateway.
+    """
     before = status.analysis or AnalysisStatus(candidate=candidate, stable=stable)
     bounds = {**before.bounds, **seen.bounds}
     last = to_seconds(before.last_window_end) if before.last_window_end else -math.inf
@@ -67,7 +72,7 @@ def fold(status: Status, candidate: str, stable: str, analysis: Analysis, seen: 
             after,
             last_window_end=to_text(seen.window_end),
             last_window=_last_window(analysis, seen),
-            share=_share(before.share, status.step, _traffic(analysis, seen)),
+            share=_share(before.share, status.step, _traffic(analysis, seen)) if split else before.share,
         )
     parts = parts_of(analysis, plan, comparisons)
     judgement = _judge(analysis, parts)

@@ -38,6 +38,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         acted_on=msgspec.json.decode(msgspec.json.encode(deployment.spec)),
         step_text=step_text(status.step),
         traffic=traffic_of(status, routing, seen),
+        routed=None,
     )
     status = with_restored(deployment, status, routing, seen, now)
     status = replace(status, conditions=with_conditions(status, deployment, seen, now))

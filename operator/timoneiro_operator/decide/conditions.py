@@ -84,7 +84,8 @@ def _route_accepted(status: Status, seen: Observation) -> tuple[Truth, str, str]
     if route is None:
         return "Unknown", "NotFound", "there is no route yet"
     mismatch = routing_mismatch(status)
-    if mismatch is not None:
+    # Without a stable model that serves the candidate gets everything, whatever the gateway does.
+    if mismatch is not None and status.stable is not None and seen.workload(status.stable.revision).serving:
         return "False", "RoutingMismatch", mismatch
     if route.accepted:
         return "True", route.reason, route.message

@@ -40,7 +40,7 @@ replace = msgspec.structs.replace
 def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
     if seen.missing is not None:
-        status = _say(deployment.status, deployment.status.phase or "Pending", seen.missing[1])
+        status = _say(deployment.status, "Degraded", seen.missing[1])
     else:
         status = _with_new_counts(deployment, seen)
         status = carry_out(deployment, status, seen, now)
@@ -55,7 +55,10 @@ def _with_new_counts(deployment: ModelDeployment, seen: Observation) -> Status:
     arms = arms_to_measure(status)
     if arms is None:
         return status
-    status = replace(status, analysis=fold(status, arms.candidate, arms.stable, deployment.spec.analysis, seen.metrics))
+    both = seen.workload(arms.candidate).serving and seen.workload(arms.stable).serving
+    analysis = deployment.spec.analysis
+    folded = fold(status, arms.candidate, arms.stable, analysis, seen.metrics, split=both)
+    status = replace(status, analysis=folded)
     if status.step is not None and status.step.requests_before > requests_of(status):
         # The evidence began anew because its limits were edited, and so does the count of requests.
         status = replace(status, step=replace(status.step, requests_before=0))
@@ -139,7 +142,8 @@ def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
     """It is known that this candidate does not get there, and nothing else was wanted since."""
     before = deployment.status
     known = before.candidate is not None and before.candidate.revision == candidate.revision
-    return known and before.phase == "Degraded" and before.observed_generation == deployment.generation
+    itself = any(c.type == "Ready" and c.reason == "NoStableRevision" for c in before.conditions)
+    return known and itself and before.phase == "Degraded" and before.observed_generation == deployment.generation
 
 
 def _roll_out(

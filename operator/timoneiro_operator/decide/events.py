@@ -20,7 +20,9 @@ class Event(NamedTuple):
         return self.reason if self.reason in _TROUBLES else f"{self.reason}/{self.message}"
 
 
-_TROUBLES = frozenset({"Holding", "Degraded", "MetricsUnavailable", "PutBack"})
+# Reasons of the condition Progressing while something that is due cannot be done.
+NOT_TAKEN = frozenset({"Refused", "HostnameConflict"})
+_TROUBLES = frozenset({"Holding", "Degraded", "MetricsUnavailable", "PutBack", *NOT_TAKEN})
 # What ends a rollout without a promotion says more than that a trouble on its way is over.
 _TAKEN_BACK = frozenset({"RolledBack", "Aborted", "Superseded", "Withdrawn"})
 _OUTCOME_KIND: dict[str, Literal["Normal", "Warning"]] = {"RolledBack": "Warning", "Aborted": "Warning"}
@@ -66,6 +68,10 @@ def _troubles(status: Status) -> dict[str, str]:
     found: dict[str, str] = {}
     if status.phase in ("Holding", "Degraded"):
         found[status.phase] = status.message
+    refused = next((c for c in status.conditions if c.type == "Progressing" and c.reason in NOT_TAKEN), None)
+    if refused is not None:
+        # It is what holds the rollout, and one event says so.
+        found = {refused.reason: refused.message}
     lost = _lost_metrics(status)
     if lost is not None:
         found["MetricsUnavailable"] = lost

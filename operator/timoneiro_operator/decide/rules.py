@@ -78,11 +78,11 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, repli
 
 def reason_to_freeze(status: Status, stable: Revision, seen: Observation) -> str | None:
     """Why nothing can be known now, so that the weight stays where it is; None when it can."""
+    if not seen.workload(stable.revision).serving:
+        return "the stable model has no ready replica: nothing to compare with"
     mismatch = routing_mismatch(status)
     if mismatch is not None:
         return f"the weight is frozen: {mismatch}"
-    if not seen.workload(stable.revision).serving:
-        return "the stable model has no ready replica: nothing to compare with"
     if seen.metrics.problem is not None:
         return f"the weight is frozen: {seen.metrics.problem[1]}"
     return None

@@ -155,15 +155,18 @@ def test_a_cluster_that_lacks_something_is_told_and_nothing_is_touched() -> None
     decision = world.tick(1)
     assert (decision.ensure, decision.routing, decision.delete) == ((), Routing(), ())
     assert decision.look_again == 10
-    assert (world.status.phase, world.status.message) == ("Progressing", "install the Gateway API")
+    assert (world.status.phase, world.status.message) == ("Degraded", "install the Gateway API")
     ready = next(c for c in world.status.conditions if c.type == "Ready")
     assert (ready.status, ready.reason) == ("False", "DriverNotInstalled")
 
 
-def test_a_new_deployment_on_a_cluster_that_lacks_something_is_pending() -> None:
+def test_a_new_deployment_on_a_cluster_that_lacks_something_is_degraded_until_it_is_there() -> None:
     world = FakeWorld(missing=("KServeNotInstalled", "install KServe"))
     world.tick()
-    assert (world.status.phase, world.status.message) == ("Pending", "install KServe")
+    assert (world.status.phase, world.status.message) == ("Degraded", "install KServe")
+    world.missing, world.ready = None, False
+    world.tick()
+    assert world.status.phase == "Pending"
 
 
 def test_what_is_installed_later_is_used_without_anything_else() -> None:
@@ -207,11 +210,10 @@ def test_traffic_is_not_taken_from_what_serves_to_be_given_to_what_does_not(
 
 def test_a_refusal_is_said_where_people_look_and_leaves_the_other_conditions_alone() -> None:
     status = FakeWorld().healthy().status
-    refused = with_refusal(status, "quota")
+    refused = with_refusal(status, "Refused", "quota", Observation())
     assert refused.message == "quota"
     assert [c.reason for c in refused.conditions if c.type == "Progressing"] == ["Refused"]
     assert [c for c in refused.conditions if c.type == "Ready"] == [c for c in status.conditions if c.type == "Ready"]
-    assert with_refusal(status, None) is status
 
 
 def test_evidence_that_cannot_be_read_begins_anew() -> None:

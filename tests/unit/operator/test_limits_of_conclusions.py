@@ -12,6 +12,7 @@ from timoneiro_operator.api.status import (
 )
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decision import with_refusal
+from timoneiro_operator.decide.observation import Observation
 
 # Conclusions
 
@@ -68,7 +69,7 @@ def test_an_invalid_spec_with_nothing_that_serves_is_degraded() -> None:
 
 
 def test_a_refusal_is_the_message_of_its_condition_too() -> None:
-    refused = with_refusal(FakeWorld().healthy().status, "quota")
+    refused = with_refusal(FakeWorld().healthy().status, "Refused", "quota", Observation())
     assert [c.message for c in refused.conditions if c.type == "Progressing"] == ["quota"]
 
 

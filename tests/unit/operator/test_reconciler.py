@@ -319,7 +319,7 @@ async def test_a_host_name_of_another_deployment_keeps_a_new_one_from_being_made
     cache.put("ModelDeployment", other("a-first", SPEC["route"]["hostnames"]))
     cache.put("ModelDeployment", deployment())
     await reconciler.reconcile(KEY)
-    assert client.calls == ["status"]
+    assert client.calls == ["status", "HostnameConflict"]
     assert "belongs to ModelDeployment ns/a-first" in client.statuses[-1]["message"]
 
 
@@ -343,7 +343,7 @@ async def test_a_kind_that_the_cluster_does_not_know_is_said_and_nothing_is_writ
     cache.absent = frozenset({"InferenceService"})
     cache.put("ModelDeployment", deployment())
     await reconciler.reconcile(KEY)
-    assert client.calls == ["status"]
+    assert client.calls == ["status", "Degraded"]
     assert await reconciler.reconcile(KEY) == 10
 
 
