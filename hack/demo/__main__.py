@@ -8,7 +8,7 @@ import time
 
 from demo import report
 from demo.acts import HOST, NAME, RATE, RELEASES, DemoError, Stage, first_model, play, production_rows
-from demo.load import Load
+from demo.load import Load, Tally
 from demo.platform import ROOT, apply, install, model_deployment
 from demo.view import View
 from demo.watch import Watch
@@ -26,7 +26,7 @@ def main() -> int:
     cluster: Cluster | None = None
     try:
         cluster = Cluster.up(_CLUSTER, print)
-        acts = asyncio.run(_demo(cluster))
+        acts, total = asyncio.run(_demo(cluster))
     except (DemoError, LocalClusterError, TimeoutError) as error:
         print(f"make demo: {error}", file=sys.stderr)
         return 1
@@ -41,15 +41,19 @@ def main() -> int:
     report.write(folder, acts, seconds)
     for act in acts:
         print(f"{'ok ' if act.ok else 'BAD'} {act.title}: {act.outcome} after {act.seconds:.0f} s; {act.reason}")
-    lost = sum(act.tally.failed_by_rollout for act in acts)
-    print(f"{sum(act.tally.sent for act in acts):,} requests, {lost} lost by the rollouts, {seconds:.0f} s in all")
+        for words in act.wrong:
+            print(f"    {words}")
+    print(f"{total.sent:,} requests, {total.failed_by_rollout} lost by the rollouts, {seconds:.0f} s in all")
     print(f"report: {folder / 'index.html'}")
     if keep:
         _what_next(cluster)
-    return 0 if all(act.ok for act in acts) else 1
+    if total.failed_by_rollout or not total.whole:
+        print(f"BAD between the acts too: {'; '.join(total.details) or f'{total.open} requests without an end'}")
+    return 0 if all(act.ok for act in acts) and total.whole and not total.failed_by_rollout else 1
 
 
-async def _demo(cluster: Cluster) -> list[report.Act]:
+async def _demo(cluster: Cluster) -> tuple[list[report.Act], Tally]:
+    """The acts, and the count of every request of the demo, in an act or between two."""
     with View() as view:
         view.say("Installing Timoneiro by its Helm chart")
         await asyncio.to_thread(install, cluster)
@@ -68,9 +72,9 @@ async def _demo(cluster: Cluster) -> list[report.Act]:
             for release in RELEASES:
                 acts.append(await play(stage, release))
         finally:
-            await load.stop()
+            total = await load.stop()
             await watch.stop()
-        return acts
+        return acts, total
 
 
 def _what_next(cluster: Cluster | None) -> None:

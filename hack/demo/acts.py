@@ -133,7 +133,7 @@ RELEASES = (
 async def play(stage: Stage, release: Release) -> Act:
     """One act: publish, then wait for the outcome, whatever it is."""
     stage.view.act(release.title)
-    began, before, first = time.monotonic(), stage.load.tally, len(stage.watch.seen)
+    began, before, first = time.monotonic(), stage.load.sent, len(stage.watch.seen)
     await release.publish(stage)
     with contextlib.suppress(TimeoutError):
         await stage.watch.until(
@@ -155,7 +155,7 @@ async def play(stage: Stage, release: Release) -> Act:
         reason=entry.get("reason", seen[-1].message if seen else ""),
         seconds=time.monotonic() - began,
         highest_weight=max((look.weight for look in rollout), default=0),
-        tally=stage.load.tally.minus(before),
+        tally=await stage.load.closed(since=before),
         seen=rollout,
     )
 

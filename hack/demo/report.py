@@ -34,7 +34,32 @@ class Act:
 
     @property
     def ok(self) -> bool:
-        return self.outcome == self.expected and self.tally.failed_by_rollout == 0
+        return not self.wrong
+
+    @property
+    def wrong(self) -> list[str]:
+        """What is not as it had to be, in words; empty when everything is."""
+        found, tally = [], self.tally
+        if self.outcome != self.expected:
+            ended = "it did not end in time" if self.outcome == "Undecided" else f"it ended as {self.outcome}"
+            found.append(f"{ended}, and had to end as {self.expected}: {self.reason or 'nothing was said'}")
+        if tally.failed_by_rollout:
+            first = tally.details[0] if tally.details else "no details"
+            found.append(
+                f"{tally.failed_by_rollout:,} of {tally.sent:,} requests were lost by the rollout; first: {first}"
+            )
+        if not tally.whole:
+            found.append(f"{tally.open:,} of {tally.sent:,} requests are accounted for by nothing")
+        if found and tally.late:
+            found.append(
+                f"this machine is overloaded: {tally.late:,} requests could not be sent when they were due, so that "
+                "the above may be its doing; try again when nothing else runs"
+            )
+        if found and tally.held_back:
+            found.append(
+                f"{tally.held_back:,} requests were held back, since too many were open: nothing answers in time"
+            )
+        return found
 
 
 def write(folder: Path, acts: Sequence[Act], seconds: float) -> None:
@@ -60,6 +85,7 @@ def summary(acts: Sequence[Act], seconds: float) -> dict[str, object]:
                 "expected": act.expected,
                 "outcome": act.outcome,
                 "ok": act.ok,
+                "wrong": act.wrong,
                 "reason": act.reason,
                 "seconds": round(act.seconds, 1),
                 "highest_weight": act.highest_weight,
@@ -100,10 +126,10 @@ def _section(act: Act) -> str:
         ("Why", act.reason or "-"),
         ("Highest share of the traffic", f"{act.highest_weight} %"),
         ("Requests", f"{tally.sent:,}, of which {tally.failed_by_model:,} failed by the model and "
-                     f"{tally.failed_by_rollout:,} lost by the rollout"),
+                     f"{tally.failed_by_rollout:,} lost by the rollout; {tally.thinned:.1%} of the load was not sent"),
         ("Time", f"{act.seconds:.0f} s"),
     ))  # fmt: skip
-    details = "".join(f"<li>{html.escape(line)}</li>" for line in tally.details)
+    details = "".join(f"<li>{html.escape(line)}</li>" for line in (*act.wrong, *tally.details))
     return f"""<section class="{state}"><h2>{html.escape(act.title)}</h2><p>{html.escape(act.story)}</p>
 {picture}<dl>{rows}</dl>{f"<ul>{details}</ul>" if details else ""}</section>"""
 

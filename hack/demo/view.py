@@ -78,7 +78,7 @@ class View:
         table.add_row("evidence", f"worse {seen.worse:.3g} of 100    not worse {seen.not_worse:.3g} of 20")
         table.add_row("verdict", seen.verdict or "-")
         if self._load is not None:
-            tally = self._load.tally
+            tally = self._load.so_far()
             table.add_row(
                 "load",
                 f"{self._load.requests_per_second():.0f} requests/s, {tally.sent:,} sent, "

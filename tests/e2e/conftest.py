@@ -61,8 +61,8 @@ def open_bench(platform: Cluster, packages: dict[str, Path]) -> Iterator[Callabl
 @pytest.fixture
 def nothing_is_lost_and_no_rule_is_broken(bench: Bench) -> Iterator[None]:
     """Around a test: no request is failed by anything but the model that answers it, and the observer agrees."""
-    before = bench.tally
+    before = bench.sent
     yield
-    lost = bench.tally.minus(before)
+    lost = bench.tally(since=before)
     assert lost.failed_by_rollout == 0, lost.details
     assert bench.outside.violations() == []

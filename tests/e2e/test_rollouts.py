@@ -37,11 +37,11 @@ def test_a_model_that_is_as_good_is_promoted_step_by_step(bench: Bench) -> None:
 
 
 def test_a_model_that_fails_on_real_requests_is_rolled_back_by_the_evidence(bench: Bench) -> None:
-    before, stable = bench.tally, bench.stable_pods()
+    before, stable = bench.sent, bench.stable_pods()
     version = bench.release("bad")
     entry = outcome(bench, version)
     assert (entry["outcome"], "worse" in entry["reason"]) == ("RolledBack", True)
-    assert bench.tally.minus(before).failed_by_model > 0
+    assert bench.tally(since=before).failed_by_model > 0
     assert bench.stable_pods() == stable
     bench.wait("all traffic on the stable model", lambda: bench.status()["phase"] == "RolledBack")
 

@@ -129,7 +129,7 @@ HAPPENINGS: list[Callable[[Soak], tuple[str, str]]] = [
 @pytest.mark.timeout(600 + 60 * ROLLOUTS)
 def test_rollouts_in_a_row_lose_no_request_and_break_no_rule(open_bench: Callable[..., Bench]) -> None:
     bench, dice, counted = open_bench("soak", rollout=CANARY, analysis=ANALYSIS), Random(SEED), Counter[str]()
-    before, soak = bench.tally, Soak(bench)
+    before, soak = bench.sent, Soak(bench)
     for number in range(ROLLOUTS):
         happening = dice.choice(HAPPENINGS)
         version, expected = happening(soak)
@@ -137,8 +137,8 @@ def test_rollouts_in_a_row_lose_no_request_and_break_no_rule(open_bench: Callabl
         assert entry["outcome"] == expected, f"{number}: {happening.__name__}: {entry}"
         counted[happening.__name__] += 1
         bench.wait("rest", lambda: bench.status()["phase"] in ("Healthy", "RolledBack"))
-        lost = bench.tally.minus(before)
+        lost = bench.tally(since=before)
         assert lost.failed_by_rollout == 0, f"{number}: {happening.__name__}: {lost.details}"
-    tally = bench.tally.minus(before)
+    tally = bench.tally(since=before)
     print(f"\nseed {SEED}: {dict(counted)}; {tally.sent} requests, {tally.failed_by_rollout} lost")
     assert bench.outside.violations() == []

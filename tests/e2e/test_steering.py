@@ -97,9 +97,9 @@ def test_blue_green_judges_on_a_copy_switches_once_and_bakes_with_a_copy_to_the_
 
 def test_users_never_see_a_blue_green_candidate_that_fails_on_the_copy(bench: Bench) -> None:
     blue_green(bench)
-    before, stable = bench.tally, bench.stable_pods()
+    before, stable = bench.sent, bench.stable_pods()
     assert ended(bench, bench.release("bad")) == "RolledBack"
-    assert bench.tally.minus(before).failed_by_model == 0
+    assert bench.tally(since=before).failed_by_model == 0
     assert bench.stable_pods() == stable
     counted = bench.status()["analysis"]["metrics"][0]
     assert counted["candidate"]["events"] > 0 == counted["stable"]["events"]

@@ -85,14 +85,21 @@ class Bench:
         self._background.call(self._load.start)
 
     def close(self) -> None:
-        self._background.run(self._load.stop())
+        tally: Tally = self._background.run(self._load.stop())
         self._background.close()
         self.outside.close()
         self.cluster.kubectl("delete", "modeldeployment", self.name, "--ignore-not-found", "--timeout=60s")
+        assert tally.whole, tally
 
     @property
-    def tally(self) -> Tally:
-        tally: Tally = self._background.call(lambda: self._load.tally)
+    def sent(self) -> int:
+        """Requests so far: where a count `since` now begins."""
+        return int(self._background.call(lambda: self._load.sent))
+
+    def tally(self, *, since: int) -> Tally:
+        """What became of the requests since then, each of which is closed."""
+        tally: Tally = self._background.run(self._load.closed(since))
+        assert tally.whole, tally
         return tally
 
     def upload(self, kind: str, *, change: Callable[[str, bytes], bytes] | None = None) -> tuple[str, dict[str, Any]]:

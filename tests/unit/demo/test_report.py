@@ -20,14 +20,19 @@ ACT = Act(
     reason="errors none after 812 requests: not worse",
     seconds=52,
     highest_weight=100,
-    tally=Tally(3000, 2990, 10, 0, []),
+    tally=Tally(sent=3000, answered=2990, failed_by_model=10),
     seen=[Seen(time=float(t), weight=20 if t > 2 else 0, worse=1.0, not_worse=1.5**t) for t in range(10)],
 )
 BAD = replace(ACT, expected="RolledBack")
-LOST = replace(ACT, tally=Tally(3000, 2989, 10, 1, ["10:00:00 HTTP 503"]))
+LOST = replace(
+    ACT, tally=Tally(sent=3000, answered=2989, failed_by_model=10, failed_by_rollout=1, details=("10:00:00 HTTP 503",))
+)
 
 
-@pytest.mark.parametrize(("act", "ok"), [(ACT, True), (BAD, False), (LOST, False)])
+OPEN = replace(ACT, tally=Tally(sent=3000, answered=2998, open=2))
+
+
+@pytest.mark.parametrize(("act", "ok"), [(ACT, True), (BAD, False), (LOST, False), (OPEN, False)])
 def test_an_act_is_well_only_if_it_ended_as_it_had_to_and_lost_no_request(act: Act, ok: bool) -> None:
     assert act.ok is ok
 
@@ -64,6 +69,30 @@ def test_the_page_is_whole_and_loads_nothing_from_anywhere(tmp_path: Path) -> No
 
 def test_a_page_with_a_release_that_went_wrong_says_so_first() -> None:
     assert "A release did not end as it had to." in page([ACT, BAD], 10)
+
+
+BUSY = Tally(sent=100, answered=99, failed_by_rollout=1, late=60, held_back=20, details=("10:00:00 TimeoutError",))
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (BAD, "it ended as Promoted, and had to end as RolledBack: errors none after 812 requests: not worse"),
+        (replace(ACT, outcome="Undecided"), "it did not end in time, and had to end as Promoted"),
+        (LOST, "1 of 3,000 requests were lost by the rollout; first: 10:00:00 HTTP 503"),
+        (OPEN, "2 of 3,000 requests are accounted for by nothing"),
+        (replace(ACT, tally=BUSY), "this machine is overloaded: 60 requests could not be sent when they were due"),
+        (replace(ACT, tally=BUSY), "20 requests were held back, since too many were open"),
+    ],
+)
+def test_what_went_wrong_is_said_in_words_on_the_page_and_in_the_summary(act: Act, words: str) -> None:
+    assert words in " ".join(act.wrong)
+    assert words in page([act], 10)
+    assert words in json.dumps(summary([act], 10))
+
+
+def test_a_busy_machine_is_no_fault_of_an_act_that_went_well() -> None:
+    assert replace(ACT, tally=Tally(sent=10, answered=10, late=5, held_back=3)).ok
 
 
 def test_a_deployment_without_a_status_can_be_looked_at() -> None:
