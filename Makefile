@@ -18,7 +18,7 @@ COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=1
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation soak bench-judge bench-scale demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale demo cluster-up cluster-down cluster-status \
 	requirements pipeline manifests clean
 
 help: ## List the targets
@@ -77,6 +77,9 @@ bench-judge: setup ## Judge thousands of simulated rollouts, and write the table
 
 bench-scale: setup ## A thousand rollouts at once on a real API server: CPU, memory, and how long an abort waits (12 minutes)
 	PYTHONPATH=hack $(BIN)/python -m bench.scale
+
+chaos: setup ## Rollouts under load and faults on a local cluster, and docs/reliability.md (SEED=1 SECONDS=3600 ADD=1)
+	PYTHONPATH=hack:tests $(BIN)/python -m chaos --seed $(or $(SEED),1) --seconds $(or $(SECONDS),3600) $(if $(ADD),--add) $(if $(TABLE),--table)
 
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
 	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)

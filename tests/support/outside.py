@@ -44,7 +44,7 @@ class Outside:
     def routes(self) -> list[dict[str, int]]:
         """Weights by revision of every version of the route, in their order, without repeats."""
         found: list[dict[str, int]] = []
-        for seen in self._ordered():
+        for seen in self.ordered():
             if seen.kind == "HTTPRoute" and not seen.gone:
                 weights = self._weights(seen.body)
                 if not found or found[-1] != weights:
@@ -54,7 +54,7 @@ class Outside:
     def mirrors(self) -> list[str]:
         """Revisions that got a copy of the traffic, in their order, without repeats."""
         found: list[str] = []
-        for seen in self._ordered():
+        for seen in self.ordered():
             filters = [
                 f for rule in (seen.body.get("spec") or {}).get("rules") or [] for f in rule.get("filters") or []
             ]
@@ -67,7 +67,7 @@ class Outside:
     def violations(self, *, excused: Callable[[str], bool] = lambda sentence: False) -> list[str]:
         """Sentences about moments that must not have been; `excused` are those that the test itself brought about."""
         world, found = World(), []
-        for seen in self._ordered():
+        for seen in self.ordered():
             if seen.kind == "Pod":
                 found += self._pod(world, seen)
             elif seen.kind == "HTTPRoute":
@@ -109,7 +109,7 @@ class Outside:
     def _revision(self, service: str) -> str:
         return service.removeprefix(f"{self._name}-").removesuffix(_SUFFIX)
 
-    def _ordered(self) -> list[Seen]:
+    def ordered(self) -> list[Seen]:
         """Those of the deployment that is watched."""
         return [seen for seen in self._versions.ordered() if self._owner(seen) == self._name]
 

@@ -5,6 +5,7 @@ which it happened.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,16 +20,18 @@ from lightkube.core.exceptions import ApiError
 from support.background import Background
 
 _RETRY_SECONDS = 0.1
+_GONE = 410
 
 
 @dataclass(frozen=True)
 class Seen:
-    """One version of one object. `gone`: it was deleted."""
+    """One version of one object. `gone`: it was deleted. `at`: when it was seen, by the monotonic clock."""
 
     version: int
     kind: str
     body: dict[str, Any]
     gone: bool
+    at: float = 0.0
 
 
 class Versions:
@@ -41,6 +44,7 @@ class Versions:
     def __init__(self, kubeconfig: Path, *, namespace: str, kinds: Mapping[str, Any]) -> None:
         self._namespace, self._kinds = namespace, kinds
         self._seen: dict[tuple[int, str], Seen] = {}
+        self._latest: dict[str, dict[str, dict[str, Any]]] = {}
         self._background = Background()
         self._watches: asyncio.Task[None] = self._background.call(lambda: asyncio.create_task(self._run(kubeconfig)))
 
@@ -69,13 +73,44 @@ class Versions:
             await self._watches
 
     async def _watch(self, client: AsyncClient, kind: str, resource: Any) -> None:
-        """Everything from the beginning on; a watch that ends goes on where it was, so that nothing between is lost."""
+        """Everything from the beginning on; a watch that ends goes on where it was, so that nothing between is lost.
+
+        An API server that has started anew may not know the versions before: then a list says what is left.
+        """
         seen: str | None = None
         while True:
-            with suppress(ApiError, httpx2.HTTPError):
+            try:
+                seen = seen or await self._list(client, kind, resource)
                 async for event, item in client.watch(resource, namespace=self._namespace, resource_version=seen):
                     body = dict(item.to_dict())
                     seen = str(body["metadata"]["resourceVersion"])
-                    known = int(seen), kind + body["metadata"]["name"]
-                    self._seen[known] = Seen(int(seen), kind, body, event == "DELETED")
+                    self._take(kind, body, int(seen), gone=event == "DELETED")
+            except ApiError as error:
+                if error.status.code == _GONE:
+                    seen = None
+            except httpx2.HTTPError:
+                pass
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _list(self, client: AsyncClient, kind: str, resource: Any) -> str:
+        """What there is; what was there before and is not is gone. Returns the version of the list."""
+        listing = client.list(resource, namespace=self._namespace)
+        bodies = [dict(item.to_dict()) async for item in listing]
+        for body in bodies:
+            self._take(kind, body, int(body["metadata"]["resourceVersion"]), gone=False)
+        version = str(listing.resourceVersion)
+        present = {body["metadata"]["name"] for body in bodies}
+        for body in [body for name, body in self._latest.get(kind, {}).items() if name not in present]:
+            self._take(kind, body, int(version), gone=True)
+        return version
+
+    def _take(self, kind: str, body: dict[str, Any], version: int, *, gone: bool) -> None:
+        name = body["metadata"]["name"]
+        # Most of the memory, and nothing that anybody looks at.
+        body["metadata"].pop("managedFields", None)
+        self._seen.setdefault((version, kind + name), Seen(version, kind, body, gone, time.monotonic()))
+        latest = self._latest.setdefault(kind, {})
+        if gone:
+            latest.pop(name, None)
+        else:
+            latest[name] = body

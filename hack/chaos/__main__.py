@@ -1,0 +1,114 @@
+"""`make chaos`: a cluster of its own, a campaign on it, and docs/reliability.md; 1 when anything was violated."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chaos import proxied, report
+from chaos.campaign import Campaign
+from chaos.faults import FAULTS
+from chaos.record import Record
+from chaos.releases import ANALYSIS, CANARY, RELEASES
+from chaos.schedule import rounds
+from chaos.stage import Stage, Stuck
+from chaos.table import Ended, Table, cells, install_runtime
+from demo.platform import ROOT, install
+from localcluster.cluster import Cluster
+from localcluster.errors import LocalClusterError
+from support.bench import Bench, make_package
+
+_DOCS = ROOT / "docs"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="which rounds (default 1)")
+    parser.add_argument("--seconds", type=float, default=3600, help="how long rounds are begun (default 3600)")
+    parser.add_argument("--only", default="", help="only faults whose names contain one of these words (comma)")
+    parser.add_argument("--add", action="store_true", help="add to the runs that the report is made of already")
+    parser.add_argument("--table", action="store_true", help="misbehaving model servers instead of faults")
+    parser.add_argument("--no-report", action="store_true", help="leave docs/reliability.md as it is")
+    arguments = parser.parse_args()
+    words = [word for word in arguments.only.split(",") if word]
+    cluster = None
+    try:
+        cluster = Cluster.up(f"chaos-{arguments.seed}", _say)
+        install(cluster)
+        if arguments.table:
+            ended = _table(cluster, words, arguments.seconds)
+            if not arguments.no_report:
+                report.publish_table(_DOCS, ended)
+            return 0
+        faults = [name for name in FAULTS if not words or any(word in name for word in words)]
+        record = _campaign(cluster, arguments.seed, arguments.seconds, faults)
+    except (LocalClusterError, Stuck) as error:
+        _say(f"make chaos: {error}")
+        return 1
+    finally:
+        if cluster is not None:
+            cluster.down()
+    record.commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    _say(report.summary(record))
+    if not arguments.no_report:
+        report.publish(_DOCS, record, add=arguments.add)
+    return 1 if record.violations else 0
+
+
+def _campaign(cluster: Cluster, seed: int, seconds: float, faults: list[str]) -> Record:
+    proxied.install(cluster)
+    with _opened(cluster, "chaos") as stage:
+        stage.release("good")
+        stage.wait("the first model", lambda: stage.bench.status().get("phase") == "Healthy", seconds=120)
+        stage.start_traffic()
+        plan = rounds(seed, releases=list(RELEASES), faults=faults)
+        return Campaign(stage, seed=seed, say=_say).run(plan, seconds=seconds)
+
+
+def _table(cluster: Cluster, words: list[str], seconds: float) -> list[Ended]:
+    """As many cells as fit into the time."""
+    install_runtime(cluster)
+    deadline = time.monotonic() + seconds
+    with _opened(cluster, "odd") as stage:
+        table = Table(stage, _say)
+        table.begin()
+        ended = []
+        try:
+            for cell in cells(words):
+                if time.monotonic() >= deadline:
+                    break
+                ended.append(table.play(cell))
+        except Stuck as error:
+            _say(f"the table ends here: {error}")
+        finally:
+            stage.close()
+        return ended
+
+
+@contextmanager
+def _opened(cluster: Cluster, name: str) -> Iterator[Stage]:
+    with tempfile.TemporaryDirectory() as folder:
+        packages = {
+            kind: make_package(Path(folder) / kind, impute=impute) for kind, impute in (("good", True), ("bad", False))
+        }
+        bench = Bench(cluster, packages, name=name, rollout=CANARY, analysis=ANALYSIS)
+        try:
+            yield Stage(cluster, bench)
+        finally:
+            bench.close()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

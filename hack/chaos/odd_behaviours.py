@@ -1,0 +1,40 @@
+"""In which ways a model server of a campaign misbehaves, and what its users and its metrics see of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Where = Literal["predict", "answer", "ready", "metrics", "start"]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """`share` of the requests are concerned. `harmful`: users suffer from it, so that promoting it is wrong."""
+
+    name: str
+    where: Where | None = None
+    share: float = 1.0
+    harmful: bool = False
+    text: str = ""
+
+
+BEHAVIOURS = {
+    behaviour.name: behaviour
+    for behaviour in (
+        Behaviour("well"),
+        Behaviour("fails on 30 %", "predict", 0.3, harmful=True),
+        Behaviour("hangs on 30 %", "predict", 0.3, harmful=True),
+        Behaviour("hangs on all", "predict", harmful=True),
+        Behaviour("slow on all", "predict"),
+        Behaviour("cuts 30 % of the answers", "answer", 0.3, harmful=True),
+        Behaviour("200 with an error in 30 %", "answer", 0.3, harmful=True),
+        Behaviour("readiness flaps", "ready"),
+        Behaviour("starts slowly", "start"),
+        Behaviour("metrics: 404", "metrics"),
+        Behaviour("metrics: HTML", "metrics", text="<html><body>Sign in</body></html>"),
+        Behaviour("metrics: hang", "metrics"),
+        Behaviour("metrics: negative", "metrics", text="request_predict_seconds_count -5\n"),
+        Behaviour("metrics: 1e308", "metrics", text="request_predict_seconds_count 1e308\n"),
+    )
+}

@@ -1,0 +1,182 @@
+"""Writes docs/reliability.md and the figures that it is made of, docs/reliability.json."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from chaos.odd_behaviours import BEHAVIOURS
+from chaos.record import Played, Record, middle
+from chaos.table import Cell, Ended
+from chaos.traffic import CALM_SECONDS, LONGEST_EXCUSE_SECONDS, RATE
+
+_FIGURES = "reliability.json"
+_MISBEHAVING = """Each as the candidate of a server that behaves well, under the same load; `make chaos TABLE=1`. Two
+steps of 3 s, or 3 s of mirror and of bake; what was not decided within a minute has the phase in which it was, and was
+aborted then. Bold: users suffer from it, and it was promoted.
+"""
+_INTRODUCTION = f"""# Reliability: what was seen when things went wrong
+
+Made by `make chaos` on the local cluster (real etcd, API server, controllers, KServe, Contour, Envoy and model servers;
+the node runs pods as processes); nothing here is written by hand. `make chaos SEED=7 SECONDS=600` repeats a plan, and
+`ADD=1` adds a run to this page. A short one is part of `make test`.
+
+A campaign publishes one version after the other of one `ModelDeployment`, good ones and bad ones, while a client
+sends {RATE:g} requests a second through the gateway and every rollout meets a fault. An observer of its own watches
+pods, routes and the deployment, trusts no status, and looks for a moment that must never be: weights that do not sum
+to 100 or go to a revision without a ready pod; pods that go while they have traffic; a step that is early; a request
+that is counted twice; a weight that rises without metrics; a model that does harm and is promoted; a rollout without an
+end.
+
+**Excused** is a lost request only when the fault of its round itself takes away what answers (a killed or stopped
+Envoy or model server, a killed node, a route, pod or InferenceService that somebody deletes), from its beginning until
+nothing is lost for {CALM_SECONDS:g} s, and for {LONGEST_EXCUSE_SECONDS:g} s at most.
+**Safe** is counted from the end of the fault (a kill: at once) until the status is about the present spec and confirmed
+by the gateway, with a bad candidate off the traffic. **Cautious** are harmless models that went back because the fault
+hit them or their time to become ready. **Takeover** is from the loss of the leader's machine (it stands still, and goes
+on when another one leads) to the next leader.
+"""
+
+
+def publish(folder: Path, record: Record, *, add: bool) -> None:
+    """Writes the page and its figures into `folder`; with `add`, about the runs that are there already as well."""
+    runs, table = _load(folder)
+    _write(folder, [*(runs if add else []), record], table)
+
+
+def publish_table(folder: Path, table: Sequence[Ended]) -> None:
+    """The same for the table of misbehaving model servers; a rollout that was played again replaces the one before."""
+    runs, before = _load(folder)
+    cells = {ended.cell: ended for ended in [*before, *table]}
+    _write(folder, runs, list(cells.values()))
+
+
+def _write(folder: Path, runs: Sequence[Record], table: Sequence[Ended]) -> None:
+    figures = {"runs": [asdict(run) for run in runs], "table": [asdict(ended) for ended in table]}
+    (folder / _FIGURES).write_text(json.dumps(figures, indent=1) + "\n")
+    (folder / "reliability.md").write_text(page(runs, table))
+
+
+def _load(folder: Path) -> tuple[list[Record], list[Ended]]:
+    file = folder / _FIGURES
+    figures: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"runs": [], "table": []}
+    runs = [Record(**{**run, "rounds": [Played(**played) for played in run["rounds"]]}) for run in figures["runs"]]
+    return runs, [Ended(**{**ended, "cell": Cell(**ended["cell"])}) for ended in figures["table"]]
+
+
+def summary(record: Record) -> str:
+    """For the terminal."""
+    return "\n".join([_runs([record]), "", *(record.violations or ["no violation"])])
+
+
+def page(runs: Sequence[Record], table: Sequence[Ended] = ()) -> str:
+    """The whole page."""
+    parts = [_INTRODUCTION, "## Runs\n", _runs(runs), "\n## Violations\n", _violations(runs)]
+    parts += ["\n## Rounds by fault\n", _faults(runs), "\n## Rounds by release\n", _releases(runs)]
+    parts += ["\n## Calls of the operators to the API server\n", _calls(runs)]
+    if table:
+        parts += ["\n## Model servers that misbehave\n", _MISBEHAVING, _misbehaving(table)]
+    return "\n".join(parts) + "\n"
+
+
+def _runs(runs: Sequence[Record]) -> str:
+    rows = [
+        [
+            run.date,
+            str(run.seed),
+            f"{run.seconds / 60:.0f} min",
+            str(len(run.rounds)),
+            f"{run.requests.get('sent', 0):,}",
+            f"{run.requests.get('failed by model', 0):,}",
+            f"{sum(run.excused.values()):,}",
+            str(run.requests.get("unexcused", 0)),
+            str(len(run.violations)),
+            _times([played for played in run.rounds if not played.missed]),
+            _spread(run.takeovers),
+            f"{run.resident / 2**20:.0f} MiB",
+            f"{run.status_bytes / 1024:.1f} KiB",
+            f"{sum(run.calls.values()) / max(run.seconds, 1) * 3600:,.0f}",
+        ]
+        for run in runs
+    ]
+    header = ["date", "seed", "length", "rollouts", "requests", "failed by the bad model", "excused", "lost"]
+    return _table(
+        [*header, "violations", "safe: p50, max", "takeover: p50, max", "RSS", "status", "API calls an hour"],
+        rows,
+    )
+
+
+def _violations(runs: Sequence[Record]) -> str:
+    lines = [f"- seed {run.seed}: {sentence}" for run in runs for sentence in run.violations]
+    return "\n".join(lines or ["None."])
+
+
+def _faults(runs: Sequence[Record]) -> str:
+    faults: dict[str, list[Played]] = {}
+    excused: Counter[str] = Counter()
+    for run in runs:
+        excused.update(run.excused)
+        for name, played in run.faults().items():
+            faults.setdefault(name, []).extend(played)
+    rows = [
+        [name, str(len(played)), _verdicts(played), _times(played), f"{excused[name]:,}" if name in excused else "-"]
+        for name, played in sorted(faults.items())
+    ]
+    return _table(["fault", "rollouts", "ends", "safe: p50, max", "requests that it killed"], rows)
+
+
+def _releases(runs: Sequence[Record]) -> str:
+    releases: dict[str, list[Played]] = {}
+    for run in runs:
+        for played in run.rounds:
+            releases.setdefault(played.release, []).append(played)
+    rows = [[name, str(len(played)), _verdicts(played)] for name, played in sorted(releases.items())]
+    return _table(["release", "rollouts", "ends"], rows)
+
+
+def _calls(runs: Sequence[Record]) -> str:
+    total: Counter[str] = Counter()
+    for run in runs:
+        total.update(run.calls)
+    hours = max(sum(run.seconds for run in runs), 1) / 3600
+    return _table(["call", "an hour"], [[name, f"{count / hours:,.0f}"] for name, count in total.most_common()])
+
+
+def _misbehaving(table: Sequence[Ended]) -> str:
+    rows = [
+        [
+            ended.cell.behaviour,
+            ended.cell.strategy,
+            ended.cell.promotion,
+            f"**{ended.outcome}**" if ended.harm else ended.outcome,
+            f"{ended.seconds:.0f} s",
+            f"{ended.weight} %",
+            str(ended.failed),
+            ended.reason.replace("|", "/")[:160],
+        ]
+        for ended in sorted(table, key=lambda e: (list(BEHAVIOURS).index(e.cell.behaviour), e.cell.strategy))
+    ]
+    header = ["the candidate", "strategy", "promotion", "end", "after", "highest weight", "requests that failed"]
+    return _table([*header, "why"], rows)
+
+
+def _verdicts(played: Sequence[Played]) -> str:
+    counted = Counter(round_.verdict for round_ in played)
+    return ", ".join(f"{counted[name]} {name}" for name in ("right", "cautious", "wrong") if counted[name])
+
+
+def _times(played: Sequence[Played]) -> str:
+    return _spread([round_.safe_seconds for round_ in played if round_.safe_seconds is not None])
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return f"{middle(seconds):.1f} s, {max(seconds):.1f} s" if seconds else "-"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
