@@ -249,7 +249,7 @@ class Reconciler:
         written = await self._client.write_status(body, msgspec.to_builtins(status))
         self._cache.put("ModelDeployment", written)
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
-        self._telemetry.set_weight(key, status.traffic.desired.candidate if status.traffic else 0)
+        self._telemetry.set_weight(key, status.weight or 0)
         for entry in ended_between(old, status):
             self._telemetry.count_outcome(entry.outcome)
         for event in events_between(old, status):

@@ -265,7 +265,7 @@ class Status(_Struct, frozen=True):
 
     `revisions`: those that serve, and the last ones that did; a rollback can go to each of them.
     `wanted`: the revision that the spec and its serving runtime make.
-    `routed`: percent in the route, where the API server does not take what `traffic` wants.
+    `weight`: percent that the candidate has: what `traffic` wants, unless the API server does not take that.
     `acted_on`: the last valid spec, unread, for the time in which the newest one is invalid.
     """
 
@@ -281,7 +281,7 @@ class Status(_Struct, frozen=True):
     step: Step | None = None
     step_text: str = ""
     traffic: Traffic | None = None
-    routed: Weights | None = None
+    weight: int | None = None
     analysis: AnalysisStatus | None = None
     rejected: tuple[Rejected, ...] = ()
     history: tuple[HistoryEntry, ...] = ()

@@ -21,9 +21,16 @@ def known_version(status: Status, revision: str) -> str | None:
     return next((version for other, version in known if other == revision and version), None)
 
 
+def is_routed(status: Status) -> bool:
+    """The route says what is wanted, as far as the operator knows: no write of it was refused."""
+    return status.traffic is None or status.weight in (None, status.traffic.desired.candidate)
+
+
 def shares(status: Status) -> Weights | None:
     """Percent that each model has: of the route where it is not what is wanted. None before anything serves."""
-    return status.routed or (status.traffic.desired if status.traffic else None)
+    if status.traffic is None or status.weight is None or is_routed(status):
+        return status.traffic.desired if status.traffic else None
+    return Weights(stable=100 - status.weight, candidate=status.weight)
 
 
 def shares_text(status: Status) -> str | None:
@@ -41,7 +48,7 @@ def shares_text(status: Status) -> str | None:
 def _wanted(status: Status) -> str:
     """What is wanted and not so yet: the gateway's doing, unless the route does not even say so."""
     assert status.traffic is not None
-    if status.routed is None:
+    if is_routed(status):
         return "; the gateway has not accepted that yet"
     wanted = status.traffic.desired
     return f", and {wanted.stable} % and {wanted.candidate} % are wanted"

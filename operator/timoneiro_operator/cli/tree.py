@@ -12,7 +12,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Retiring, Revision, Status
 from timoneiro_operator.cli.evidence import draw_evidence
-from timoneiro_operator.cli.text import age, left, shares
+from timoneiro_operator.cli.text import age, is_routed, left, shares
 from timoneiro_operator.cli.view import Body, View
 from timoneiro_operator.decide.text import revision_name, step_text
 
@@ -86,7 +86,7 @@ def _step(status: Status, now: float) -> str:
     if step.kind == "Pause" and step.seconds is None:
         return f"{text}, until a person resumes"
     if step.started_at is None:
-        return f"{text}, waits for the gateway" if status.routed is None else f"{text}, not in the route"
+        return f"{text}, waits for the gateway" if is_routed(status) else f"{text}, not in the route"
     if step.not_before is None:
         return text
     return f"{text}, {_left(step.not_before, now)}"
@@ -96,8 +96,8 @@ def _weight(status: Status) -> str:
     traffic = status.traffic
     assert traffic is not None
     accepted = "accepted by the gateway" if traffic.accepted else "not accepted by the gateway yet"
-    if status.routed is not None:
-        has = status.routed
+    has = shares(status)
+    if has is not None and not is_routed(status):
         accepted = f"refused by the API server: the route has stable {has.stable} %, candidate {has.candidate} %"
     text = f"stable {traffic.desired.stable} %, candidate {traffic.desired.candidate} %, {accepted}"
     mirrored = {"Candidate": "the candidate", "Stable": "the stable model"}.get(traffic.mirror)

@@ -29,6 +29,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
     routing = routing_of(deployment, status, seen, now)
     delete = _to_delete(status, routing, seen, now)
     gone = [item for item in delete if item.revision not in seen.workloads]
+    traffic = traffic_of(status, routing, seen)
     status = replace(
         status,
         retiring=tuple(item for item in status.retiring if item not in gone),
@@ -37,8 +38,8 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         # By way of JSON: as it comes back from the API server, with lists in the place of tuples.
         acted_on=msgspec.json.decode(msgspec.json.encode(deployment.spec)),
         step_text=step_text(status.step),
-        traffic=traffic_of(status, routing, seen),
-        routed=None,
+        traffic=traffic,
+        weight=traffic.desired.candidate if traffic else None,
     )
     status = with_restored(deployment, status, routing, seen, now)
     status = replace(status, conditions=with_conditions(status, deployment, seen, now))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from timoneiro_operator.api.status import Snapshot, Status, Weights
+from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.observation import Observation, Routing
 
 
@@ -38,24 +38,23 @@ def with_refusal(status: Status, reason: str, refused: str, seen: Observation) -
 
     And with where the traffic is meanwhile: not where it is wanted, and that is not the gateway's doing.
     """
-    routed = _routed(status, seen) if reason == "Refused" else None
-    if routed is not None:
-        refused = f"{refused}; the traffic stays at {routed.stable} % stable, {routed.candidate} % candidate"
+    weight = _weight(status, seen) if reason == "Refused" else status.weight
+    if weight is not None and weight != status.weight:
+        refused = f"{refused}; the traffic stays at {100 - weight} % stable, {weight} % candidate"
     conditions = tuple(
         msgspec.structs.replace(c, reason=reason, message=refused) if c.type == "Progressing" else c
         for c in status.conditions
     )
     phase = "Holding" if status.stable is not None and status.phase in ("Progressing", "Promoting") else status.phase
-    return msgspec.structs.replace(status, phase=phase, message=refused, routed=routed, conditions=conditions)
+    return msgspec.structs.replace(status, phase=phase, message=refused, weight=weight, conditions=conditions)
 
 
-def _routed(status: Status, seen: Observation) -> Weights | None:
-    """Percent in the route, where they are others than those that are wanted; None where they are not."""
-    if seen.route is None or status.traffic is None or status.stable is None:
-        return None
-    has = seen.route.routing.weights
-    stable = has.get(status.stable.revision, 0)
-    # Of a candidate that was dismissed the route has the share that it is still to give up.
-    share = sum(has.values()) - stable if status.candidate is None else has.get(status.candidate.revision, 0)
-    routed = Weights(stable=stable, candidate=share)
-    return routed if routed != status.traffic.desired else None
+def _weight(status: Status, seen: Observation) -> int | None:
+    """Percent in the route that are not the stable model's; what is wanted where there is no such split.
+
+    Of a candidate that was dismissed it is the share that it has still to give up.
+    """
+    has = seen.route.routing.weights if seen.route is not None else {}
+    if status.stable is None or sum(has.values()) != 100:
+        return status.weight
+    return 100 - has.get(status.stable.revision, 0)

@@ -54,7 +54,9 @@ def told(seen: View, now: float) -> tuple[str, str, str, str]:
 
 def has(status: Status) -> Weights | None:
     """Who has how much: what the route says where that is not what is wanted."""
-    return status.routed or (status.traffic.desired if status.traffic else None)
+    if status.traffic is None or status.weight in (None, status.traffic.desired.candidate):
+        return status.traffic.desired if status.traffic else None
+    return Weights(stable=100 - status.weight, candidate=status.weight)
 
 
 def causes(status: Status) -> list[str]:

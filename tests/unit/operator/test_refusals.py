@@ -4,7 +4,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import lose, rolling, stable_of
-from timoneiro_operator.api.status import Status, Weights
+from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.events import Event, events_between
 from timoneiro_operator.decide.observation import Observation
@@ -32,7 +32,7 @@ def denied_step() -> FakeWorld:
 
 def test_a_step_that_is_refused_holds_and_says_that_the_traffic_has_not_moved() -> None:
     status = denied_step().status
-    assert (status.phase, status.routed) == ("Holding", Weights(stable=100, candidate=0))
+    assert (status.phase, status.weight) == ("Holding", 0)
     assert status.message == f"{FROZEN}; the traffic stays at 100 % stable, 0 % candidate"
 
 
@@ -42,20 +42,20 @@ def test_a_rollback_that_is_refused_says_what_the_candidate_still_gets() -> None
     world.ask("abort")
     world.route = kept
     status = denied(world)
-    assert (status.phase, status.routed) == ("RollingBack", Weights(stable=90, candidate=10))
+    assert (status.phase, status.weight) == ("RollingBack", 10)
 
 
 @pytest.mark.parametrize("reason", ["Refused", "HostnameConflict"])
 def test_where_the_traffic_is_where_it_should_be_only_the_refusal_is_said(reason: str) -> None:
     status = denied(FakeWorld().healthy(), reason)
-    assert (status.phase, status.message, status.routed) == ("Healthy", FROZEN, None)
+    assert (status.phase, status.message, status.weight) == ("Healthy", FROZEN, 0)
 
 
 @pytest.mark.parametrize("world", [FakeWorld(), FakeWorld(ready=False)])
 def test_before_anything_serves_there_is_no_traffic_to_speak_of(world: FakeWorld) -> None:
     world.tick()
     status = with_refusal(world.status, "Refused", FROZEN, Observation())
-    assert (status.phase, status.message, status.routed) == ("Pending", FROZEN, None)
+    assert (status.phase, status.message, status.weight) == ("Pending", FROZEN, None)
 
 
 def test_a_refusal_is_told_once_and_its_end_too() -> None:
@@ -71,7 +71,7 @@ def test_a_refusal_is_told_once_and_its_end_too() -> None:
     before = world.status
     world.tick(1)
     assert events_between(before, world.status) == [Event("Normal", "Recovered", "Refused is over")]
-    assert world.status.routed is None
+    assert world.status.weight == 10
 
 
 def test_while_the_stable_model_is_down_no_split_is_held_against_the_gateway() -> None:
