@@ -197,7 +197,7 @@ def events_of(
 def command_words(command: CommandReport) -> str:
     """A command and what came of it, as a sentence."""
     answer = "done" if command.outcome == "Done" else "refused"
-    return sentence(f"{command.by} asked for {command.action}, {answer}: {command.message}")
+    return sentence(f"{command.by} (as claimed) asked for {command.action}, {answer}: {command.message}")
 
 
 def _no_metrics(rollout: Rollout, status: Status) -> list[Event]:
