@@ -58,7 +58,7 @@ server.serve_forever()
 def webhook(platform: Cluster, namespace: str, tmp_path: Path) -> Iterator[None]:
     """Adds a variable to each InferenceService of the namespace, whoever writes it."""
     authority = CertificateAuthority(tmp_path)
-    authority.server("hook", [f"10.244.0.{number}" for number in range(1, 255)])
+    authority.server("hook", [f"10.244.1.{number}" for number in range(1, 255)])
     encoded = {name: base64.b64encode((tmp_path / f"hook.{name}").read_bytes()).decode() for name in ("crt", "key")}
     container = {
         "name": "hook",
