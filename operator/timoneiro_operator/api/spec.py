@@ -29,15 +29,51 @@ class Model(_Struct, frozen=True):
     version: str | None = None
 
 
+_Objects = tuple[dict[str, Any], ...]
+
+
 class Predictor(_Struct, frozen=True):
-    """How it is served; handed on to KServe as it is."""
+    """How it is served; handed on to KServe as it is, under KServe's own names.
+
+    The model server's container, in `predictor.model` of an InferenceService, and below that its pods and all else of
+    `predictor`.
+    """
 
     min_replicas: int = 1
-    resources: dict[str, Any] | None = None
-    service_account_name: str | None = None
     runtime: str | None = None
+
     args: tuple[str, ...] = ()
-    env: tuple[dict[str, Any], ...] = ()
+    env: _Objects = ()
+    env_from: _Objects = ()
+    resources: dict[str, Any] | None = None
+    volume_mounts: _Objects = ()
+    storage: dict[str, Any] | None = None
+    protocol_version: str | None = None
+    runtime_version: str | None = None
+    readiness_probe: dict[str, Any] | None = None
+    liveness_probe: dict[str, Any] | None = None
+    startup_probe: dict[str, Any] | None = None
+
+    service_account_name: str | None = None
+    image_pull_secrets: _Objects = ()
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    node_selector: dict[str, str] = {}
+    tolerations: _Objects = ()
+    affinity: dict[str, Any] | None = None
+    topology_spread_constraints: _Objects = ()
+    priority_class_name: str | None = None
+    runtime_class_name: str | None = None
+    scheduler_name: str | None = None
+    security_context: dict[str, Any] | None = None
+    termination_grace_period_seconds: int | None = None
+    volumes: _Objects = ()
+    init_containers: _Objects = ()
+    containers: _Objects = ()
+    timeout: int | None = None
+    container_concurrency: int | None = None
+    logger: dict[str, Any] | None = None
+    batcher: dict[str, Any] | None = None
 
 
 class GatewayRef(_Struct, frozen=True):

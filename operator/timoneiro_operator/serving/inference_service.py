@@ -6,6 +6,8 @@ the model. All of them are therefore set at creation.
 
 from typing import Any
 
+import msgspec
+
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.ownership import owned_metadata
@@ -14,6 +16,21 @@ from timoneiro_operator.serving.runtime import copy_name
 
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
+# What of our predictor is about the model server's container; the rest is about its pods.
+_OF_THE_MODEL = (
+    "runtime",
+    "args",
+    "env",
+    "envFrom",
+    "resources",
+    "volumeMounts",
+    "storage",
+    "protocolVersion",
+    "runtimeVersion",
+    "readinessProbe",
+    "livenessProbe",
+    "startupProbe",
+)
 
 
 def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> dict[str, Any]:
@@ -21,22 +38,19 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
     wanted, predictor = snapshot.model, snapshot.predictor
     replicas = deployment.spec.predictor.min_replicas
     # All revisions answer to the name of the ModelDeployment: clients do not see which one serves them.
+    handed_on = _as_json(predictor)
     model: dict[str, Any] = {
-        "modelFormat": _without_none({"name": wanted.format.name, "version": wanted.format.version}),
+        "modelFormat": _as_json(wanted.format),
         "storageUri": wanted.uri,
+        **{key: handed_on[key] for key in _OF_THE_MODEL if key in handed_on},
         "args": [f"--model_name={deployment.name}", *predictor.args],
     }
-    env = list(predictor.env)
     if wanted.digest is not None:
-        env.append({"name": names.ENV_MODEL_DIGEST, "value": wanted.digest})
-    if env:
-        model["env"] = env
-    if predictor.resources is not None:
-        model["resources"] = predictor.resources
-    if snapshot.runtime is not None and snapshot.runtime.spec is not None:
-        model["runtime"] = copy_name(deployment, snapshot.revision)
-    elif snapshot.runtime is not None or predictor.runtime is not None:
-        model["runtime"] = snapshot.runtime.name if snapshot.runtime else predictor.runtime
+        digest = {"name": names.ENV_MODEL_DIGEST, "value": wanted.digest}
+        model["env"] = [*predictor.env, digest]
+    if snapshot.runtime is not None:
+        pinned = snapshot.runtime.spec is not None
+        model["runtime"] = copy_name(deployment, snapshot.revision) if pinned else snapshot.runtime.name
     labels = {names.LABEL_REVISION: snapshot.revision}
     if deployment.spec.route.driver == "Knative":
         annotations = {"serving.kserve.io/deploymentMode": "Knative"}
@@ -57,17 +71,17 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
             annotations=annotations,
         ),
         "spec": {
-            "predictor": _without_none(
-                {
-                    "minReplicas": replicas,
-                    "maxReplicas": replicas,
-                    "serviceAccountName": predictor.service_account_name,
-                    "model": model,
-                }
-            )
+            "predictor": {
+                **{key: value for key, value in handed_on.items() if key not in _OF_THE_MODEL},
+                "minReplicas": replicas,
+                "maxReplicas": replicas,
+                "model": model,
+            }
         },
     }
 
 
-def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value is not None}
+def _as_json(part: msgspec.Struct) -> dict[str, Any]:
+    """As it is on the wire, with lists in the place of tuples."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(part))
+    return found

@@ -14,8 +14,8 @@ from timoneiro_operator.decide.observation import Failure, Workload
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
 FINAL_AFTER_RESTARTS = 2
 
-# What decides which model answers, and how.
-_SERVED = ("modelFormat", "storageUri", "args", "env")
+# Of a predictor, what says nothing of its pods.
+_HOW_OFTEN = ("minReplicas", "maxReplicas", "canaryTrafficPercent")
 _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
 
 Body = Mapping[str, Any]
@@ -42,12 +42,13 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
 
 
 def is_as_built(inference_service: Body, built: Body) -> bool:
-    """Whether it serves what it was built for. Without resources: KServe writes their quantities in its own way."""
+    """Whether it serves what it was built for, however often and with whatever share of the traffic."""
     if is_written(inference_service, built):
         return True
-    live = ((inference_service.get("spec") or {}).get("predictor") or {}).get("model") or {}
-    model = built["spec"]["predictor"]["model"]
-    return covers(live, {key: model[key] for key in _SERVED if key in model})
+    wanted = {key: value for key, value in built["spec"]["predictor"].items() if key not in _HOW_OFTEN}
+    # Its runtime is told by what it was before, too.
+    wanted["model"] = {key: value for key, value in wanted["model"].items() if key != "runtime"}
+    return covers((inference_service.get("spec") or {}).get("predictor") or {}, wanted)
 
 
 def made_by(pod: Body, workload: str) -> bool:
