@@ -92,6 +92,8 @@ class Reconciler:
         deployment, contested = self._own_hosts(body, deployment, children)
         observation = await self._with_causes(deployment, self._observe(deployment, children, contested, now))
         decision = decide(deployment, observation, now)
+        if decision.fault is not None:
+            log.error("%s/%s: the counts cannot be weighed", *key, exc_info=decision.fault)
         if problem is not None:
             known, generation = deployment.status.conditions, deployment.generation
             status = invalid(decision.status, problem, generation, now, known=known)

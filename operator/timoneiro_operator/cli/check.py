@@ -14,6 +14,7 @@ from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.parts import Planned, planned
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.look import ArmTargets, Target
+from timoneiro_operator.metrics.problem import Problem, ProblemError
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
@@ -29,7 +30,7 @@ from timoneiro_operator.metrics.promql import (
     selector_of,
     several_processes,
 )
-from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
+from timoneiro_operator.metrics.samples import Implausible, NoSeries, PodCounts, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, by_pod, find_bounds, together
 
 # A pod: its name, port and path. The exposition comes back; a CliError says why not.
@@ -90,10 +91,10 @@ def check(
             )
         except CliError as error:
             shown[name] = error.message
+        except ProblemError as error:
+            shown[name] = error.problem.message
         except (Malformed, NoSeries) as error:
             shown[name] = str(error)
-        except ValueError:
-            shown[name] = "a counter is not a number"
     return _findings(analysis, shown, deployment.status.analysis.bounds if deployment.status.analysis else {})
 
 
@@ -117,6 +118,8 @@ def _sample(profile: Profile, pod: Target, exposition: str) -> Sample:
         return profile.read(exposition)
     except NoSeries as error:
         raise CliError(f"pod {pod.name}: {error}") from error
+    except Implausible as error:
+        raise CliError(Problem.implausible(pod.name, str(error)).message) from error
     except ValueError as error:
         raise CliError(f"pod {pod.name} shows no valid exposition") from error
 
@@ -131,10 +134,13 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
     series = ask(selector)
     up = scrapes(series)
+    shown, implausible = histories(series, arm.profile)
     for pod in arm.pods:
-        if [well for _, well in of_pod(up, pod)[-1:]] != [1.0]:
+        if [well for _, well in (of_pod(up, pod) or [])[-1:]] != [1.0]:
             raise CliError(f"Prometheus does not scrape pod {pod.name} (no `up` that is 1): {selector}")
-    shown = histories(series, arm.profile)
+        what = of_pod(implausible, pod)
+        if what is not None:
+            raise CliError(Problem.implausible(pod.name, what).message)
     for name, history in shown.items():
         if several_processes(history):
             raise CliError(_SEVERAL.format(name))

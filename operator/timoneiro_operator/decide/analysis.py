@@ -107,6 +107,8 @@ def _share(before: Share | None, step: Step | None, traffic: tuple[int, int]) ->
     if step is None or step.kind != "Weight" or step.started_at is None or step.weight == 100:
         return None
     share = before if before is not None and before.weight == step.weight else Share(weight=step.weight)
+    if not sum(traffic):
+        return share
     certain = share.mismatch >= 1.0 / ALPHA
     if certain and share.candidate + share.stable >= _BELIEVED_REQUESTS:
         share = Share(weight=step.weight)

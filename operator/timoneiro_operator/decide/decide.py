@@ -4,16 +4,18 @@
 same place. It never gives weight to a revision that is not serving, and never removes one that has weight.
 """
 
+import dataclasses
+
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Leaving, Paused, Phase, Revision, Status, to_seconds
-from timoneiro_operator.decide.analysis import fold
+from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import begin, leave, promote, spared, wanted_snapshot
-from timoneiro_operator.decide.observation import Failure, Observation
+from timoneiro_operator.decide.observation import Failure, Metrics, Observation
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import (
     past_deadline,
@@ -39,25 +41,46 @@ replace = msgspec.structs.replace
 
 def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
+    fault = None
     if seen.missing is not None:
         status = _say(deployment.status, "Degraded", seen.missing[1])
     else:
-        status = _with_new_counts(deployment, seen)
+        status, seen, fault = _weighed(deployment, seen)
         status = carry_out(deployment, status, seen, now)
         status = _with_versions(deployment, status)
         status = _next(deployment, status, seen, now)
-    return conclude(deployment, status, seen, now)
+    return dataclasses.replace(conclude(deployment, status, seen, now), fault=fault)
 
 
-def _with_new_counts(deployment: ModelDeployment, seen: Observation) -> Status:
-    """The status with the counts of this pass in it, if they belong to the rollout that is running."""
+def _weighed(deployment: ModelDeployment, seen: Observation) -> tuple[Status, Observation, Exception | None]:
+    """The status with the counts of this pass in it, if they can be weighed.
+
+    If they cannot, which is a fault of ours, there are no counts: neither a command nor a rollback may wait for them.
+    """
     status = deployment.status
+    try:
+        return _with_new_counts(deployment, status, seen), seen, None
+    except Exception as error:
+        sentence = f"the counts cannot be weighed ({type(error).__name__}); commands and rollbacks go on"
+        seen = dataclasses.replace(seen, metrics=Metrics(problem=("CountsNotWeighed", sentence)))
+        try:
+            return _with_new_counts(deployment, status, seen), seen, error
+        except Exception:
+            # Not the counts of this pass, but what is kept of those before it: it is of no use to anybody.
+            status = replace(status, analysis=None)
+            return _with_new_counts(deployment, status, seen), seen, error
+
+
+def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
+    """The status with the counts of this pass in it, if they belong to the rollout that is running."""
     arms = arms_to_measure(status)
     if arms is None:
         return status
     both = seen.workload(arms.candidate).serving and seen.workload(arms.stable).serving
     analysis = deployment.spec.analysis
     folded = fold(status, arms.candidate, arms.stable, analysis, seen.metrics, split=both)
+    # Asked again by the rules; what it raises has to be raised here, where something is done about it.
+    verdict_of(analysis, folded)
     status = replace(status, analysis=folded)
     if status.step is not None and status.step.requests_before > requests_of(status):
         # The evidence began anew because its limits were edited, and so does the count of requests.

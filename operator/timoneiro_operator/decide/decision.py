@@ -18,6 +18,7 @@ class Decision:
     `routing`: who gets the traffic; without weights the route is left alone.
     `delete`: what is not needed any more; never one with traffic.
     `look_again`: seconds until the next pass even if nothing happens; None: only when something changes.
+    `fault`: a fault of ours that kept the counts of this pass from being weighed; for the log.
     """
 
     status: Status
@@ -26,6 +27,7 @@ class Decision:
     routing: Routing = field(default_factory=Routing)
     delete: tuple[str, ...] = ()
     look_again: float | None = None
+    fault: Exception | None = None
 
 
 def on_record(old: Status, new: Status) -> bool:

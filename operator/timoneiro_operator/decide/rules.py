@@ -93,7 +93,7 @@ def routing_mismatch(status: Status) -> str | None:
     share = status.analysis.share if status.analysis else None
     if share is None or status.step is None or share.weight != status.step.weight or share.mismatch < 1.0 / ALPHA:
         return None
-    requests = share.candidate + share.stable
+    requests = max(1, share.candidate + share.stable)
     got = 100.0 * share.candidate / requests
     return f"the candidate got {got:.1f} % of {requests:,} requests, and the gateway has accepted {share.weight} %"
 

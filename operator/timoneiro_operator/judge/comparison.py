@@ -20,6 +20,8 @@ from timoneiro_operator.judge.evidence import (
     most_likely_ratio,
 )
 
+# No evidence and no count is larger: a state that says so is none of ours.
+_LARGEST = 2.0**63
 # Two exact points beside the grid: the tolerated ratio and the margin.
 _POINTS = len(LOG_GRID) + 2
 _FORMAT = f">4d5q3d{_POINTS}d"
@@ -225,6 +227,11 @@ class Comparison:
         except (struct.error, ValueError) as error:
             raise ValueError(f"the evidence kept in the status cannot be read: {error}") from error
         freedom, chi_square, weighed_requests, weighed_events, *likelihood = rest
+        limits, counts = (tolerance, margin, negligible), (n_c - e_c, e_c, n_s - e_s, e_s, freedom)
+        weighed = (chi_square, weighed_requests - weighed_events, weighed_events)
+        numbers = (*limits, *weighed, best, *likelihood)
+        if min(*counts, *weighed) < 0 or not all(abs(number) < _LARGEST for number in numbers):
+            raise ValueError("the evidence kept in the status is of no counts that there can be")
         return cls(
             limits=Limits(tolerance=tolerance, margin=margin, negligible=negligible),
             likelihood=tuple(likelihood),

@@ -22,6 +22,11 @@ class Mark:
         """A pod that is seen for the first time: what it did before belongs to no window."""
         return cls(sample=sample, counted_failures=sample.failed)
 
+    @classmethod
+    def zero(cls, started: float | None) -> "Mark":
+        """A process that has begun after the last look: all it has counted is new."""
+        return cls(sample=Sample(requests=0, failed=0, started=started), counted_failures=0)
+
 
 def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[dict[str, PodCounts], dict[str, Mark]]:
     """Counts of the pods of one arm since `before`, and the marks for the next window, both by pod.
@@ -38,7 +43,7 @@ def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[dict
             marks[pod] = Mark.first(sample)
             continue
         if restarted(mark.sample, sample):
-            mark = Mark(sample=Sample(requests=0, failed=0, started=sample.started), counted_failures=0)
+            mark = Mark.zero(sample.started)
         requests = sample.requests - mark.sample.requests
         failures = max(0, sample.failed - mark.counted_failures)
         counts[pod] = PodCounts(
@@ -55,3 +60,18 @@ def restarted(before: Sample, now: Sample) -> bool:
     if before.started is not None and now.started is not None and before.started != now.started:
         return True
     return now.requests < before.requests or now.latency.get(ALL, 0) < before.latency.get(ALL, 0)
+
+
+def fallen(before: Sample, now: Sample) -> str | None:
+    """What fell between two looks at the same process, in words: no counter does. None where all is well.
+
+    A server that shows no start time is taken for restarted when its requests fall: nothing else tells.
+    """
+    same = before.started is not None and before.started == now.started
+    if not same and restarted(before, now):
+        return None
+    for series, count in now.counters.items():
+        was = before.counters.get(series, 0)
+        if count < was:
+            return f"series {series} fell from {was} to {count}, and nothing says that the process was restarted"
+    return None

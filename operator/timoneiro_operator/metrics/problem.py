@@ -1,6 +1,6 @@
 """Why there are no counts: for conditions, and for people."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 SEVERAL_PROCESSES = (
     "pod {} answers from several processes in turn, each with counters of its own: run one worker in each pod and more "
@@ -13,6 +13,14 @@ class Problem(NamedTuple):
 
     reason: str
     message: str
+
+    @classmethod
+    def implausible(cls, pod: str, what: str) -> Self:
+        """What a pod shows cannot be: none of it is counted."""
+        return cls(
+            "ImplausibleCounts",
+            f"pod {pod}: {what}: restart the pod, and if that does not help mend its server or set source.profile",
+        )
 
 
 class ProblemError(Exception):

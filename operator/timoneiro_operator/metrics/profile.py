@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from timoneiro_operator.metrics.samples import ALL, NoSeries, Sample
+from timoneiro_operator.metrics.samples import ALL, Implausible, NoSeries, Sample, whole
 
 START_TIME = "process_start_time_seconds"
 
@@ -52,7 +52,8 @@ class Profile:
     def read(self, exposition: str) -> Sample:
         """Counters of an exposition in the Prometheus text format, summed over labels.
 
-        Raises NoSeries when a series is missing, which is not the same as a series at zero.
+        Raises NoSeries when a series is missing, which is not the same as a series at zero; Implausible for one that
+        shows no count; another ValueError for a text that is no exposition.
         """
         declared: set[str] = set()
         values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
@@ -72,35 +73,56 @@ class Profile:
     def sample(self, values: Iterable[tuple[str, Mapping[str, str], float]], declared: Iterable[str] = ()) -> Sample:
         """Counters of values by series and labels. What is declared and has no value yet is at zero.
 
-        Raises NoSeries for a series that is neither; values that are no numbers are a ValueError.
+        Raises NoSeries for a series that is neither, and Implausible for what no server can have counted.
         """
         values, declared = list(values), set(declared)
         known = declared | {name for name, _, _ in values}
+        counters: dict[str, int] = {}
 
         def total(all_of: Iterable[Series]) -> int:
             # Two series of one name may both match: a value counts once.
+            found: dict[str, int] = {}
             names = list(all_of)
-            return sum(
-                _whole(v) for name, labels, v in values if any(s.name == name and s.matches(labels) for s in names)
-            )
+            for name, labels, value in values:
+                if any(series.name == name and series.matches(labels) for series in names):
+                    found[name] = found.get(name, 0) + whole(name, value)
+            for name, count in found.items():
+                counters[name] = max(counters.get(name, 0), whole(name, count))
+            return sum(found.values())
 
         for series in () if self.lazy else (*self.requests, *self.ended_well):
             if series.name not in known:
                 raise NoSeries(f"there is no series {series.name}: is this a {self.name} server?")
         requests = total(self.requests)
         failed = total(self.failed) if self.failed else requests - total(self.ended_well)
+        if failed < 0:
+            more, fewer = (", ".join(series.name for series in one) for one in (self.ended_well, self.requests))
+            raise Implausible(f"series {more} shows {-failed} more than {fewer}, which it is a part of")
         latency: dict[float, int] = {}
         if self.latency is not None:
             for name, labels, value in values:
                 if name == f"{self.latency.name}_bucket" and self.latency.matches(labels):
-                    bound = float(labels.get("le", "inf").replace("+Inf", "inf"))
-                    bound = ALL if bound == math.inf else round(bound * self.unit, 9)
-                    latency[bound] = latency.get(bound, 0) + _whole(value)
-        started = max((value for name, _, value in values if name == START_TIME), default=None)
-        return Sample(requests=requests, failed=max(0, failed), latency=dict(sorted(latency.items())), started=started)
+                    bound = _bound(name, labels.get("le", "+Inf"), self.unit)
+                    latency[bound] = latency.get(bound, 0) + whole(name, value)
+            counters |= {f'{self.latency.name}_bucket{{le="{bound:g}"}}': n for bound, n in latency.items()}
+        times = [value for name, _, value in values if name == START_TIME]
+        if not all(math.isfinite(time) for time in times):
+            raise Implausible(f"series {START_TIME} shows no time")
+        return Sample(
+            requests=requests,
+            failed=failed,
+            latency=dict(sorted(latency.items())),
+            started=max(times, default=None),
+            counters=counters,
+        )
 
 
-def _whole(value: float) -> int:
-    if not math.isfinite(value):
-        raise ValueError("a counter is not a number")
-    return round(value)
+def _bound(series: str, text: str, unit: float) -> float:
+    """The bound of a bucket in seconds. Raises Implausible for a text that is none."""
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = math.nan
+    if not bound >= 0:
+        raise Implausible(f"series {series} has a bucket whose bound is no number")
+    return ALL if bound == math.inf else round(bound * unit, 9)

@@ -143,9 +143,13 @@ class PrometheusSource:
 
         try:
             series = await ask(selector_of(arm.profile, rendered(source.selector, placeholders)))
-            shown = histories(series, arm.profile)
+            shown, implausible = histories(series, arm.profile)
             scraped = scrapes(series)
-            up = {pod.name: of_pod(scraped, pod) for pod in arm.pods}
+            up = {pod.name: of_pod(scraped, pod) or [] for pod in arm.pods}
+            for pod in arm.pods:
+                what = of_pod(implausible, pod)
+                if what is not None:
+                    raise ProblemError(*Problem.implausible(pod.name, what))
             _scraped_well(arm, up, shown, look, window)
             own: dict[str, dict[str, Counts]] = {}
             missing: dict[str, str] = {}
@@ -157,8 +161,6 @@ class PrometheusSource:
                     missing[name] = f"the query for total brings no series of {arm.inference_service}"
         except Malformed as error:
             raise ProblemError("QueryFailed", str(error)) from error
-        except ValueError as error:
-            raise ProblemError("NotANumber", f"a counter of {arm.inference_service} is not a number") from error
         earlier = [[sample for at, sample in history if at <= counted.start] for history in shown.values()]
         pods = {
             pod: counts_between([moment for moment in history if moment[0] >= since], *counted)

@@ -9,15 +9,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.judge.comparison import Counts
-from timoneiro_operator.metrics.deltas import Mark, advance
+from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.look import Target
-from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.metrics.problem import Problem, ProblemError
 from timoneiro_operator.metrics.profile import START_TIME, Profile
-from timoneiro_operator.metrics.samples import PodCounts, Sample
+from timoneiro_operator.metrics.samples import Implausible, PodCounts, Sample, whole
+
+T = TypeVar("T")
 
 # How far back a series may have its last sample before a window: what Prometheus itself calls stale after.
 LOOKBACK_SECONDS = 300.0
@@ -108,9 +110,12 @@ def series_of(data: object) -> list[RawSeries]:
     for item in data["result"]:
         try:
             values = tuple((float(at), float(value)) for at, value in item["values"])
-        except (KeyError, TypeError, ValueError) as error:
+            labels = {str(label): str(value) for label, value in (item.get("metric") or {}).items()}
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise Malformed("the answer has samples that cannot be read") from error
-        found.append(RawSeries(labels=dict(item.get("metric") or {}), values=values))
+        if not all(math.isfinite(at) for at, _ in values) or any(a >= b for (a, _), (b, _) in pairwise(values)):
+            raise Malformed("the answer has samples that are not in the order of time")
+        found.append(RawSeries(labels=labels, values=values))
     return found
 
 
@@ -126,16 +131,23 @@ def scrapes(series: Iterable[RawSeries]) -> dict[str, list[tuple[float, float]]]
     return {pod: sorted(values) for pod, values in found.items()}
 
 
-def of_pod(found: Mapping[str, list[tuple[float, float]]], pod: Target) -> list[tuple[float, float]]:
-    """The scrapes of a pod, by whatever label its series are told apart."""
+def of_pod(found: Mapping[str, T], pod: Target) -> T | None:
+    """What was found of a pod, by whatever label its series are told apart."""
     for key in (pod.uid, pod.name, pod.address):
         if key in found:
             return found[key]
-    return next((values for key, values in found.items() if key.startswith(f"{pod.address}:")), [])
+    return next((values for key, values in found.items() if key.startswith(f"{pod.address}:")), None)
 
 
-def histories(series: Iterable[RawSeries], profile: Profile) -> dict[str, list[tuple[float, Sample]]]:
-    """What each pod showed, by pod and in time. Raises ValueError for counters that are no numbers."""
+class Histories(NamedTuple):
+    """What each pod showed in time, by pod; and what is wrong with those of which nothing can be counted."""
+
+    shown: dict[str, list[tuple[float, Sample]]]
+    implausible: dict[str, str]
+
+
+def histories(series: Iterable[RawSeries], profile: Profile) -> Histories:
+    """What each pod showed. What cannot be is counted as little as what came before it."""
     by_pod: dict[str, dict[float, list[tuple[str, Mapping[str, str], float]]]] = {}
     for one in series:
         if one.name == "up":
@@ -143,10 +155,40 @@ def histories(series: Iterable[RawSeries], profile: Profile) -> dict[str, list[t
         moments = by_pod.setdefault(one.pod, {})
         for at, value in one.values:
             moments.setdefault(at, []).append((one.name, one.labels, value))
-    return {
-        pod: [(at, profile.sample(values, profile.series())) for at, values in _complete(sorted(moments.items()))]
-        for pod, moments in by_pod.items()
-    }
+    found = Histories({}, {})
+    for pod, moments in by_pod.items():
+        try:
+            found.shown[pod] = _plausible(_complete(sorted(moments.items())), profile)
+        except Implausible as error:
+            found.implausible[pod] = str(error)
+    return found
+
+
+def _plausible(
+    moments: Sequence[tuple[float, list[tuple[str, Mapping[str, str], float]]]], profile: Profile
+) -> list[tuple[float, Sample]]:
+    """The samples since the last one that cannot be.
+
+    Raises Implausible when that is the last one of all, or when a counter of the process that runs now has fallen.
+    """
+    history: list[tuple[float, Sample]] = []
+    fell: tuple[str, float | None] | None = None
+    error: Implausible | None = None
+    for at, values in moments:
+        try:
+            sample, error = profile.sample(values, profile.series()), None
+        except Implausible as caught:
+            history, error = [], caught
+            continue
+        what = fallen(history[-1][1], sample) if history else None
+        if what is not None:
+            history, fell = [], (what, sample.started)
+        history.append((at, sample))
+    if error is not None:
+        raise error
+    if fell is not None and history[-1][1].started == fell[1]:
+        raise Implausible(fell[0])
+    return history
 
 
 def _complete(
@@ -195,29 +237,29 @@ def several_processes(history: Sequence[tuple[float, Sample]]) -> bool:
 
 
 def increase(series: RawSeries, start: float, end: float, *, born_after: float = math.inf) -> int:
-    """By how much a counter grew after `start` and until `end`, restarts included. Raises Malformed for no number.
+    """By how much a counter grew after `start` and until `end`, restarts included. Raises Implausible for no count.
 
     Before its first sample nothing is known of it; unless that comes after `born_after`: then it was not there before,
     and began at zero.
     """
-    total, before = 0.0, None
+    total, before = 0, None
     for at, value in series.values:
         if at > end:
             break
-        if not math.isfinite(value):
-            raise Malformed(f"series {series.name or 'without a name'} has a value that is no number")
+        count = whole(series.name or "without a name", value)
         if before is None and at > born_after:
-            before = 0.0
+            before = 0
         if before is not None and at > start:
-            total += value - before if value >= before else value
-        before = value
-    return round(total)
+            total += count - before if count >= before else count
+        before = count
+    return total
 
 
 def own_counts(events: Sequence[RawSeries], total: Sequence[RawSeries], start: float, end: float) -> dict[str, Counts]:
     """Requests and events of a metric of type Ratio, by pod. A counter of events that is not there has counted none.
 
-    Raises Malformed where events come from pods of which there is no total: nobody could say a share of what they are.
+    Raises Malformed where events come from pods of which there is no total: nobody could say a share of what they are;
+    ProblemError where a pod shows what is no count.
     """
     first: dict[str, float] = {}
     for one in total:
@@ -225,7 +267,10 @@ def own_counts(events: Sequence[RawSeries], total: Sequence[RawSeries], start: f
     counts: dict[str, list[int]] = {pod: [0, 0] for pod in first}
     for position, group in enumerate((total, events)):
         for one in group:
-            grown = increase(one, start, end, born_after=first.get(one.pod, math.inf))
+            try:
+                grown = increase(one, start, end, born_after=first.get(one.pod, math.inf))
+            except Implausible as error:
+                raise ProblemError(*Problem.implausible(one.pod or "without a name", str(error))) from error
             if one.pod not in counts:
                 if grown:
                     raise Malformed(

@@ -6,10 +6,23 @@ from dataclasses import dataclass, field
 
 # Requests up to this bound are all there are.
 ALL = math.inf
+# Beyond it a float does not hold every whole number any more, and no server has counted that far.
+LARGEST_COUNT = 2**53
 
 
 class NoSeries(ValueError):
     """The exposition has none of the series that the profile needs; the message names it."""
+
+
+class Implausible(ValueError):
+    """A series shows what no count of requests can be; the message names it, and not the pod."""
+
+
+def whole(series: str, value: float) -> int:
+    """A count as a counter shows it. Raises Implausible for what is no whole number of requests."""
+    if not (0 <= value <= LARGEST_COUNT and value == int(value)):
+        raise Implausible(f"series {series} shows {value:g}, which is no count of requests")
+    return int(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +30,15 @@ class Sample:
     """Counters of one process at one moment.
 
     `latency`: requests that took at most so many seconds, by bound, the last one ALL; empty without a histogram.
-    `started`: its start time, by which a restart is known.
+    `started`: its start time, by which a restart is known. `counters`: all that was read, by series: in one process
+    none of them ever falls.
     """
 
     requests: int
     failed: int
     latency: Mapping[float, int] = field(default_factory=dict)
     started: float | None = None
+    counters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

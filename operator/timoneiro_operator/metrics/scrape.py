@@ -16,10 +16,10 @@ from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.metrics.deltas import Mark, advance
+from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem
-from timoneiro_operator.metrics.samples import NoSeries, Sample
+from timoneiro_operator.metrics.samples import Implausible, NoSeries, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, standing
 
 TIMEOUT_SECONDS = 5.0
@@ -39,8 +39,8 @@ class Reading:
     stable: ArmMarks = field(default_factory=dict)
     candidate: ArmMarks = field(default_factory=dict)
     restarts: Mapping[str, int] = field(default_factory=dict)
-    # Pods, by uid and restarts, that were seen to answer from several processes.
-    several: frozenset[tuple[str, int]] = frozenset()
+    # Pods, by uid and restarts, whose counters were seen to do what those of one process never do.
+    unusable: Mapping[tuple[str, int], Problem] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
 
@@ -81,10 +81,10 @@ class ScrapeSource:
         assert not isinstance(stable, Problem)
         assert not isinstance(candidate, Problem)
         pods = (*look.stable.pods, *look.candidate.pods)
-        last, several = _known_processes(last, pods, {**stable, **candidate})
-        if several is not None:
-            self._readings[key] = replace(last, looked_at=now, problem=several)
-            return Metrics(problem=several)
+        last, unusable = _known_processes(last, pods, {**stable, **candidate})
+        if unusable is not None:
+            self._readings[key] = replace(last, looked_at=now, problem=unusable)
+            return Metrics(problem=unusable)
         samples = [*stable.values(), *candidate.values()]
         bounds, problems = find_bounds(look.analysis, look.bounds, samples, stable.values())
         stable_counts, stable_marks = advance(last.stable, stable)
@@ -95,8 +95,8 @@ class ScrapeSource:
             marked_at=now,
             stable=stable_marks,
             candidate=candidate_marks,
-            restarts={pod.uid: pod.restarts for pod in pods},
-            several=last.several,
+            restarts={**last.restarts, **{pod.uid: pod.restarts for pod in pods}},
+            unusable=last.unusable,
             problem=standing(look.analysis, problems),
             problems=problems,
         )
@@ -165,6 +165,8 @@ class ScrapeSource:
             return arm.profile.read(body.decode("utf-8", errors="replace"))
         except NoSeries as error:
             return Problem("NoSeries", f"pod {pod.name}: {error}")
+        except Implausible as error:
+            return Problem.implausible(pod.name, str(error))
         except TimeoutError:
             return Problem("ScrapeFailed", f"pod {pod.name} did not answer within {seconds:g} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -186,27 +188,29 @@ def _ends_later(recorded: str | None, marked_at: float | None) -> bool:
 def _known_processes(
     last: Reading, pods: Sequence[Target], samples: Mapping[str, Sample]
 ) -> tuple[Reading, Problem | None]:
-    """The reading without the marks of processes that are gone, and a problem where several answer in turn.
+    """The reading with the marks of the processes that run now, and a problem where counters do what none can do.
 
     A process that Kubernetes has not restarted and that began earlier than the one before it is another worker: their
     counters have nothing to do with each other. One that began later may be a restart inside of the container, of
-    which nothing is known but what it does from now on.
+    which nothing is known but what it does from now on. One that Kubernetes has restarted counts from zero.
     """
     marks = {**last.stable, **last.candidate}
-    gone, several = set(), set(last.several)
+    changed: dict[str, Mark | None] = {}
+    unusable = dict(last.unusable)
     for pod in pods:
         mark, sample = marks.get(pod.uid), samples[pod.uid]
-        if mark is None or mark.sample.started is None or sample.started is None:
+        if mark is None:
             continue
-        if mark.sample.started != sample.started and last.restarts.get(pod.uid) == pod.restarts:
-            gone.add(pod.uid)
+        fell = fallen(mark.sample, sample)
+        if last.restarts.get(pod.uid) != pod.restarts:
+            changed |= {pod.uid: Mark.zero(sample.started)} if fell is not None else {}
+        elif fell is not None:
+            unusable[pod.uid, pod.restarts] = Problem.implausible(pod.name, fell)
+        elif mark.sample.started is not None and sample.started not in (None, mark.sample.started):
+            changed[pod.uid] = None
             if sample.started < mark.sample.started:
-                several.add((pod.uid, pod.restarts))
-    found = next((pod for pod in pods if (pod.uid, pod.restarts) in several), None)
-    reading = replace(
-        last,
-        several=frozenset(several),
-        stable={uid: mark for uid, mark in last.stable.items() if uid not in gone},
-        candidate={uid: mark for uid, mark in last.candidate.items() if uid not in gone},
-    )
-    return reading, Problem("SeveralProcesses", SEVERAL_PROCESSES.format(found.name)) if found else None
+                unusable[pod.uid, pod.restarts] = Problem("SeveralProcesses", SEVERAL_PROCESSES.format(pod.name))
+    found = next((unusable[pod.uid, pod.restarts] for pod in pods if (pod.uid, pod.restarts) in unusable), None)
+    arms = [{uid: changed.get(uid, mark) for uid, mark in arm.items()} for arm in (last.stable, last.candidate)]
+    stable, candidate = ({uid: mark for uid, mark in arm.items() if mark is not None} for arm in arms)
+    return replace(last, unusable=unusable, stable=stable, candidate=candidate), found

@@ -8,7 +8,7 @@ from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.parts import Planned, bounds_key, planned
 from timoneiro_operator.judge.comparison import Counts, Spread, Window
-from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
+from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, PodCounts, Sample
 
 # The bound of a quantile is worth no more than the requests that it comes from.
 _LEAST_REQUESTS = 100
@@ -48,9 +48,14 @@ def metrics_of(
         if item.metric.name in problems or (item.metric.type == "Latency" and item.bound is None):
             continue
         arms = [by_pod(item, arm) for arm in (candidate, stable)]
+        sums = [together(arm) for arm in arms]
+        if any(counts.requests > LARGEST_COUNT for counts in sums):
+            # Counters that fall and rise all the time, without a start time by which that would be known.
+            sentence = f"metric {item.name}: the counters have grown by more requests than any model can answer"
+            return Metrics(problem=("ImplausibleCounts", sentence), problems=problems)
         windows[item.name] = Window(
-            candidate=together(arms[0]),
-            stable=together(arms[1]),
+            candidate=sums[0],
+            stable=sums[1],
             spread=spread_of(arms[1]),
             aligned=aligned,
             candidate_seconds=candidate.seconds,

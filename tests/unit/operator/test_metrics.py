@@ -304,6 +304,35 @@ async def test_a_server_that_restarts_inside_of_its_container_is_counted_from_th
     assert (await looks.look(20)).windows["errors"].candidate == Counts(requests=7, events=1)
 
 
+async def test_a_counter_that_falls_in_a_process_that_goes_on_is_a_problem_until_the_pod_is_restarted(looks) -> None:
+    looks.state.started, looks.state.candidate = 100.0, (50, 0)
+    await looks.look(0)
+    for now, requests in ((10, 20), (20, 90)):
+        looks.state.candidate = (requests, 0)
+        metrics = await looks.look(now)
+        assert metrics.windows == {}
+        assert metrics.problem[0] == "ImplausibleCounts"
+        assert metrics.problem[1].startswith("pod fraud-b-1: series request_predict_seconds_count fell from 50 to 20")
+    looks.targets["fraud-b"] = [looks.targets["fraud-b"][0]._replace(restarts=1)]
+    looks.state.started, looks.state.candidate = 200.0, (7, 1)
+    assert (await looks.look(30)).windows["errors"].candidate == Counts(requests=7, events=1)
+
+
+async def test_a_counter_that_fell_where_kubernetes_has_restarted_the_pod_starts_from_zero(looks) -> None:
+    """Whatever the start time says: behind a proxy it is that of another process."""
+    looks.state.started, looks.state.candidate = 100.0, (50, 0)
+    await looks.look(0)
+    looks.targets["fraud-b"] = [looks.targets["fraud-b"][0]._replace(restarts=1)]
+    looks.state.candidate = (20, 2)
+    assert (await looks.look(10)).windows["errors"].candidate == Counts(requests=20, events=2)
+
+
+async def test_a_pod_that_shows_what_is_no_count_is_a_problem_with_its_series(looks) -> None:
+    looks.state.stable = (5, -2)
+    metrics = await looks.look(0)
+    assert metrics.problem[0] == "ImplausibleCounts"
+
+
 async def test_a_window_whose_record_was_not_heard_of_is_not_counted_again(looks) -> None:
     """The status was written, the answer was lost, and before the next look the source had handed out another end."""
     await looks.look(0)

@@ -7,7 +7,7 @@ import pytest
 from timoneiro_operator.api.names import PROFILES as NAMES
 from timoneiro_operator.metrics.profile import Profile, Series
 from timoneiro_operator.metrics.profiles import KSERVE, PROFILES, profile_of
-from timoneiro_operator.metrics.samples import ALL, NoSeries
+from timoneiro_operator.metrics.samples import ALL, Implausible, NoSeries
 
 EXPOSITIONS = Path(__file__).parent / "expositions"
 
@@ -80,11 +80,32 @@ def test_a_series_that_is_shown_twice_counts_once() -> None:
     assert profile.read(text).requests == 9
 
 
-@pytest.mark.parametrize("value", ["NaN", "+Inf"])
-def test_a_counter_that_is_no_number_is_refused(value: str) -> None:
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-1", "1e308", "0.5", str(2**53 + 2)])
+def test_a_counter_that_is_no_count_is_refused_by_the_name_of_its_series(value: str) -> None:
     text = f"# TYPE request_predict_seconds_count counter\nrequest_predict_seconds_count {value}\n"
-    with pytest.raises(ValueError, match="a counter is not a number"):
+    with pytest.raises(Implausible, match=r"series request_predict_seconds_count shows .*, which is no count"):
         Profile(name="x", requests=(Series("request_predict_seconds_count"),)).read(text)
+
+
+def test_more_answers_than_requests_are_refused_by_the_names_of_both_series() -> None:
+    text = "".join(
+        f"# TYPE {name} counter\n{name} {value}\n"
+        for name, value in (("request_predict_seconds_count", 7), ("request_postprocess_seconds_count", 9))
+    )
+    with pytest.raises(Implausible, match="request_postprocess_seconds_count shows 2 more than request_predict_sec"):
+        KSERVE.read(text)
+
+
+@pytest.mark.parametrize("bound", ["NaN", "-1", "fast"])
+def test_a_bucket_without_a_bound_is_refused(bound: str) -> None:
+    profile = Profile(name="x", requests=(Series("x_count"),), latency=Series("x"), lazy=True)
+    with pytest.raises(Implausible, match="series x_bucket has a bucket whose bound is no number"):
+        profile.sample([("x_bucket", {"le": bound}, 1.0)])
+
+
+def test_a_start_time_that_is_none_is_refused() -> None:
+    with pytest.raises(Implausible, match="process_start_time_seconds shows no time"):
+        PROFILES["Istio"].sample([("process_start_time_seconds", {}, float("nan"))])
 
 
 def test_kserve_is_known_by_its_series() -> None:

@@ -148,8 +148,51 @@ async def test_workers_that_are_scraped_in_turn_are_a_problem(server: Server) ->
 
 
 async def test_a_counter_that_is_no_number_is_a_problem(server: Server) -> None:
-    server.fake.add(PREDICT, NOW - 1, float("nan"), revision="b", pod="b-1")
-    assert await server.problem() == ("NotANumber", "a counter of f-b is not a number")
+    server.scrape("b", NOW + 5, float("nan"), 150)
+    reason, sentence = await server.problem(NOW + 10)
+    assert reason == "ImplausibleCounts"
+    assert sentence.startswith(f"pod b-1: series {PREDICT} shows nan, which is no count of requests: restart the pod")
+
+
+async def test_a_counter_that_was_no_number_once_is_counted_again_from_then_on(server: Server) -> None:
+    server.scrape("b", NOW + 2, -1, 150)
+    for at, requests in ((4, 160), (6, 163)):
+        server.scrape("b", NOW + at, requests, requests)
+    server.scrape("a", NOW + 7, 1400, 1400)
+    assert (await server.read(NOW + 10)).windows["errors"].candidate == Counts(requests=3)
+
+
+async def test_a_counter_that_falls_in_a_process_that_goes_on_is_a_problem(server: Server) -> None:
+    for at in (-30, 0, 5):
+        server.fake.add("process_start_time_seconds", NOW + at, 1.0, revision="b", pod="b-1")
+    server.scrape("b", NOW + 5, 90, 90)
+    server.fake.samples = {
+        key: [value for value in values if value[0] in (NOW - 30, NOW, NOW + 5) or ("revision", "a") in key]
+        for key, values in server.fake.samples.items()
+    }
+    server.scrape("a", NOW + 7, 1400, 1400)
+    reason, sentence = await server.problem(NOW + 10)
+    assert reason == "ImplausibleCounts"
+    assert f"pod b-1: series {PREDICT} fell from 100 to 90" in sentence
+
+
+async def test_a_metric_of_ones_own_that_shows_no_count_is_named_with_its_pod(server: Server) -> None:
+    server.metrics = (Metric(), Metric(name="declines", type="Ratio", events='declined{r="b"}', total='asked{r="b"}'))
+    for at, value in ((-90, 0), (-5, -3)):
+        server.fake.add("asked", NOW + at, value, r="b", pod="b-1")
+        server.fake.add("declined", NOW + at, 0, r="b", pod="b-1")
+    reason, sentence = await server.problem()
+    assert reason == "ImplausibleCounts"
+    assert sentence.startswith("pod b-1: series asked shows -3, which is no count of requests")
+
+
+async def test_counters_that_rise_again_and_again_without_a_restart_that_can_be_seen_are_a_problem(
+    server: Server,
+) -> None:
+    server.metrics = (Metric(name="declines", type="Ratio", events='declined{r="b"}', total='asked{r="b"}'),)
+    for at in range(-80, 0, 10):
+        server.fake.add("asked", NOW + at, 2.0**53 if at % 20 else 0, r="b", pod="b-1")
+    assert (await server.problem())[0] == "ImplausibleCounts"
 
 
 async def test_a_metric_of_ones_own_is_counted_by_its_two_selectors(server: Server) -> None:

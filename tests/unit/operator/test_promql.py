@@ -19,6 +19,7 @@ from timoneiro_operator.metrics.promql import (
     series_of,
     several_processes,
 )
+from timoneiro_operator.metrics.samples import Implausible
 
 PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_count"
 
@@ -73,7 +74,7 @@ def test_a_counter_grows_from_its_last_sample_before_the_window_and_from_zero_af
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_value_that_is_no_number_is_no_count(value: float) -> None:
-    with pytest.raises(Malformed, match="no number"):
+    with pytest.raises(Implausible, match=r"series x shows .*, which is no count of requests"):
         increase(raw("x", (0, 1), (5, value)), 1, 10)
 
 
@@ -89,19 +90,19 @@ def test_windows_side_by_side_add_up_to_the_whole(steps: list[int], data: st.Dat
 
 
 def test_a_pod_counts_what_came_after_the_window_began() -> None:
-    shown = histories([raw(PREDICT, (0, 10), (10, 30)), raw(WELL, (0, 9), (10, 25))], KSERVE)
+    shown = histories([raw(PREDICT, (0, 10), (10, 30)), raw(WELL, (0, 9), (10, 25))], KSERVE).shown
     counts = counts_between(shown["p"], 1, 10)
     assert (counts.requests, counts.failed) == (20, 4)
 
 
 def test_a_pod_that_is_late_counts_from_its_second_sample_on() -> None:
-    shown = histories([raw(PREDICT, (5, 10), (10, 30)), raw(WELL, (5, 10), (10, 30))], KSERVE)
+    shown = histories([raw(PREDICT, (5, 10), (10, 30)), raw(WELL, (5, 10), (10, 30))], KSERVE).shown
     assert counts_between(shown["p"], 1, 10).requests == 20
 
 
 def test_a_request_that_was_under_way_at_a_sample_is_a_failure_once_at_most() -> None:
     predict, well = raw(PREDICT, (0, 10), (5, 21), (10, 30)), raw(WELL, (0, 10), (5, 20), (10, 30))
-    history = histories([predict, well], KSERVE)["p"]
+    history = histories([predict, well], KSERVE).shown["p"]
     assert [counts_between(history, *window).failed for window in ((0, 5), (5, 10))] == [1, 0]
 
 
@@ -116,7 +117,7 @@ def test_a_restart_is_known_by_the_start_time() -> None:
         raw(WELL, (0, 10), (10, 30)),
         raw("process_start_time_seconds", (0, 1.0), (10, 2.0)),
     ]
-    assert counts_between(histories(series, KSERVE)["p"], 1, 10).requests == 30
+    assert counts_between(histories(series, KSERVE).shown["p"], 1, 10).requests == 30
 
 
 def test_workers_that_are_scraped_in_turn_are_known_by_start_times_that_go_back() -> None:
@@ -124,7 +125,7 @@ def test_workers_that_are_scraped_in_turn_are_known_by_start_times_that_go_back(
         values = [(float(at), start) for at, start in enumerate(starts)]
         counters = [(float(at), 1.0) for at in range(len(starts))]
         series = [raw(PREDICT, *counters), raw(WELL, *counters), raw("process_start_time_seconds", *values)]
-        return several_processes(histories(series, KSERVE)["p"])
+        return several_processes(histories(series, KSERVE).shown["p"])
 
     assert [history(1.0, 1.0, 2.0), history(1.0, 2.0, 1.0)] == [False, True]
 
@@ -158,9 +159,9 @@ def test_a_series_that_is_as_old_as_its_pod_counts_from_its_first_sample_on() ->
 def test_a_restarted_process_that_shows_fewer_series_is_believed_after_a_few_moments() -> None:
     predict = [(float(at), 10.0 * at) for at in range(8)]
     well = [(at, value) for at, value in predict if at < 3]
-    shown = histories([raw(PREDICT, *predict), raw(WELL, *well)], KSERVE)["p"]
+    shown = histories([raw(PREDICT, *predict), raw(WELL, *well)], KSERVE).shown["p"]
     assert [at for at, _ in shown] == [0, 1, 2, 3, 4, 5, 6, 7]
-    late = histories([raw(PREDICT, *predict[:5]), raw(WELL, *well)], KSERVE)["p"]
+    late = histories([raw(PREDICT, *predict[:5]), raw(WELL, *well)], KSERVE).shown["p"]
     assert [at for at, _ in late] == [0, 1, 2, 3, 4]
-    later = histories([raw(PREDICT, *predict[:4]), raw(WELL, *well)], KSERVE)["p"]
+    later = histories([raw(PREDICT, *predict[:4]), raw(WELL, *well)], KSERVE).shown["p"]
     assert [at for at, _ in later] == [0, 1, 2]
