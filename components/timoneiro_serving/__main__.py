@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from .errors import ModelLoadError
 from .loading import load_model
 
 DIGEST_VARIABLE = "TIMONEIRO_MODEL_DIGEST"
+OVERDUE_VARIABLE = "TIMONEIRO_OVERDUE_SECONDS"
 TERMINATION_LOG = Path("/dev/termination-log")
 
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: importing KServe takes seconds, and a refused model should be refused at once.
     from .server import serve  # noqa: PLC0415
 
-    serve(options.model_name, model, http_port=options.http_port)
+    serve(options.model_name, model, http_port=options.http_port, overdue_seconds=options.overdue_seconds)
     return 0
 
 
@@ -46,11 +48,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="folder of the model")
     parser.add_argument("--http_port", type=int, default=8080, help="port to answer on")
     parser.add_argument(
+        "--overdue_seconds",
+        type=_seconds,
+        default=os.environ.get(OVERDUE_VARIABLE) or "10",
+        help=f"a request that takes longer counts as failed; by default what {OVERDUE_VARIABLE} says, or 10",
+    )
+    parser.add_argument(
         "--allow_pickle",
         action="store_true",
         help="also load model.joblib and model.pkl, which run whatever code is in them",
     )
     return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    return seconds
 
 
 def _report(sentence: str) -> None:

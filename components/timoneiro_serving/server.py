@@ -5,18 +5,22 @@ Guarantees
 * Whatever the model raises, and an answer that is not finite, becomes an InferenceError: 500, with
   the connection kept. (An exception that reaches uvicorn closes the connection without telling the
   proxy, which then fails other people's requests.)
+* A prediction has a thread of its own: one that hangs keeps neither the others nor /metrics waiting.
+* Every request is accounted for in /metrics, see accounting.py.
 * A failure of the model is logged once, with its type and place and without any value of the
   request. Requests that succeed are not logged at all.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import logging
 import traceback
 import uuid
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,7 +28,9 @@ from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from kserve.errors import InferenceError, InvalidInput
 from kserve.logging import KSERVE_LOG_CONFIG, configure_logging
 from kserve.model_server import app
+from prometheus_client import REGISTRY
 
+from .accounting import AccountForRequests, Accounts
 from .errors import first_line
 from .inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
 from .loading import Answer, LoadedModel
@@ -34,15 +40,23 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("kserve.timoneiro")
 
+# Predictions at the same time. When so many hang there is no thread left, and the server says that it is not ready.
+THREADS = 8
+
 
 class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
     """A LoadedModel that KServe can call. Preprocess reads, predict asks the model, postprocess passes on;
     KServe times each, so that predict_count - postprocess_count is the number of failures of the model."""
 
-    def __init__(self, name: str, model: LoadedModel) -> None:
+    def __init__(self, name: str, model: LoadedModel, accounts: Accounts) -> None:
         super().__init__(name)
-        self._model = model
+        self._model, self._accounts = model, accounts
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self.ready = True
+
+    async def healthy(self) -> bool:
+        """Whether there is a thread that does not hang."""
+        return self.ready and self._accounts.hanging < THREADS
 
     async def preprocess(
         self, payload: Any, headers: dict[str, str] | None = None
@@ -66,7 +80,8 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
         del headers
         frame, request = payload
         try:
-            answer = self._model.predictor.predict(frame)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, self._model.predictor.predict, frame)
             _check_finite(answer)
             return _v1(answer) if request is None else _v2(self.name, request, answer)
         except Exception as error:
@@ -104,16 +119,20 @@ class KeepConnection:
             await send({"type": "http.response.body", "body": body})
 
 
-def serve(name: str, model: LoadedModel, *, http_port: int) -> None:
+def serve(name: str, model: LoadedModel, *, http_port: int, overdue_seconds: float) -> None:
     """Answers on `http_port` until the process is told to stop (SIGTERM, SIGINT)."""
     configure_logging(_log_config())
     logging.getLogger("kserve").addFilter(_not_an_answer)
     # Otherwise two lines for every request; KServe 0.21 uses what FastAPI now deprecates.
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
+    accounts = Accounts(overdue_seconds)
+    REGISTRY.register(accounts)
     app.add_middleware(KeepConnection)
+    # Added last, and so around all the others: what they answer counts as well.
+    app.add_middleware(AccountForRequests, accounts=accounts)
     # One worker: with more, /metrics answers from a random one and the counters seem to jump.
     server = ModelServer(http_port=http_port, workers=1, enable_grpc=False, enable_latency_logging=False)
-    server.start([PackagedModel(name, model)])
+    server.start([PackagedModel(name, model, accounts)])
 
 
 def _log_config() -> dict[str, Any]:

@@ -19,6 +19,7 @@ class Behaviour:
     text: str = ""
 
 
+_COUNTERS = 'timoneiro_requests_begun_total 5\ntimoneiro_requests_ended_total{{outcome="well"}} {}\n'
 BEHAVIOURS = {
     behaviour.name: behaviour
     for behaviour in (
@@ -34,7 +35,7 @@ BEHAVIOURS = {
         Behaviour("metrics: 404", "metrics"),
         Behaviour("metrics: HTML", "metrics", text="<html><body>Sign in</body></html>"),
         Behaviour("metrics: hang", "metrics"),
-        Behaviour("metrics: negative", "metrics", text="request_predict_seconds_count -5\n"),
-        Behaviour("metrics: 1e308", "metrics", text="request_predict_seconds_count 1e308\n"),
+        Behaviour("metrics: negative", "metrics", text=_COUNTERS.format("-5")),
+        Behaviour("metrics: 1e308", "metrics", text=_COUNTERS.format("1e308")),
     )
 }

@@ -17,7 +17,7 @@ from timoneiro_operator.api.names import ANNOTATION_COMMAND
 from timoneiro_operator.api.status import CommandRecord, Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.observation import Failure, Metrics, Observation, RouteState, Routing, Workload
+from timoneiro_operator.decide.observation import Answers, Failure, Metrics, Observation, RouteState, Routing, Workload
 from timoneiro_operator.decide.steps import Arms, arms_to_measure
 from timoneiro_operator.judge.comparison import Counts, Window
 
@@ -47,6 +47,9 @@ class FakeWorld:
     failures: dict[str, Failure] = field(default_factory=dict)
     rate: dict[str, float] = field(default_factory=dict)
     requests_per_second: float = 100.0
+    # Models, by uri, that answer nothing; and whether the source counts what arrives, or only what has ended.
+    hanging: set[str] = field(default_factory=set)
+    counts_arrivals: bool = True
     # Percent of the requests by revision, where it is not what the gateway has accepted.
     realised: dict[str, int] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
@@ -109,21 +112,34 @@ class FakeWorld:
                 self.looked_at, self.looked_since = arms, self.now
             since = to_seconds(last or started) if last or started else self.looked_since
             if self.now - since >= interval:
+                window = self.window(arms.stable, arms.candidate)
                 metrics = Metrics(
-                    windows={"errors": self.window(arms.stable, arms.candidate)},
+                    windows={"errors": window},
                     window_end=self.now,
                     seconds=self.now - since,
+                    answers=self.answers(window, arms.stable, arms.candidate),
                 )
         return Observation(workloads=dict(self.services), route=self.route, metrics=metrics, missing=self.missing)
 
-    def window(self, stable: str, candidate: str) -> Window:
+    def answers(self, window: Window, stable: str, candidate: str) -> Answers:
+        """What was answered well, and what had arrived for it."""
+        begun = tuple(self.arrived(name) for name in (candidate, stable))
+        return Answers(
+            candidate=window.candidate.requests - window.candidate.events,
+            stable=window.stable.requests - window.stable.events,
+            begun=(begun[0], begun[1]) if self.counts_arrivals else None,
+        )
+
+    def arrived(self, name: str) -> int:
+        """Requests that a revision gets in an interval."""
         routing = self.route.routing if self.route else Routing()
         total = self.requests_per_second * parse_duration(self.spec["analysis"]["interval"])
+        share = 100 if name == routing.mirror else routing.weights.get(name, 0)
+        return round(total * self.realised.get(name, share) / 100)
 
+    def window(self, stable: str, candidate: str) -> Window:
         def counts(name: str) -> Counts:
-            share = 100 if name == routing.mirror else routing.weights.get(name, 0)
-            share = self.realised.get(name, share)
-            requests = round(total * share / 100)
+            requests = 0 if self.uris.get(name) in self.hanging else self.arrived(name)
             rate = self.rate.get(self.uris.get(name, ""), 0.0)
             events = sum(self.dice.random() < rate for _ in range(requests)) if rate else 0
             return Counts(requests=requests, events=events)

@@ -31,6 +31,7 @@ OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 # Model servers and proxies whose metrics are known: timoneiro_operator/metrics/profiles.py.
 PROFILES = (
+    "Timoneiro",
     "KServe",
     "MLServer",
     "Triton",

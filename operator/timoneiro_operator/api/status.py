@@ -197,12 +197,19 @@ class LastWindow(_Struct, frozen=True, omit_defaults=False):
 
 
 class Share(_Struct, frozen=True, omit_defaults=False):
-    """Requests since the gateway accepted `weight`, and the e-value against their being split like that."""
+    """Requests since the gateway accepted `weight`, and the e-value against their being split like that.
+
+    `begun`: they are counted when they arrive, and not when they have ended. `answered`, `stable_answered`: what
+    candidate and stable model have answered well.
+    """
 
     weight: int
     candidate: int = 0
     stable: int = 0
     mismatch: float = 1.0
+    begun: bool = False
+    answered: int = 0
+    stable_answered: int = 0
 
 
 class TrailPoint(_Struct, frozen=True, omit_defaults=False):

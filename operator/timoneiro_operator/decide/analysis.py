@@ -18,7 +18,7 @@ from timoneiro_operator.api.status import (
     to_seconds,
     to_text,
 )
-from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.parts import Planned, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.trail import longer
 from timoneiro_operator.judge import comparison
@@ -72,7 +72,7 @@ def fold(
             after,
             last_window_end=to_text(seen.window_end),
             last_window=_last_window(analysis, seen),
-            share=_share(before.share, status.step, _traffic(analysis, seen)) if split else before.share,
+            share=_share(before.share, status.step, _traffic(analysis, seen), seen.answers) if split else before.share,
         )
     parts = parts_of(analysis, plan, comparisons)
     judgement = _judge(analysis, parts)
@@ -99,24 +99,33 @@ def _last_window(analysis: Analysis, seen: Metrics) -> LastWindow:
     return LastWindow(seconds=seen.seconds, candidate=candidate, stable=stable)
 
 
-def _share(before: Share | None, step: Step | None, traffic: tuple[int, int]) -> Share | None:
-    """Requests since the gateway accepted the weight of the step, and whether they were split like that.
+def _share(before: Share | None, step: Step | None, traffic: tuple[int, int], answers: Answers | None) -> Share | None:
+    """Requests since the gateway accepted the weight of the step, who answered them, and whether they were split so.
 
     Once it is certain that they were not, they are counted anew, so that a gateway that was mended is believed.
     """
-    if step is None or step.kind != "Weight" or step.started_at is None or step.weight == 100:
+    mirrored = step is not None and step.kind in ("Mirror", "Bake")
+    if step is None or step.started_at is None or not (mirrored or 0 < step.weight < 100):
         return None
     share = before if before is not None and before.weight == step.weight else Share(weight=step.weight)
-    if not sum(traffic):
-        return share
+    if answers is not None:
+        traffic = answers.begun or traffic
+        share = replace(
+            share,
+            begun=answers.begun is not None,
+            answered=share.answered + answers.candidate,
+            stable_answered=share.stable_answered + answers.stable,
+        )
+    if mirrored or not sum(traffic):
+        return replace(share, candidate=share.candidate + traffic[0], stable=share.stable + traffic[1])
     certain = share.mismatch >= 1.0 / ALPHA
     if certain and share.candidate + share.stable >= _BELIEVED_REQUESTS:
-        share = Share(weight=step.weight)
+        share = replace(share, candidate=0, stable=0)
     candidate, stable = share.candidate + traffic[0], share.stable + traffic[1]
     mismatch = _e_value(log_e_mismatch(candidate=candidate, stable=stable, weight=step.weight))
     if certain and candidate + stable < _BELIEVED_REQUESTS:
         mismatch = max(mismatch, 1.0 / ALPHA)
-    return Share(weight=step.weight, candidate=candidate, stable=stable, mismatch=mismatch)
+    return replace(share, candidate=candidate, stable=stable, mismatch=mismatch)
 
 
 def _reports(

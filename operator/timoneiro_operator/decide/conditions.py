@@ -100,7 +100,10 @@ def _metrics_available(status: Status, seen: Observation) -> tuple[Truth, str, s
     last = status.analysis.last_window if status.analysis else None
     if last is not None and not (last.candidate and last.stable):
         return "Unknown", *_no_traffic(last)
-    return "True", "Available", "both arms are measured"
+    share = status.analysis.share if status.analysis else None
+    blind = share is not None and not share.begun and share.candidate + share.stable > 0
+    more = "; a request that hangs is not seen, since these metrics count it when it has ended" if blind else ""
+    return "True", "Available", f"both arms are measured{more}"
 
 
 def _no_traffic(last: LastWindow) -> tuple[str, str]:

@@ -80,13 +80,25 @@ class RouteState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Requests that were answered well, of pods that were watched from the beginning of the window to its end.
+
+    `begun`: what has arrived at candidate and stable model, answered or not; None where a server does not say.
+    """
+
+    candidate: int
+    stable: int
+    begun: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """What the source of counts said in this pass.
 
     `windows`: by name of the comparison, counts of one closed window that nobody has seen before, with its end and
     its length in seconds. `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
     `problem`: reason and sentence while counts cannot be had; neither for nor against the candidate.
-    `problems`: by metric, why there is nothing of that one.
+    `problems`: by metric, why there is nothing of that one. `answers`: of the same window, who was answered at all.
     """
 
     windows: Mapping[str, Window] = field(default_factory=dict)
@@ -95,6 +107,7 @@ class Metrics:
     bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
+    answers: Answers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

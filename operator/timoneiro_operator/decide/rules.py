@@ -11,6 +11,11 @@ from timoneiro_operator.decide.text import name_of
 from timoneiro_operator.judge.routing import ALPHA
 from timoneiro_operator.judge.verdict import Verdict
 
+# A model that needs up to this for an answer is not taken for one that gives none.
+SILENCE_SECONDS = 60.0
+# Fewer requests than these may have met with something else.
+LEAST_REQUESTS = 3
+
 
 def rejection(status: Status, wanted: str | None) -> str | None:
     """Why the wanted revision must not be rolled out again; None when nothing speaks against it."""
@@ -65,7 +70,9 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, repli
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
     if status.step is not None and status.step.kind != "Listed":
-        return None if workload.serving else "LostReadiness: the candidate has no ready replica any more"
+        return (
+            silence(status, now) if workload.serving else "LostReadiness: the candidate has no ready replica any more"
+        )
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
     enough = workload.serving if candidate.ready else workload.has(replicas)
@@ -96,6 +103,28 @@ def routing_mismatch(status: Status) -> str | None:
     requests = max(1, share.candidate + share.stable)
     got = 100.0 * share.candidate / requests
     return f"the candidate got {got:.1f} % of {requests:,} requests, and the gateway has accepted {share.weight} %"
+
+
+def silence(status: Status, now: float) -> str | None:
+    """A sentence when it is certain that the candidate answers nothing although it should; None while it is not.
+
+    If it did as the stable model does, the chance that all these answers came from the other one were at most ALPHA.
+    """
+    share, step = status.analysis.share if status.analysis else None, status.step
+    if share is None or step is None or step.started_at is None or share.weight != step.weight or share.answered:
+        return None
+    # Where one of them gets a copy, each has as much to answer as the other.
+    part = share.weight / 100 if step.kind in ("Weight", "Pause") else 0.5
+    if now - to_seconds(step.started_at) < SILENCE_SECONDS or (1 - part) ** max(0, share.stable_answered) > ALPHA:
+        return None
+    others = f"while the stable model has answered {share.stable_answered:,}"
+    if not share.begun:
+        either = "either it hangs, or the gateway sends it nothing: these metrics count a request when it has ended"
+        return f"AnswersNothing: the candidate has answered no request, {others}; {either}"
+    if share.candidate < LEAST_REQUESTS:
+        # They do not arrive: that is the gateway's doing.
+        return None
+    return f"AnswersNothing: the candidate has answered none of {share.candidate:,} requests well, {others}"
 
 
 def reason_to_wait(deployment: ModelDeployment, status: Status, step: Step, now: float) -> tuple[Phase, str] | None:

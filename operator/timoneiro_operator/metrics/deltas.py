@@ -1,35 +1,42 @@
 """Counters of pods at two moments, turned into the counts of the window between them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """The last sample of a pod, and how many of its failures have been counted.
+    """The last sample of a pod, when it was taken, and what has been counted of it.
 
-    A request that is between predict and postprocess while the pod is read looks failed and turns out well later. The
-    count of failures therefore only follows new heights of `failed`, so that none is counted twice.
+    Where only what ended well is counted, a request that is in flight looks failed, and may turn out well or never
+    end. There, `excess` is by how much more is missing than there should be in flight; None before that is known. A
+    failure counts when it is still missing at the next look, with the requests of its own look, and only new heights
+    of it count, so that none is counted twice.
     """
 
     sample: Sample
-    counted_failures: int
+    at: float
+    requests: int
+    failures: int
+    excess: int | None = None
 
     @classmethod
-    def first(cls, sample: Sample) -> "Mark":
+    def first(cls, sample: Sample, at: float) -> "Mark":
         """A pod that is seen for the first time: what it did before belongs to no window."""
-        return cls(sample=sample, counted_failures=sample.failed)
+        return cls(sample=sample, at=at, requests=sample.requests, failures=sample.failed)
 
     @classmethod
-    def zero(cls, started: float | None) -> "Mark":
-        """A process that has begun after the last look: all it has counted is new."""
-        return cls(sample=Sample(requests=0, failed=0, started=started), counted_failures=0)
+    def zero(cls, started: float | None, at: float) -> "Mark":
+        """A process that has begun after the last look, at `at`: all it has counted is new."""
+        return cls(sample=Sample(requests=0, failed=0, started=started), at=at, requests=0, failures=0, excess=0)
 
 
-def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[dict[str, PodCounts], dict[str, Mark]]:
-    """Counts of the pods of one arm since `before`, and the marks for the next window, both by pod.
+def advance(
+    before: Mapping[str, Mark], now: Mapping[str, Sample], at: float
+) -> tuple[dict[str, PodCounts], dict[str, Mark]]:
+    """Counts of the pods of one arm since `before` and until `at`, and the marks for the next window, both by pod.
 
     A pod that is new has no window yet. A pod whose process was restarted counts from zero: what it did between the
     last look and its end is lost, which is no evidence either way.
@@ -40,19 +47,41 @@ def advance(before: Mapping[str, Mark], now: Mapping[str, Sample]) -> tuple[dict
     for pod, sample in now.items():
         mark = before.get(pod)
         if mark is None:
-            marks[pod] = Mark.first(sample)
+            marks[pod] = Mark.first(sample, at)
             continue
         if restarted(mark.sample, sample):
-            mark = Mark.zero(sample.started)
-        requests = sample.requests - mark.sample.requests
-        failures = max(0, sample.failed - mark.counted_failures)
+            mark = Mark.zero(sample.started, mark.at)
+        was, after = mark.sample, _after(mark, sample, at)
+        # Of what was missing at the first two looks nobody knows whether it had failed: it belongs to no window either.
+        counting = mark.excess is not None or not sample.missing
         counts[pod] = PodCounts(
-            requests=requests,
-            failed=min(failures, requests),
-            latency={bound: n - mark.sample.latency.get(bound, 0) for bound, n in sample.latency.items()},
+            requests=after.requests - mark.requests if counting else 0,
+            failed=after.failures - mark.failures if counting else 0,
+            well=max(0, (sample.requests - sample.failed) - (was.requests - was.failed)),
+            begun=None if sample.begun is None else sample.begun - (was.begun or 0),
+            latency={bound: n - was.latency.get(bound, 0) for bound, n in sample.latency.items()},
         )
-        marks[pod] = Mark(sample=sample, counted_failures=max(mark.counted_failures, sample.failed))
+        marks[pod] = after
     return counts, marks
+
+
+def _after(mark: Mark, sample: Sample, at: float) -> Mark:
+    """The mark after one more look at the same process."""
+    if not sample.missing:
+        requests, known = sample.requests, sample.failed
+        excess = None
+    else:
+        # Little's law: in the mean as many are in flight as the time that they take grows by in a second.
+        seconds = at - mark.at
+        in_flight = round(max(0.0, sample.busy_seconds - mark.sample.busy_seconds) / seconds) if seconds > 0 else 0
+        excess = sample.failed - in_flight
+        if mark.excess is None:
+            highest = max(mark.sample.failed, sample.failed) - in_flight
+            return Mark(sample=sample, at=at, requests=sample.requests, failures=highest, excess=excess)
+        requests, known = mark.sample.requests, min(mark.excess, excess)
+    # No more than there were requests: what turns out later to have failed is counted with the next ones.
+    failed = min(max(0, known - mark.failures), requests - mark.requests)
+    return replace(mark, sample=sample, at=at, requests=requests, failures=mark.failures + failed, excess=excess)
 
 
 def restarted(before: Sample, now: Sample) -> bool:

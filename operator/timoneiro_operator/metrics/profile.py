@@ -27,7 +27,9 @@ class Series:
 class Profile:
     """One kind of server; each count is the sum of its series.
 
-    `requests`: all that was asked. `failed`: its failures; or `ended_well`, where only what went well is counted.
+    `requests`: all that was asked. `failed`: its failures; or `ended_well`, where only what went well is counted, and
+    `busy`, the seconds that requests were under way between the two. `begun`: what has arrived, by which a request that
+    hangs is seen; empty where a server counts a request when it has ended.
     `latency`: base name of a histogram whose unit is `unit` seconds. `lazy`: a series is not even declared before the
     first request that it counts. `runtimes`: names of KServe's runtimes that use it. `note`: what people have to know.
     """
@@ -36,6 +38,8 @@ class Profile:
     requests: tuple[Series, ...]
     failed: tuple[Series, ...] = ()
     ended_well: tuple[Series, ...] = ()
+    busy: tuple[Series, ...] = ()
+    begun: tuple[Series, ...] = ()
     latency: Series | None = None
     unit: float = 1.0
     port: int = 8080
@@ -46,8 +50,9 @@ class Profile:
 
     def series(self) -> tuple[str, ...]:
         """Names of all the series that are read, as Prometheus knows them."""
-        counters = dict.fromkeys(series.name for series in (*self.requests, *self.failed, *self.ended_well))
-        return (*counters, *([f"{self.latency.name}_bucket"] if self.latency else []))
+        groups = (self.requests, self.failed, self.ended_well, self.busy, self.begun)
+        names = dict.fromkeys(series.name for group in groups for series in group)
+        return (*names, *([f"{self.latency.name}_bucket"] if self.latency else []))
 
     def read(self, exposition: str) -> Sample:
         """Counters of an exposition in the Prometheus text format, summed over labels.
@@ -90,11 +95,12 @@ class Profile:
                 counters[name] = max(counters.get(name, 0), whole(name, count))
             return sum(found.values())
 
-        for series in () if self.lazy else (*self.requests, *self.ended_well):
+        for series in () if self.lazy else (*self.requests, *self.ended_well, *self.begun):
             if series.name not in known:
                 raise NoSeries(f"there is no series {series.name}: is this a {self.name} server?")
         requests = total(self.requests)
-        failed = total(self.failed) if self.failed else requests - total(self.ended_well)
+        ended_well = total(self.ended_well) if self.ended_well else None
+        failed = total(self.failed) if ended_well is None else requests - ended_well
         if failed < 0:
             more, fewer = (", ".join(series.name for series in one) for one in (self.ended_well, self.requests))
             raise Implausible(f"series {more} shows {-failed} more than {fewer}, which it is a part of")
@@ -108,12 +114,19 @@ class Profile:
         times = [value for name, _, value in values if name == START_TIME]
         if not all(math.isfinite(time) for time in times):
             raise Implausible(f"series {START_TIME} shows no time")
+        busy = [(name, value) for name, _, value in values if any(series.name == name for series in self.busy)]
+        for name, value in busy:
+            if not 0 <= value < math.inf:
+                raise Implausible(f"series {name} shows {value:g}, which is no sum of seconds")
         return Sample(
             requests=requests,
             failed=failed,
             latency=dict(sorted(latency.items())),
             started=max(times, default=None),
+            begun=total(self.begun) if self.begun else None,
             counters=counters,
+            missing=ended_well is not None,
+            busy_seconds=sum(value for _, value in busy),
         )
 
 

@@ -32,7 +32,7 @@ from timoneiro_operator.metrics.promql import (
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Sample
-from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of
+from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
 
 # An outage of the server may be long; what it has kept of that time is not asked for in one piece without end.
 LONGEST_WINDOW_SECONDS = 3600.0
@@ -50,8 +50,9 @@ class Arm:
     names: frozenset[str]
     # When each ready pod was scraped.
     scrapes: tuple[tuple[float, ...], ...]
-    # Every ready pod was scraped within the window.
+    # Every ready pod was scraped within the window, and before it.
     scraped: bool
+    watched: bool
 
 
 class Span(NamedTuple):
@@ -110,7 +111,8 @@ class PrometheusSource:
         if not (stable.scraped and candidate.scraped):
             # The window stays open: counts of one arm only would say nothing, however often.
             return Metrics(bounds=bounds, problems=missing, problem=problem)
-        return replace(metrics, bounds=bounds)
+        answers = answers_of(candidate.counts.pods, stable.counts.pods) if candidate.watched else None
+        return replace(metrics, bounds=bounds, answers=answers)
 
     def _start(self, look: Look) -> float | None:
         """Where the window begins; None while the gateway has not accepted what is to be measured."""
@@ -173,6 +175,7 @@ class PrometheusSource:
             names=frozenset(one.name for one in series),
             scrapes=tuple(tuple(at for at, _ in values) for values in up.values()),
             scraped=all(any(counted.start < at <= counted.end for at, _ in values) for values in up.values()),
+            watched=all(any(at <= counted.start for at, _ in values) for values in up.values()),
         )
 
 

@@ -6,8 +6,8 @@ Deltas are computed here, from raw samples: rate() and increase() extrapolate, a
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,6 +28,8 @@ LONGEST_SENTENCE = 200
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _POD_LABELS = ("uid", "pod", "instance")
 _LATE_MOMENTS = 3
+# Longer than most requests are in flight.
+_LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,21 +215,40 @@ def _complete(
 def counts_between(history: Sequence[tuple[float, Sample]], start: float, end: float) -> PodCounts:
     """What a pod did after `start` and until `end`. Before its first sample nothing is known of it."""
     marks: dict[str, Mark] = {}
-    requests = failed = 0
-    latency: dict[float, int] = {}
+    total = PodCounts()
     first, last = math.inf, math.inf
-    for at, sample in history:
+    for at, sample in _apart(history):
         if at > end:
             break
-        counts, marks = advance(marks, {"pod": sample})
+        counts, marks = advance(marks, {"pod": sample}, at)
         first, last = at if at <= start else min(first, at), at
         if at > start and "pod" in counts:
-            requests += counts["pod"].requests
-            failed += counts["pod"].failed
-            for bound, number in counts["pod"].latency.items():
-                latency[bound] = latency.get(bound, 0) + number
-    seconds = last - first if last > first else 0.0
-    return PodCounts(requests=requests, failed=min(failed, requests), latency=latency, seconds=seconds)
+            total = _sum(total, counts["pod"])
+    return replace(total, seconds=last - first if last > first else 0.0)
+
+
+def _apart(history: Sequence[tuple[float, Sample]]) -> Iterator[tuple[float, Sample]]:
+    """The moments that are looked at: where requests in flight are among those that are missing, they need their time.
+
+    By the clock, so that two windows side by side look at the same ones.
+    """
+    cell: float | None = None
+    for at, sample in history:
+        if sample.missing and at // _LOOK_SECONDS == cell:
+            continue
+        cell = at // _LOOK_SECONDS
+        yield at, sample
+
+
+def _sum(one: PodCounts, other: PodCounts) -> PodCounts:
+    bounds = one.latency.keys() | other.latency.keys()
+    return PodCounts(
+        requests=one.requests + other.requests,
+        failed=one.failed + other.failed,
+        well=one.well + other.well,
+        begun=None if other.begun is None else (one.begun or 0) + other.begun,
+        latency={bound: one.latency.get(bound, 0) + other.latency.get(bound, 0) for bound in bounds},
+    )
 
 
 def several_processes(history: Sequence[tuple[float, Sample]]) -> bool:

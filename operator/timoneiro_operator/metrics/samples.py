@@ -29,6 +29,9 @@ def whole(series: str, value: float) -> int:
 class Sample:
     """Counters of one process at one moment.
 
+    `requests`: what was asked. `failed`: of these, what failed; or with `missing`, all that has not ended well, among
+    which is what is in flight. `busy_seconds`: how long what is over was in flight, taken together. `begun`: what has
+    arrived, whether or not it has ended; None where the server does not say.
     `latency`: requests that took at most so many seconds, by bound, the last one ALL; empty without a histogram.
     `started`: its start time, by which a restart is known. `counters`: all that was read, by series: in one process
     none of them ever falls.
@@ -39,13 +42,18 @@ class Sample:
     latency: Mapping[float, int] = field(default_factory=dict)
     started: float | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
+    missing: bool = False
+    busy_seconds: float = 0.0
+    begun: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodCounts:
-    """What one pod did in one window. `latency` as in a sample; `seconds` from its first sample to its last one."""
+    """What one pod did in one window, `seconds` long. `latency`, `begun` as in a sample; `well`: answered well."""
 
     requests: int = 0
     failed: int = 0
+    well: int = 0
+    begun: int | None = None
     latency: Mapping[float, int] = field(default_factory=dict)
     seconds: float = 0.0

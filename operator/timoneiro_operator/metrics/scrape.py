@@ -20,7 +20,7 @@ from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, Sample
-from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, standing
+from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of, standing
 
 TIMEOUT_SECONDS = 5.0
 _LARGEST_EXPOSITION = 4 * 1024 * 1024
@@ -87,8 +87,8 @@ class ScrapeSource:
             return Metrics(problem=unusable)
         samples = [*stable.values(), *candidate.values()]
         bounds, problems = find_bounds(look.analysis, look.bounds, samples, stable.values())
-        stable_counts, stable_marks = advance(last.stable, stable)
-        candidate_counts, candidate_marks = advance(last.candidate, candidate)
+        stable_counts, stable_marks = advance(last.stable, stable, now)
+        candidate_counts, candidate_marks = advance(last.candidate, candidate, now)
         reading = Reading(
             arms=look.arms,
             looked_at=now,
@@ -114,7 +114,9 @@ class ScrapeSource:
             problems=problems,
             aligned=True,
         )
-        return replace(metrics, bounds=bounds)
+        watched = all(pod.uid in candidate_counts for pod in look.candidate.pods)
+        answers = answers_of(candidate_counts, stable_counts) if watched else None
+        return replace(metrics, bounds=bounds, answers=answers)
 
     def _last(self, look: Look) -> Reading:
         """The reading with which the next window begins."""
@@ -203,7 +205,7 @@ def _known_processes(
             continue
         fell = fallen(mark.sample, sample)
         if last.restarts.get(pod.uid) != pod.restarts:
-            changed |= {pod.uid: Mark.zero(sample.started)} if fell is not None else {}
+            changed |= {pod.uid: Mark.zero(sample.started, mark.at)} if fell is not None else {}
         elif fell is not None:
             unusable[pod.uid, pod.restarts] = Problem.implausible(pod.name, fell)
         elif mark.sample.started is not None and sample.started not in (None, mark.sample.started):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
-from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.parts import Planned, bounds_key, planned
 from timoneiro_operator.judge.comparison import Counts, Spread, Window
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, PodCounts, Sample
@@ -63,6 +63,17 @@ def metrics_of(
         )
     return Metrics(
         windows=windows, window_end=end, seconds=seconds, problems=problems, problem=standing(analysis, problems)
+    )
+
+
+def answers_of(candidate: Mapping[str, PodCounts], stable: Mapping[str, PodCounts]) -> Answers:
+    """Who has answered anything, of pods by name that were watched for the whole window."""
+    pods = (*candidate.values(), *stable.values())
+    begun = [sum(pod.begun or 0 for pod in arm.values()) for arm in (candidate, stable)]
+    return Answers(
+        candidate=sum(pod.well for pod in candidate.values()),
+        stable=sum(pod.well for pod in stable.values()),
+        begun=None if any(pod.begun is None for pod in pods) else (begun[0], begun[1]),
     )
 
 

@@ -33,7 +33,7 @@ def test_a_share_of_the_calls_is_spread_evenly() -> None:
     ("name", "path", "answer"),
     [
         ("metrics: 404", "/metrics", (404, b"")),
-        ("metrics: negative", "/metrics", (200, b"request_predict_seconds_count -5\n")),
+        ("metrics: negative", "/metrics", (200, BEHAVIOURS["metrics: negative"].text.encode())),
         ("metrics: 404", "/v1/models/odd:predict", (200, b"well")),
         ("well", "/metrics", (200, b"well")),
     ],

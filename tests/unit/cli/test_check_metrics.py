@@ -16,6 +16,8 @@ NOW = 1_800_000_000.0
 EXPOSITION = """\
 # TYPE process_start_time_seconds gauge
 process_start_time_seconds 17.5
+# TYPE request_preprocess_seconds histogram
+request_preprocess_seconds_count {predict}
 # TYPE request_predict_seconds histogram
 request_predict_seconds_bucket{{le="0.1"}} {fast}
 request_predict_seconds_bucket{{le="1.0"}} {predict}
@@ -110,7 +112,7 @@ def test_a_pod_that_shows_something_else_is_named(checked) -> None:
     checked.cluster.texts["/api/v1/namespaces/models/pods/two:8080/proxy/metrics"] = ["# TYPE x gauge\nx 1\n"]
     code, (stable, candidate) = checked.run()
     assert (code, stable["missing"]) == (FAILED, None)
-    assert candidate["missing"].startswith("pod two: there is no series request_predict_seconds_count")
+    assert candidate["missing"].startswith("pod two: there is no series request_preprocess_seconds_count")
 
 
 def test_workers_that_answer_in_turn_are_recognised(checked) -> None:
@@ -161,11 +163,11 @@ def with_prometheus(checked: Check, *, url: str = "http://prometheus.monitoring:
 
 
 def test_prometheus_is_asked_through_the_api_server_where_it_is_a_service(checked) -> None:
-    with_prometheus(checked)
+    with_prometheus(checked, profile="Timoneiro")
     counters = [
-        series(name, pod_name, (-250, 0), (-10, value))
+        series("timoneiro_requests_ended_total", pod_name, (-250, 0), (-10, value), outcome=outcome)
         for pod_name in ("one", "two")
-        for name, value in (("request_predict_seconds_count", 50), ("request_postprocess_seconds_count", 48))
+        for outcome, value in (("well", 48), ("overdue", 2))
     ]
     ups = [series("up", pod_name, (-10, 1)) for pod_name in ("one", "two")]
     checked.cluster.texts[PROMETHEUS] = [answer(*counters, *ups)]
@@ -210,4 +212,4 @@ def test_people_see_a_table_and_what_the_metrics_miss(checked) -> None:
         check_metrics(cluster=checked.cluster, name="fraud", url=None, output=None, console=console, clock=clock())
     text = captured.get()
     assert "errors   candidate   100" in text
-    assert "These metrics: counts what reaches predict" in text
+    assert "These metrics: counts what preprocess has seen" in text

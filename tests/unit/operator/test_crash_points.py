@@ -21,7 +21,7 @@ from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 
 SCRAPE, REQUESTS = 10, 400
 LONGEST = 900
-WELL, PREDICT = "request_postprocess_seconds_count", "request_predict_seconds_count"
+ENDED, BEGUN = "timoneiro_requests_ended_total", "timoneiro_requests_begun_total"
 ROLLOUT = {
     "canary": {"steps": [{"weight": 20, "for": "30s"}, {"weight": 50, "for": "30s"}]},
     "keepStable": "20s",
@@ -84,7 +84,7 @@ class Story:
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        source = {"type": "Prometheus", "url": self.url, "selector": 'revision="{{revision}}"'}
+        source = {"type": "Prometheus", "url": self.url, "selector": 'revision="{{revision}}"', "profile": "Timoneiro"}
         spec = {
             "model": {"format": {"name": "sklearn"}, "uri": "s3://models/fraud/1", "version": "1"},
             "route": {"hostnames": ["fraud.example.com"]},
@@ -130,11 +130,13 @@ class Story:
         for revision, weight in self.plane.weights().items():
             requests = REQUESTS * weight // 100
             failures = round(requests * self.failing) if versions.get(revision) == "2" else 0
-            self.counters[revision, "predict"] += requests
+            self.counters[revision, "failed"] += failures
             self.counters[revision, "well"] += requests - failures
             labels = {"revision": revision, "pod": f"pod-{revision}"}
-            self.fake.add(PREDICT, self.plane.now, self.counters[revision, "predict"], **labels)
-            self.fake.add(WELL, self.plane.now, self.counters[revision, "well"], **labels)
+            well, failed = self.counters[revision, "well"], self.counters[revision, "failed"]
+            self.fake.add(BEGUN, self.plane.now, well + failed, **labels)
+            self.fake.add(ENDED, self.plane.now, well, **labels, outcome="well")
+            self.fake.add(ENDED, self.plane.now, failed, **labels, outcome="failed")
             self.fake.add("process_start_time_seconds", self.plane.now, 0, **labels)
             self.fake.add("up", self.plane.now, 1.0, **labels)
         try:

@@ -72,7 +72,7 @@ def test_a_promotion_by_evidence_needs_a_metric_that_decides(metrics: list[dict[
         ({"url": "http://x"}, "url, secretRef and headers are for type Prometheus"),
         ({"secretRef": {"name": "x"}}, "url, secretRef and headers are for type Prometheus"),
         ({**PROMETHEUS, "port": 8080}, "port and path are for type Scrape"),
-        ({"profile": "Seldon"}, "profile 'Seldon' is not known; choose Auto or one of KServe, MLServer"),
+        ({"profile": "Seldon"}, "profile 'Seldon' is not known; choose Auto or one of Timoneiro, KServe, MLServer"),
         ({"timeout": "long"}, "source.timeout: 'long' is not a duration"),
         ({"timeout": "11s"}, "source.timeout: 11s is not between"),
         ({**PROMETHEUS, "secretRef": {"name": "../../team-a/secrets/login"}}, "is no name of a Secret"),

@@ -177,12 +177,17 @@ def test_another_weight_counts_its_requests_anew() -> None:
     "step",
     [
         msgspec.structs.replace(STEP, started_at=None),
-        msgspec.structs.replace(STEP, kind="Mirror", weight=0),
         msgspec.structs.replace(STEP, weight=100),
     ],
 )
 def test_where_no_split_was_accepted_there_is_none_to_check(step: Step) -> None:
     assert folded(analysis(), *looks({"errors": window(100, 0, 100, 0)}), step=step).share is None
+
+
+def test_what_is_copied_is_counted_and_is_no_split() -> None:
+    step = msgspec.structs.replace(STEP, kind="Mirror", weight=0)
+    share = folded(analysis(), *looks({"errors": window(9000, 0, 100, 0)}), step=step).share
+    assert (share.candidate, share.stable, share.mismatch) == (9000, 100, 1.0)
 
 
 def test_a_split_that_is_another_one_with_certainty_is_said_with_numbers() -> None:

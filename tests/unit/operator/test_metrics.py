@@ -12,12 +12,14 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_text
+from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Counts, Window
 from timoneiro_operator.metrics import scrape
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
-from timoneiro_operator.metrics.profiles import KSERVE
+from timoneiro_operator.metrics.profile import Profile, Series
+from timoneiro_operator.metrics.profiles import KSERVE, PROFILES
 from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
 from timoneiro_operator.metrics.scrape import ScrapeSource
 
@@ -26,48 +28,43 @@ KEY = ("ns", "fraud")
 
 
 def mark(requests: int, failed: int = 0, started: float | None = None) -> Mark:
-    return Mark.first(Sample(requests=requests, failed=failed, started=started))
+    return Mark.first(Sample(requests=requests, failed=failed, started=started), 0.0)
 
 
 def delta(before: Mark, requests: int, failed: int = 0, started: float | None = None) -> PodCounts:
-    return advance({"p": before}, {"p": Sample(requests=requests, failed=failed, started=started)})[0]["p"]
+    return advance({"p": before}, {"p": Sample(requests=requests, failed=failed, started=started)}, 10.0)[0]["p"]
 
 
 def test_counts_are_what_came_since_the_last_look() -> None:
-    assert delta(mark(100, 3), 150, 5) == PodCounts(requests=50, failed=2)
+    assert delta(mark(100, 3), 150, 5) == PodCounts(requests=50, failed=2, well=48)
 
 
 def test_a_counter_that_fell_starts_from_zero() -> None:
-    assert delta(mark(100, 3), 20, 1) == PodCounts(requests=20, failed=1)
+    assert delta(mark(100, 3), 20, 1) == PodCounts(requests=20, failed=1, well=19)
 
 
 def test_a_restart_is_known_by_the_start_time_even_when_the_counter_has_grown_past_the_old_one() -> None:
-    assert delta(mark(100, 3, started=1.0), 130, 2, started=9.0) == PodCounts(requests=130, failed=2)
+    assert delta(mark(100, 3, started=1.0), 130, 2, started=9.0) == PodCounts(requests=130, failed=2, well=128)
 
 
 def test_a_pod_that_is_new_counts_from_its_second_look_on() -> None:
-    counts, marks = advance({}, {"p": Sample(requests=70, failed=7)})
-    assert (counts, marks["p"].counted_failures) == ({}, 7)
-
-
-def test_a_request_caught_between_predict_and_postprocess_is_counted_as_failed_once_at_most() -> None:
-    counts, marks = advance({"p": mark(100, 0)}, {"p": Sample(requests=101, failed=1)})
-    assert counts["p"].failed == 1
-    counts, marks = advance(marks, {"p": Sample(requests=110, failed=0)})
-    assert counts["p"].failed == 0
-    counts, _ = advance(marks, {"p": Sample(requests=120, failed=1)})
-    assert counts["p"].failed == 0
+    counts, marks = advance({}, {"p": Sample(requests=70, failed=7)}, 0.0)
+    assert (counts, marks["p"].failures) == ({}, 7)
 
 
 def exposition(*, predict: int, postprocess: int, declared: bool = True) -> str:
+    """Of our own server: KServe's histograms, and every request by how it ended."""
     registry = CollectorRegistry()
     if not declared:
         return "# HELP x y\n# TYPE x counter\nx_total 1.0\n"
-    for name, count in (("request_predict_seconds", predict), ("request_postprocess_seconds", postprocess)):
-        histogram = Histogram(name, name, ["model_name"], registry=registry)
+    parts = (("preprocess", predict), ("predict", predict), ("postprocess", postprocess))
+    for part, count in parts:
+        histogram = Histogram(f"request_{part}_seconds", part, ["model_name"], registry=registry)
         for _ in range(count):
             histogram.labels("fraud").observe(0.01)
-    return generate_latest(registry).decode()
+    ended = (("well", postprocess), ("failed", predict - postprocess))
+    lines = [f'timoneiro_requests_ended_total{{outcome="{outcome}"}} {count}.0\n' for outcome, count in ended]
+    return generate_latest(registry).decode() + "".join(lines) + f"timoneiro_requests_begun_total {predict}.0\n"
 
 
 def test_failures_of_a_kserve_server_are_predictions_that_were_not_postprocessed() -> None:
@@ -81,7 +78,7 @@ def test_a_server_that_has_served_nothing_yet_counts_zero() -> None:
 
 
 def test_an_exposition_without_the_series_is_refused_by_name() -> None:
-    with pytest.raises(NoSeries, match="no series request_predict_seconds_count: is this a KServe Python server"):
+    with pytest.raises(NoSeries, match="no series request_preprocess_seconds_count: is this a KServe Python server"):
         KSERVE.read(exposition(predict=0, postprocess=0, declared=False))
 
 
@@ -145,10 +142,13 @@ class Looks:
         self.recorded: str | None = None
         self.bounds: dict[str, tuple[float, ...]] = {}
         self.metrics: tuple[Metric, ...] = (Metric(),)
+        self.profile = PROFILES["Timoneiro"]
 
     def arm(self, revision: str) -> ArmTargets:
         pods = tuple(self.targets.get(revision, ()))
-        return ArmTargets(revision=revision, inference_service=revision, workload=revision, pods=pods)
+        return ArmTargets(
+            revision=revision, inference_service=revision, workload=revision, pods=pods, profile=self.profile
+        )
 
     async def look(self, now: float, arms: Arms = ARMS, record: bool = True):
         source = SourceSpec(port=self.state.port)
@@ -312,7 +312,7 @@ async def test_a_counter_that_falls_in_a_process_that_goes_on_is_a_problem_until
         metrics = await looks.look(now)
         assert metrics.windows == {}
         assert metrics.problem[0] == "ImplausibleCounts"
-        assert metrics.problem[1].startswith("pod fraud-b-1: series request_predict_seconds_count fell from 50 to 20")
+        assert metrics.problem[1].startswith("pod fraud-b-1: series timoneiro_requests_ended_total fell from 50 to 20")
     looks.targets["fraud-b"] = [looks.targets["fraud-b"][0]._replace(restarts=1)]
     looks.state.started, looks.state.candidate = 200.0, (7, 1)
     assert (await looks.look(30)).windows["errors"].candidate == Counts(requests=7, events=1)
@@ -331,6 +331,28 @@ async def test_a_pod_that_shows_what_is_no_count_is_a_problem_with_its_series(lo
     looks.state.stable = (5, -2)
     metrics = await looks.look(0)
     assert metrics.problem[0] == "ImplausibleCounts"
+
+
+async def test_a_window_says_who_was_answered_and_what_has_arrived(looks) -> None:
+    await looks.look(0)
+    looks.state.stable, looks.state.candidate = (90, 1), (10, 4)
+    assert (await looks.look(10)).answers == Answers(candidate=6, stable=89, begun=(10, 90))
+
+
+async def test_a_pod_that_was_not_watched_from_the_beginning_of_a_window_says_nothing_of_who_answers(looks) -> None:
+    await looks.look(0)
+    looks.targets["fraud-b"] = [Target("uid-c", "fraud-b-2", "127.0.0.2")]
+    assert (await looks.look(10)).answers is None
+    assert (await looks.look(20)).answers is not None
+
+
+async def test_a_server_that_counts_what_has_ended_says_nothing_of_what_has_arrived(looks) -> None:
+    looks.profile = Profile(
+        name="x", requests=(Series("timoneiro_requests_ended_total"),), failed=(Series("none_total"),)
+    )
+    await looks.look(0)
+    looks.state.candidate = (10, 0)
+    assert (await looks.look(10)).answers == Answers(candidate=10, stable=0, begun=None)
 
 
 async def test_a_window_whose_record_was_not_heard_of_is_not_counted_again(looks) -> None:

@@ -15,7 +15,8 @@ EXPOSITIONS = Path(__file__).parent / "expositions"
 @pytest.mark.parametrize(
     ("name", "requests", "failed", "bound", "within", "latencies"),
     [
-        ("KServe", 150, 10, 0.05, 149, 150),
+        ("Timoneiro", 150, 10, 0.01, 137, 150),
+        ("KServe", 157, 17, 0.01, 137, 150),
         ("MLServer", 162, 12, 0.01, 141, 166),
         ("Triton", 1100, 14, 0.5, 1087, 1100),
         ("vLLM", 132, 7, 2.0, 83, 122),
@@ -46,6 +47,9 @@ def test_every_profile_that_the_api_names_is_in_the_table() -> None:
 @pytest.mark.parametrize(
     ("runtime", "name"),
     [
+        ("timoneiro-serving", "Timoneiro"),
+        ("timoneiro-serving-1.2", "Timoneiro"),
+        ("timoneiro-servings", "KServe"),
         ("kserve-mlserver", "MLServer"),
         ("kserve-tritonserver", "Triton"),
         ("kserve-vllmserver", "vLLM"),
@@ -90,9 +94,9 @@ def test_a_counter_that_is_no_count_is_refused_by_the_name_of_its_series(value: 
 def test_more_answers_than_requests_are_refused_by_the_names_of_both_series() -> None:
     text = "".join(
         f"# TYPE {name} counter\n{name} {value}\n"
-        for name, value in (("request_predict_seconds_count", 7), ("request_postprocess_seconds_count", 9))
+        for name, value in (("request_preprocess_seconds_count", 7), ("request_postprocess_seconds_count", 9))
     )
-    with pytest.raises(Implausible, match="request_postprocess_seconds_count shows 2 more than request_predict_sec"):
+    with pytest.raises(Implausible, match="request_postprocess_seconds_count shows 2 more than request_preprocess_sec"):
         KSERVE.read(text)
 
 
@@ -109,5 +113,5 @@ def test_a_start_time_that_is_none_is_refused() -> None:
 
 
 def test_kserve_is_known_by_its_series() -> None:
-    with pytest.raises(NoSeries, match="no series request_predict_seconds_count"):
+    with pytest.raises(NoSeries, match="no series request_preprocess_seconds_count"):
         KSERVE.read("# TYPE x gauge\nx 1\n")

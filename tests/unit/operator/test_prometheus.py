@@ -14,17 +14,19 @@ from localcluster.certificates import CertificateAuthority
 from support.fake_prometheus import FakePrometheus
 from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, Source, Tls
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.metrics.profiles import KSERVE, PROFILES
 from timoneiro_operator.metrics.prometheus import SETTLE_SECONDS, PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 
 NOW = 1_800_000_000.0
 ARMS = Arms("a", "b", 10, mirrored=False, accepted=True)
-PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_count"
+ENDED, BEGUN = "timoneiro_requests_ended_total", "timoneiro_requests_begun_total"
+ASKED, WELL = "request_preprocess_seconds_count", "request_postprocess_seconds_count"
 
 
 class Server:
@@ -32,6 +34,7 @@ class Server:
 
     def __init__(self, fake: FakePrometheus, session: aiohttp.ClientSession, url: str) -> None:
         self.fake, self.url = fake, url
+        self.profile = PROFILES["Timoneiro"]
         self.secret: Mapping[str, bytes] = {}
         self.source = PrometheusSource(PrometheusApi(session, self._read_secret))
         self.spec: dict[str, Any] = {"selector": 'revision="{{revision}}"'}
@@ -46,10 +49,13 @@ class Server:
             raise ProblemError("SecretUnreadable", f"there is no Secret {name} in namespace {namespace}")
         return self.secret
 
-    def scrape(self, revision: str, at: float, predict: float, well: float, *, up: float = 1.0) -> None:
+    def scrape(self, revision: str, at: float, asked: float, well: float, *, up: float = 1.0) -> None:
+        """With the series of our own server, and with those of KServe's."""
         labels = {"revision": revision, "pod": f"{revision}-1"}
-        for name, value in ((PREDICT, predict), (WELL, well), ("up", up)):
+        for name, value in ((BEGUN, asked), (ASKED, asked), (WELL, well), ("up", up)):
             self.fake.add(name, at, value, **labels)
+        for outcome, value in (("well", well), ("failed", asked - well)):
+            self.fake.add(ENDED, at, value, **labels, outcome=outcome)
 
     def look(self, now: float = NOW) -> Look:
         return Look(
@@ -59,10 +65,18 @@ class Server:
                 interval="30s", source=Source(type="Prometheus", url=self.url, **self.spec), metrics=self.metrics
             ),
             stable=ArmTargets(
-                revision="a", inference_service="f-a", workload="f-a", pods=(Target("uid-a", "a-1", "10.0.0.1"),)
+                revision="a",
+                inference_service="f-a",
+                workload="f-a",
+                pods=(Target("uid-a", "a-1", "10.0.0.1"),),
+                profile=self.profile,
             ),
             candidate=ArmTargets(
-                revision="b", inference_service="f-b", workload="f-b", pods=(Target("uid-b", "b-1", "10.0.0.2"),)
+                revision="b",
+                inference_service="f-b",
+                workload="f-b",
+                pods=(Target("uid-b", "b-1", "10.0.0.2"),),
+                profile=self.profile,
             ),
             now=now,
             since=self.since,
@@ -151,7 +165,7 @@ async def test_a_counter_that_is_no_number_is_a_problem(server: Server) -> None:
     server.scrape("b", NOW + 5, float("nan"), 150)
     reason, sentence = await server.problem(NOW + 10)
     assert reason == "ImplausibleCounts"
-    assert sentence.startswith(f"pod b-1: series {PREDICT} shows nan, which is no count of requests: restart the pod")
+    assert sentence.startswith(f"pod b-1: series {ENDED} shows nan, which is no count of requests: restart the pod")
 
 
 async def test_a_counter_that_was_no_number_once_is_counted_again_from_then_on(server: Server) -> None:
@@ -173,7 +187,7 @@ async def test_a_counter_that_falls_in_a_process_that_goes_on_is_a_problem(serve
     server.scrape("a", NOW + 7, 1400, 1400)
     reason, sentence = await server.problem(NOW + 10)
     assert reason == "ImplausibleCounts"
-    assert f"pod b-1: series {PREDICT} fell from 100 to 90" in sentence
+    assert f"pod b-1: series {ENDED} fell from 100 to 90" in sentence
 
 
 async def test_a_metric_of_ones_own_that_shows_no_count_is_named_with_its_pod(server: Server) -> None:
@@ -372,11 +386,12 @@ async def test_what_was_done_at_the_weight_before_is_not_counted_at_this_one(ser
 
 
 async def test_a_series_that_is_on_its_way_is_no_failure(server: Server) -> None:
-    server.fake.add(PREDICT, NOW + 5, 150, revision="b", pod="b-1")
+    server.fake.add(BEGUN, NOW + 5, 150, revision="b", pod="b-1")
     assert (await server.read(NOW + 10)).windows["errors"].candidate == Counts(requests=30)
 
 
 async def test_a_series_that_is_dropped_on_its_way_is_named_and_nothing_is_counted(server: Server) -> None:
+    server.profile = KSERVE
     server.fake.samples = {key: v for key, v in server.fake.samples.items() if ("__name__", WELL) not in key}
     assert await server.problem() == (
         "NoSeries",
@@ -385,9 +400,23 @@ async def test_a_series_that_is_dropped_on_its_way_is_named_and_nothing_is_count
 
 
 async def test_a_candidate_that_fails_everything_has_no_series_of_what_ended_well(server: Server) -> None:
+    server.profile = KSERVE
     dropped = {("__name__", WELL), ("pod", "b-1")}
     server.fake.samples = {key: v for key, v in server.fake.samples.items() if not dropped <= set(key)}
-    assert (await server.read()).windows["errors"].candidate == Counts(requests=30, events=30)
+    counts = (await server.read()).windows["errors"].candidate
+    assert counts.requests == counts.events > 0
+
+
+async def test_a_window_says_who_was_answered_and_what_has_arrived(server: Server) -> None:
+    assert (await server.read()).answers == Answers(candidate=30, stable=540, begun=(30, 540))
+
+
+async def test_a_pod_that_was_first_scraped_within_the_window_says_nothing_of_who_answers(server: Server) -> None:
+    server.fake.samples = {
+        key: [(at, value) for at, value in values if at > NOW - 30 or ("pod", "b-1") not in key]
+        for key, values in server.fake.samples.items()
+    }
+    assert (await server.read()).answers is None
 
 
 async def test_windows_of_prometheus_are_not_aligned(server: Server) -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.profile import Profile, Series
 from timoneiro_operator.metrics.profiles import KSERVE
 from timoneiro_operator.metrics.promql import (
     Malformed,
@@ -21,7 +22,8 @@ from timoneiro_operator.metrics.promql import (
 )
 from timoneiro_operator.metrics.samples import Implausible
 
-PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_count"
+PREDICT, WELL, FAILED = "request_preprocess_seconds_count", "request_postprocess_seconds_count", "failed_count"
+PLAIN = Profile(name="plain", requests=(Series(PREDICT),), failed=(Series(FAILED),))
 
 
 def raw(name: str, *values: tuple[float, float], **labels: str) -> RawSeries:
@@ -41,7 +43,7 @@ def test_a_placeholder_that_is_not_known_is_named_with_those_that_are() -> None:
 
 def test_one_selector_asks_for_all_series_of_a_profile_and_for_what_was_scraped() -> None:
     selector = selector_of(KSERVE, 'namespace="n"')
-    assert selector.startswith('{__name__=~"request_predict_seconds_count|request_postprocess_seconds_count|')
+    assert selector.startswith('{__name__=~"request_preprocess_seconds_count|request_postprocess_seconds_count|')
     assert selector.endswith('|process_start_time_seconds|up",namespace="n"}')
 
 
@@ -90,20 +92,30 @@ def test_windows_side_by_side_add_up_to_the_whole(steps: list[int], data: st.Dat
 
 
 def test_a_pod_counts_what_came_after_the_window_began() -> None:
-    shown = histories([raw(PREDICT, (0, 10), (10, 30)), raw(WELL, (0, 9), (10, 25))], KSERVE).shown
+    shown = histories([raw(PREDICT, (0, 10), (10, 30)), raw(FAILED, (0, 1), (10, 5))], PLAIN).shown
     counts = counts_between(shown["p"], 1, 10)
     assert (counts.requests, counts.failed) == (20, 4)
 
 
 def test_a_pod_that_is_late_counts_from_its_second_sample_on() -> None:
-    shown = histories([raw(PREDICT, (5, 10), (10, 30)), raw(WELL, (5, 10), (10, 30))], KSERVE).shown
+    shown = histories([raw(PREDICT, (5, 10), (10, 30))], PLAIN).shown
     assert counts_between(shown["p"], 1, 10).requests == 20
 
 
-def test_a_request_that_was_under_way_at_a_sample_is_a_failure_once_at_most() -> None:
-    predict, well = raw(PREDICT, (0, 10), (5, 21), (10, 30)), raw(WELL, (0, 10), (5, 20), (10, 30))
+def test_what_a_server_counts_after_it_went_well_is_told_from_what_is_in_flight() -> None:
+    predict = raw(PREDICT, (0, 10), (10, 20), (20, 31), (30, 40), (40, 50))
+    well = raw(WELL, (0, 10), (10, 20), (20, 30), (30, 40), (40, 45))
     history = histories([predict, well], KSERVE).shown["p"]
-    assert [counts_between(history, *window).failed for window in ((0, 5), (5, 10))] == [1, 0]
+    assert counts_between(history, 0, 40).failed == 0
+
+
+def test_moments_that_are_nearer_than_requests_take_are_looked_at_once() -> None:
+    predict = raw(PREDICT, *((float(at), 10.0 * at) for at in range(61)))
+    well = raw(WELL, *((float(at), 10.0 * at - 5 * (at % 10 > 0)) for at in range(61)))
+    history = histories([predict, well], KSERVE).shown["p"]
+    whole = counts_between(history, 0, 60)
+    assert (whole.requests, whole.failed) == (400, 0)
+    assert sum(counts_between(history, start, start + 15).requests for start in (0, 15, 30, 45)) == 400
 
 
 def test_of_two_targets_of_a_pod_the_last_scrape_counts() -> None:
@@ -114,10 +126,9 @@ def test_of_two_targets_of_a_pod_the_last_scrape_counts() -> None:
 def test_a_restart_is_known_by_the_start_time() -> None:
     series = [
         raw(PREDICT, (0, 10), (10, 30)),
-        raw(WELL, (0, 10), (10, 30)),
         raw("process_start_time_seconds", (0, 1.0), (10, 2.0)),
     ]
-    assert counts_between(histories(series, KSERVE).shown["p"], 1, 10).requests == 30
+    assert counts_between(histories(series, PLAIN).shown["p"], 1, 10).requests == 30
 
 
 def test_workers_that_are_scraped_in_turn_are_known_by_start_times_that_go_back() -> None:

@@ -27,7 +27,7 @@ from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 Recorded = tuple[float, str]
 SCRAPE, INTERVAL = 10, 30
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.01)
-PREDICT, WELL = "request_predict_seconds_count", "request_postprocess_seconds_count"
+ENDED, BEGUN = "timoneiro_requests_ended_total", "timoneiro_requests_begun_total"
 
 
 async def no_secret(namespace: str, name: str) -> dict[str, bytes]:
@@ -54,7 +54,7 @@ class Replay:
         self.start_operator()
 
     def _spec(self, url: str) -> dict[str, Any]:
-        source = {"type": "Prometheus", "url": url, "selector": 'revision="{{revision}}"'}
+        source = {"type": "Prometheus", "url": url, "selector": 'revision="{{revision}}"', "profile": "Timoneiro"}
         return {
             "rollout": {
                 "canary": {"steps": [{"weight": 10, "for": "10m"}, {"weight": 50, "for": "10m"}]},
@@ -92,10 +92,11 @@ class Replay:
                 counts[revision, "requests"] += requests
                 counts[revision, "failures"] += failures
             self.ever[at, revision] = (self.total[revision, "requests"], self.total[revision, "failures"])
-            shown = self.shown[revision, "requests"]
+            shown, failed = self.shown[revision, "requests"], self.shown[revision, "failures"]
             labels = {"revision": revision, "pod": f"pod-{revision}"}
-            self.fake.add(PREDICT, at, shown, **labels)
-            self.fake.add(WELL, at, shown - self.shown[revision, "failures"], **labels)
+            self.fake.add(BEGUN, at, shown, **labels)
+            self.fake.add(ENDED, at, shown - failed, **labels, outcome="well")
+            self.fake.add(ENDED, at, failed, **labels, outcome="failed")
             self.fake.add(
                 "process_start_time_seconds", at, max((0, *(r for r in self.reset_at if r <= tick))), **labels
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -77,6 +78,15 @@ class Server:
             if line.startswith(wanted):
                 return float(line.removeprefix(wanted))
         return 0.0
+
+    def accounts(self) -> dict[str, float]:
+        """Requests begun and in flight, and by how they ended, as /metrics shows them."""
+        found = {}
+        for line in httpx.get(f"{self.url}/metrics").text.splitlines():
+            match = re.match(r'timoneiro_requests_(\w+?)(?:_total)?(?:\{outcome="(\w+)"\})? (\S+)$', line)
+            if match:
+                found[match[2] or match[1]] = float(match[3])
+        return found
 
     def stop(self) -> int:
         self._process.terminate()

@@ -127,6 +127,21 @@ def test_predict_count_minus_postprocess_count_is_the_number_of_failures(skops_s
     assert failures() - before == 3
 
 
+def test_every_request_is_accounted_for_by_how_it_ended(skops_server: Any) -> None:
+    before = skops_server.accounts()
+    with skops_server.client() as client:
+        for row in (GOOD, MISSING, GOOD, [1, 2], MISSING):
+            client.post(PREDICT, json={"instances": [row]})
+        client.get("/v1/models/parcel")
+    after = skops_server.accounts()
+    assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {
+        "begun": 5,
+        "well": 2,
+        "failed": 2,
+        "refused": 1,
+    }
+
+
 def test_bad_input_is_no_failure_of_the_model(skops_server: Any) -> None:
     before = skops_server.count("request_predict_seconds")
     skops_server.post(PREDICT, json={"instances": []})
