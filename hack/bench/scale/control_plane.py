@@ -51,7 +51,9 @@ async def control_plane() -> AsyncIterator[ControlPlane]:
         try:
             await until("API server ready", api.ready, seconds=_START_SECONDS)
             addons = Addons(api, layout, toolbox.manifests)
-            await asyncio.gather(addons.kserve_crds(), addons.gateway_crds(), addons.knative_crds(), addons.crds(_CRD))
+            for resources in (addons.kserve_crds, addons.gateway_crds, addons.knative_crds):
+                await resources()
+            await addons.crds(_CRD)
             await addons.apply_all([manifests.namespace("timoneiro-system")])
             yield ControlPlane(api, layout.kubeconfig)
         finally:

@@ -1,6 +1,7 @@
 """Folds the counts of one window into the evidence that the status keeps, and judges it."""
 
 import math
+from functools import lru_cache
 
 import msgspec
 
@@ -37,7 +38,21 @@ _BELIEVED_REQUESTS = 200
 
 def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
     """What the judge says of the candidate so far, by the limits that hold now."""
-    plan = planned(analysis, kept.bounds if kept else {})
+    if kept is None:
+        return _verdict(analysis, (), ())
+    states = tuple((metric.name, metric.bound, metric.state) for metric in kept.metrics)
+    return _verdict(analysis, tuple(kept.bounds.items()), states)
+
+
+# Every pass asks for it several times, and it changes once a window.
+@lru_cache(maxsize=2048)
+def _verdict(
+    analysis: Analysis,
+    bounds: tuple[tuple[str, tuple[float, ...]], ...],
+    states: tuple[tuple[str, float | None, str | None], ...],
+) -> Verdict:
+    plan = planned(analysis, dict(bounds))
+    kept = AnalysisStatus(metrics=tuple(MetricStatus(name=n, bound=b, state=state) for n, b, state in states))
     return _judge(analysis, parts_of(analysis, plan, restored(plan, kept))).verdict
 
 

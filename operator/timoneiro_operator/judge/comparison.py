@@ -8,6 +8,7 @@ import base64
 import math
 import struct
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from timoneiro_operator.judge.evidence import (
     LOG_GRID,
@@ -104,7 +105,8 @@ class Limits:
     negligible: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots, for what is worked out once of each and asked for again and again.
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Evidence of one metric. `likelihood`: S(theta) on the grid, then at 1 + tolerance and at 1 + margin.
 
@@ -154,7 +156,7 @@ class Comparison:
     def _log_thetas(self) -> tuple[float, ...]:
         return (*LOG_GRID, math.log1p(self.limits.tolerance), math.log1p(self.limits.margin))
 
-    @property
+    @cached_property
     def log_worse(self) -> float:
         """ln E against "harmless": both the ratio and the absolute rate have to speak."""
         ratio = log_e_ratio_worse(
@@ -163,7 +165,7 @@ class Comparison:
         rate = log_e_rate_above(requests=self.weighed_requests, events=self.weighed_events, rate=self.limits.negligible)
         return min(ratio, rate)
 
-    @property
+    @cached_property
     def log_not_worse(self) -> float:
         """ln E against "harmful": the mean of both, since under that hypothesis both are e-processes."""
         ratio = log_e_ratio_not_worse(

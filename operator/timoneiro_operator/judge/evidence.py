@@ -15,6 +15,7 @@ whole state. It is the companion that can decide where hardly anything ever fail
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 _STEP = math.log(64.0) / 60.0
 _LOWEST, _HIGHEST = math.log(1.0 / 64.0), math.log(128.0)
@@ -41,13 +42,19 @@ def log_sum_exp(values: Iterable[float]) -> float:
     top = max(terms, default=-math.inf)
     if top == -math.inf:
         return top
-    return top + math.log(math.fsum(math.exp(term - top) for term in terms))
+    return top + math.log(math.fsum([math.exp(term - top) for term in terms]))
+
+
+@lru_cache(maxsize=1024)
+def _total(weights: tuple[float, ...]) -> float:
+    """ln of the sum of the weights; there are as many priors as limits, and each is used in every look."""
+    return log_sum_exp(weights)
 
 
 def _mixture(points: Sequence[tuple[float, float]], reference: float) -> float:
     """ln of the weighted mean of likelihood ratios; points are (log weight, log likelihood)."""
-    total = log_sum_exp(weight for weight, _ in points)
-    return log_sum_exp(weight + likelihood for weight, likelihood in points) - total - reference
+    total = _total(tuple(weight for weight, _ in points))
+    return log_sum_exp([weight + likelihood for weight, likelihood in points]) - total - reference
 
 
 def log_e_ratio_worse(likelihood: Sequence[float], *, log_theta0: float, at_theta0: float) -> float:
