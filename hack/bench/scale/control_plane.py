@@ -4,6 +4,7 @@ They use fixed ports, so that they need a network namespace of their own. Everyt
 """
 
 import asyncio
+import functools
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,14 +15,20 @@ from localcluster import components, manifests
 from localcluster.addons import Addons
 from localcluster.components import Component
 from localcluster.identities import write_identities
-from localcluster.kube_api import Credentials, KubeApi
+from localcluster.kube_api import ApiError, Credentials, KubeApi
 from localcluster.layout import API_PORT, Layout
-from localcluster.tools import build_tools
+from localcluster.tools import locate_toolbox
 from localcluster.waiting import until
 
 _ROOT = Path(__file__).resolve().parents[3]
 _CRD = _ROOT / "charts" / "timoneiro" / "crd"
 _START_SECONDS = 90.0
+_LISTED = (
+    "/apis/timoneiro.dev/v1alpha1/modeldeployments",
+    "/apis/serving.kserve.io/v1beta1/inferenceservices",
+    "/apis/serving.knative.dev/v1/services",
+    "/apis/gateway.networking.k8s.io/v1/httproutes",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class ControlPlane:
 @asynccontextmanager
 async def control_plane() -> AsyncIterator[ControlPlane]:
     """Runs as long as the context."""
-    toolbox = build_tools(print)
+    toolbox = locate_toolbox()
     with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
         layout = Layout(Path(folder))
         layout.logs.mkdir()
@@ -55,12 +62,23 @@ async def control_plane() -> AsyncIterator[ControlPlane]:
                 await resources()
             await addons.crds(_CRD)
             await addons.apply_all([manifests.namespace("timoneiro-system")])
+            for path in _LISTED:
+                await until(f"list of {path}", functools.partial(_lists, api, path), seconds=_START_SECONDS)
             yield ControlPlane(api, layout.kubeconfig)
         finally:
             await api.close()
             for process in reversed(processes):
                 process.terminate()
                 await process.wait()
+
+
+async def _lists(api: KubeApi, path: str) -> bool | str:
+    """A new kind is refused for a moment after it was discovered, while its storage is made."""
+    try:
+        await api.get(path)
+    except ApiError as error:
+        return str(error)
+    return True
 
 
 async def _start(component: Component, layout: Layout) -> asyncio.subprocess.Process:

@@ -19,7 +19,8 @@ _ISVC = "/apis/serving.kserve.io/v1beta1/inferenceservices"
 _ROUTE = "/apis/gateway.networking.k8s.io/v1/httproutes"
 _FIRST_ADDRESS = int(IPv4Address("127.1.0.1"))
 PORT = 8080
-_REQUESTS_PER_SECOND = 5
+# As a route splits that gives the candidate 10 %.
+_STABLE_RATE, _CANDIDATE_RATE = 4.5, 0.5
 _BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.75", "1.0", "2.5", "5.0", "7.5", "10.0")
 
 
@@ -38,7 +39,9 @@ class FakeCluster:
         self._tasks: list[asyncio.Task[None]] = []
         self._started = time.time()
         self.hanging: set[str] = set()
+        # ModelDeployment, and requests a second, by address of a pod.
         self._name_at: dict[str, str] = {}
+        self._rate_at: dict[str, float] = {}
         self.taken_back: dict[str, float] = {}
         self._doors = asyncio.Semaphore(16)
 
@@ -75,12 +78,21 @@ class FakeCluster:
             return
         address = str(IPv4Address(next(self._addresses)))
         self._pods[name] = address
-        self._name_at[address] = metadata["labels"]["timoneiro.dev/model-deployment"]
-        pod_name = f"{name}-predictor-0"
+        deployment = metadata["labels"]["timoneiro.dev/model-deployment"]
+        self._rate_at[address] = _CANDIDATE_RATE if deployment in self._name_at.values() else _STABLE_RATE
+        self._name_at[address] = deployment
+        pod_name, owner = f"{name}-predictor-1-0", f"{name}-predictor-1"
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": pod_name, "namespace": self._namespace, "labels": metadata["labels"]},
+            "metadata": {
+                "name": pod_name,
+                "namespace": self._namespace,
+                "labels": {**metadata["labels"], "pod-template-hash": "1"},
+                "ownerReferences": [
+                    {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": owner, "controller": True}
+                ],
+            },
             "spec": {"containers": [{"name": "kserve-container", "image": "fake"}]},
         }
         ready = {
@@ -137,7 +149,7 @@ class FakeCluster:
         address = request.transport.get_extra_info("sockname")[0]
         if self._name_at.get(address) in self.hanging:
             await asyncio.Event().wait()
-        requests = int(_REQUESTS_PER_SECOND * (time.time() - self._started))
+        requests = int(self._rate_at[address] * (time.time() - self._started))
         return web.Response(text=_exposition(requests, self._started))
 
 

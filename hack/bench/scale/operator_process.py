@@ -2,12 +2,15 @@
 
 import asyncio
 import os
-import sys
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from localcluster.images import build_images
+
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_SECONDS = 30.0
+_IMAGE = "ghcr.io/timoneiro/operator"
 
 
 class Cost(NamedTuple):
@@ -24,12 +27,15 @@ class OperatorProcess:
         self._process = process
 
     @classmethod
-    async def start(cls, kubeconfig: Path, log: Path) -> "OperatorProcess":
+    async def start(cls, kubeconfig: Path, log: Path, *, host: str = "host-1", port: int = 18080) -> "OperatorProcess":
+        """With what its image has, on a machine called `host`: by its name one operator is told from another."""
+        image = build_images(print)[_IMAGE]
+        command = f"hostname {host} && exec {shlex.join(image.entrypoint)} --port {port}"
         with log.open("ab") as file:
             return cls(
                 await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "timoneiro_operator", "--port", "18080"),
-                    env=os.environ | {"KUBECONFIG": str(kubeconfig)},
+                    *("unshare", "--uts", "sh", "-c", command),
+                    env={**image.environment, "KUBECONFIG": str(kubeconfig)},
                     stdout=file,
                     stderr=file,
                 )
@@ -42,7 +48,14 @@ class OperatorProcess:
         pages = int((folder / "statm").read_text().split()[1])
         return Cost(cpu=(int(fields[11]) + int(fields[12])) / _TICKS, memory=pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
 
+    async def lose(self) -> None:
+        """As when its machine is gone: nothing is given back, and nothing starts it again."""
+        self._process.kill()
+        await self._process.wait()
+
     async def stop(self) -> None:
+        if self._process.returncode is not None:
+            return
         self._process.terminate()
         async with asyncio.timeout(_STOP_SECONDS):
             await self._process.wait()
