@@ -18,7 +18,7 @@ from timoneiro_operator.api.status import to_text
 
 log = logging.getLogger(__name__)
 
-DURATION_SECONDS = 15.0
+DURATION_SECONDS = 13.0
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 # One connection that hangs must leave time for another attempt.
