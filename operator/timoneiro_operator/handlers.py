@@ -26,6 +26,19 @@ _WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
 )
 
 
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Nobody asks what an object was like before, and copying each of them cost a fourteenth of all CPU time."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
+        return kopf.BodyEssence({})
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is kept."""
+
+
 def build_registry(controller: Controller) -> kopf.OperatorRegistry:
     """Handlers of one operator, in a registry of their own."""
     registry = kopf.OperatorRegistry()
@@ -45,6 +58,7 @@ def build_settings() -> kopf.OperatorSettings:
     settings.networking.connect_timeout = 5
     settings.watching.connect_timeout = 5
     settings.watching.chunk_size = 500
+    settings.persistence.diffbase_storage = _NoDiffBase()
     for kind, group, _, plural in _WATCHED:
         if kind != "ModelDeployment" and kind not in SHARED:
             settings.watching.label_selectors[group, plural] = names.LABEL_DEPLOYMENT
