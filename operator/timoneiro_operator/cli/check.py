@@ -18,19 +18,16 @@ from timoneiro_operator.metrics.problem import Problem, ProblemError
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
-    Malformed,
-    RawSeries,
     counts_between,
     histories,
-    of_pod,
     own_counts,
     own_selectors,
     rendered,
-    scrapes,
     selector_of,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, PodCounts, Sample
+from timoneiro_operator.metrics.series import Malformed, RawSeries, of_pod, one_target, scrapes, target_labels
 from timoneiro_operator.metrics.windows import ArmCounts, by_pod, find_bounds, together
 
 # A pod: its name, port and path. The exposition comes back; a CliError says why not.
@@ -133,6 +130,8 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
 
     selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
     series = ask(selector)
+    labels = target_labels(series)
+    series = one_target(series, labels, arm.profile.series())
     up = scrapes(series)
     shown, implausible = histories(series, arm.profile)
     for pod in arm.pods:
@@ -148,7 +147,7 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     queries: dict[str, tuple[str, int]] = {}
     missing: dict[str, str] = {}
     for metric, selectors in own_selectors(analysis, placeholders).items():
-        events, total = ask(selectors.events), ask(selectors.total)
+        events, total = (one_target(ask(query), labels) for query in selectors)
         queries[metric] = " / ".join(selectors), len(events) + len(total)
         own[metric] = own_counts(events, total, now - back, now)
         if not total:

@@ -17,7 +17,7 @@ from timoneiro_operator.cli.waiting import Clock
 from timoneiro_operator.drivers.driver import children_of
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.problem import ProblemError
-from timoneiro_operator.metrics.promql import RawSeries, answered
+from timoneiro_operator.metrics.series import RawSeries, answered
 from timoneiro_operator.targets import arm_targets
 
 _SERVICE = re.compile(r"^([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?$")

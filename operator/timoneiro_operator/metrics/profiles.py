@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from timoneiro_operator.metrics.profile import Profile, Series
 
 _5XX = "5.."
-# What vLLM answers with a model, and not the lists and probes beside it.
-_GENERATING = ".*(completions|embeddings|responses|score|rerank|pooling)"
+# What vLLM answers with a model (its page "Online Serving"), and not the lists, probes and tokens beside it.
+_GENERATING = (
+    ".*/(completions|chat/completions/batch|responses|messages|embeddings|embed|audio/(transcriptions|translations)|"
+    "score|generative_scoring|rerank|pooling|classify|decisions|generate|invocations)"
+)
 
 # What people have to know of a server that counts a request when it has ended.
 BLIND = "a request that hangs, and one whose connection is closed without an answer, is not seen"

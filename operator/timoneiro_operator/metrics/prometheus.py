@@ -19,19 +19,16 @@ from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi, Request
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
-    Malformed,
-    RawSeries,
     counts_between,
     histories,
-    of_pod,
     own_counts,
     own_selectors,
     rendered,
-    scrapes,
     selector_of,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Sample
+from timoneiro_operator.metrics.series import Malformed, RawSeries, of_pod, one_target, scrapes, target_labels
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
 
 # An outage of the server may be long; what it has kept of that time is not asked for in one piece without end.
@@ -145,6 +142,8 @@ class PrometheusSource:
 
         try:
             series = await ask(selector_of(arm.profile, rendered(source.selector, placeholders)))
+            labels = target_labels(series)
+            series = one_target(series, labels, arm.profile.series())
             shown, implausible = histories(series, arm.profile)
             scraped = scrapes(series)
             up = {pod.name: of_pod(scraped, pod) or [] for pod in arm.pods}
@@ -156,7 +155,8 @@ class PrometheusSource:
             own: dict[str, dict[str, Counts]] = {}
             missing: dict[str, str] = {}
             for name, selectors in own_selectors(look.analysis, placeholders).items():
-                total, events = await ask(selectors.total), await ask(selectors.events)
+                total = one_target(await ask(selectors.total), labels)
+                events = one_target(await ask(selectors.events), labels)
                 if total:
                     own[name] = own_counts(events, total, *counted)
                 else:

@@ -12,7 +12,7 @@ import aiohttp
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Source
 from timoneiro_operator.metrics.problem import ProblemError
-from timoneiro_operator.metrics.promql import LONGEST_SENTENCE, RawSeries, answered
+from timoneiro_operator.metrics.series import LONGEST_SENTENCE, RawSeries, answered
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
 _TOLERATED_SKEW_SECONDS = 30.0

@@ -3,53 +3,27 @@
 Deltas are computed here, from raw samples: rate() and increase() extrapolate, and a sum of counters hides a restart.
 """
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
-from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.problem import Problem, ProblemError
 from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.samples import Implausible, PodCounts, Sample, whole
-
-T = TypeVar("T")
+from timoneiro_operator.metrics.series import Malformed, RawSeries
 
 # How far back a series may have its last sample before a window: what Prometheus itself calls stale after.
 LOOKBACK_SECONDS = 300.0
-# Of somebody else, in a message of ours.
-LONGEST_SENTENCE = 200
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_POD_LABELS = ("uid", "pod", "instance")
 _LATE_MOMENTS = 3
 # Longer than most requests are in flight.
 _LOOK_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class RawSeries:
-    """Samples of one series in a range: (seconds since the epoch, value), the oldest first."""
-
-    labels: Mapping[str, str]
-    values: tuple[tuple[float, float], ...]
-
-    @property
-    def name(self) -> str:
-        return self.labels.get("__name__", "")
-
-    @property
-    def pod(self) -> str:
-        return next((self.labels[label] for label in _POD_LABELS if label in self.labels), "")
-
-
-class Malformed(ValueError):
-    """A selector or an answer that cannot be used; the message is a sentence for people."""
 
 
 def rendered(text: str, placeholders: Mapping[str, str]) -> str:
@@ -84,61 +58,6 @@ def own_selectors(analysis: Analysis, placeholders: Mapping[str, str]) -> dict[s
         for metric in analysis.metrics
         if metric.type == "Ratio" and metric.events is not None and metric.total is not None
     }
-
-
-def answered(body: str | bytes) -> list[RawSeries]:
-    """The series of an answer of Prometheus' HTTP API with status 200. Raises ProblemError, or Malformed."""
-    try:
-        answer: Any = json.loads(body)
-    except ValueError as error:
-        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no JSON") from error
-    if not isinstance(answer, dict) or "status" not in answer:
-        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no status")
-    if answer["status"] != "success":
-        words = str(answer.get("error") or "without a word")[:LONGEST_SENTENCE]
-        raise ProblemError("QueryFailed", f"Prometheus refuses the query: {words}")
-    if answer.get("warnings"):
-        # Thanos and others answer with a part of the series then, and half of an arm is no count of it.
-        first = next(iter(answer["warnings"]), "") if isinstance(answer["warnings"], list) else answer["warnings"]
-        raise ProblemError("PartialAnswer", f"Prometheus warns: {str(first)[:LONGEST_SENTENCE]}")
-    return series_of(answer.get("data"))
-
-
-def series_of(data: object) -> list[RawSeries]:
-    """The series of a matrix as Prometheus' HTTP API answers it. Raises Malformed."""
-    if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
-        raise Malformed("the answer is no range of raw samples: the query must be a selector of counters")
-    found = []
-    for item in data["result"]:
-        try:
-            values = tuple((float(at), float(value)) for at, value in item["values"])
-            labels = {str(label): str(value) for label, value in (item.get("metric") or {}).items()}
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise Malformed("the answer has samples that cannot be read") from error
-        if not all(math.isfinite(at) for at, _ in values) or any(a >= b for (a, _), (b, _) in pairwise(values)):
-            raise Malformed("the answer has samples that are not in the order of time")
-        found.append(RawSeries(labels=labels, values=values))
-    return found
-
-
-def scrapes(series: Iterable[RawSeries]) -> dict[str, list[tuple[float, float]]]:
-    """When each pod was scraped and whether that went well (1), by pod and in time.
-
-    A pod may have had another series before: of a target that was found without all of its labels.
-    """
-    found: dict[str, list[tuple[float, float]]] = {}
-    for one in series:
-        if one.name == "up":
-            found.setdefault(one.pod, []).extend(one.values)
-    return {pod: sorted(values) for pod, values in found.items()}
-
-
-def of_pod(found: Mapping[str, T], pod: Target) -> T | None:
-    """What was found of a pod, by whatever label its series are told apart."""
-    for key in (pod.uid, pod.name, pod.address):
-        if key in found:
-            return found[key]
-    return next((values for key, values in found.items() if key.startswith(f"{pod.address}:")), None)
 
 
 class Histories(NamedTuple):

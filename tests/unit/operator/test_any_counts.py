@@ -28,8 +28,8 @@ from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.profiles import PROFILES
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import Request
-from timoneiro_operator.metrics.promql import RawSeries, answered
 from timoneiro_operator.metrics.scrape import ScrapeSource
+from timoneiro_operator.metrics.series import RawSeries, answered
 
 change = msgspec.structs.replace
 POINTS = len(Comparison(limits=Limits(tolerance=0.25, margin=1.0, negligible=0.01)).likelihood)

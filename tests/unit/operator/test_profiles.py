@@ -40,6 +40,56 @@ def test_torchserve_has_counts_and_no_histogram() -> None:
     assert (sample.requests, sample.failed, sample.latency) == (203, 7, {})
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/completions",
+        "/v1/chat/completions",
+        "/v1/chat/completions/batch",
+        "/openai/v1/chat/completions",
+        "/v1/responses",
+        "/v1/messages",
+        "/v1/embeddings",
+        "/v2/embed",
+        "/v1/audio/transcriptions",
+        "/v1/audio/translations",
+        "/score",
+        "/v1/score",
+        "/generative_scoring",
+        "/rerank",
+        "/v1/rerank",
+        "/v2/rerank",
+        "/pooling",
+        "/classify",
+        "/v1/decisions",
+        "/inference/v1/generate",
+        "/invocations",
+    ],
+)
+def test_everything_that_vllm_answers_with_its_model_is_counted(path: str) -> None:
+    sample = PROFILES["vLLM"].sample([("http_requests_total", {"handler": path, "status": "5xx"}, 3.0)])
+    assert (sample.requests, sample.failed) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tokenize",
+        "/detokenize",
+        "/v1/models",
+        "/v1/messages/count_tokens",
+        "/v1/responses/{response_id}",
+        "/v1/responses/{response_id}/cancel",
+        "/health",
+        "/metrics",
+        "none",
+    ],
+)
+def test_what_vllm_answers_without_its_model_is_not_counted(path: str) -> None:
+    sample = PROFILES["vLLM"].sample([("http_requests_total", {"handler": path, "status": "5xx"}, 3.0)])
+    assert (sample.requests, sample.failed) == (0, 0)
+
+
 def test_every_profile_that_the_api_names_is_in_the_table() -> None:
     assert tuple(PROFILES) == NAMES
 

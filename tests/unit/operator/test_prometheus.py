@@ -419,6 +419,25 @@ async def test_a_pod_that_was_first_scraped_within_the_window_says_nothing_of_wh
     assert (await server.read()).answers is None
 
 
+async def test_a_pod_that_two_jobs_scrape_is_a_problem_and_nothing_is_counted_twice(server: Server) -> None:
+    server.fake.samples |= {
+        tuple(sorted({**dict(key), "job": "another"}.items())): values for key, values in server.fake.samples.items()
+    }
+    reason, sentence = await server.problem()
+    assert (reason, "the counters of a-1 twice" in sentence, "'another'" in sentence) == ("DuplicateSeries", True, True)
+
+
+async def test_a_counter_of_ones_own_that_two_jobs_scrape_is_a_problem(server: Server) -> None:
+    server.metrics = (Metric(name="declines", type="Ratio", events='declined{r="b"}', total='asked{r="b"}'),)
+    server.fake.samples = {
+        tuple(sorted({**dict(key), "job": "model"}.items())): values for key, values in server.fake.samples.items()
+    }
+    for job in ("one", "two"):
+        for at in (-30, -5):
+            server.fake.add("asked", NOW + at, 50.0, r="b", pod="b-1", job=job)
+    assert (await server.problem())[0] == "DuplicateSeries"
+
+
 async def test_windows_of_prometheus_are_not_aligned(server: Server) -> None:
     assert not (await server.read()).windows["errors"].aligned
 

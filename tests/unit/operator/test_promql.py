@@ -5,22 +5,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.look import Target
+from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.profile import Profile, Series
 from timoneiro_operator.metrics.profiles import KSERVE
 from timoneiro_operator.metrics.promql import (
-    Malformed,
-    RawSeries,
     counts_between,
     histories,
     increase,
     own_counts,
     rendered,
-    scrapes,
     selector_of,
-    series_of,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Implausible
+from timoneiro_operator.metrics.series import (
+    Malformed,
+    RawSeries,
+    of_pod,
+    one_target,
+    scrapes,
+    series_of,
+    target_labels,
+)
 
 PREDICT, WELL, FAILED = "request_preprocess_seconds_count", "request_postprocess_seconds_count", "failed_count"
 PLAIN = Profile(name="plain", requests=(Series(PREDICT),), failed=(Series(FAILED),))
@@ -176,3 +183,88 @@ def test_a_restarted_process_that_shows_fewer_series_is_believed_after_a_few_mom
     assert [at for at, _ in late] == [0, 1, 2, 3, 4]
     later = histories([raw(PREDICT, *predict[:4]), raw(WELL, *well)], KSERVE).shown["p"]
     assert [at for at, _ in later] == [0, 1, 2]
+
+
+TARGETS = frozenset({"job", "instance", "replica"})
+
+
+def scraped(job: str, *moments: float, name: str = "x", up: float = 1.0, **labels: str) -> list[RawSeries]:
+    """A target of pod p that was scraped at these moments, with one counter."""
+    moments = moments or (0, 10, 20)
+    return [
+        raw(name, *((at, at) for at in moments), job=job, **labels),
+        raw("up", *((at, up) for at in moments), job=job, **labels),
+    ]
+
+
+def kept(*series: RawSeries) -> set[tuple[str, str]]:
+    return {(one.name, one.labels.get("job", "")) for one in one_target(series, TARGETS, ("x",))}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ({"job": "a"}, {"job": "b"}, ("job 'a' and 'b'", "job 'b' and 'a'")),
+        ({"job": "a", "replica": "0"}, {"job": "a", "replica": "1"}, ("replica '0' and '1'", "replica '1' and '0'")),
+        ({"job": "a", "instance": "p:1"}, {"job": "a", "instance": "p:2"}, ("instance 'p:1'", "instance 'p:2'")),
+    ],
+    ids=["two jobs", "two servers", "a second port"],
+)
+def test_counters_that_two_targets_show_are_a_problem_that_names_what_tells_them_apart(
+    one: dict[str, str], other: dict[str, str], words: tuple[str, str]
+) -> None:
+    with pytest.raises(ProblemError) as caught:
+        one_target([*scraped(**one), *scraped(**other)], TARGETS, ("x",))
+    assert caught.value.problem.reason == "DuplicateSeries"
+    assert caught.value.problem.message.startswith("Prometheus has the counters of p twice")
+    assert any(text in caught.value.problem.message for text in words)
+
+
+def test_a_target_that_shows_other_things_is_left_out_with_its_up() -> None:
+    sidecar = scraped("sidecar", 0, 10, 20, name="y", up=0.0)
+    assert kept(*scraped("model", 0, 10, 20), *sidecar) == {("x", "model"), ("up", "model")}
+
+
+def test_while_nothing_is_shown_the_target_that_answers_is_the_one() -> None:
+    model, sidecar = raw("up", (0, 1.0), job="model"), raw("up", (0, 0.0), job="sidecar")
+    assert kept(model, sidecar) == {("up", "model")}
+    assert kept(sidecar) == {("up", "sidecar")}
+
+
+def test_a_target_whose_labels_have_changed_goes_on() -> None:
+    series = (*scraped("old", 0, 10), *scraped("new", 20, 30))
+    assert kept(*series) == {("x", "old"), ("x", "new"), ("up", "old"), ("up", "new")}
+
+
+def test_a_second_target_that_is_over_is_left_out() -> None:
+    series = (*scraped("a", 0, 10, 20, 30, 40), *scraped("b", 5, 15, 25))
+    assert kept(*series) == {("x", "a"), ("up", "a")}
+
+
+def test_series_that_have_lost_labels_of_their_target_keep_its_up() -> None:
+    up = raw("up", (0, 1.0), job="model", instance="10.0.0.1:8080")
+    assert kept(raw("x", (0, 1), job="model"), up) == {("x", "model"), ("up", "model")}
+
+
+def test_the_labels_of_a_target_are_those_of_up() -> None:
+    assert target_labels(scraped("a", 0, model="m")) == {"pod", "job", "model"}
+
+
+@pytest.mark.parametrize(
+    ("instance", "address"),
+    [
+        ("10.0.0.1:8080", "10.0.0.1"),
+        ("[::1]:8080", "::1"),
+        ("[fd00:0:0::1]:8080", "fd00::1"),
+        ("fd00::1", "fd00:0::1"),
+        ("model.default:8080", "model.default"),
+    ],
+)
+def test_a_pod_is_found_by_its_address_whatever_its_form(instance: str, address: str) -> None:
+    one = RawSeries({"__name__": "x", "instance": instance}, ())
+    assert of_pod({one.pod: "found"}, Target("uid", "name", address)) == "found"
+
+
+def test_an_address_that_begins_like_another_one_is_not_it() -> None:
+    one = RawSeries({"__name__": "x", "instance": "[fd00::1:2]:8080"}, ())
+    assert of_pod({one.pod: "found"}, Target("uid", "name", "fd00::1")) is None
