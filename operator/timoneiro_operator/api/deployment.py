@@ -50,13 +50,16 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
     def revision(self) -> str | None:
         """Hash of all that changes a serving pod; `version` and `minReplicas` do not. None: no model is wanted yet.
 
-        What serves without a runtime of its own is what is wanted: it gets the one that its pods were made of.
+        What serves without a runtime of its own is what is wanted: it gets the one that its pods were made of. So is
+        what serves with an older one, where a new runtime waits for the next revision.
         """
         if self.spec.model is None:
             return None
         runtime = self.wanted_runtime
         alike = [known for known in self.status.revisions if self._is_alike(known)]
         serving = [part.revision for part in (self.status.candidate, self.status.stable) if part is not None]
+        if self.spec.rollout.on_runtime_change == "NextRevision":
+            runtime = next((known.runtime for known in alike if known.revision in serving), runtime)
         for known in alike:
             if runtime is not None and known.runtime is not None and known.runtime.digest == runtime.digest:
                 return known.revision

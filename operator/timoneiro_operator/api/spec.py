@@ -169,6 +169,7 @@ class Rollout(_Struct, frozen=True):
     progress_deadline: str = "10m"
     deadline: str = "6h"
     on_inconclusive: Literal["Hold", "Rollback", "Promote"] = "Hold"
+    on_runtime_change: Literal["Rollout", "NextRevision"] = "Rollout"
     keep_stable: str = "30m"
     scale_down_delay: str = "30s"
 

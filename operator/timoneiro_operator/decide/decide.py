@@ -14,7 +14,7 @@ from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.lifecycle import begin, leave, promote, spared, wanted_snapshot
+from timoneiro_operator.decide.lifecycle import begin, leave, promote, snapshot_of, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import (
@@ -293,7 +293,17 @@ def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now
             return _say(status, "Degraded", seen.route.message)
         if status.phase != "Healthy":
             return _say(status, "RollingBack", "all traffic goes back to the stable model")
-    return _say(status, "Healthy", f"{revision_name(stable)} serves all traffic")
+    return _say(status, "Healthy", f"{revision_name(stable)} serves all traffic{_waiting_runtime(deployment, stable)}")
+
+
+def _waiting_runtime(deployment: ModelDeployment, stable: Revision) -> str:
+    """What is to be said of a serving runtime that has changed, and that nobody is served with yet."""
+    if deployment.revision != stable.revision:
+        return ""
+    known, wanted = snapshot_of(deployment.status, stable.revision), deployment.wanted_runtime
+    if known is None or known.runtime is None or wanted is None or known.runtime.digest in ("", wanted.digest):
+        return ""
+    return f"; the serving runtime {wanted.name} has changed, and the next revision gets it"
 
 
 def _not_ready(revision: Revision, failure: Failure | None) -> str:

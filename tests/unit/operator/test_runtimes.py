@@ -236,6 +236,22 @@ class TestAChangeOfTheRuntime:
         before = world.stable().revision
         assert world.install(source("theirs", image="server:2")).wanted() != before
 
+    def test_waits_for_the_next_revision_where_the_spec_says_so(self, world: World) -> None:
+        world.spec["rollout"]["onRuntimeChange"] = "NextRevision"
+        before = world.stable()
+        world.install(source(image="server:2")).settle()
+        assert (world.stable(), world.status.candidate) == (before, None)
+        assert world.status.message.endswith(f"the serving runtime {OWN} has changed, and the next revision gets it")
+        world.model(2)
+        world.until("Healthy")
+        assert world.stable().runtime == world.runtimes[OWN]
+        assert world.status.message.endswith("serves all traffic")
+
+    def test_is_nothing_to_a_deployment_that_wants_no_model_any_more(self, world: World) -> None:
+        del world.spec["model"]
+        world.install(source(image="server:2")).settle()
+        assert world.status.message.endswith("serves all traffic")
+
     def test_that_nobody_uses_is_nobodys_concern(self, world: World) -> None:
         before = world.wanted()
         assert world.install(source("theirs", image="server:9")).wanted() == before
