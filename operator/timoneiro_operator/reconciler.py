@@ -198,6 +198,7 @@ class Reconciler:
             recorded=recorded.last_window_end if recorded else None,
             since=to_seconds(step.started_at) if step and step.started_at else None,
             bounds=recorded.bounds if recorded else {},
+            marks=recorded.marks if recorded else None,
         )
         return self._reader.measure(look)
 

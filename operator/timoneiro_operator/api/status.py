@@ -228,7 +228,7 @@ class AnalysisStatus(_Struct, frozen=True):
     """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was.
 
     `worse`: the e-value of all that decides together. `bounds`: seconds by metric of type Latency; fixed before the
-    first window.
+    first window. `marks`: where the source has got to, in its own words.
     """
 
     candidate: str = ""
@@ -239,6 +239,7 @@ class AnalysisStatus(_Struct, frozen=True):
     worse: float | None = None
     bounds: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
     share: Share | None = None
+    marks: str | None = None
     trail: tuple[TrailPoint, ...] = ()
 
 

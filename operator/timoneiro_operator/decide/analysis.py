@@ -71,11 +71,12 @@ def fold(
     bounds = {**before.bounds, **seen.bounds}
     last = to_seconds(before.last_window_end) if before.last_window_end else -math.inf
     new = seen.window_end is not None and seen.window_end > last
-    if status.analysis is not None and not new and bounds == before.bounds:
+    begun = seen.window_end is None and seen.marks is not None
+    if status.analysis is not None and not (new or begun) and bounds == before.bounds:
         return before
     plan = planned(analysis, bounds)
     comparisons = restored(plan, before)
-    after = replace(before, bounds=bounds)
+    after = replace(before, bounds=bounds, marks=seen.marks if new or begun else before.marks)
     if new and seen.window_end is not None:
         comparisons = {
             item.name: comparisons[item.name].observe(seen.windows[item.name], dispersion_of(item.metric))

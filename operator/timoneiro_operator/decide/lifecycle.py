@@ -95,7 +95,7 @@ def begin(
         analysis = None
     if analysis is not None:
         # Of another stretch of time, and perhaps of another gateway.
-        analysis = replace(analysis, share=None, last_window=None)
+        analysis = replace(analysis, share=None, last_window=None, marks=None)
     known = snapshot_of(status, snapshot.revision)
     if known is not None:
         snapshot = replace(snapshot, stable_since=known.stable_since)

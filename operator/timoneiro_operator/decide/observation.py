@@ -99,6 +99,7 @@ class Metrics:
     its length in seconds. `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
     `problem`: reason and sentence while counts cannot be had; neither for nor against the candidate.
     `problems`: by metric, why there is nothing of that one. `answers`: of the same window, who was answered at all.
+    `marks`: the source's own text, to be handed back to it with the next look.
     """
 
     windows: Mapping[str, Window] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class Metrics:
     problems: Mapping[str, str] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     answers: Answers | None = None
+    marks: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,8 +47,8 @@ class ArmTargets:
 class Look:
     """`recorded`: end of the last window in the status, as it stands there: only what is there has been counted.
 
-    `since`: when the gateway accepted the routing that is measured. `bounds`: those that are fixed. All times in
-    seconds since the epoch.
+    `since`: when the gateway accepted the routing that is measured. `bounds`: those that are fixed. `marks`: what
+    the source has handed out with the last window. All times in seconds since the epoch.
     """
 
     key: Key
@@ -60,6 +60,7 @@ class Look:
     recorded: str | None = None
     since: float | None = None
     bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    marks: str | None = None
 
     @property
     def interval(self) -> float:

@@ -2,12 +2,13 @@
 
 Guarantees: a window is returned only when every ready pod of both arms has answered; another weight or another pair
 begins with new marks, so that no window straddles a change; a window that could not be recorded (the status was not
-written) is returned again, longer, and one that was recorded never is.
+written) is returned again, longer, and one that was recorded never is; a restart of the operator goes on from the marks
+that were recorded with the last window.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import aiohttp
 
@@ -15,34 +16,15 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem
+from timoneiro_operator.metrics.reading import Reading, decode, encode
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of, standing
 
 TIMEOUT_SECONDS = 5.0
 _LARGEST_EXPOSITION = 4 * 1024 * 1024
-
-ArmMarks = Mapping[str, Mark]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The state of the source for one ModelDeployment after a look."""
-
-    arms: Arms
-    looked_at: float
-    # When the marks were taken: the window begins there, however many looks have failed since.
-    marked_at: float | None = None
-    stable: ArmMarks = field(default_factory=dict)
-    candidate: ArmMarks = field(default_factory=dict)
-    restarts: Mapping[str, int] = field(default_factory=dict)
-    # Pods, by uid and restarts, whose counters were seen to do what those of one process never do.
-    unusable: Mapping[tuple[str, int], Problem] = field(default_factory=dict)
-    problem: tuple[str, str] | None = None
-    problems: Mapping[str, str] = field(default_factory=dict)
 
 
 class ScrapeSource:
@@ -100,9 +82,10 @@ class ScrapeSource:
             problem=standing(look.analysis, problems),
             problems=problems,
         )
+        marks = encode(reading, {bound for fixed in {**look.bounds, **bounds}.values() for bound in fixed})
         if last.marked_at is None:
             self._readings[key] = reading
-            return Metrics(bounds=bounds, problem=reading.problem, problems=problems)
+            return Metrics(bounds=bounds, problem=reading.problem, problems=problems, marks=marks)
         self._pending.setdefault(key, {})[to_text(now)] = reading
         metrics = metrics_of(
             look.analysis,
@@ -116,7 +99,7 @@ class ScrapeSource:
         )
         watched = all(pod.uid in candidate_counts for pod in look.candidate.pods)
         answers = answers_of(candidate_counts, stable_counts) if watched else None
-        return replace(metrics, bounds=bounds, answers=answers)
+        return replace(metrics, bounds=bounds, answers=answers, marks=marks)
 
     def _last(self, look: Look) -> Reading:
         """The reading with which the next window begins."""
@@ -129,6 +112,9 @@ class ScrapeSource:
         elif last is not None and _ends_later(look.recorded, last.marked_at):
             # What is recorded reaches beyond our marks, and none of ours ends there: they would count it twice.
             last = None
+        if last is None and look.marks is not None:
+            # Another process has taken them, and the status is where it has got to.
+            last = decode(look.marks)
         if last is None or last.arms != look.arms:
             self._pending.pop(key, None)
             last = Reading(arms=look.arms, looked_at=float("-inf"))
