@@ -35,6 +35,12 @@ def told(bench: Bench) -> dict[str, str]:
     return {command: bench.timoneiro(command, bench.name).stdout for command in ("status", "explain", "get")}
 
 
+def reasons(bench: Bench) -> set[str]:
+    """Reasons of the events about it."""
+    events = bench.cluster.get("events", "--field-selector", f"involvedObject.name={bench.name}")["items"]
+    return {event["reason"] for event in events}
+
+
 def wait_for_words(bench: Bench, words: str) -> None:
     bench.wait(f"'{words}' in the status", lambda: words in bench.status().get("message", ""), seconds=120)
 
@@ -97,3 +103,4 @@ def test_a_policy_that_denies_a_write_is_quoted_and_no_gateway_is_blamed(
     bench.cluster.kubectl("delete", kind.lower(), POLICY)
     entry = bench.wait("the freeze is over", lambda: bench.outcome(version), seconds=120)
     assert entry["outcome"] == "Promoted"
+    assert reasons(bench) >= {"Refused", "Recovered", "Promoted"}
