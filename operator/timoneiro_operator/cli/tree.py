@@ -155,7 +155,16 @@ def _add_workload(branch: Tree, picture: Picture, part: Revision | Retiring, now
     text.append_text(Text("unknown", style="yellow") if picture.services is None else _service_state(found))
     node = branch.add(text)
     for pod in _pods_of(picture, part.revision):
-        node.add(_pod_line(pod, now))
+        line = _pod_line(pod, now)
+        if not _is_made_for(pod, part.inference_service):
+            line.append("  of another owner, and counts for nothing", style="yellow")
+        node.add(line)
+
+
+def _is_made_for(pod: Body, service: str) -> bool:
+    """Whether KServe has made the pod for that InferenceService: what controls it is named after it."""
+    owners = pod["metadata"].get("ownerReferences") or []
+    return any(owner.get("controller") and str(owner.get("name")).startswith(f"{service}-") for owner in owners)
 
 
 def _add_rest(tree: Tree, picture: Picture, drawn: set[str], now: float) -> None:

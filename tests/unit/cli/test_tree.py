@@ -18,6 +18,7 @@ def pod(md, name, revision, *, ready=True, **status):
             "name": name,
             "uid": name,
             "labels": {names.LABEL_REVISION: revision},
+            "ownerReferences": [{"name": f"fraud-{revision}-predictor-5d4f", "controller": True}],
             "creationTimestamp": md.at(-3 * 3600),
         },
         "status": {
@@ -138,6 +139,19 @@ def test_an_inference_service_that_is_not_ready_says_why(md) -> None:
 def test_pods_that_the_status_does_not_name_are_not_hidden(md) -> None:
     text = picture(md, md.rolling(), pods=[pod(md, "stray", "aaaa0000")])
     assert text.index("not in the status") < text.index("stray")
+
+
+def test_a_pod_with_the_labels_of_a_revision_and_another_owner_is_shown_as_that(md) -> None:
+    foreign, own = pod(md, "foreign", md.second), pod(md, "own", md.second)
+    foreign["metadata"]["ownerReferences"][0]["name"] = "somebody-else"
+    text = picture(md, md.rolling(), pods=[foreign, own])
+    assert line(text, "foreign").endswith("of another owner, and counts for nothing")
+    assert "counts for nothing" not in line(text, "own  ")
+
+
+def test_an_evicted_pod_is_called_that(md) -> None:
+    evicted = pod(md, "gone", md.second, ready=False, phase="Failed", reason="Evicted", containerStatuses=[])
+    assert "Evicted" in line(picture(md, md.rolling(), pods=[evicted]), "gone")
 
 
 def test_what_could_not_be_read_is_told_below(md) -> None:
