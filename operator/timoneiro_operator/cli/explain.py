@@ -180,7 +180,7 @@ def _surroundings(view: View, now: float) -> list[str]:
         )
     if view.not_taken is not None and view.not_taken.reason == "HostnameConflict":
         sentences.append(f"What the spec wants cannot be done: {sentence(view.not_taken.message)}")
-    elif view.not_taken is not None:
+    elif view.not_taken is not None and (status.candidate is None or status.stable is None):
         sentences.append(
             f"The API server does not take what is due, and is asked again every few seconds: "
             f"{sentence(view.not_taken.message)}"

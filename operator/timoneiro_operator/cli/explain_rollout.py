@@ -12,7 +12,7 @@ def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
     """Sentences about a candidate beside a stable model."""
     status, step = view.status, view.status.step
     if view.not_taken is not None:
-        sentences = [f"It goes no further: {sentence(view.not_taken.message)}"]
+        sentences = [f"It goes no further, and is tried again every few seconds: {sentence(view.not_taken.message)}"]
     elif candidate.instant is not None:
         sentences = _instant(view, candidate, now)
     elif status.paused is not None:

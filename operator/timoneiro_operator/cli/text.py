@@ -22,15 +22,15 @@ def known_version(status: Status, revision: str) -> str | None:
 
 
 def is_routed(status: Status) -> bool:
-    """The route says what is wanted, as far as the operator knows: no write of it was refused."""
-    return status.traffic is None or status.weight in (None, status.traffic.desired.candidate)
+    """The API server takes what is due: what is not so yet is for the gateway to do."""
+    return not any(c.type == "Progressing" and c.reason == "Refused" for c in status.conditions)
 
 
 def shares(status: Status) -> Weights | None:
     """Percent that each model has: of the route where it is not what is wanted. None before anything serves."""
-    if status.traffic is None or status.weight is None or is_routed(status):
+    if status.traffic is None or status.weight in (None, status.traffic.desired.candidate):
         return status.traffic.desired if status.traffic else None
-    return Weights(stable=100 - status.weight, candidate=status.weight)
+    return Weights(stable=100 - (status.weight or 0), candidate=status.weight or 0)
 
 
 def shares_text(status: Status) -> str | None:
@@ -46,12 +46,12 @@ def shares_text(status: Status) -> str | None:
 
 
 def _wanted(status: Status) -> str:
-    """What is wanted and not so yet: the gateway's doing, unless the route does not even say so."""
+    """What is wanted and not so yet: the gateway's doing, unless the API server does not even take it."""
     assert status.traffic is not None
+    wanted = status.traffic.desired
     if is_routed(status):
         return "; the gateway has not accepted that yet"
-    wanted = status.traffic.desired
-    return f", and {wanted.stable} % and {wanted.candidate} % are wanted"
+    return "" if wanted == shares(status) else f", and {wanted.stable} % and {wanted.candidate} % are wanted"
 
 
 def sentence(text: str) -> str:

@@ -270,6 +270,17 @@ def denied_step() -> FakeWorld:
     return denied(world)
 
 
+def denied_entry() -> FakeWorld:
+    """The route is not even to name the candidate."""
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.tick(1)
+    kept = world.route
+    world.tick(1)
+    world.route = kept
+    return denied(world)
+
+
 def denied_rollback() -> FakeWorld:
     world = rolling(rate=dict(BAD))
     kept: RouteState | None = None
@@ -306,6 +317,7 @@ STATES: dict[Callable[[], FakeWorld], tuple[str, int, str]] = {
     lacking_at_first: ("Degraded", FAILED, "install KServe"),
     name_taken_at_first: ("Degraded", FAILED, "belongs to ModelDeployment ns/other"),
     name_taken_while_it_serves: ("Healthy", FAILED, "belongs to ModelDeployment ns/other"),
+    denied_entry: ("Holding", UNFINISHED, "change freeze until Monday"),
     denied_step: ("Holding", UNFINISHED, "change freeze until Monday"),
     denied_rollback: ("RollingBack", UNFINISHED, "change freeze until Monday"),
     invalid_spec: ("Healthy", FAILED, "spec.route.hostnames is empty"),
@@ -322,7 +334,7 @@ def test_they_agree_in_every_state_that_people_meet(state: Callable[[], FakeWorl
     assert words in " ".join(explain(view(world), world.now))
 
 
-@pytest.mark.parametrize("state", [denied_step, denied_rollback])
+@pytest.mark.parametrize("state", [denied_entry, denied_step, denied_rollback])
 def test_what_a_policy_denies_is_quoted_everywhere_and_no_gateway_is_blamed(state: Callable[[], FakeWorld]) -> None:
     world = state()
     drawn, _, line, sentences = told(view(world), world.now)
