@@ -33,8 +33,8 @@ class ScrapeSource:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         self._readings: dict[Key, Reading] = {}
-        # Readings whose window was handed out, by its end, until the status tells which one was recorded.
-        self._pending: dict[Key, dict[str, Reading]] = {}
+        # The reading whose window was handed out last, with its end, until the status tells whether it was recorded.
+        self._pending: dict[Key, tuple[str, Reading]] = {}
 
     def forget(self, key: Key) -> None:
         """Nothing is compared there any more."""
@@ -86,7 +86,7 @@ class ScrapeSource:
         if last.marked_at is None:
             self._readings[key] = reading
             return Metrics(bounds=bounds, problem=reading.problem, problems=problems, marks=marks)
-        self._pending.setdefault(key, {})[to_text(now)] = reading
+        self._pending[key] = to_text(now), reading
         metrics = metrics_of(
             look.analysis,
             look.bounds,
@@ -104,17 +104,17 @@ class ScrapeSource:
     def _last(self, look: Look) -> Reading:
         """The reading with which the next window begins."""
         key, last = look.key, self._readings.get(look.key)
-        recorded = self._pending.get(key, {}).get(look.recorded or "")
-        if recorded is not None:
-            last = recorded
-            self._readings[key] = recorded
+        end, handed_out = self._pending.get(key, (None, None))
+        if handed_out is not None and end == look.recorded:
+            last = self._readings[key] = handed_out
             del self._pending[key]
         elif last is not None and _ends_later(look.recorded, last.marked_at):
             # What is recorded reaches beyond our marks, and none of ours ends there: they would count it twice.
             last = None
         if last is None and look.marks is not None:
-            # Another process has taken them, and the status is where it has got to.
-            last = decode(look.marks)
+            # Taken by another process, or by this one before others that were not recorded.
+            kept = decode(look.marks)
+            last = kept if kept is not None and not _ends_later(look.recorded, kept.marked_at) else None
         if last is None or last.arms != look.arms:
             self._pending.pop(key, None)
             last = Reading(arms=look.arms, looked_at=float("-inf"))

@@ -140,6 +140,7 @@ class Looks:
     def __init__(self, pods) -> None:
         self.state, self.source, self.targets = pods
         self.recorded: str | None = None
+        self.marks: str | None = None
         self.bounds: dict[str, tuple[float, ...]] = {}
         self.metrics: tuple[Metric, ...] = (Metric(),)
         self.profile = PROFILES["Timoneiro"]
@@ -161,6 +162,7 @@ class Looks:
             now=now,
             recorded=self.recorded,
             bounds=self.bounds,
+            marks=self.marks,
         )
         metrics = await self.source.read(look)
         if record:
@@ -362,13 +364,13 @@ async def test_a_window_whose_record_was_not_heard_of_is_not_counted_again(looks
     first = await looks.look(10, record=False)
     looks.state.candidate = (104, 0)
     await looks.look(20, record=False)
-    looks.recorded = to_text(first.window_end)
+    looks.recorded, looks.marks = to_text(first.window_end), first.marks
     looks.state.candidate = (110, 0)
     assert (await looks.look(30)).windows["errors"].candidate == Counts(requests=10)
 
 
-async def test_a_record_that_nobody_here_handed_out_begins_with_new_marks(looks) -> None:
-    await looks.look(0)
+async def test_a_record_that_comes_after_all_marks_begins_with_new_ones(looks) -> None:
+    looks.marks = (await looks.look(0)).marks
     looks.state.candidate, looks.recorded = (100, 0), to_text(5.0)
     assert (await looks.look(10)).windows == {}
     looks.state.candidate = (103, 0)
