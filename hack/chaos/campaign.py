@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +15,7 @@ from chaos.record import Played, Record
 from chaos.releases import RELEASES, Release, verdict
 from chaos.schedule import Round
 from chaos.stage import Missed, Stage, Stuck
-from chaos.traffic import Window, excuse, unexcused
+from chaos.traffic import Window, excuse, lost, unexcused
 from localcluster.errors import LocalClusterError
 from support.versions import Seen
 
@@ -150,15 +149,21 @@ class Campaign:
 
     def _judge(self) -> None:
         record, history = self._record, self._history()
-        requests = sorted(self._stage.traffic.requests, key=lambda r: r.sent)
+        requests = self._stage.load.records
         windows = [excuse(w.fault, w.began, w.ended, requests) for w in self._killing]
-        lost = unexcused(requests, windows)
-        record.requests = {"sent": len(requests), **Counter(r.fate for r in requests), "unexcused": len(lost)}
+        killed, unexplained = lost(requests), unexcused(requests, windows)
+        record.requests = {
+            "sent": len(requests),
+            "answered": sum(request.blamed == "nobody" for request in requests),
+            "failed by model": sum(request.blamed == "the model" for request in requests),
+            "lost": len(killed),
+            "unexcused": len(unexplained),
+        }
         for window in windows:
-            killed = sum(1 for r in requests if r.fate == "lost" and window.covers(r))
-            record.excused[window.fault] = record.excused.get(window.fault, 0) + killed
+            covered = sum(window.covers(request) for request in killed)
+            record.excused[window.fault] = record.excused.get(window.fault, 0) + covered
         record.violations += [
-            f"a request was lost {r.sent - requests[0].sent:.1f} s into the run: {r.detail}" for r in lost[:20]
+            f"a request was lost {r.sent - requests[0].sent:.1f} s into the run: {r.detail}" for r in unexplained[:20]
         ]
         record.takeovers = self._stage.takeovers
         record.violations += self._stage.violations

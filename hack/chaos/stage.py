@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from chaos.processes import Process, processes
 from chaos.proxied import Proxied
 from chaos.releases import ANALYSIS
-from chaos.traffic import Traffic
+from chaos.traffic import RATE
 from demo.acts import production_rows
+from demo.load import Load
 from demo.platform import SYSTEM_NAMESPACE
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
@@ -46,14 +47,14 @@ class Stage:
         self.takeovers: list[float] = []
         self.violations: list[str] = []
         self._background = Background()
-        self.traffic = Traffic(url=bench.url, host=bench.host, rows=production_rows())
+        self.load = Load(url=bench.url, host=bench.host, rows=production_rows(), rate=RATE)
 
     def start_traffic(self) -> None:
-        self._background.call(self.traffic.start)
+        self._background.call(self.load.start)
 
     def close(self) -> None:
         """Ends the traffic; its record is complete then."""
-        self._background.run(self.traffic.stop())
+        self._background.run(self.load.stop())
         self._background.close()
 
     def wait(self, what: str, condition: Callable[[], T | None], *, seconds: float) -> T:

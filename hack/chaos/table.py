@@ -15,7 +15,7 @@ from typing import Any
 from chaos.odd_behaviours import BEHAVIOURS, Behaviour
 from chaos.releases import COMMON
 from chaos.stage import Stage, Stuck
-from chaos.traffic import Request
+from demo.load import Record
 from demo.platform import ROOT
 from localcluster.cluster import Cluster
 
@@ -118,7 +118,7 @@ class Table:
             outcome, reason = status["phase"], status["message"]
             self._stage.ask("abort")
         ended = time.monotonic()
-        failed = sum(1 for request in self._stage.traffic.requests if _fails_in(request, began, ended))
+        failed = sum(1 for request in self._stage.load.records if _fails_in(request, began, ended))
         if outcome == "Promoted" and cell.behaviour != "well":
             self._back()
         result = Ended(cell, outcome, reason, round(ended - began, 1), 100 if outcome == "Promoted" else weight, failed)
@@ -160,5 +160,5 @@ class Table:
         return revision
 
 
-def _fails_in(request: Request, began: float, ended: float) -> bool:
-    return request.fate != "answered" and began <= request.sent <= ended
+def _fails_in(request: Record, began: float, ended: float) -> bool:
+    return request.blamed != "nobody" and began <= request.sent <= ended

@@ -7,8 +7,10 @@ failed. What was due and could not be sent is counted too: a load that thins its
 
 import asyncio
 import json
+import math
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,13 +28,18 @@ Blamed = Literal["nobody", "the model", "the rollout"]
 
 @dataclass(slots=True)
 class Record:
-    """One request; `blamed` is None while it is open. `detail`: what failed, in words, if that was the rollout's."""
+    """One request; `blamed` is None while it is open. `detail`: what failed, in words, if that was the rollout's.
 
+    `sent`, `ended`: when, by the monotonic clock.
+    """
+
+    sent: float
     blamed: Blamed | None = None
     detail: str = ""
+    ended: float = math.inf
 
     def close(self, blamed: Blamed, detail: str = "") -> None:
-        self.blamed, self.detail = blamed, detail
+        self.blamed, self.detail, self.ended = blamed, detail, time.monotonic()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +113,11 @@ class Load:
         await asyncio.gather(*self._open, return_exceptions=True)
         return self._count(since, end)
 
+    @property
+    def records(self) -> Sequence[Record]:
+        """Every request so far, in the order in which they were sent."""
+        return tuple(self._records)
+
     def requests_per_second(self) -> float:
         """Answers a second over the last few seconds."""
         now = time.monotonic()
@@ -148,7 +160,7 @@ class Load:
                 await asyncio.gather(*self._open, return_exceptions=True)
 
     def _begin(self, session: aiohttp.ClientSession) -> None:
-        record = Record()
+        record = Record(sent=time.monotonic())
         body = self._bodies[self.sent % len(self._bodies)]
         self._records.append(record)
         request = asyncio.create_task(self._send(session, body, record))

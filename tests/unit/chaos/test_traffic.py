@@ -2,36 +2,37 @@
 
 import pytest
 
-from chaos.traffic import LONGEST_EXCUSE_SECONDS, Fate, Request, Window, excuse, unexcused
+from chaos.traffic import LONGEST_EXCUSE_SECONDS, Window, excuse, unexcused
+from demo.load import Blamed, Record
 
 
-def every_second(*fates: Fate) -> list[Request]:
+def every_second(*blamed: Blamed) -> list[Record]:
     """One request a second from second 0 on, each answered within half of one."""
-    return [Request(sent=float(n), ended=n + 0.5, fate=fate) for n, fate in enumerate(fates)]
+    return [Record(sent=float(n), ended=n + 0.5, blamed=who) for n, who in enumerate(blamed)]
 
 
 def test_a_window_ends_when_nothing_is_lost_any_more() -> None:
-    requests = every_second("answered", "lost", "lost", "answered", "answered", "lost")
+    requests = every_second("nobody", "the rollout", "the rollout", "nobody", "nobody", "the rollout")
     assert excuse("kill Envoy", 0.9, 1.0, requests) == Window("kill Envoy", 0.9, 2.5)
 
 
 def test_what_is_lost_long_after_a_fault_is_not_its_doing() -> None:
-    requests = every_second("answered", "lost", "answered", "answered", "answered", "lost")
+    requests = every_second("nobody", "the rollout", "nobody", "nobody", "nobody", "the rollout")
     windows = [excuse("kill Envoy", 0.9, 1.0, requests)]
     assert [r.sent for r in unexcused(requests, windows)] == [5.0]
 
 
 def test_no_outage_without_end_is_excused() -> None:
-    requests = every_second(*["lost"] * 100)
+    requests = every_second(*["the rollout"] * 100)
     window = excuse("kill Envoy", 0.0, 1.0, requests)
     assert window.ended == 1.0 + LONGEST_EXCUSE_SECONDS
 
 
 def test_a_request_that_was_under_way_when_the_fault_came_is_excused() -> None:
-    request = Request(sent=1.0, ended=4.0, fate="lost")
+    request = Record(sent=1.0, ended=4.0, blamed="the rollout")
     assert unexcused([request], [Window("stop Envoy", 3.0, 3.5)]) == []
 
 
-@pytest.mark.parametrize("fate", ["answered", "failed by model"])
-def test_only_lost_requests_need_an_excuse(fate: Fate) -> None:
-    assert unexcused([Request(0.0, 1.0, fate)], []) == []
+@pytest.mark.parametrize("blamed", ["nobody", "the model"])
+def test_only_lost_requests_need_an_excuse(blamed: Blamed) -> None:
+    assert unexcused([Record(sent=0.0, ended=1.0, blamed=blamed)], []) == []
