@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,8 +70,14 @@ def _campaign(cluster: Cluster, seed: int, seconds: float, faults: list[str]) ->
         stage.release("good")
         stage.wait("the first model", lambda: stage.bench.status().get("phase") == "Healthy", seconds=120)
         stage.start_traffic()
-        plan = rounds(seed, releases=list(RELEASES), faults=faults)
-        return Campaign(stage, seed=seed, say=_say).run(plan, seconds=seconds)
+        campaign = Campaign(stage, seed=seed, say=_say)
+        record = campaign.run(rounds(seed, releases=list(RELEASES), faults=faults), seconds=seconds)
+        if record.violations:
+            folder = ROOT / ".local" / "chaos" / f"{seed}"
+            campaign.keep(folder)
+            shutil.copytree(cluster.folder / "logs", folder / "logs", dirs_exist_ok=True)
+            _say(f"what was seen is in {folder}")
+        return record
 
 
 def _table(cluster: Cluster, words: list[str], seconds: float) -> list[Ended]:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from chaos import invariants
@@ -31,11 +32,12 @@ class Campaign:
         self._stage, self._say = stage, say
         self._record = Record(seed=seed, date=datetime.now(UTC).strftime("%Y-%m-%d"))
         self._killing: list[Window] = []
+        self._began = 0.0
         self._counters: dict[tuple[str, str], int] = {}
 
     def run(self, rounds: Iterable[Round], *, seconds: float) -> Record:
         """Begins rounds for `seconds`, ends the last one, and looks at everything that was seen."""
-        began = time.monotonic()
+        began = self._began = time.monotonic()
         self._count_calls()
         self._record.calls.clear()
         try:
@@ -91,6 +93,9 @@ class Campaign:
             reason=reason,
             verdict=judged,
             seconds=round(time.monotonic() - began, 1),
+            began=round(began - self._began, 1),
+            fault_began=round(fault_began - self._began, 1),
+            fault_ended=round(fault_ended - self._began, 1),
             safe_seconds=None if safe is None else round(safe, 1),
             missed=missed,
         )
@@ -103,6 +108,19 @@ class Campaign:
             f"{played.number:3} {release.name:18} {fault.name:38} {'missed' if missed else end:12} {judged:8} "
             f"{played.seconds:5.0f} s  safe {played.safe_seconds}  {reason[:90]}"
         )
+
+    def keep(self, folder: Path) -> None:
+        """Writes down all that the observer has seen, for whoever looks for the cause of a violation."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "seen.jsonl").open("w") as file:
+            for seen in self._history():
+                moment = round(seen.at - self._began, 3)
+                line = {"at": moment, "version": seen.version, "kind": seen.kind, "gone": seen.gone, "body": seen.body}
+                file.write(json.dumps(line) + "\n")
+        with (folder / "lost.jsonl").open("w") as file:
+            for request in lost(self._stage.load.records):
+                moments = [round(moment - self._began, 3) for moment in (request.sent, request.ended)]
+                file.write(json.dumps([*moments, request.detail]) + "\n")
 
     def _ended(self, version: str) -> dict[str, Any] | None:
         """How the rollout of `version` has ended for good: what is wanted is not on its way any more."""
@@ -163,7 +181,7 @@ class Campaign:
             covered = sum(window.covers(request) for request in killed)
             record.excused[window.fault] = record.excused.get(window.fault, 0) + covered
         record.violations += [
-            f"a request was lost {r.sent - requests[0].sent:.1f} s into the run: {r.detail}" for r in unexplained[:20]
+            f"a request was lost {r.sent - self._began:.1f} s into the run: {r.detail}" for r in unexplained[:20]
         ]
         record.takeovers = self._stage.takeovers
         record.violations += self._stage.violations

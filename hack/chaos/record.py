@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 class Played:
     """One round. `end`: the outcome, or why there is none; `verdict`: right, cautious or wrong.
 
+    `began`, `fault_began`, `fault_ended`: seconds into the run.
     `safe_seconds`: from the end of the fault until a bad candidate was off the traffic, or until the status was true
     again; None where nothing was to be waited for. `lost`: requests that the fault itself has killed.
     """
@@ -23,6 +24,9 @@ class Played:
     reason: str
     verdict: str
     seconds: float
+    began: float = 0.0
+    fault_began: float = 0.0
+    fault_ended: float = 0.0
     safe_seconds: float | None = None
     missed: bool = False
     lost: int = 0
