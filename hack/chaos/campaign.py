@@ -16,7 +16,7 @@ from chaos.record import Played, Record
 from chaos.releases import RELEASES, Release, verdict
 from chaos.schedule import Round
 from chaos.stage import Missed, Stage, Stuck
-from chaos.traffic import Window, excuse, lost, unexcused
+from chaos.traffic import Window, excuse, in_words, lost, unexcused
 from localcluster.errors import LocalClusterError
 from support.versions import Seen
 
@@ -180,9 +180,7 @@ class Campaign:
         for window in windows:
             covered = sum(window.covers(request) for request in killed)
             record.excused[window.fault] = record.excused.get(window.fault, 0) + covered
-        record.violations += [
-            f"a request was lost {r.sent - self._began:.1f} s into the run: {r.detail}" for r in unexplained[:20]
-        ]
+        record.violations += in_words(unexplained, self._began)
         record.takeovers = self._stage.takeovers
         record.violations += self._stage.violations
         record.violations += self._broken(history, windows)

@@ -47,3 +47,15 @@ def excuse(fault: str, began: float, ended: float, requests: Iterable[Record]) -
 def unexcused(requests: Iterable[Record], windows: Sequence[Window]) -> list[Record]:
     """Lost requests that no fault has killed."""
     return [request for request in lost(requests) if not any(window.covers(request) for window in windows)]
+
+
+def in_words(requests: Iterable[Record], began: float) -> list[str]:
+    """A sentence for each way in which some were lost. `began`: when the run did."""
+    ways: dict[str, list[float]] = {}
+    for request in requests:
+        # Without the time of day, which is at its beginning.
+        ways.setdefault(request.detail.partition(" ")[2], []).append(request.sent - began)
+    return [
+        f"{len(moments)} requests were lost, {min(moments):.1f} to {max(moments):.1f} s into the run: {way}"
+        for way, moments in ways.items()
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.traffic import LONGEST_EXCUSE_SECONDS, Window, excuse, unexcused
+from chaos.traffic import LONGEST_EXCUSE_SECONDS, Window, excuse, in_words, unexcused
 from demo.load import Blamed, Record
 
 
@@ -36,3 +36,10 @@ def test_a_request_that_was_under_way_when_the_fault_came_is_excused() -> None:
 @pytest.mark.parametrize("blamed", ["nobody", "the model"])
 def test_only_lost_requests_need_an_excuse(blamed: Blamed) -> None:
     assert unexcused([Record(sent=0.0, ended=1.0, blamed=blamed)], []) == []
+
+
+def test_what_was_lost_in_the_same_way_is_one_sentence() -> None:
+    requests = [
+        Record(sent=100.0 + n, ended=101.0, blamed="the rollout", detail=f"10:00:0{n} HTTP 503: no") for n in (1, 2)
+    ]
+    assert in_words(requests, 100.0) == ["2 requests were lost, 1.0 to 2.0 s into the run: HTTP 503: no"]
