@@ -22,8 +22,8 @@ aborted then. Bold: users suffer from it, and it was promoted.
 _INTRODUCTION = f"""# Reliability: what was seen when things went wrong
 
 Made by `make chaos` on the local cluster (real etcd, API server, controllers, KServe, Contour, Envoy and model servers;
-the node runs pods as processes); nothing here is written by hand. `make chaos SEED=7 SECONDS=600` repeats a plan, and
-`ADD=1` adds a run to this page. A short one is part of `make test`.
+the node runs pods as processes). `make chaos SEED=7 SECONDS=600` repeats a plan, and `ADD=1` adds a run to this page. A
+short one is part of `make test`. Not played: clocks that jump, full disks, memory limits, a Prometheus that is away.
 
 A campaign publishes one version after the other of one `ModelDeployment`, good ones and bad ones, while a client
 sends {RATE:g} requests a second through the gateway and every rollout meets a fault. An observer of its own watches
