@@ -44,8 +44,13 @@ async def never(request: web.Request) -> web.StreamResponse:
     raise AssertionError
 
 
-async def loaded(handle: Handler, *, requests: int = 5, rate: float = 200) -> Tally:
-    """What the load has counted when it was stopped, after at least `requests` had come to a server that does that."""
+async def loaded(
+    handle: Handler, *, requests: int = 5, rate: float = 200, until: Callable[[Tally], bool] = lambda tally: True
+) -> Tally:
+    """What the load has counted when it was stopped, after at least `requests` had come to a server that does that.
+
+    `until`: what else it has to have counted by then.
+    """
     seen, enough = 0, asyncio.Event()
 
     async def count(request: web.Request) -> web.StreamResponse:
@@ -64,6 +69,9 @@ async def loaded(handle: Handler, *, requests: int = 5, rate: float = 200) -> Ta
     load = Load(url=str(server.make_url("/predict")), host="fraud.example.com", rows=[[1.0, None]], rate=rate)
     load.start()
     await asyncio.wait_for(enough.wait(), timeout=10)
+    async with asyncio.timeout(10):
+        while not until(load.so_far()):
+            await asyncio.sleep(0)
     tally = await load.stop()
     await server.close()
     return tally
@@ -136,7 +144,7 @@ async def test_a_count_of_some_requests_waits_for_all_of_them_and_for_no_others(
 
 async def test_a_load_that_may_not_send_more_says_how_much_of_it_was_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_IN_FLIGHT", 3)
-    tally = await loaded(never, requests=3, rate=1000)
+    tally = await loaded(never, requests=3, rate=1000, until=lambda tally: tally.held_back > 0)
     assert tally.whole
     assert tally.held_back > 0
     assert 0 < tally.thinned < 1
