@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import kopf
 from aiohttp import web
 from lightkube.core.async_client import AsyncClient
 
 from timoneiro_operator import __version__
 from timoneiro_operator.controller import Controller
-from timoneiro_operator.handlers import build_registry, build_settings
+from timoneiro_operator.handlers import watch
 from timoneiro_operator.kube.cache import Cache, Key
 from timoneiro_operator.kube.client import KubeClient
+from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.lease import LeaderLease
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.metrics.look import Source
@@ -33,6 +33,8 @@ from timoneiro_operator.telemetry import Telemetry
 log = logging.getLogger("timoneiro_operator")
 
 LEASE_NAME = "timoneiro-operator"
+_CRD_SECONDS = 15.0
+_AGAIN_SECONDS = 2.0
 
 
 def main() -> None:
@@ -45,6 +47,8 @@ def main() -> None:
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpx2", "kopf", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # It would say each time that signals are for the main thread.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     asyncio.run(_run(arguments.port, arguments.serving_runtime))
 
 
@@ -59,8 +63,9 @@ async def _run(port: int, own_runtime: str | None) -> None:
         reader = Reader(sources, wake=queue.add)
         reconciler = Reconciler(cache=cache, client=client, reader=reader, telemetry=telemetry, own_runtime=own_runtime)
         controller = Controller(cache=cache, client=client, queue=queue, reconciler=reconciler, telemetry=telemetry)
-        web_server = await _serve(lease, controller, telemetry, port)
+        web_server = await _serve(lease, controller, reconciler, telemetry, port)
         log.info("timoneiro %s starts", __version__)
+        crd_task = asyncio.create_task(_watch_crd(reconciler.crd, controller))
         main_task = asyncio.create_task(_lead(lease, controller))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,6 +76,7 @@ async def _run(port: int, own_runtime: str | None) -> None:
         except asyncio.CancelledError:
             log.info("asked to stop")
         finally:
+            crd_task.cancel()
             await controller.stop()
             await reader.stop()
             await lease.release()
@@ -83,10 +89,17 @@ def _metrics_session() -> aiohttp.ClientSession:
 
 
 async def _lead(lease: LeaderLease, controller: Controller) -> None:
-    """Stands by until this process leads, then operates until something ends. Kubernetes starts it anew."""
-    await lease.acquire()
-    # The lease is kept from the first moment on: the first lists of a large cluster may take longer than it lasts.
-    await _first_end(lease.keep(), _operate(controller))
+    """Stands by until this process leads, then operates. Stands by again when it has lost the leadership.
+
+    Returns when a worker has ended by itself. Kubernetes starts it anew.
+    """
+    while True:
+        await lease.acquire()
+        # The lease is kept from the first moment on: the first lists of a large cluster may take longer than it lasts.
+        await _first_end(lease.keep(), _operate(controller))
+        if lease.held():
+            return
+        await controller.stop()
 
 
 async def _operate(controller: Controller) -> None:
@@ -94,10 +107,18 @@ async def _operate(controller: Controller) -> None:
     await controller.sync()
     controller.start()
     log.info("the cluster is known; watching")
-    watching = kopf.operator(
-        registry=build_registry(controller), settings=build_settings(), clusterwide=True, standalone=True
-    )
-    await _first_end(watching, controller.until_installed(), controller.until_ended())
+    await _first_end(_watch(controller), controller.until_ended())
+
+
+async def _watch(controller: Controller) -> None:
+    """Watches what can be watched, and begins anew when that changes or a watch has ended."""
+    while True:
+        await _first_end(watch(controller, controller.watched()), controller.until_changed())
+        await asyncio.sleep(_AGAIN_SECONDS)
+        try:
+            await controller.sync()
+        except Exception as error:
+            log.warning("the cluster cannot be listed: %s", type(error).__name__)
 
 
 async def _first_end(*works: Coroutine[Any, Any, None]) -> None:
@@ -119,7 +140,21 @@ def _namespace() -> str:
     return file.read_text().strip() if file.exists() else "timoneiro-system"
 
 
-async def _serve(lease: LeaderLease, controller: Controller, telemetry: Telemetry, port: int) -> web.AppRunner:
+async def _watch_crd(crd: ServedCrd, controller: Controller) -> None:
+    """Reads the CRD until that has been done, and again for as long as it lacks something. Also of a standby."""
+    told = crd.lacking
+    while True:
+        if crd.lacking or not crd.asked:
+            await crd.read()
+        if crd.lacking != told:
+            told = crd.lacking
+            controller.wake_all()
+        await asyncio.sleep(_CRD_SECONDS)
+
+
+async def _serve(
+    lease: LeaderLease, controller: Controller, reconciler: Reconciler, telemetry: Telemetry, port: int
+) -> web.AppRunner:
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=telemetry.exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
@@ -132,7 +167,10 @@ async def _serve(lease: LeaderLease, controller: Controller, telemetry: Telemetr
         # A standby is ready to take over: it must not keep an upgrade from going on.
         if lease.held() and not controller.synced:
             return web.Response(status=503, text="the cluster has not been listed yet\n")
-        return web.Response(text="ok\n")
+        # An operator that is newer than the CRD is not to take the place of one that fits it. What cannot be told in
+        # a status is told here.
+        unready = lease.denied or reconciler.unready()
+        return web.Response(status=503, text=f"{unready}\n") if unready else web.Response(text="ok\n")
 
     app = web.Application()
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/readyz", readyz)])

@@ -1,12 +1,13 @@
 """Workers around the reconciler: the queue, retries, the first list of everything and the regular ones after it."""
 
 import asyncio
+import contextlib
 import logging
 import time
 
 from timoneiro_operator.drivers.available import needed_kinds
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
-from timoneiro_operator.kube.client import Conflict, KubeClient, NotInstalled, NotLeading
+from timoneiro_operator.kube.client import Conflict, Forbidden, KubeClient, NotInstalled, NotLeading
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.telemetry import Telemetry
@@ -32,6 +33,8 @@ OPTIONAL: frozenset[Kind] = frozenset(
     {"InferenceService", "ServingRuntime", "ClusterServingRuntime", "HTTPRoute", "KnativeService"}
 )
 _ABSENT_SECONDS = 30.0
+# What may be listed and not watched.
+_POLL_SECONDS = 5.0
 
 
 class Controller:
@@ -51,6 +54,9 @@ class Controller:
         self._reconciler = reconciler
         self._telemetry = telemetry
         self._queue = queue
+        self._permissions = reconciler.permissions
+        # A kind that was there is gone.
+        self._removed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.synced = False
 
@@ -61,47 +67,84 @@ class Controller:
             for key in self._cache.concerned(owner):
                 self._queue.add(key)
 
-    async def sync(self) -> None:
-        """Lists everything once, so that no pass ever decides on half of the cluster. Waits for our own CRD."""
-        absent = set()
-        for kind in KINDS:
-            bodies, version = await self._list(kind)
-            if version is None:
-                absent.add(kind)
-            else:
-                self._cache.replace_all(kind, bodies, version)
-        self._cache.absent = frozenset(absent)
-        self.synced = True
-        for key in self._cache.deployments():
+    def wake_all(self) -> None:
+        """Something has changed that concerns every ModelDeployment."""
+        for key in self._cache.deployments() if self.synced else ():
             self._queue.add(key)
 
-    async def _list(self, kind: Kind) -> tuple[list[Body], int | None]:
-        """All objects of `kind`; the version is None when the cluster may lack the kind, and does."""
+    async def sync(self) -> None:
+        """Lists everything once, so that no pass ever decides on half of the cluster. Waits for our own CRD."""
+        await self._permissions.review()
+        absent: set[Kind] = set()
+        for kind in KINDS:
+            if not await self._list(kind):
+                absent.add(kind)
+        self._cache.absent = frozenset(absent)
+        self._removed.clear()
+        self.synced = True
+        self.wake_all()
+
+    async def _list(self, kind: Kind) -> bool:
+        """Takes in all objects of `kind`; False when the cluster may lack the kind, and does.
+
+        What may not be listed stays what it was; without ModelDeployments there is nothing to do but to wait.
+        """
         while True:
             try:
-                return await self._client.list_all(kind)
+                self._cache.replace_all(kind, *await self._client.list_all(kind))
             except NotInstalled:
                 if kind in OPTIONAL:
                     log.warning("the API server does not know %s; is it installed?", kind)
-                    return [], None
+                    return False
                 log.warning("the API server does not know %s yet; is the CRD installed? Trying again", kind)
-                await asyncio.sleep(_RETRY_SECONDS)
+            except Forbidden:
+                self._permissions.refused_to_list(kind)
+                if kind != "ModelDeployment" or self.synced:
+                    return True
+            else:
+                self._permissions.granted_to_list(kind)
+                return True
+            await asyncio.sleep(_RETRY_SECONDS)
 
-    async def until_installed(self) -> None:
-        """Returns when a kind that was absent and is needed is there: it has to be watched, which takes a new start."""
-        while True:
-            await asyncio.sleep(_ABSENT_SECONDS)
+    def watched(self) -> tuple[Kind, ...]:
+        """Kinds that can be watched."""
+        return tuple(kind for kind in self._listed() if self._permissions.may("watch", kind))
+
+    def _listed(self) -> tuple[Kind, ...]:
+        return tuple(kind for kind in KINDS if kind not in self._cache.absent and self._permissions.may("list", kind))
+
+    async def until_changed(self) -> None:
+        """Returns when other kinds are to be watched than now: installed or removed, allowed or forbidden."""
+        before = self.watched()
+        while self.watched() == before:
+            missing = self._permissions.missing
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ABSENT_SECONDS):
+                    await self._removed.wait()
+                    return
             deployments = (self._cache.get("ModelDeployment", key) or {} for key in self._cache.deployments())
             for kind in self._cache.absent & needed_kinds(deployments):
-                try:
-                    await self._client.list_all(kind)
-                except NotInstalled:
-                    continue
-                except Exception as error:
-                    log.warning("the list of %s failed: %s", kind, _sentence(error))
-                    continue
-                log.info("%s is installed now", kind)
-                return
+                if await self._is_installed(kind):
+                    log.info("%s is installed now", kind)
+                    return
+            if missing or self._client.forbidden:
+                self._client.forbidden = False
+                await self._permissions.review()
+                for kind in KINDS:
+                    if kind not in self._cache.absent and not self._permissions.may("list", kind):
+                        await self._relist(kind)
+            if self._permissions.missing != missing:
+                self.wake_all()
+
+    async def _is_installed(self, kind: Kind) -> bool:
+        try:
+            await self._client.list_all(kind)
+        except NotInstalled:
+            return False
+        except Exception as error:
+            log.warning("the list of %s failed: %s", kind, _sentence(error))
+            return False
+        return True
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(WORKERS)]
@@ -118,6 +161,7 @@ class Controller:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks, self.synced = [], False
 
     def alive(self) -> bool:
         """No worker has ended."""
@@ -150,22 +194,32 @@ class Controller:
                 self._telemetry.count_pass(result, time.perf_counter() - started)
 
     async def _resync(self) -> None:
+        listed_at = time.monotonic()
         while True:
-            await asyncio.sleep(RESYNC_SECONDS)
-            for kind in KINDS:
-                if kind in self._cache.absent:
-                    continue
-                try:
-                    bodies, version = await self._client.list_all(kind)
-                except NotInstalled:
-                    log.error("%s is not installed any more: starting anew", kind)
-                    raise
-                except Exception as error:
-                    log.warning("the regular list of %s failed: %s", kind, _sentence(error))
-                    continue
-                for owner in self._cache.replace_all(kind, bodies, version):
-                    for key in self._cache.concerned(owner):
-                        self._queue.add(key)
+            await asyncio.sleep(_POLL_SECONDS)
+            if time.monotonic() - listed_at >= RESYNC_SECONDS:
+                listed_at, kinds = time.monotonic(), self._listed()
+            else:
+                watched = self.watched()
+                kinds = tuple(kind for kind in self._listed() if kind not in watched)
+            for kind in kinds:
+                await self._relist(kind)
+
+    async def _relist(self, kind: Kind) -> None:
+        try:
+            bodies, version = await self._client.list_all(kind)
+        except NotInstalled:
+            log.error("%s is not installed any more", kind)
+            self._removed.set()
+        except Forbidden:
+            self._permissions.refused_to_list(kind)
+        except Exception as error:
+            log.warning("the regular list of %s failed: %s", kind, _sentence(error))
+        else:
+            self._permissions.granted_to_list(kind)
+            for owner in self._cache.replace_all(kind, bodies, version):
+                for key in self._cache.concerned(owner):
+                    self._queue.add(key)
 
 
 def _sentence(error: Exception) -> str:

@@ -3,7 +3,11 @@
 Only `on.event` is used: it keeps no state, writes no annotations and adds no finalizer.
 """
 
+import asyncio
+import contextlib
+import functools
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ from timoneiro_operator.controller import Controller
 from timoneiro_operator.kube.cache import SHARED, Kind
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+_END_SECONDS = 10.0
 
 _WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
     ("ModelDeployment", names.GROUP, names.VERSION, names.PLURAL),
@@ -39,12 +45,46 @@ class _NoDiffBase(kopf.DiffBaseStorage):
         """Nothing is kept."""
 
 
-def build_registry(controller: Controller) -> kopf.OperatorRegistry:
-    """Handlers of one operator, in a registry of their own."""
+async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
+    """Watches `kinds` until a watch ends by itself: returns, or raises what has ended it.
+
+    In a thread and an event loop of its own: at its end kopf cancels every task that was begun after it.
+    """
+    outer, inner = asyncio.get_running_loop(), asyncio.new_event_loop()
+
+    def notice(kind: Kind, body: Any, *, gone: bool) -> None:
+        outer.call_soon_threadsafe(functools.partial(controller.notice, kind, body, gone=gone))
+
+    operator = kopf.operator(
+        registry=build_registry(notice, kinds), settings=build_settings(), clusterwide=True, standalone=True
+    )
+    task = inner.create_task(operator)
+
+    def run() -> None:
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                inner.run_until_complete(task)
+        finally:
+            inner.run_until_complete(inner.shutdown_default_executor())
+            inner.close()
+
+    thread = outer.run_in_executor(None, run)
+    try:
+        await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        if not thread.done():
+            inner.call_soon_threadsafe(task.cancel)
+            await asyncio.wait([thread], timeout=_END_SECONDS)
+        raise
+
+
+def build_registry(notice: Callable[..., None], kinds: Collection[Kind]) -> kopf.OperatorRegistry:
+    """Handlers of one operator for `kinds`, in a registry of their own."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login)
     for kind, group, version, plural in _WATCHED:
-        kopf.on.event(group, version, plural, id=f"watch-{plural}", registry=registry)(_watcher(kind, controller))
+        if kind in kinds:
+            kopf.on.event(group, version, plural, id=f"watch-{plural}", registry=registry)(_watcher(kind, notice))
     return registry
 
 
@@ -83,8 +123,8 @@ def _login(**kwargs: Any) -> Any:
     )
 
 
-def _watcher(kind: Kind, controller: Controller) -> Any:
-    async def watch(event: kopf.RawEvent, **_: Any) -> None:
-        controller.notice(kind, event["object"], gone=event["type"] == "DELETED")
+def _watcher(kind: Kind, notice: Callable[..., None]) -> Any:
+    async def watched(event: kopf.RawEvent, **_: Any) -> None:
+        notice(kind, event["object"], gone=event["type"] == "DELETED")
 
-    return watch
+    return watched

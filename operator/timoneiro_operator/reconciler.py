@@ -13,14 +13,22 @@ import msgspec
 from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api.checks import InvalidSpec
-from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on, parse_status
+from timoneiro_operator.api.declared import decides, may_pack
+from timoneiro_operator.api.deployment import (
+    ModelDeployment,
+    UnreadableStatus,
+    parse,
+    parse_acted_on,
+    parse_status,
+)
+from timoneiro_operator.api.packing import pack
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import on_record, with_refusal
-from timoneiro_operator.decide.events import ended_between, events_between
-from timoneiro_operator.decide.observation import Metrics, Observation
+from timoneiro_operator.decide.events import Event, ended_between, events_between
+from timoneiro_operator.decide.observation import Impairment, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.drivers.available import contested_host, lacking
 from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Write, children_of
@@ -29,6 +37,8 @@ from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.drivers.runtimes import runtime_names
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
 from timoneiro_operator.kube.client import KubeClient, Refused
+from timoneiro_operator.kube.crd import ServedCrd
+from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.serving.runtime import read_runtime
@@ -43,7 +53,13 @@ replace = msgspec.structs.replace
 _RETRY_SECONDS = 10.0
 # What has just changed may go further without anything else happening, and nobody else would wake it.
 _AT_ONCE = 0.0
+# Of a status: not allowed, too large, or not as the CRD wants it. Trying again does not help by itself.
+_REFUSALS = (403, 413, 422)
 _DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": KnativeDriver()}
+
+
+class _NotOnRecord(Exception):
+    """The API server does not take the status: the pass is to be done again with that in mind."""
 
 
 class Reconciler:
@@ -66,6 +82,17 @@ class Reconciler:
         self._telemetry = telemetry
         self._clock = clock
         self._own_runtime = own_runtime
+        self._own_runtime = own_runtime
+        self.crd = ServedCrd(client, telemetry)
+        self.permissions = Permissions(client, telemetry)
+        # Deployments of whose status this process knows all, whatever the API server keeps of it.
+        self._whole: set[Key] = set()
+
+    def unready(self) -> str | None:
+        """What keeps this process from its work and cannot be told in a status; None when nothing does."""
+        if not self.permissions.may("list", "ModelDeployment") or WRITE_STATUS in self.permissions.missing:
+            return "the operator may not list ModelDeployments and write their status"
+        return self.crd.sentence()
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; returns the seconds after which another one is due even if nothing happens."""
@@ -73,17 +100,26 @@ class Reconciler:
         if body is None or body["metadata"].get("deletionTimestamp"):
             # Children have owner references: Kubernetes removes them, without us.
             self._reader.forget(key)
+            self._whole.discard(key)
             self._telemetry.forget(key)
             return None
         now = self._clock()
         problem = None
         try:
             deployment = parse(body)
+            _check_status(deployment.status)
+        except UnreadableStatus as error:
+            # Whatever was decided would be decided without what is known.
+            sentence = (
+                f"the status cannot be read: {error}; {self.crd.sentence() or 'nothing is done until it is mended'}"
+            )
+            await self._tell(body, Event("Warning", "StatusUnreadable", sentence), now)
+            return _RETRY_SECONDS
         except InvalidSpec as error:
             problem, acted_on = str(error), parse_acted_on(body)
             if acted_on is None:
                 generation = body["metadata"].get("generation", 0)
-                await self._write(body, invalid(parse_status(body), problem, generation, now), now)
+                await self._write(body, invalid(parse_status(body), problem, generation, now), now, held=True)
                 return None
             deployment = acted_on
         deployment = replace(deployment, own_runtime=self._own_runtime)
@@ -99,22 +135,25 @@ class Reconciler:
             status = invalid(decision.status, problem, generation, now, known=known)
             decision = dataclasses.replace(decision, status=status)
         writes = _DRIVERS[deployment.spec.route.driver].writes(deployment, decision, children)
-        if not on_record(deployment.status, decision.status):
-            # What was decided first: a crash in between must not give the traffic back to a candidate that was judged,
-            # nor take the weights of a new step for somebody's edit.
-            await self._write(body, decision.status, now)
-            await self._apply(deployment, writes)
+        try:
+            if not on_record(deployment.status, decision.status):
+                # What was decided first: a crash in between must not give the traffic back to a candidate that was
+                # judged, nor take the weights of a new step for somebody's edit.
+                await self._write(body, decision.status, now, held=observation.held is not None)
+                await self._apply(deployment, writes)
+                return _AT_ONCE
+            refused, changed = await self._apply(deployment, writes)
+            # Nothing was put back where the API server has found nothing to change.
+            status = decision.status if changed else replace(decision.status, restored=deployment.status.restored)
+            if refused is not None:
+                status = with_refusal(status, "Refused", refused, observation)
+            elif contested is not None:
+                status = with_refusal(status, "HostnameConflict", contested, observation)
+            if await self._write(body, status, now, held=observation.held is not None):
+                return _AT_ONCE
+        except _NotOnRecord:
             return _AT_ONCE
-        refused, changed = await self._apply(deployment, writes)
-        # Nothing was put back where the API server has found nothing to change.
-        status = decision.status if changed else replace(decision.status, restored=deployment.status.restored)
-        if refused is not None:
-            status = with_refusal(status, "Refused", refused, observation)
-        elif contested is not None:
-            status = with_refusal(status, "HostnameConflict", contested, observation)
-        if await self._write(body, status, now):
-            return _AT_ONCE
-        waits = refused is not None or contested is not None
+        waits = refused is not None or contested is not None or self._cache.unwritten(body)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
 
     def _children(self, deployment: ModelDeployment) -> Children:
@@ -166,6 +205,23 @@ class Reconciler:
             workloads=driver.workloads(deployment, children),
             route=driver.route(deployment, children),
             metrics=self._measure(deployment, children, now),
+            impaired=self._impairment(deployment),
+        )
+
+    def _impairment(self, deployment: ModelDeployment) -> Impairment | None:
+        """What the operator itself lacks. What another process has decided may not be in a status that lacks fields."""
+        if deployment.status == Status() or not any(decides(field) for field in self.crd.lacking):
+            self._whole.add(deployment.key)
+        outdated, missing = self.crd.sentence(), self.permissions.concerning(deployment.spec.route.driver)
+        if outdated is None and not missing:
+            return None
+        may_not = "; ".join(f"{permission}: {permission.effect}" for permission in missing)
+        forbidden = f"the operator may not {may_not}; give it the ClusterRole of the chart" if missing else None
+        return Impairment(
+            reason="PermissionMissing" if missing else "CRDOutdated",
+            message="; ".join(sentence for sentence in (forbidden, outdated) if sentence is not None),
+            holds=deployment.key not in self._whole or any(permission.holds for permission in missing),
+            blind=any(permission.blind for permission in missing),
         )
 
     async def _with_causes(self, deployment: ModelDeployment, seen: Observation) -> Observation:
@@ -241,32 +297,65 @@ class Reconciler:
         self._cache.put(kind, applied, written=body)
         return before is None or before["metadata"].get("generation") != applied["metadata"].get("generation")
 
-    async def _write(self, body: Body, status: Status, now: float) -> bool:
+    async def _write(self, body: Body, status: Status, now: float, *, held: bool) -> bool:
         """The one status write of a pass, and none when nothing has changed; then what people hear of it.
 
         Returns whether the API server has changed anything: if not, there is nothing new to look at again at once.
+        `held`: it was decided that nothing goes forward. Only that may be gone by without being on record: what is
+        refused is then remembered. Raises _NotOnRecord.
         """
         old = parse_status(body)
-        if status == old:
+        if status == old and not self._cache.unwritten(body):
             return False
-        written = await self._client.write_status(body, msgspec.to_builtins(status))
-        self._cache.put("ModelDeployment", written)
-        key = (body["metadata"]["namespace"], body["metadata"]["name"])
+        # As JSON has it, with lists in the place of tuples, so that the answer can be compared with it.
+        sent = msgspec.json.decode(msgspec.json.encode(status))
+        if may_pack(self.crd.lacking):
+            sent = pack(sent)
+        try:
+            written = await self._client.write_status(body, sent)
+        except ApiError as error:
+            if error.status.code not in _REFUSALS:
+                raise
+            log.warning("%s/%s: the status was refused: %s", *self._key(body), error.status.message)
+            self.permissions.refused(WRITE_STATUS)
+            if not held:
+                raise _NotOnRecord from error
+            self._cache.put_unwritten(body, sent)
+            written = body
+        else:
+            self.permissions.granted(WRITE_STATUS)
+            self.crd.learn(sent, written.get("status") or {})
+            self._cache.put_written(written, sent)
+        key = self._key(body)
         self._telemetry.set_weight(key, status.weight or 0)
         for entry in ended_between(old, status):
             self._telemetry.count_outcome(entry.outcome)
         for event in events_between(old, status):
-            log.info("%s/%s %s: %s", *key, event.reason, event.message)
-            try:
-                await self._client.record_event(
-                    written,
-                    kind=event.kind,
-                    reason=event.reason,
-                    message=event.message,
-                    identity=event.identity,
-                    now=now,
-                )
-            except ApiError as error:
-                # The status says the same; an event that is refused is no reason to repeat a pass.
-                log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
+            await self._tell(written, event, now)
         return bool(written["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"])
+
+    @staticmethod
+    def _key(body: Body) -> Key:
+        return body["metadata"]["namespace"], body["metadata"]["name"]
+
+    async def _tell(self, body: Body, event: Event, now: float) -> None:
+        """The status says the same; an event that is refused is no reason to repeat a pass."""
+        key = self._key(body)
+        log.info("%s/%s %s: %s", *key, event.reason, event.message)
+        try:
+            await self._client.record_event(
+                body,
+                kind=event.kind,
+                reason=event.reason,
+                message=event.message,
+                identity=event.identity,
+                now=now,
+            )
+        except ApiError as error:
+            log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
+
+
+def _check_status(status: Status) -> None:
+    """Raises UnreadableStatus for one that lost its stable revision: the next model would get all traffic at once."""
+    if status.stable is None and status.phase not in ("", "Pending", "Degraded"):
+        raise UnreadableStatus(f"no stable revision, and the phase is {status.phase}")

@@ -37,6 +37,17 @@ class Telemetry:
             ["namespace", "name"],
             registry=self.registry,
         )
+        self._lacking_fields = Gauge(
+            "timoneiro_crd_fields_lacking",
+            "Fields of the status that the served CRD does not declare.",
+            registry=self.registry,
+        )
+        self._permissions = Gauge(
+            "timoneiro_permission_missing",
+            "1 for each permission that the operator lacks.",
+            ["verb", "resource"],
+            registry=self.registry,
+        )
         self.queue_length = Gauge(
             "timoneiro_queue_length", "ModelDeployments that wait for a worker.", registry=self.registry
         )
@@ -51,6 +62,12 @@ class Telemetry:
 
     def count_outcome(self, outcome: str) -> None:
         self._outcomes.labels(outcome).inc()
+
+    def set_permission_missing(self, verb: str, resource: str, *, missing: bool) -> None:
+        self._permissions.labels(verb, resource).set(int(missing))
+
+    def set_lacking_fields(self, number: int) -> None:
+        self._lacking_fields.set(number)
 
     def set_weight(self, key: tuple[str, str], weight: int) -> None:
         self._weight.labels(*key).set(weight)

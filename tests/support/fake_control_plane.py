@@ -11,10 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import Status as ApiStatus
+
 from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.controller import KINDS
 from timoneiro_operator.kube.cache import Cache, Kind
+from timoneiro_operator.kube.client import Refused
 from timoneiro_operator.metrics.look import Source
 from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
@@ -22,6 +26,24 @@ from timoneiro_operator.telemetry import Telemetry
 
 KEY = ("ns", "fraud")
 Body = dict[str, Any]
+
+
+def forbidden() -> ApiError:
+    return ApiError(status=ApiStatus(code=403, message="forbidden"))
+
+
+def pruned(value: Any, schema: Mapping[str, Any]) -> Any:
+    """What an API server keeps of a value: fields that the schema declares."""
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return value
+    if isinstance(value, list):
+        return [pruned(item, schema.get("items") or {}) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "additionalProperties" in schema:
+        return {name: pruned(inner, schema["additionalProperties"]) for name, inner in value.items()}
+    declared = schema.get("properties") or {}
+    return {name: pruned(inner, declared[name]) for name, inner in value.items() if name in declared}
 
 
 @dataclass
@@ -32,6 +54,10 @@ class FakeControlPlane:
     now: float
     objects: dict[tuple[str, str], Body] = field(default_factory=dict)
     versions: int = 100
+    # Schema of the status in the CRD; without one everything is kept.
+    schema: Body | None = None
+    # What the API server refuses: "verb resource".
+    denied: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         metadata = {"name": KEY[1], "namespace": KEY[0], "uid": "md", "generation": 1}
@@ -62,12 +88,20 @@ class FakeControlPlane:
         """One pass of an operator that has just started, until there is nothing more to do at this moment."""
         cache, counted = Cache(), asyncio.Event()
         clock = self.clock
+        crd_is_read = self.schema is None
         reader = Reader(sources, wake=lambda _: counted.set(), clock=clock)
         reconciler = Reconciler(cache=cache, client=self, reader=reader, telemetry=Telemetry(), clock=clock)  # type: ignore[arg-type]
 
         async def until_still() -> None:
+            nonlocal crd_is_read
+            if not crd_is_read:
+                crd_is_read = True
+                await reconciler.crd.read()
             for _ in range(20):
+                await reconciler.permissions.review()
                 for kind in KINDS:
+                    if not reconciler.permissions.may("list", kind):
+                        continue
                     bodies = [body for (other, _), body in self.objects.items() if other == kind]
                     cache.replace_all(kind, bodies, self.versions)
                 counted.clear()
@@ -83,7 +117,18 @@ class FakeControlPlane:
     def clock(self) -> float:
         return self.now
 
+    async def may(self, verb: str, group: str, resource: str, name: str) -> bool:
+        return f"{verb} {resource}" not in self.denied
+
+    def _refuse(self, verb: str, kind: Kind) -> None:
+        resource = {"HTTPRoute": "httproutes"}.get(kind, f"{kind.lower()}s")
+        if f"{verb} {resource}" in self.denied:
+            raise Refused(f"{kind} was refused: {resource} is forbidden")
+
     async def apply(self, kind: Kind, body: Body, *, first: bool) -> Body:
+        self._refuse("patch", kind)
+        if (kind, body["metadata"]["name"]) not in self.objects:
+            self._refuse("create", kind)
         old = self.objects.get((kind, body["metadata"]["name"]))
         generation = old["metadata"]["generation"] + 1 if old else 1
         body = copy.deepcopy(dict(body))
@@ -113,14 +158,28 @@ class FakeControlPlane:
         """Nothing ever keeps pods from being made."""
 
     async def delete(self, kind: Kind, key: tuple[str, str]) -> None:
+        self._refuse("delete", kind)
         self.objects.pop((kind, key[1]), None)
 
     async def write_status(self, body: Body, status: Body) -> Body:
         # As JSON, like everything that goes to an API server and comes back from it.
-        return self._store("ModelDeployment", {**self.deployment, "status": json.loads(json.dumps(status))})
+        if "patch modeldeployments/status" in self.denied:
+            raise forbidden()
+        status = json.loads(json.dumps(status))
+        if self.schema is not None:
+            status = pruned(status, self.schema)
+        if status == self.status:
+            return self.deployment
+        return self._store("ModelDeployment", {**self.deployment, "status": status})
+
+    async def crd(self) -> Body:
+        version = {"name": names.VERSION, "schema": {"openAPIV3Schema": {"properties": {"status": self.schema}}}}
+        return {"spec": {"versions": [version]}}
 
     async def record_event(self, body: Body, **event: Any) -> None:
         """Events are not kept."""
+        if "create events" in self.denied:
+            raise forbidden()
 
     def _store(self, kind: str, body: Body) -> Body:
         self.versions += 1

@@ -9,6 +9,8 @@ import msgspec
 from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import REVISION_LENGTH, InvalidSpec, check
 from timoneiro_operator.api.command import Command, parse_command
+from timoneiro_operator.api.declared import decides
+from timoneiro_operator.api.packing import unpack
 from timoneiro_operator.api.runtime import Runtime, runtime_name
 from timoneiro_operator.api.spec import Model, Predictor, Spec
 from timoneiro_operator.api.status import Snapshot, Status
@@ -111,9 +113,24 @@ def revision_of(model: Model, predictor: Predictor, runtime: str | None = None) 
     return hashlib.sha256(text).hexdigest()[:REVISION_LENGTH]
 
 
+class UnreadableStatus(Exception):
+    """What decisions go by is not in the status any more; the message says what."""
+
+
 def parse_status(body: Mapping[str, Any]) -> Status:
-    """Status of a ModelDeployment body; an empty one when there is none yet."""
-    return msgspec.convert(body.get("status") or {}, Status, strict=False)
+    """Status of a ModelDeployment body; an empty one when there is none yet.
+
+    Raises UnreadableStatus. What only people read may lack: an older CRD has dropped parts of it.
+    """
+    status = unpack(body.get("status") or {})
+    try:
+        return msgspec.convert(status, Status, strict=False)
+    except msgspec.ValidationError:
+        try:
+            kept = {field: status[field] for field in status if decides(field) or field == "phase"}
+            return msgspec.convert(kept, Status, strict=False)
+        except msgspec.ValidationError as error:
+            raise UnreadableStatus(str(error)) from error
 
 
 def parse(body: Mapping[str, Any]) -> ModelDeployment:
@@ -141,7 +158,7 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
 
 def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:
     """ModelDeployment of an API object with the last valid spec in place of its own; None when none is known."""
-    acted_on = (body.get("status") or {}).get("actedOn")
+    acted_on = unpack(body.get("status") or {}).get("actedOn")
     if acted_on is None:
         return None
     try:

@@ -272,6 +272,7 @@ class Status(_Struct, frozen=True):
     """All of it.
 
     `revisions`: those that serve, and the last ones that did; a rollback can go to each of them.
+    `forgotten`: revisions that there was no room for any more, so that no rollback can go to them.
     `wanted`: the revision that the spec and its serving runtime make.
     `weight`: percent that the candidate has: what `traffic` wants, unless the API server does not take that.
     `acted_on`: the last valid spec, unread, for the time in which the newest one is invalid.
@@ -294,6 +295,7 @@ class Status(_Struct, frozen=True):
     rejected: tuple[Rejected, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     revisions: tuple[Snapshot, ...] = ()
+    forgotten: tuple[str, ...] = ()
     paused: Paused | None = None
     commands: tuple[CommandRecord, ...] = ()
     restored: Restored | None = None

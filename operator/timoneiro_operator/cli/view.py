@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.command import Command, parse_command
-from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on, parse_status
+from timoneiro_operator.api.deployment import ModelDeployment, UnreadableStatus, parse, parse_acted_on, parse_status
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError
@@ -108,7 +106,7 @@ def view_of(body: Body) -> View:
     metadata = body["metadata"]
     try:
         status = parse_status(body)
-    except msgspec.ValidationError as error:
+    except UnreadableStatus as error:
         raise CliError(
             f"the status of '{metadata['name']}' is not one that this version of timoneiro knows ({error}): "
             "use the version of the operator"

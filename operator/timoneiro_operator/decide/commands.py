@@ -9,6 +9,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import CommandRecord, Leaving, Paused, Revision, Status, to_seconds, to_text
 from timoneiro_operator.decide.lifecycle import begin, pardon, rejection_entry, snapshot_of
 from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.rules import verdict_on
 from timoneiro_operator.decide.steps import following, waits_for_a_person
 from timoneiro_operator.decide.text import name_of, revision_name, share_text
@@ -16,6 +17,8 @@ from timoneiro_operator.decide.text import name_of, revision_name, share_text
 replace = msgspec.structs.replace
 
 _KEPT_RECORDS = 10
+# What gives no traffic to anything: nothing may stand in its way.
+_ALWAYS = ("abort", "pause")
 
 
 class _Refusal(Exception):
@@ -33,6 +36,8 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
     try:
         if command.problem is not None:
             raise _Refusal(command.problem)
+        if seen.held is not None and command.action not in _ALWAYS:
+            raise _Refusal(f"nothing goes forward now: {seen.held}")
         after, message = _ACTIONS[command.action](deployment, status, command, seen, now)
         done = True
     except _Refusal as refusal:
@@ -162,6 +167,9 @@ def _rollback(
     if snapshot is None:
         choice = ", ".join(reversed(known)) or "none is known any more"
         raise _Refusal(f"there is no former stable revision {target or ''} to go back to; known: {choice}")
+    too_large = lacks_room(deployment, status, snapshot)
+    if too_large is not None:
+        raise _Refusal(too_large)
     status = begin(deployment, status, snapshot, now, instant=f"rolled back by {command.by}", asked=True)
     return status, f"{name_of(snapshot.revision, snapshot.model.version)} gets all traffic as soon as it is ready"
 

@@ -9,7 +9,8 @@ from timoneiro_operator.decide.conditions import with_conditions
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of, with_runtimes
 from timoneiro_operator.decide.observation import Observation, Routing
-from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, with_restored, without_loss
+from timoneiro_operator.decide.room import fitted
+from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, with_restored, without_loss, without_more
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.decide.text import step_text
 
@@ -41,12 +42,12 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         traffic=traffic,
         weight=traffic.desired.candidate if traffic else None,
     )
-    status = with_restored(deployment, status, routing, seen, now)
+    status = fitted(deployment, with_restored(deployment, status, routing, seen, now))
     status = replace(status, conditions=with_conditions(status, deployment, seen, now))
     return Decision(
         status=status,
         ensure=_to_ensure(status, seen),
-        routing=without_loss(routing, seen),
+        routing=without_more(without_loss(routing, seen), status, seen),
         scale=_to_scale(deployment, status, seen),
         delete=tuple(item.revision for item in delete if item not in gone),
         look_again=_look_again(deployment, status, seen, now),
@@ -55,7 +56,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
 
 def _to_delete(status: Status, routing: Routing, seen: Observation, now: float) -> list[Retiring]:
     """Only what the accepted route does not even name may go: traffic before deletion."""
-    if seen.route is not None and not settled(routing, seen):
+    if seen.held is not None or (seen.route is not None and not settled(routing, seen)):
         return []
     routed = seen.route.routing.weights if seen.route else {}
     return [item for item in status.retiring if now >= to_seconds(item.delete_at) and item.revision not in routed]

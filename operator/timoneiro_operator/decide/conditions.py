@@ -17,12 +17,13 @@ Truth = Literal["True", "False", "Unknown"]
 def with_conditions(
     status: Status, deployment: ModelDeployment, seen: Observation, now: float
 ) -> tuple[Condition, ...]:
-    """The four conditions. The transition time moves only when the status of a condition does."""
+    """The five conditions. The transition time moves only when the status of a condition does."""
     wanted: tuple[tuple[str, Truth, str, str], ...] = (
         ("Ready", *_ready(status, seen)),
         ("Progressing", *_progressing(status)),
         ("RouteAccepted", *_route_accepted(status, seen)),
         ("MetricsAvailable", *_metrics_available(status, seen)),
+        ("OperatorReady", *_operator_ready(seen)),
     )
     known = deployment.status.conditions
     return tuple(_condition(known, deployment.generation, now, *condition) for condition in wanted)
@@ -64,6 +65,8 @@ def _ready(status: Status, seen: Observation) -> tuple[Truth, str, str]:
         return "False", *seen.missing
     if status.stable is None:
         return "False", "NoStableRevision", status.message
+    if seen.blind and seen.impaired is not None:
+        return "Unknown", seen.impaired.reason, seen.impaired.message
     if not seen.workload(status.stable.revision).serving:
         return "False", "StableNotReady", "the stable model has no ready replica"
     if seen.route is None or not (seen.route.accepted or seen.route.reason == "Pending"):
@@ -104,6 +107,12 @@ def _metrics_available(status: Status, seen: Observation) -> tuple[Truth, str, s
     blind = share is not None and not share.begun and share.candidate + share.stable > 0
     more = "; a request that hangs is not seen, since these metrics count it when it has ended" if blind else ""
     return "True", "Available", f"both arms are measured{more}"
+
+
+def _operator_ready(seen: Observation) -> tuple[Truth, str, str]:
+    if seen.impaired is not None:
+        return "False", seen.impaired.reason, seen.impaired.message
+    return "True", "Ready", "the operator has all that it needs"
 
 
 def _no_traffic(last: LastWindow) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import begin, leave, promote, snapshot_of, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
+from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import (
     past_deadline,
@@ -116,6 +117,11 @@ def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: f
             return _at_rest(deployment, status, seen, now)
         if status.stable is not None and rejected is not None:
             return _rolled_back(deployment, status, seen, rejected, now)
+        if seen.held is not None:
+            return _say(status, status.phase or "Pending", seen.held)
+        too_large = lacks_room(deployment, status, wanted_snapshot(deployment, wanted))
+        if too_large is not None:
+            return _say(status, "Degraded", too_large)
         status = _start(deployment, status, wanted, seen, now)
     candidate, stable = status.candidate, status.stable
     assert candidate is not None
@@ -140,6 +146,8 @@ def _first_revision(
 ) -> Status:
     """There is nothing to compare with and nothing to lose: serve as soon as it is ready."""
     workload = seen.workload(candidate.revision)
+    if seen.held is not None:
+        return _say(status, "Pending", seen.held)
     if not workload.has(deployment.spec.predictor.min_replicas):
         failed = workload.failure is not None and workload.failure.final
         late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
@@ -180,11 +188,11 @@ def _roll_out(
     """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
     rollout, replicas = deployment.spec.rollout, deployment.spec.predictor.min_replicas
     workload = seen.workload(candidate.revision)
-    if status.step is None:
-        return _wait_for_candidate(deployment, status, stable, candidate, seen, now)
-    if rollout.on_inconclusive == "Rollback" and _is_over(deployment, status, candidate, now):
+    if _gives_up(deployment, status, candidate, now):
         # Needs neither counts nor the gateway's word: what takes back waits for nobody.
         return _inconclusive(deployment, status, stable, candidate, seen, now)
+    if status.step is None or seen.held is not None:
+        return _wait_for_candidate(deployment, status, stable, candidate, seen, now)
     if not settled(routing_of(deployment, status, seen, now), seen):
         phase: Phase = "Promoting" if status.step.kind == "Promotion" else "Progressing"
         return _say(status, phase, _route_wait(seen))
@@ -220,6 +228,12 @@ def _roll_out(
     return _say(replace(status, step=next_step), phase, f"the next step is {share_text(next_step)}")
 
 
+def _gives_up(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
+    """The rollout is over without the evidence, and then the candidate goes back."""
+    wish = deployment.spec.rollout.on_inconclusive
+    return status.step is not None and wish == "Rollback" and _is_over(deployment, status, candidate, now)
+
+
 def _is_over(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
     """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
     waits = candidate.instant is not None or status.paused is not None or waits_for_a_person(status.step)
@@ -230,6 +244,8 @@ def _wait_for_candidate(
     deployment: ModelDeployment, status: Status, stable: Revision, candidate: Revision, seen: Observation, now: float
 ) -> Status:
     """Capacity before traffic: the first step begins when all replicas of the candidate are ready."""
+    if seen.held is not None:
+        return _say(status, "Holding", seen.held)
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
     if not workload.has(deployment.spec.predictor.min_replicas):
         message = _not_ready(candidate, workload.failure)
@@ -268,7 +284,7 @@ def _inconclusive(
 def _rolled_back(deployment: ModelDeployment, status: Status, seen: Observation, reason: str, now: float) -> Status:
     """The wanted revision was rejected; the stable model serves until something else is wanted."""
     stable = status.stable
-    if stable is not None and not seen.workload(stable.revision).serving:
+    if stable is not None and not seen.blind and not seen.workload(stable.revision).serving:
         failure = seen.workload(stable.revision).failure
         return _say(status, "Degraded", f"{_not_ready(stable, failure)}; {reason}")
     there = settled(routing_of(deployment, status, seen, now), seen)
@@ -283,6 +299,8 @@ def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now
     stable = status.stable
     if stable is None:
         return _say(status, "Pending", "no model has been published yet")
+    if seen.blind and seen.held is not None:
+        return _say(status, status.phase or "Pending", seen.held)
     workload = seen.workload(stable.revision)
     backend = workload.backend or stable.backend
     status = replace(status, stable=replace(stable, ready=workload.serving, backend=backend))

@@ -5,7 +5,7 @@ One for each change; of what is wrong one when it begins, and one when it is ove
 
 from typing import Literal, NamedTuple
 
-from timoneiro_operator.api.status import CommandRecord, HistoryEntry, Status
+from timoneiro_operator.api.status import CommandRecord, Condition, HistoryEntry, Status
 from timoneiro_operator.decide.text import name_of, revision_name, share_text
 
 
@@ -22,7 +22,9 @@ class Event(NamedTuple):
 
 # Reasons of the condition Progressing while something that is due cannot be done.
 NOT_TAKEN = frozenset({"Refused", "HostnameConflict"})
-_TROUBLES = frozenset({"Holding", "Degraded", "MetricsUnavailable", "PutBack", *NOT_TAKEN})
+# What the operator itself lacks.
+_LACKING = frozenset({"CRDOutdated", "PermissionMissing", "StatusUnreadable"})
+_TROUBLES = frozenset({"Holding", "Degraded", "MetricsUnavailable", "PutBack", *NOT_TAKEN, *_LACKING})
 # What ends a rollout without a promotion says more than that a trouble on its way is over.
 _TAKEN_BACK = frozenset({"RolledBack", "Aborted", "Superseded", "Withdrawn"})
 _OUTCOME_KIND: dict[str, Literal["Normal", "Warning"]] = {"RolledBack": "Warning", "Aborted": "Warning"}
@@ -46,6 +48,10 @@ def events_between(old: Status, new: Status) -> list[Event]:
         for entry in ended_between(old, new)
     ]
     events += _rollout_events(old, new)
+    for revision in new.forgotten:
+        if revision not in old.forgotten:
+            words = f"revision {revision} is not kept any more, for lack of room: no rollback can go to it"
+            events.append(Event("Warning", "Forgotten", words))
     if new.restored is not None and new.restored != old.restored:
         events.append(Event("Warning", "PutBack", f"{new.restored.what} by somebody else and is put back"))
     if new.phase != old.phase and new.phase == "Paused":
@@ -75,6 +81,9 @@ def _troubles(status: Status) -> dict[str, str]:
     lost = _lost_metrics(status)
     if lost is not None:
         found["MetricsUnavailable"] = lost
+    impaired = _impaired(status)
+    if impaired is not None:
+        found[impaired.reason] = impaired.message
     return found
 
 
@@ -115,6 +124,11 @@ def _why(status: Status) -> str:
 def _share(status: Status) -> tuple[int, bool]:
     mirrored = status.traffic is not None and status.traffic.mirror != "None"
     return (status.step.weight if status.step else 0), mirrored
+
+
+def _impaired(status: Status) -> Condition | None:
+    """What the operator lacks; None when it has everything."""
+    return next((c for c in status.conditions if c.type == "OperatorReady" and c.status == "False"), None)
 
 
 def _lost_metrics(status: Status) -> str | None:

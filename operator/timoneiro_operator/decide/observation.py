@@ -113,6 +113,19 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Impairment:
+    """What the operator itself lacks. `holds`: nothing may go forward meanwhile; what takes back goes on.
+
+    `blind`: what is ready is not known, and speaks neither for a candidate nor against it.
+    """
+
+    reason: str
+    message: str
+    holds: bool = False
+    blind: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """`missing`: reason and sentence when the cluster lacks what the driver needs, so that nothing can be done."""
 
@@ -120,6 +133,16 @@ class Observation:
     route: RouteState | None = None
     metrics: Metrics = Metrics()
     missing: tuple[str, str] | None = None
+    impaired: Impairment | None = None
+
+    @property
+    def held(self) -> str | None:
+        """Why nothing may go forward; None when nothing speaks against it."""
+        return self.impaired.message if self.impaired is not None and self.impaired.holds else None
+
+    @property
+    def blind(self) -> bool:
+        return self.impaired is not None and self.impaired.blind
 
     def workload(self, revision: str) -> Workload:
         """The workload of that revision; one without replicas when it does not exist."""

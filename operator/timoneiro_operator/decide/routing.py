@@ -62,6 +62,19 @@ def without_loss(wanted: Routing, seen: Observation) -> Routing:
     return wanted
 
 
+def without_more(wanted: Routing, status: Status, seen: Observation) -> Routing:
+    """`wanted`, unless it gives the candidate more than it has while nothing may go forward: the route stays as it is.
+
+    A process that could not put on record that a candidate was taken back may have been before this one.
+    """
+    candidate, route = status.candidate, seen.route
+    if seen.held is None or candidate is None or route is None:
+        return wanted
+    revision = candidate.revision
+    more = wanted.weights.get(revision, 0) > route.routing.weights.get(revision, 0)
+    return Routing() if more else wanted
+
+
 def traffic_of(status: Status, routing: Routing, seen: Observation) -> Traffic | None:
     """What people read of the routing; None before anything serves."""
     if not routing.weights:
@@ -79,6 +92,8 @@ def with_restored(
     deployment: ModelDeployment, status: Status, routing: Routing, seen: Observation, now: float
 ) -> Status:
     """The status with what somebody else has edited or deleted in it, since this pass puts it back."""
+    if seen.held is not None:
+        return status
     what = _edited_route(deployment, routing, seen, now) or _edited_service(deployment, status, seen)
     if what is None:
         return status

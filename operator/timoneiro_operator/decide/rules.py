@@ -40,7 +40,9 @@ def reason_to_leave(
     if unwanted is not None or status.stable is None:
         return unwanted
     replicas = deployment.spec.predictor.min_replicas
-    harm = _hard_failure(status, candidate, seen.workload(candidate.revision), replicas, now)
+    harm = None
+    if not seen.blind:
+        harm = _hard_failure(status, candidate, seen.workload(candidate.revision), replicas, now)
     if harm is None and verdict_on(deployment, status) == "Worse":
         harm = status.verdict
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None

@@ -36,6 +36,9 @@ class Cache:
         # Versions of what was deleted, so that an event that is late does not bring it back.
         self._deleted: dict[str, int] = {}
         self._by_host: dict[str, set[Key]] = {}
+        # By uid: a status as the API server has kept it, and as it was written.
+        self._unkept: dict[str, tuple[Any, Body]] = {}
+        self._unwritten: set[str] = set()
         # Kinds that the API server does not know.
         self.absent: frozenset[Kind] = frozenset()
 
@@ -57,7 +60,7 @@ class Cache:
             return None
         if old is not None:
             self._unlink(kind, old)
-        slim = _slim(kind, body)
+        slim = _slim(kind, self._remembered(body))
         if written is not None:
             slim = marked(slim, written)
         elif old is not None:
@@ -70,6 +73,37 @@ class Cache:
         elif owner is not None:
             self._children.setdefault(owner, {})[(kind, metadata["name"])] = slim
         return owner
+
+    def put_written(self, body: Body, status: Body) -> None:
+        """A ModelDeployment as the answer to a write of `status` has it.
+
+        Where the CRD lacks fields, the answer lacks them too: for as long as this process lives, and nobody else writes
+        the status, it is read as it was written.
+        """
+        uid = body["metadata"]["uid"]
+        self._unkept.pop(uid, None)
+        self._unwritten.discard(uid)
+        if body.get("status") != status:
+            self._unkept[uid] = body.get("status"), status
+        self.put("ModelDeployment", body)
+
+    def put_unwritten(self, body: Body, status: Body) -> None:
+        """A status that the API server did not take: it is read as if it had, for as long as this process lives."""
+        metadata = body["metadata"]
+        kept, _ = self._unkept.get(metadata["uid"], (body.get("status"), None))
+        self._unkept[metadata["uid"]] = kept, status
+        self._unwritten.add(metadata["uid"])
+        identity = ("ModelDeployment", metadata["namespace"], metadata["name"])
+        if identity in self._objects:
+            self._objects[identity] = {**self._objects[identity], "status": status}
+
+    def unwritten(self, body: Body) -> bool:
+        """Whether the API server has not taken the status that is read of `body`."""
+        return body["metadata"]["uid"] in self._unwritten
+
+    def _remembered(self, body: Body) -> Body:
+        kept, written = self._unkept.get(body["metadata"]["uid"], (None, None))
+        return {**body, "status": written} if written is not None and body.get("status") == kept else body
 
     def _replace(self, identity: tuple[Kind, str, str], body: Body) -> None:
         """The same object in another form."""
@@ -87,6 +121,8 @@ class Cache:
         if old is None or old["metadata"]["uid"] != metadata["uid"]:
             return None
         del self._objects[identity]
+        self._unkept.pop(metadata["uid"], None)
+        self._unwritten.discard(metadata["uid"])
         self._unlink(kind, old)
         self._deleted[metadata["uid"]] = max(_version(body), _version(old))
         while len(self._deleted) > 10_000:

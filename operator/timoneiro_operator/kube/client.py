@@ -34,6 +34,16 @@ _RESOURCES = {
 _CLUSTER_RUNTIMES = create_global_resource(
     "serving.kserve.io", "v1alpha1", "ClusterServingRuntime", "clusterservingruntimes"
 )
+_REVIEW: Any = create_global_resource(
+    "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"
+)
+_CRD: Any = create_global_resource(
+    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
+)
+
+
+# The API server takes 1,024 bytes, whatever the number of characters.
+_MESSAGE_BYTES = 1000
 
 
 class Conflict(Exception):
@@ -48,6 +58,10 @@ class NotLeading(Exception):
     """Another process may be the leader; this one must not write."""
 
 
+class Forbidden(Exception):
+    """The operator may not list the kind."""
+
+
 class NotInstalled(Exception):
     """The API server does not know the kind."""
 
@@ -60,11 +74,13 @@ class KubeClient:
         self._client = client
         self._telemetry = telemetry
         self._may_write = may_write
+        # Something was refused with 403 since this was last looked at.
+        self.forbidden = False
 
     async def list_all(self, kind: Kind) -> tuple[list[Body], int]:
         """All objects of `kind` that concern the operator, and the version at which they were listed.
 
-        Raises NotInstalled when the API server does not know the kind.
+        Raises NotInstalled when the API server does not know the kind, and Forbidden.
         """
         self._telemetry.count_request("list", kind)
         # A label that is None in a selector of lightkube means: it exists, whatever its value.
@@ -76,12 +92,30 @@ class KubeClient:
         )
         try:
             bodies: list[Body] = [_as_dict(item) async for item in listing]
+        except ApiError as error:
+            self._note(error)
+            if error.status.code == 403:
+                raise Forbidden(error.status.message) from error
+            raise
         except httpx2.HTTPStatusError as error:
             # Not an ApiError: for a group that it does not know the API server answers in plain text.
             if error.response.status_code == 404:
                 raise NotInstalled(kind) from error
             raise
         return bodies, int(listing.resourceVersion)
+
+    async def may(self, verb: str, group: str, resource: str, name: str) -> bool:
+        """Whether the operator has a permission in all namespaces; everybody may ask that. Raises ApiError."""
+        self._telemetry.count_request("create", "SelfSubjectAccessReview")
+        resource, _, part = resource.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": resource, "subresource": part, "name": name}
+        asked = _REVIEW.from_dict({"metadata": {}, "spec": {"resourceAttributes": attributes}})
+        return bool(_as_dict(await self._client.create(asked))["status"]["allowed"])
+
+    async def crd(self) -> Body:
+        """The CRD of ModelDeployments. Raises ApiError."""
+        self._telemetry.count_request("get", "CustomResourceDefinition")
+        return _as_dict(await self._client.get(_CRD, f"{names.PLURAL}.{names.GROUP}"))
 
     async def secret(self, key: Key) -> Body:
         """A Secret of somebody who has allowed it to be read. Raises ApiError."""
@@ -117,11 +151,15 @@ class KubeClient:
                 force=not first,
             )
         except ApiError as error:
+            self._note(error)
             if error.status.code == 409:
                 words = "exists and is not ours; remove it, or give the ModelDeployment another name"
                 raise Refused(f"{kind} {metadata['name']} {words}") from error
-            raise Refused(f"{kind} {metadata['name']} was refused: {error.status.message}") from error
+            raise Refused(f"{kind} {metadata['name']} was refused: {_reason(error)}") from error
         return _as_dict(applied)
+
+    def _note(self, error: ApiError) -> None:
+        self.forbidden = self.forbidden or error.status.code == 403
 
     def _count_write(self, verb: str, resource: str) -> None:
         if not self._may_write():
@@ -141,7 +179,8 @@ class KubeClient:
                 field_manager=names.FIELD_MANAGER,
             )
         except ApiError as error:
-            raise Refused(f"InferenceService {key[1]} cannot be changed: {error.status.message}") from error
+            self._note(error)
+            raise Refused(f"InferenceService {key[1]} cannot be changed: {_reason(error)}") from error
         return _as_dict(patched)
 
     async def delete(self, kind: Kind, key: Key) -> None:
@@ -150,37 +189,33 @@ class KubeClient:
         try:
             await self._client.delete(_RESOURCES[kind], key[1], namespace=key[0], cascade=CascadeType.BACKGROUND)
         except ApiError as error:
+            self._note(error)
             if error.status.code != 404:
-                raise Refused(f"{kind} {key[1]} cannot be deleted: {error.status.message}") from error
+                raise Refused(f"{kind} {key[1]} cannot be deleted: {_reason(error)}") from error
 
     async def write_status(self, body: Body, status: Body) -> Body:
         """Replaces the status of a ModelDeployment that is still at the version of `body`.
 
-        Raises Conflict when it is not: a window must not be counted on top of a status that was not read.
+        Raises Conflict when it is not: a window must not be counted on top of a status that was not read. Fields that
+        the CRD does not declare are dropped by the API server, where a server-side apply would be refused for them.
         """
-        self._count_write("apply", "ModelDeployment/status")
+        self._count_write("patch", "ModelDeployment/status")
         metadata = body["metadata"]
-        patch = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "metadata": {
-                "name": metadata["name"],
-                "namespace": metadata["namespace"],
-                "resourceVersion": metadata["resourceVersion"],
-            },
-            "status": status,
-        }
+        patch = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+            {"op": "add", "path": "/status", "value": status},
+        ]
         try:
             written = await self._client.patch(
                 _RESOURCES["ModelDeployment"].Status,
                 metadata["name"],
                 patch,
                 namespace=metadata["namespace"],
-                patch_type=PatchType.APPLY,
+                patch_type=PatchType.JSON,
                 field_manager=names.FIELD_MANAGER,
-                force=True,
             )
         except ApiError as error:
+            self._note(error)
             if error.status.code == 409:
                 raise Conflict(metadata["name"]) from error
             raise
@@ -208,7 +243,7 @@ class KubeClient:
             },
             "type": kind,
             "reason": reason,
-            "message": message[:1000],
+            "message": _at_most(message, _MESSAGE_BYTES),
             "action": reason,
             "eventTime": to_text(now),
             "firstTimestamp": second,
@@ -221,6 +256,7 @@ class KubeClient:
         try:
             await self._client.create(resource.from_dict(event))
         except ApiError as error:
+            self._note(error)
             if error.status.code != 409:
                 raise
             await self._repeat_event(event)
@@ -240,6 +276,16 @@ class KubeClient:
             )
             # Only one process writes: what the first answer says is what there is.
             latest = {"count": (_as_dict(patched).get("count") or 1) + 1}
+
+
+def _reason(error: ApiError) -> str:
+    """What the API server says, without the end of what it quotes: a spec may be most of a megabyte."""
+    return _at_most(error.status.message or "", _MESSAGE_BYTES)
+
+
+def _at_most(text: str, size: int) -> str:
+    """The beginning of `text` that takes at most `size` bytes, cut between two characters."""
+    return text.encode()[:size].decode(errors="ignore")
 
 
 def _as_dict(item: Any) -> dict[str, Any]:

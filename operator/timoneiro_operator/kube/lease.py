@@ -47,6 +47,8 @@ class LeaderLease:
         self._seen: tuple[str, str] | None = None
         self._seen_at = 0.0
         self._renewed_at: float | None = None
+        # What the API server says when it does not let this process have the lease at all.
+        self.denied: str | None = None
 
     def held(self) -> bool:
         """Whether this process may act now."""
@@ -92,8 +94,10 @@ class LeaderLease:
                 if not await self._take():
                     return False
         except ApiError as error:
-            if error.status.code not in (404, 409):
+            denied = error.status.message if error.status.code == 403 else None
+            if error.status.code not in (404, 409) and (denied is None or denied != self.denied):
                 log.warning("the lease cannot be had: %s", error.status.message)
+            self.denied = denied
             return False
         except Exception as error:
             # The API server is away, in whatever way: the clock of the lease decides, not the kind of failure.
@@ -101,6 +105,7 @@ class LeaderLease:
             return False
         # By the time before the request: the lease is never believed for longer than others believe it.
         self._renewed_at = started
+        self.denied = None
         return True
 
     async def _take(self) -> bool:

@@ -208,3 +208,19 @@ async def test_the_name_of_a_secret_does_not_become_another_path() -> None:
     client = KubeClient(Recording(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
     await client.secret(("ns", "../../team-a/secrets/login"))
     assert asked == ["..%2F..%2Fteam-a%2Fsecrets%2Flogin"]
+
+
+@pytest.mark.parametrize("text", ["模型参数错误" * 70, "ä" * 2000, "a" + "😀" * 400, "short"])
+async def test_the_message_of_an_event_fits_the_api_server_in_bytes(text: str) -> None:
+    created: list[dict[str, Any]] = []
+
+    class Recording:
+        async def create(self, event: Any) -> None:
+            created.append(event.to_dict())
+
+    client = KubeClient(Recording(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
+    await client.record_event(body(1), kind="Warning", reason="RolledBack", message=text, identity="r", now=0.0)
+    (message,) = [event["message"] for event in created]
+    assert len(message.encode()) <= 1024
+    assert text.startswith(message)
+    assert message == text or len(message.encode()) > 990
