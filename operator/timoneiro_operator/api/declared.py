@@ -21,8 +21,12 @@ _INFORMING = frozenset(
         "restored",
         "conditions",
         "forgotten",
+        "wanted",
+        "routed",
     }
 )
+# Without them a status is written as it was before there were any.
+_PACKING = ("predictors", "revisions.predictorHash")
 
 
 def undeclared(schema: Mapping[str, Any]) -> frozenset[str]:
@@ -76,9 +80,9 @@ def outermost(paths: Iterable[str]) -> frozenset[str]:
 
 def decides(path: str) -> bool:
     """Whether decisions depend on the field, or on one that is in it."""
-    return path.split(".", 1)[0] not in _INFORMING
+    return path.split(".", 1)[0] not in _INFORMING and not path.startswith(_PACKING)
 
 
 def may_pack(lacking: Iterable[str]) -> bool:
     """Whether what a packed status needs is not among the fields that the CRD lacks."""
-    return not any(path.startswith(("predictors", "revisions.predictorHash")) for path in lacking)
+    return not any(path.startswith(_PACKING) for path in lacking)

@@ -57,7 +57,9 @@ async def test_a_process_that_starts_anew_takes_no_step_while_the_crd_lacks_what
     assert set(await rollout.go_on(600)) == {10}
 
 
-@pytest.mark.parametrize("path", ["message", "history", "conditions.reason", "traffic.desired"])
+@pytest.mark.parametrize(
+    "path", ["message", "history", "conditions.reason", "traffic.desired", "predictors", "revisions.predictorHash"]
+)
 async def test_a_process_that_starts_anew_goes_on_while_the_crd_lacks_what_only_people_read(path: str) -> None:
     rollout = played(path)
     await rollout.until_it_has_traffic()
