@@ -17,26 +17,29 @@ class FakeLeases:
     def __init__(self) -> None:
         self.body: dict[str, Any] | None = None
         self.away = False
+        self.denied: str | None = None
         self.version = 0
 
-    def _answer(self) -> None:
+    def _answer(self, verb: str) -> None:
         if self.away:
             raise OSError("connection refused")
+        if verb == self.denied:
+            raise ApiError(status=ApiStatus(code=403, message=f"cannot {verb} leases"))
 
     async def get(self, resource: Any, name: str, *, namespace: str) -> Any:
-        self._answer()
+        self._answer("get")
         if self.body is None:
             raise ApiError(status=ApiStatus(code=404, message="not found"))
         return module._LEASE.from_dict(self.body)
 
     async def create(self, lease: Any) -> None:
-        self._answer()
+        self._answer("create")
         if self.body is not None:
             raise ApiError(status=ApiStatus(code=409, message="exists"))
         self._store(lease.to_dict())
 
     async def replace(self, lease: Any) -> None:
-        self._answer()
+        self._answer("update")
         body = lease.to_dict()
         if self.body is None or body["metadata"]["resourceVersion"] != self.body["metadata"]["resourceVersion"]:
             raise ApiError(status=ApiStatus(code=409, message="changed"))
@@ -187,3 +190,19 @@ async def test_transitions_are_counted_and_renewals_are_not(leases: FakeLeases, 
     await second._try()
     assert leases.body is not None
     assert leases.body["spec"]["leaseTransitions"] == 2
+
+
+@pytest.mark.parametrize(("verb", "there"), [("get", False), ("create", False), ("update", True)])
+async def test_a_lease_that_is_denied_leads_nobody_says_so_and_is_taken_when_it_is_allowed(
+    leases: FakeLeases, clock: Clock, verb: str, there: bool
+) -> None:
+    if there:
+        other = candidate(leases, clock, "b")
+        await other._try()
+        await other.release()
+    first, leases.denied = candidate(leases, clock, "a"), verb
+    assert not await first._try()
+    assert first.denied == f"cannot {verb} leases"
+    leases.denied = None
+    assert await first._try()
+    assert first.denied is None

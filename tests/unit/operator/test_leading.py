@@ -1,0 +1,65 @@
+"""What a process does with the leadership: it operates while it has it, and stands by again when it has lost it."""
+
+import asyncio
+
+import pytest
+
+from timoneiro_operator import __main__ as main_module
+from timoneiro_operator.__main__ import _lead
+
+
+class FakeLease:
+    """Is had at once each time, and lost when a test says so."""
+
+    def __init__(self) -> None:
+        self.acquired = 0
+        self.lost = asyncio.Event()
+
+    def held(self) -> bool:
+        return not self.lost.is_set()
+
+    async def acquire(self) -> None:
+        self.acquired += 1
+        self.lost.clear()
+
+    async def keep(self) -> None:
+        await self.lost.wait()
+
+
+class FakeController:
+    """Counts how often it was stopped."""
+
+    def __init__(self) -> None:
+        self.stopped = 0
+
+    async def stop(self) -> None:
+        self.stopped += 1
+
+
+async def test_a_process_that_loses_the_leadership_stands_by_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease, controller, began = FakeLease(), FakeController(), asyncio.Queue[int]()
+
+    async def operate(_: FakeController) -> None:
+        began.put_nowait(lease.acquired)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(main_module, "_operate", operate)
+    leading = asyncio.create_task(_lead(lease, controller))  # type: ignore[arg-type]
+    async with asyncio.timeout(10):
+        assert await began.get() == 1
+        lease.lost.set()
+        assert await began.get() == 2
+    assert controller.stopped == 1
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
+
+
+async def test_a_process_whose_worker_has_ended_ends_while_it_leads(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def operate(_: FakeController) -> None:
+        raise RuntimeError("a worker has ended")
+
+    monkeypatch.setattr(main_module, "_operate", operate)
+    lease = FakeLease()
+    async with asyncio.timeout(10):
+        await _lead(lease, FakeController())  # type: ignore[arg-type]
+    assert lease.acquired == 1
