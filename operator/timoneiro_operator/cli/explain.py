@@ -167,7 +167,7 @@ def _healthy(view: View, stable: Revision, now: float) -> list[str]:
 
 
 def _surroundings(view: View, now: float) -> list[str]:
-    """What holds beside the state: the route, a command on its way, what had to be put back."""
+    """What holds beside the state: the route, the operator, a command on its way, what had to be put back."""
     status, sentences = view.status, []
     route = view.condition("RouteAccepted")
     if route is not None and route.reason == "RoutingMismatch":
@@ -185,6 +185,10 @@ def _surroundings(view: View, now: float) -> list[str]:
             f"The API server does not take what is due, and is asked again every few seconds: "
             f"{sentence(view.not_taken.message)}"
         )
+    operator = view.condition("OperatorReady")
+    if operator is not None and operator.status == "False":
+        since = clock(operator.last_transition_time)
+        sentences.append(f"The operator lacks something since {since}: {sentence(operator.message)}")
     command = view.command
     if command is not None and all(record.id != command.id for record in status.commands):
         sentences.append(f"The command '{command.action}' of {command.by} has not been answered by the operator yet.")

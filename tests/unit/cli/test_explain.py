@@ -280,3 +280,11 @@ def test_what_only_informs_is_told_as_that(md) -> None:
 def test_a_metric_that_is_not_counted_is_told_with_the_reason(md) -> None:
     text = why(md, md.rolling(analysis=md.analysis(md.metric(problem="no histogram"))))
     assert "errors: nothing is counted: no histogram." in text
+
+
+def test_what_the_operator_lacks_is_told_whatever_the_state(md) -> None:
+    words = "the operator may not list pods: neither readiness nor metrics can be known"
+    lacking = md.condition("OperatorReady", "False", "PermissionMissing", words)
+    for body in (md.healthy(conditions=[lacking]), md.rolling(conditions=[lacking])):
+        assert "The operator lacks something since" in why(md, body)
+        assert words in why(md, body)
