@@ -16,7 +16,7 @@ LARGEST = 1_572_864
 def released(namespace: str, number: int) -> dict[str, Any]:
     body = unserved(namespace)
     body["spec"]["model"]["version"] = str(number)
-    body["spec"]["predictor"] = {"args": [f"--release={number}", "x" * 240_000]}
+    body["spec"]["predictor"] = {"args": [f"--release={number}", *["x" * 4_000] * 60]}
     return body
 
 
