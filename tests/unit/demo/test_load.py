@@ -69,9 +69,12 @@ async def loaded(
     load = Load(url=str(server.make_url("/predict")), host="fraud.example.com", rows=[[1.0, None]], rate=rate)
     load.start()
     await asyncio.wait_for(enough.wait(), timeout=10)
-    async with asyncio.timeout(10):
-        while not until(load.so_far()):
-            await asyncio.sleep(0)
+    for _ in range(10_000):
+        if until(load.so_far()):
+            break
+        await asyncio.sleep(0.001)
+    else:
+        raise AssertionError(load.so_far())
     tally = await load.stop()
     await server.close()
     return tally
