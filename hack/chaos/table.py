@@ -66,11 +66,8 @@ def install_runtime(cluster: Cluster) -> None:
     runtimes = cluster.get("clusterservingruntimes")["items"]
     runtime = next(item for item in runtimes if item["metadata"]["name"].startswith("timoneiro-serving"))
     container = runtime["spec"]["containers"][0]
-    odd = {
-        **container,
-        "command": ["python", "-m", "chaos.odd_server"],
-        "env": [*container.get("env", []), {"name": "PYTHONPATH", "value": str(ROOT / "hack")}],
-    }
+    # KServe refuses a runtime that sets PYTHONPATH in its environment.
+    odd = {**container, "command": ["env", f"PYTHONPATH={ROOT / 'hack'}", "python", "-m", "chaos.odd_server"]}
     formats = [{"name": "sklearn", "version": "1", "autoSelect": False}]
     spec = {**runtime["spec"], "supportedModelFormats": formats, "containers": [odd]}
     body = {
