@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Mapping
 
 import msgspec
-from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api.checks import InvalidSpec
-from timoneiro_operator.api.declared import decides, may_pack
+from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.deployment import (
     ModelDeployment,
     UnreadableStatus,
@@ -21,13 +20,12 @@ from timoneiro_operator.api.deployment import (
     parse_acted_on,
     parse_status,
 )
-from timoneiro_operator.api.packing import pack
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import on_record, with_refusal
-from timoneiro_operator.decide.events import Event, ended_between, events_between
+from timoneiro_operator.decide.events import Event
 from timoneiro_operator.decide.observation import Impairment, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.drivers.available import contested_host, lacking
@@ -41,6 +39,7 @@ from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
+from timoneiro_operator.recorder import NotOnRecord, Recorder
 from timoneiro_operator.serving.runtime import read_runtime
 from timoneiro_operator.serving.workload import with_cause
 from timoneiro_operator.targets import arm_targets
@@ -53,13 +52,7 @@ replace = msgspec.structs.replace
 _RETRY_SECONDS = 10.0
 # What has just changed may go further without anything else happening, and nobody else would wake it.
 _AT_ONCE = 0.0
-# Of a status: not allowed, too large, or not as the CRD wants it. Trying again does not help by itself.
-_REFUSALS = (403, 413, 422)
 _DRIVERS: Mapping[str, Driver] = {"Gateway": GatewayDriver(), "Knative": KnativeDriver()}
-
-
-class _NotOnRecord(Exception):
-    """The API server does not take the status: the pass is to be done again with that in mind."""
 
 
 class Reconciler:
@@ -82,9 +75,11 @@ class Reconciler:
         self._telemetry = telemetry
         self._clock = clock
         self._own_runtime = own_runtime
-        self._own_runtime = own_runtime
         self.crd = ServedCrd(client, telemetry)
         self.permissions = Permissions(client, telemetry)
+        self._recorder = Recorder(
+            cache=cache, client=client, telemetry=telemetry, crd=self.crd, permissions=self.permissions
+        )
         # Deployments of whose status this process knows all, whatever the API server keeps of it.
         self._whole: set[Key] = set()
 
@@ -113,13 +108,13 @@ class Reconciler:
             sentence = (
                 f"the status cannot be read: {error}; {self.crd.sentence() or 'nothing is done until it is mended'}"
             )
-            await self._tell(body, Event("Warning", "StatusUnreadable", sentence), now)
+            await self._recorder.tell(body, Event("Warning", "StatusUnreadable", sentence), now)
             return _RETRY_SECONDS
         except InvalidSpec as error:
             problem, acted_on = str(error), parse_acted_on(body)
             if acted_on is None:
                 generation = body["metadata"].get("generation", 0)
-                await self._write(body, invalid(parse_status(body), problem, generation, now), now, held=True)
+                await self._recorder.write(body, invalid(parse_status(body), problem, generation, now), now, held=True)
                 return None
             deployment = acted_on
         deployment = replace(deployment, own_runtime=self._own_runtime)
@@ -139,7 +134,7 @@ class Reconciler:
             if not on_record(deployment.status, decision.status):
                 # What was decided first: a crash in between must not give the traffic back to a candidate that was
                 # judged, nor take the weights of a new step for somebody's edit.
-                await self._write(body, decision.status, now, held=observation.held is not None)
+                await self._recorder.write(body, decision.status, now, held=observation.held is not None)
                 await self._apply(deployment, writes)
                 return _AT_ONCE
             refused, changed = await self._apply(deployment, writes)
@@ -149,9 +144,9 @@ class Reconciler:
                 status = with_refusal(status, "Refused", refused, observation)
             elif contested is not None:
                 status = with_refusal(status, "HostnameConflict", contested, observation)
-            if await self._write(body, status, now, held=observation.held is not None):
+            if await self._recorder.write(body, status, now, held=observation.held is not None):
                 return _AT_ONCE
-        except _NotOnRecord:
+        except NotOnRecord:
             return _AT_ONCE
         waits = refused is not None or contested is not None or self._cache.unwritten(body)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
@@ -296,63 +291,6 @@ class Reconciler:
         applied = await self._client.apply(kind, body, first=first)
         self._cache.put(kind, applied, written=body)
         return before is None or before["metadata"].get("generation") != applied["metadata"].get("generation")
-
-    async def _write(self, body: Body, status: Status, now: float, *, held: bool) -> bool:
-        """The one status write of a pass, and none when nothing has changed; then what people hear of it.
-
-        Returns whether the API server has changed anything: if not, there is nothing new to look at again at once.
-        `held`: it was decided that nothing goes forward. Only that may be gone by without being on record: what is
-        refused is then remembered. Raises _NotOnRecord.
-        """
-        old = parse_status(body)
-        if status == old and not self._cache.unwritten(body):
-            return False
-        # As JSON has it, with lists in the place of tuples, so that the answer can be compared with it.
-        sent = msgspec.json.decode(msgspec.json.encode(status))
-        if may_pack(self.crd.lacking):
-            sent = pack(sent)
-        try:
-            written = await self._client.write_status(body, sent)
-        except ApiError as error:
-            if error.status.code not in _REFUSALS:
-                raise
-            log.warning("%s/%s: the status was refused: %s", *self._key(body), error.status.message)
-            self.permissions.refused(WRITE_STATUS)
-            if not held:
-                raise _NotOnRecord from error
-            self._cache.put_unwritten(body, sent)
-            written = body
-        else:
-            self.permissions.granted(WRITE_STATUS)
-            self.crd.learn(sent, written.get("status") or {})
-            self._cache.put_written(written, sent)
-        key = self._key(body)
-        self._telemetry.set_weight(key, status.weight or 0)
-        for entry in ended_between(old, status):
-            self._telemetry.count_outcome(entry.outcome)
-        for event in events_between(old, status):
-            await self._tell(written, event, now)
-        return bool(written["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"])
-
-    @staticmethod
-    def _key(body: Body) -> Key:
-        return body["metadata"]["namespace"], body["metadata"]["name"]
-
-    async def _tell(self, body: Body, event: Event, now: float) -> None:
-        """The status says the same; an event that is refused is no reason to repeat a pass."""
-        key = self._key(body)
-        log.info("%s/%s %s: %s", *key, event.reason, event.message)
-        try:
-            await self._client.record_event(
-                body,
-                kind=event.kind,
-                reason=event.reason,
-                message=event.message,
-                identity=event.identity,
-                now=now,
-            )
-        except ApiError as error:
-            log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
 
 
 def _check_status(status: Status) -> None:
