@@ -23,8 +23,11 @@ _INFORMING = frozenset(
         "forgotten",
         "wanted",
         "routed",
+        "weight",
     }
 )
+# Within what decides: a picture for people, and what the source of counts can do without.
+_DISPENSABLE = ("analysis.trail", "analysis.marks")
 # Without them a status is written as it was before there were any.
 _PACKING = ("predictors", "revisions.predictorHash")
 
@@ -80,7 +83,7 @@ def outermost(paths: Iterable[str]) -> frozenset[str]:
 
 def decides(path: str) -> bool:
     """Whether decisions depend on the field, or on one that is in it."""
-    return path.split(".", 1)[0] not in _INFORMING and not path.startswith(_PACKING)
+    return path.split(".", 1)[0] not in _INFORMING and not path.startswith((*_PACKING, *_DISPENSABLE))
 
 
 def may_pack(lacking: Iterable[str]) -> bool:

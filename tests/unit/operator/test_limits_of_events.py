@@ -198,3 +198,9 @@ def test_the_verdict_that_says_most_is_the_one_that_is_shown(verdicts: tuple[Ver
 
 def test_a_revision_without_a_version_is_named_by_its_hash() -> None:
     assert name_of("3f2a9c01", None) == "revision 3f2a9c01"
+
+
+def test_a_revision_that_is_kept_no_longer_is_told_of_once() -> None:
+    old, new = Status(forgotten=("a",)), Status(forgotten=("a", "b"))
+    words = "revision b is not kept any more, for lack of room: no rollback can go to it"
+    assert events_between(old, new) == [Event("Warning", "Forgotten", words)]

@@ -119,6 +119,14 @@ def held(world: FakeWorld) -> Decision:
     return decide(world.deployment, replace(world.observe(), impaired=impaired), world.now)
 
 
+def test_a_model_that_serves_is_not_called_degraded_while_nobody_may_see_its_pods() -> None:
+    world = FakeWorld().healthy()
+    impaired = Impairment(reason="PermissionMissing", message="pods may not be listed", holds=True, blind=True)
+    seen = replace(world.observe(), workloads={}, impaired=impaired)
+    status = decide(world.deployment, seen, world.now).status
+    assert (status.phase, status.message) == ("Healthy", "pods may not be listed")
+
+
 def test_no_rollout_begins_while_nothing_may_go_forward() -> None:
     world = FakeWorld().healthy()
     world.model(2)
