@@ -282,7 +282,12 @@ class Reconciler:
             patched = await self._client.patch_predictor((deployment.namespace, write.name), write.predictor)
             self._cache.put("InferenceService", patched)
         else:
-            await self._client.delete(write.kind, (deployment.namespace, write.name))
+            key = deployment.namespace, write.name
+            await self._client.delete(write.kind, key)
+            gone = self._cache.get(write.kind, key)
+            if gone is not None and not gone["metadata"].get("finalizers"):
+                # Nothing holds it up: no pass before its watch event needs to ask again.
+                self._cache.remove(write.kind, gone)
         return True
 
     async def _put(self, kind: Kind, body: Body, *, first: bool) -> bool:

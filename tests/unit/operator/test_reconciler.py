@@ -402,3 +402,17 @@ async def test_why_there_are_no_pods_is_asked_of_those_that_lack_some_and_of_nob
     client.predictors["fraud-b"] = {"status": {"conditions": [condition]}}
     await reconciler.reconcile(KEY)
     assert client.asked == ["fraud-b"]
+
+
+@pytest.mark.parametrize(("finalizers", "asked"), [([], 1), (["somebody.example.com/waits"], 3)])
+async def test_what_was_deleted_is_not_deleted_again_before_its_watch_tells_unless_something_holds_it_up(
+    cache: Cache, client: FakeClient, reconciler: Reconciler, finalizers: list[str], asked: int
+) -> None:
+    labels = {names.LABEL_DEPLOYMENT: "fraud", names.LABEL_REVISION: "old"}
+    metadata = {"name": "fraud-old", "namespace": "ns", "uid": "r", "resourceVersion": "5", "labels": labels}
+    metadata |= {"finalizers": finalizers}
+    cache.put("ServingRuntime", {"metadata": metadata, "spec": {"supportedModelFormats": []}})
+    cache.put("ModelDeployment", deployment())
+    for _ in range(3):
+        await reconciler.reconcile(KEY)
+    assert client.calls.count("delete ServingRuntime") == asked
