@@ -140,6 +140,7 @@ class FakeControlPlane:
             ]
             body["status"] = {"parents": [{"conditions": conditions}]}
         else:
+            body["status"] = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
             self._pod(body["metadata"]["labels"][names.LABEL_REVISION])
         return self._store(kind, body)
 

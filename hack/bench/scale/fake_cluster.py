@@ -101,10 +101,13 @@ class FakeCluster:
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": "True"}],
         }
+        noticed = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
         pods = f"/api/v1/namespaces/{self._namespace}/pods"
+        services = f"/apis/serving.kserve.io/v1beta1/namespaces/{self._namespace}/inferenceservices"
         async with self._doors:
             await self._api.create(pods, pod)
             await self._api.patch(f"{pods}/{pod_name}/status", {"status": ready})
+            await self._api.merge(f"{services}/{name}/status", {"status": noticed})
 
     async def _accept(self, route: Json) -> None:
         metadata, rule = route["metadata"], route["spec"]["rules"][-1]

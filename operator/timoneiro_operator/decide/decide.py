@@ -253,12 +253,16 @@ def _wait_for_candidate(
             # It starts by itself when there is room, and that it could not before is nothing against it.
             return _say(replace(status, candidate=spared(deployment, candidate, now)), "Holding", message)
         return _say(status, "Progressing", message)
+    listed = seen.route is not None and candidate.revision in seen.route.routing.weights
+    if not workload.known and not listed:
+        # Where the controllers are behind so is the gateway, and it would fail what it were to send there.
+        message = "the candidate is ready; it enters the route when the cluster's controllers have noticed"
+        return _say(status, "Progressing", message)
     status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:
         return _say(status, "Paused", _paused_by(status.paused))
     if candidate.instant is None and not seen.workload(stable.revision).serving:
         return _say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
-    listed = seen.route is not None and candidate.revision in seen.route.routing.weights
     if candidate.instant is not None and listed:
         return _say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
     return _say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")

@@ -27,6 +27,8 @@ class Workload:
     ready_replicas: int = 0
     # KServe has made all that traffic needs: the predictor's Service and a Deployment.
     routable: bool = False
+    # The cluster's controllers have noticed that its pods are ready, and so its gateway is about to hear of them.
+    known: bool = True
     min_replicas: int | None = None
     # False: somebody has edited what is served, so that these pods are not the revision that they claim to be.
     as_built: bool = True

@@ -31,9 +31,11 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
     ready = sum(1 for pod in pods if is_ready(pod))
     predictor = (inference_service.get("spec") or {}).get("predictor") or {}
     staying = [pod for pod in pods if not _is_leaving(pod)]
+    announced = _condition(inference_service, "PredictorReady") == "True"
     return Workload(
         ready_replicas=ready,
-        routable=_condition(inference_service, "PredictorReady") == "True" or ready > 0,
+        routable=announced or ready > 0,
+        known=announced,
         min_replicas=predictor.get("minReplicas"),
         as_built=built is None or is_as_built(inference_service, built),
         lacks_pods=len(staying) < (predictor.get("minReplicas") or 1),

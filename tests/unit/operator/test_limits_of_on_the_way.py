@@ -51,6 +51,33 @@ def test_a_candidate_that_is_not_ready_says_what_its_pods_say() -> None:
     assert world.status.message == f"version 2 ({name}) is not ready: ErrImagePull: no such image"
 
 
+def test_a_candidate_enters_the_route_only_when_the_controllers_have_noticed_that_it_is_ready() -> None:
+    world = FakeWorld().healthy()
+    name = world.model(2)
+    world.tick()
+    world.services[name] = replace(world.services[name], known=False)
+    world.tick()
+    assert world.status.step is None
+    assert world.status.message == (
+        "the candidate is ready; it enters the route when the cluster's controllers have noticed"
+    )
+    world.services[name] = replace(world.services[name], known=True)
+    world.tick()
+    assert world.status.step.kind == "Listed"
+
+
+def test_a_candidate_that_is_in_the_route_already_waits_for_no_controller() -> None:
+    world = rolling()
+    name = world.status.candidate.revision
+    world.model(1)
+    world.tick()
+    world.services[name] = replace(world.services[name], known=False)
+    world.model(2)
+    world.tick()
+    world.tick()
+    assert (world.status.candidate.revision, world.status.step.kind) == (name, "Listed")
+
+
 def test_a_candidate_does_not_enter_the_route_while_there_is_nothing_to_compare_it_with() -> None:
     world = FakeWorld().healthy()
     lose(world, stable_of(world))

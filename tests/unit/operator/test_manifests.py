@@ -195,6 +195,12 @@ def test_readiness_is_counted_from_pods_and_not_believed_of_the_inference_servic
     assert read_workload(lying, [pod(ready=True)]).serving
 
 
+@pytest.mark.parametrize(("said", "known"), [("True", True), ("False", False), ("Unknown", False)])
+def test_the_controllers_know_of_ready_pods_when_kserve_says_so(said: str, known: bool) -> None:
+    conditions = [{"type": "PredictorReady", "status": said}]
+    assert read_workload(service(conditions=conditions), [pod(ready=True)]).known is known
+
+
 def test_the_last_words_of_a_crashing_container_are_the_reason() -> None:
     crashing = container("kserve-container", 2, waiting="CrashLoopBackOff", message="Traceback\n  x\ndigest differs\n")
     failure = read_workload(service(), [pod(containerStatuses=[crashing])]).failure
