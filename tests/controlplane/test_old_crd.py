@@ -16,7 +16,10 @@ Get = Callable[..., dict[str, Any]]
 
 
 def serve(cluster: Cluster, body: dict[str, Any]) -> None:
-    cluster.kubectl("replace", "-f", "-", stdin=json.dumps(body))
+    """With the labels and annotations that it has: by them Helm knows its own."""
+    found = cluster.get("crd", body["metadata"]["name"])["metadata"]
+    metadata = {key: found[key] for key in ("name", "labels", "annotations") if key in found}
+    cluster.kubectl("replace", "-f", "-", stdin=json.dumps({**body, "metadata": metadata}))
 
 
 @pytest.fixture(params=["candidate", "step", "conditions.reason"])
