@@ -62,14 +62,21 @@ class FakeCluster:
         await self._runner.cleanup()
 
     async def _watch(self, path: str, react: Callable[[Json], Coroutine[None, None, None]]) -> None:
-        version = (await self._api.get(path))["metadata"]["resourceVersion"]
         running: set[asyncio.Task[None]] = set()
-        async for kind, body in self._api.watch(path, version):
-            if kind == "DELETED":
-                continue
+
+        def begin(body: Json) -> None:
             task = asyncio.create_task(react(body))
             running.add(task)
             task.add_done_callback(running.discard)
+
+        while True:
+            # A watch ends after minutes; what came between two of them is in the list.
+            listing = await self._api.get(path)
+            for body in listing["items"]:
+                begin(body)
+            async for kind, body in self._api.watch(path, listing["metadata"]["resourceVersion"]):
+                if kind != "DELETED":
+                    begin(body)
 
     async def _serve(self, service: Json) -> None:
         metadata = service["metadata"]
@@ -134,7 +141,7 @@ class FakeCluster:
             "conditions": conditions,
         }
         body = {
-            "apiVersion": route["apiVersion"],
+            "apiVersion": "gateway.networking.k8s.io/v1",
             "kind": "HTTPRoute",
             "metadata": {"name": name, "namespace": self._namespace},
             "status": {"parents": [parent]},

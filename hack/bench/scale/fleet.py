@@ -47,8 +47,7 @@ class Fleet:
 
     async def watch(self) -> None:
         """Follows them until `stop`."""
-        version = (await self._api.get(_PATH))["metadata"]["resourceVersion"]
-        self._task = asyncio.create_task(self._follow(version))
+        self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -101,7 +100,11 @@ class Fleet:
 
         await asyncio.gather(*(one(name) for name in chosen))
 
-    async def _follow(self, version: str) -> None:
-        async for _, body in self._api.watch(_PATH, version):
-            self.bodies[body["metadata"]["name"]] = body
-            self._changed.set()
+    async def _follow(self) -> None:
+        while True:
+            # A watch ends after minutes; what came between two of them is in the list.
+            listing = await self._api.get(_PATH)
+            self.bodies = {body["metadata"]["name"]: body for body in listing["items"]}
+            async for _, body in self._api.watch(_PATH, listing["metadata"]["resourceVersion"]):
+                self.bodies[body["metadata"]["name"]] = body
+                self._changed.set()
