@@ -23,6 +23,7 @@ def install(cluster: Cluster, *arguments: str) -> None:
 
     `arguments`: further ones of helm, such as `--set`.
     """
+    prometheus = cluster.description.cluster_prometheus
     cluster.helm(
         "upgrade",
         "--install",
@@ -34,6 +35,7 @@ def install(cluster: Cluster, *arguments: str) -> None:
         "--wait",
         "--timeout",
         "120s",
+        *(["--set", f"analysis.prometheusUrls={{{prometheus}}}"] if prometheus else []),
         *arguments,
     )
     buckets = s3(cluster)

@@ -21,10 +21,12 @@ from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.lease import LeaderLease
 from timoneiro_operator.kube.workqueue import WorkQueue
+from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.look import Source
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 from timoneiro_operator.metrics.reader import Reader
+from timoneiro_operator.metrics.resolver import ServiceResolver
 from timoneiro_operator.metrics.scrape import ScrapeSource
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.secrets import SecretReader
@@ -43,21 +45,32 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8080, help="of /metrics, /healthz and /readyz (default 8080)")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     parser.add_argument("--serving-runtime", metavar="NAME", help="Timoneiro's ClusterServingRuntime (default none)")
+    parser.add_argument(
+        "--prometheus-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a Prometheus that all namespaces may have asked, and what is below it (may be given several times)",
+    )
     arguments = parser.parse_args()
+    try:
+        prometheus_urls = AllowedUrls(arguments.prometheus_url)
+    except ValueError as error:
+        parser.error(f"--prometheus-url: {error}")
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpx2", "kopf", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # It would say each time that signals are for the main thread.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
-    asyncio.run(_run(arguments.port, arguments.serving_runtime))
+    asyncio.run(_run(arguments.port, arguments.serving_runtime, prometheus_urls))
 
 
-async def _run(port: int, own_runtime: str | None) -> None:
+async def _run(port: int, own_runtime: str | None, prometheus_urls: AllowedUrls) -> None:
     telemetry, cache = Telemetry(), Cache()
-    async with AsyncClient() as lightkube, _metrics_session() as session:
+    async with AsyncClient() as lightkube, _metrics_session(prometheus_urls) as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
-        prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read))
+        prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read, prometheus_urls))
         sources: Mapping[str, Source] = {"Scrape": ScrapeSource(session), "Prometheus": prometheus}
         queue: WorkQueue[Key] = WorkQueue()
         reader = Reader(sources, wake=queue.add)
@@ -83,9 +96,12 @@ async def _run(port: int, own_runtime: str | None) -> None:
             await web_server.cleanup()
 
 
-def _metrics_session() -> aiohttp.ClientSession:
+def _metrics_session(allowed: AllowedUrls) -> aiohttp.ClientSession:
     """Without a limit of its own: how much is read at once is the reader's affair."""
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar())
+    file = Path("/etc/resolv.conf")
+    resolver = ServiceResolver(allowed, file.read_text() if file.exists() else "")
+    connector = aiohttp.TCPConnector(limit=0, resolver=resolver)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 async def _lead(lease: LeaderLease, controller: Controller) -> None:

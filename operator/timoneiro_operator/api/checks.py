@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import GROUP, OBJECT_NAME, PROFILES
+from timoneiro_operator.api.promql import BadSelector, matchers, selector
 from timoneiro_operator.api.spec import (
     Analysis,
     CanaryStep,
@@ -93,6 +94,20 @@ def check(namespace: str, name: str, spec: Spec) -> None:
             "spec.analysis.metrics has no required metric that compares: give one of type Errors, Latency or Ratio "
             "with role Required, or set spec.analysis.promotion to NoHarm"
         )
+
+
+def check_selectors(analysis: Analysis) -> None:
+    """What Prometheus is asked for. A rule of its own: counts that cannot be had keep no traffic from going back."""
+    given = [("spec.analysis.source.selector", matchers, analysis.source.selector)]
+    for metric in analysis.metrics:
+        for field, text in (("events", metric.events), ("total", metric.total)):
+            if text is not None:
+                given.append((f"metric '{metric.name}': {field}", selector, text))
+    for field, read, text in given:
+        try:
+            read(text)
+        except BadSelector as error:
+            raise InvalidSpec(f"{field}: {error}") from error
 
 
 def _check_steps(steps: tuple[CanaryStep, ...]) -> None:

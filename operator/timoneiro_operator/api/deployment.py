@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.checks import REVISION_LENGTH, InvalidSpec, check
+from timoneiro_operator.api.checks import REVISION_LENGTH, InvalidSpec, check, check_selectors
 from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.packing import unpack
@@ -139,6 +139,12 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
     Raises InvalidSpec where the schema of the CRD could not see that the spec makes no sense
     (or an older CRD let it pass).
     """
+    deployment = _parsed(body)
+    check_selectors(deployment.spec.analysis)
+    return deployment
+
+
+def _parsed(body: Mapping[str, Any]) -> ModelDeployment:
     metadata = body["metadata"]
     try:
         spec = msgspec.convert(body.get("spec") or {}, Spec)
@@ -157,12 +163,15 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
 
 
 def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:
-    """ModelDeployment of an API object with the last valid spec in place of its own; None when none is known."""
+    """ModelDeployment of an API object with the last valid spec in place of its own; None when none is known.
+
+    With selectors that an older operator took: nothing is counted by them, and traffic can go back.
+    """
     acted_on = unpack(body.get("status") or {}).get("actedOn")
     if acted_on is None:
         return None
     try:
-        return parse({**body, "spec": acted_on})
+        return _parsed({**body, "spec": acted_on})
     except InvalidSpec:
         # An operator that is stricter than the one before it.
         return None

@@ -43,3 +43,12 @@ PROFILES = (
     "Istio",
     "Envoy",
 )
+
+
+def is_service_of(namespace: str, host: str) -> bool:
+    """Whether `host` is the full name of a service of `namespace`.
+
+    In a shorter one the operator's own namespace, or a domain of the Internet, might be meant.
+    """
+    name = rf"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\.{re.escape(namespace)}\.svc(?:\.cluster\.local)?"
+    return re.fullmatch(name, host) is not None

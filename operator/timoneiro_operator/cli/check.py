@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.parts import Planned, planned
@@ -20,10 +21,11 @@ from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
     counts_between,
     histories,
+    of_namespace,
     own_counts,
     own_selectors,
-    rendered,
-    selector_of,
+    profile_selector,
+    range_query,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, PodCounts, Sample
@@ -90,7 +92,7 @@ def check(
             shown[name] = error.message
         except ProblemError as error:
             shown[name] = error.problem.message
-        except (Malformed, NoSeries) as error:
+        except (BadSelector, Malformed, NoSeries) as error:
             shown[name] = str(error)
     return _findings(analysis, shown, deployment.status.analysis.bounds if deployment.status.analysis else {})
 
@@ -125,10 +127,11 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     analysis, placeholders = deployment.spec.analysis, arm.placeholders(deployment.namespace)
     back = max(parse_duration(analysis.interval), _SHORTEST_LOOK_BACK)
 
-    def ask(selector: str) -> list[RawSeries]:
-        return read(f"{selector}[{back + LOOKBACK_SECONDS:.0f}s]")
+    def ask(selector: Selector) -> list[RawSeries]:
+        return read(range_query(selector, deployment.namespace, back + LOOKBACK_SECONDS))
 
-    selector = selector_of(arm.profile, rendered(analysis.source.selector, placeholders))
+    selector = profile_selector(arm.profile, analysis.source.selector, placeholders)
+    shown_selector = written(selector, deployment.namespace)
     series = ask(selector)
     labels = target_labels(series)
     series = one_target(series, labels, arm.profile.series())
@@ -136,7 +139,7 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     shown, implausible = histories(series, arm.profile)
     for pod in arm.pods:
         if [well for _, well in (of_pod(up, pod) or [])[-1:]] != [1.0]:
-            raise CliError(f"Prometheus does not scrape pod {pod.name} (no `up` that is 1): {selector}")
+            raise CliError(f"Prometheus does not scrape pod {pod.name} (no `up` that is 1): {shown_selector}")
         what = of_pod(implausible, pod)
         if what is not None:
             raise CliError(Problem.implausible(pod.name, what).message)
@@ -148,15 +151,15 @@ def _ask(arm: ArmTargets, deployment: ModelDeployment, read: ReadPrometheus, now
     missing: dict[str, str] = {}
     for metric, selectors in own_selectors(analysis, placeholders).items():
         events, total = (one_target(ask(query), labels) for query in selectors)
-        queries[metric] = " / ".join(selectors), len(events) + len(total)
+        queries[metric] = " / ".join(written(one, deployment.namespace) for one in selectors), len(events) + len(total)
         own[metric] = own_counts(events, total, now - back, now)
         if not total:
-            missing[metric] = "the query for total brings no series"
+            missing[metric] = f"the query for total brings no series {of_namespace(deployment.namespace)}"
     counted = {pod: counts_between(history, now - back, now) for pod, history in shown.items()}
     samples = tuple(history[-1][1] for history in shown.values() if history)
     number = sum(one.name != "up" for one in series)
     return _Shown(
-        selector, number, ArmCounts(pods=counted, own=own), samples, f"in the last {back:.0f} s", queries, missing
+        shown_selector, number, ArmCounts(pods=counted, own=own), samples, f"in the last {back:.0f} s", queries, missing
     )
 
 

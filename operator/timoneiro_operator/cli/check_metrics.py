@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 from rich.console import Console
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.names import is_service_of
 from timoneiro_operator.cli.actions import dump, say, show
 from timoneiro_operator.cli.check import Finding, check
 from timoneiro_operator.cli.cluster import Cluster
@@ -46,7 +47,7 @@ def check_metrics(
             raise CliError(error.problem.message) from error
 
     findings = check(deployment, arms, read_pod=read_pod, read_prometheus=read_prometheus, now=clock.now())
-    notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note})
+    notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note}) + _to_be_allowed(deployment)
     if output is not None:
         say(console, dump({"findings": [_plain(finding) for finding in findings], "notes": notes}, output, console))
     else:
@@ -62,6 +63,15 @@ def _arms(cluster: Cluster, deployment: ModelDeployment) -> dict[str, ArmTargets
     status = deployment.status
     arms = {"stable": status.stable, "candidate": status.candidate}
     return {name: arm_targets(deployment, children, part.revision) for name, part in arms.items() if part}
+
+
+def _to_be_allowed(deployment: ModelDeployment) -> list[str]:
+    """What the operator would not ask unless its administrator has named it, which cannot be seen from here."""
+    source = deployment.spec.analysis.source
+    host = urlsplit(source.url or "").hostname or ""
+    if source.type != "Prometheus" or is_service_of(deployment.namespace, host):
+        return []
+    return ["the operator asks this address only if analysis.prometheusUrls of its chart names it"]
 
 
 def _prometheus(deployment: ModelDeployment, url: str | None) -> str:

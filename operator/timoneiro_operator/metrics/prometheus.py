@@ -5,11 +5,11 @@ restart of the operator loses and repeats nothing; every ready pod was scraped, 
 server says of itself (an error, a warning, another clock) is taken for counts.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from timoneiro_operator.api.promql import BadSelector, Selector
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.judge.comparison import Counts
@@ -21,10 +21,10 @@ from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
     counts_between,
     histories,
+    of_namespace,
     own_counts,
     own_selectors,
-    rendered,
-    selector_of,
+    profile_selector,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Sample
@@ -134,14 +134,12 @@ class PrometheusSource:
         source, namespace = look.analysis.source, look.key[0]
         placeholders = arm.placeholders(namespace)
 
-        async def ask(selector: str) -> list[RawSeries]:
+        async def ask(selector: Selector) -> list[RawSeries]:
             request = Request(namespace=namespace, source=source, at=window.end, now=look.now)
-            seconds = window.end - window.start + LOOKBACK_SECONDS
-            # PromQL takes whole numbers only.
-            return await self._api.samples(request, f"{selector}[{math.ceil(1000 * seconds)}ms]")
+            return await self._api.samples(request, selector, window.end - window.start + LOOKBACK_SECONDS)
 
         try:
-            series = await ask(selector_of(arm.profile, rendered(source.selector, placeholders)))
+            series = await ask(profile_selector(arm.profile, source.selector, placeholders))
             labels = target_labels(series)
             series = one_target(series, labels, arm.profile.series())
             shown, implausible = histories(series, arm.profile)
@@ -160,8 +158,10 @@ class PrometheusSource:
                 if total:
                     own[name] = own_counts(events, total, *counted)
                 else:
-                    missing[name] = f"the query for total brings no series of {arm.inference_service}"
-        except Malformed as error:
+                    missing[name] = (
+                        f"the query for total brings no series {of_namespace(namespace)} of {arm.inference_service}"
+                    )
+        except (BadSelector, Malformed) as error:
             raise ProblemError("QueryFailed", str(error)) from error
         earlier = [[sample for at, sample in history if at <= counted.start] for history in shown.values()]
         pods = {
@@ -196,7 +196,8 @@ def _scraped_well(
         if not up[pod.name]:
             raise ProblemError(
                 "NotScraped",
-                f"Prometheus has no `up` of pod {pod.name}: it does not scrape it, or source.selector fits another",
+                f"Prometheus has no `up` of pod {pod.name}: it does not scrape it, source.selector "
+                f"fits another, or there are none {of_namespace(look.key[0])}",
             )
         at, well = up[pod.name][-1]
         if well != 1.0:

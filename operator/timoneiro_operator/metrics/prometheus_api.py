@@ -8,10 +8,14 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import aiohttp
+from yarl import URL
 
 from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Source
+from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.metrics.promql import range_query
 from timoneiro_operator.metrics.series import LONGEST_SENTENCE, RawSeries, answered
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
@@ -36,27 +40,35 @@ class Request:
 class PrometheusApi:
     """Reads raw samples. A server that asks for patience gets it, from everybody who uses it."""
 
-    def __init__(self, session: aiohttp.ClientSession, secrets: Secrets) -> None:
+    def __init__(self, session: aiohttp.ClientSession, secrets: Secrets, allowed: AllowedUrls) -> None:
         self._session = session
         self._secrets = secrets
-        self._not_before: dict[str, float] = {}
+        self._allowed = allowed
+        self._not_before: dict[URL, float] = {}
 
-    async def samples(self, request: Request, query: str) -> list[RawSeries]:
-        """The series of a range selector. Raises ProblemError, or Malformed for an answer that is no samples."""
-        url = (request.source.url or "").rstrip("/")
+    async def samples(self, request: Request, selector: Selector, seconds: float) -> list[RawSeries]:
+        """What series of the request's namespace showed in the last `seconds`.
+
+        Raises ProblemError, or Malformed for an answer that is no samples.
+        """
+        url = self._allowed.address(request.source.url or "", request.namespace)
         wait = self._not_before.get(url, 0.0) - request.now
         if wait > 0:
             raise ProblemError("ProviderBusy", f"Prometheus asked for patience: the next try is in {wait:.0f} s")
         secret = await self._secret(request)
-        seconds = parse_duration(request.source.timeout)
+        timeout = parse_duration(request.source.timeout)
         try:
             async with self._session.post(
-                f"{url}/api/v1/query",
-                data={"query": query, "time": f"{request.at:.3f}", "timeout": f"{seconds:g}s"},
+                url / "api/v1/query",
+                data={
+                    "query": range_query(selector, request.namespace, seconds),
+                    "time": f"{request.at:.3f}",
+                    "timeout": f"{timeout:g}s",
+                },
                 headers=_headers(request.source, secret),
                 ssl=_tls(request.source, secret),
                 server_hostname=request.source.tls.server_name,
-                timeout=aiohttp.ClientTimeout(total=seconds),
+                timeout=aiohttp.ClientTimeout(total=timeout),
                 allow_redirects=False,
             ) as response:
                 body = await _body(response)
@@ -65,7 +77,7 @@ class PrometheusApi:
                 _complain(response.status, body)
                 _compare_clocks(response.headers.get("Date"), request.now)
         except TimeoutError as error:
-            raise ProblemError("ProviderSlow", f"Prometheus did not answer within {seconds:g} s") from error
+            raise ProblemError("ProviderSlow", f"Prometheus did not answer within {timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ProblemError(
                 "ProviderUnavailable", f"Prometheus cannot be reached: {type(error).__name__}"

@@ -1,15 +1,25 @@
-"""Selectors of PromQL and the raw samples that they bring, turned into counts of a window. Pure.
+"""What Prometheus is asked, and the raw samples that it answers with, turned into counts of a window. Pure.
 
 Deltas are computed here, from raw samples: rate() and increase() extrapolate, and a sum of counters hides a restart.
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from timoneiro_operator.api.promql import (
+    NAME,
+    NAMESPACE,
+    Matcher,
+    Selector,
+    filled,
+    matchers,
+    quoted,
+    selector,
+    written,
+)
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
@@ -20,41 +30,40 @@ from timoneiro_operator.metrics.series import Malformed, RawSeries
 
 # How far back a series may have its last sample before a window: what Prometheus itself calls stale after.
 LOOKBACK_SECONDS = 300.0
-_PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _LATE_MOMENTS = 3
 # Longer than most requests are in flight.
 _LOOK_SECONDS = 10.0
 
 
-def rendered(text: str, placeholders: Mapping[str, str]) -> str:
-    """`text` with its {{placeholders}} filled in. Raises Malformed for one that is not known."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in placeholders:
-            raise Malformed(f"{{{{{name}}}}} is not known; there are {', '.join(sorted(placeholders))}")
-        return placeholders[name]
-
-    return _PLACEHOLDER.sub(value, text)
+def range_query(selector: Selector, namespace: str, seconds: float) -> str:
+    """The raw samples of the last `seconds`, of series of `namespace` only. PromQL takes whole numbers."""
+    return f"{written(selector, namespace)}[{math.ceil(1000 * seconds)}ms]"
 
 
-def selector_of(profile: Profile, labels: str) -> str:
-    """All series of a profile in one selector, with `up` to know what was scraped at all."""
-    names = "|".join(re.escape(name).replace("\\", "\\\\") for name in (*profile.series(), START_TIME, "up"))
-    return f'{{__name__=~"{names}",{labels}}}'
+def of_namespace(namespace: str) -> str:
+    """What is wanted of every series, for a sentence about some that are not found."""
+    return f'with the label {NAMESPACE}="{namespace}"'
+
+
+def profile_selector(profile: Profile, labels: str, placeholders: Mapping[str, str]) -> Selector:
+    """All series of a profile at once, with `up` to know what was scraped at all. Raises BadSelector."""
+    names = "|".join(quoted(name) for name in (*profile.series(), START_TIME, "up"))
+    return (Matcher(NAME, "=~", names), *filled(matchers(labels), placeholders))
 
 
 class Selectors(NamedTuple):
     """Of a metric of type Ratio, ready to be asked."""
 
-    events: str
-    total: str
+    events: Selector
+    total: Selector
 
 
 def own_selectors(analysis: Analysis, placeholders: Mapping[str, str]) -> dict[str, Selectors]:
-    """The selectors of all metrics of type Ratio, by name. Raises Malformed."""
+    """The selectors of all metrics of type Ratio, by name. Raises BadSelector."""
     return {
-        metric.name: Selectors(rendered(metric.events, placeholders), rendered(metric.total, placeholders))
+        metric.name: Selectors(
+            filled(selector(metric.events), placeholders), filled(selector(metric.total), placeholders)
+        )
         for metric in analysis.metrics
         if metric.type == "Ratio" and metric.events is not None and metric.total is not None
     }

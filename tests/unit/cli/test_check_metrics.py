@@ -206,6 +206,29 @@ def test_an_address_of_its_own_is_asked_instead(checked) -> None:
     assert {path for path, _ in checked.cluster.asked} == {"http://127.0.0.1:9090/api/v1/query"}
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("http://prometheus.models.svc:9090", False), ("http://prometheus.monitoring:9090", True)],
+)
+def test_an_address_that_the_operator_has_to_be_allowed_is_said(checked, url: str, said: bool) -> None:
+    with_prometheus(checked, url=url)
+    path = PROMETHEUS.replace("monitoring", "models" if not said else "monitoring")
+    checked.cluster.texts[path] = [answer()]
+    console = Console(width=200)
+    with console.capture() as captured:
+        check_metrics(cluster=checked.cluster, name="fraud", url=None, output=None, console=console, clock=clock())
+    assert ("only if analysis.prometheusUrls of its chart names it" in captured.get()) is said
+
+
+def test_what_is_no_selector_is_said_before_anything_is_asked(checked) -> None:
+    with_prometheus(checked)
+    metric = {"name": "own", "type": "Ratio", "events": "e[1m:1s] #", "total": "t"}
+    checked.analysis(source={"type": "Prometheus", "url": "http://p.models.svc"}, metrics=[metric])
+    with pytest.raises(CliError, match=r"metric 'own': events: 'e\[1m:1s\] #' cannot be read"):
+        checked.run()
+    assert checked.cluster.asked == []
+
+
 def test_people_see_a_table_and_what_the_metrics_miss(checked) -> None:
     console = Console(width=200)
     with console.capture() as captured:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support.fake_pods import FakePods
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.command import Command
+from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import Counts, Share, to_seconds, to_text
 from timoneiro_operator.decide.decide import decide
@@ -44,7 +45,7 @@ ANALYSIS: dict[str, Any] = {
         {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02},
     ],
 }
-RATIO = {"name": "declines", "type": "Ratio", "events": "declined{}", "total": "asked{}"}
+RATIO = {"name": "declines", "type": "Ratio", "events": "declined", "total": "asked"}
 
 
 def rolling(source: Mapping[str, Any]) -> FakeWorld:
@@ -124,9 +125,9 @@ class FakeApi:
     def __init__(self, stable: str, candidate: str) -> None:
         self.bodies = iter([(STABLE, stable)] * 3 + [(CANDIDATE, candidate)] * 3)
 
-    async def samples(self, request: Request, query: str) -> list[RawSeries]:
+    async def samples(self, request: Request, selector: Selector, seconds: float) -> list[RawSeries]:
         (pod,), body = next(self.bodies)
-        own = [name for name in ("asked", "declined") if name in query]
+        own = [name for name in ("asked", "declined") if name == selector[0].value]
         series = answered(body)
         return [
             RawSeries({"pod": pod.name, **one.labels}, tuple((request.at + at, value) for at, value in one.values))

@@ -16,6 +16,7 @@ from support.fake_control_plane import Body, FakeControlPlane
 from support.fake_prometheus import FakePrometheus
 from support.fake_world import EPOCH
 from timoneiro_operator.kube.cache import Key, Kind
+from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 
@@ -101,7 +102,7 @@ class Story:
         self.start_operator()
 
     def start_operator(self) -> None:
-        source = PrometheusSource(PrometheusApi(self.session, no_secret))
+        source = PrometheusSource(PrometheusApi(self.session, no_secret, AllowedUrls([self.url])))
         self.look = self.plane.operator({"Prometheus": source})
 
     async def play(self, *, dies_at: int = 0, after: bool = False) -> None:

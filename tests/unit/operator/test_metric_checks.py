@@ -10,12 +10,12 @@ import yaml
 
 from support.fake_world import SPEC
 from timoneiro_operator.api.checks import InvalidSpec
-from timoneiro_operator.api.deployment import ModelDeployment, parse
+from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on
 from timoneiro_operator.metrics.profiles import PROFILES
 
 PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
 PROMETHEUS = {"type": "Prometheus", "url": "http://prometheus:9090"}
-RATIO = {"name": "declines", "type": "Ratio", "events": "declined{}", "total": "asked{}"}
+RATIO = {"name": "declines", "type": "Ratio", "events": "declined", "total": "asked"}
 
 
 def parsed(**analysis: Any) -> ModelDeployment:
@@ -83,6 +83,32 @@ def test_a_promotion_by_evidence_needs_a_metric_that_decides(metrics: list[dict[
 def test_a_source_that_makes_no_sense_is_refused(source: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidSpec, match=words):
         parsed(source=source)
+
+
+@pytest.mark.parametrize(
+    ("source", "metric", "words"),
+    [
+        ({"selector": 'a="b"} #'}, {}, "spec.analysis.source.selector: 'a=\"b\"} #' cannot be read"),
+        ({}, {"events": "rate(x[1m])"}, "metric 'declines': events: 'rate(x[1m])' cannot be read"),
+        ({}, {"total": '{a="b"}'}, "metric 'declines': total: '{a=\"b\"}' must name its counter once"),
+    ],
+)
+def test_what_is_no_selector_is_refused_with_its_field(
+    source: dict[str, Any], metric: dict[str, Any], words: str
+) -> None:
+    metrics = [{"name": "errors"}, {**RATIO, **metric}]
+    with pytest.raises(InvalidSpec, match=re.escape(words)):
+        parsed(source={**PROMETHEUS, **source}, metrics=metrics)
+
+
+def test_what_an_older_operator_took_for_a_selector_is_still_acted_on() -> None:
+    """Nothing is counted by it, and commands and rollbacks go on."""
+    metrics = [{"name": "errors"}, {**RATIO, "events": "rate(x[1m])"}]
+    spec = {**copy.deepcopy(SPEC), "analysis": {"source": PROMETHEUS, "metrics": metrics}}
+    body = {"metadata": {"name": "fraud", "namespace": "ns", "uid": "u"}, "spec": spec, "status": {"actedOn": spec}}
+    acted_on = parse_acted_on(body)
+    assert acted_on is not None
+    assert acted_on.spec.analysis.metrics[1].events == "rate(x[1m])"
 
 
 def test_metrics_of_every_type_fit_together() -> None:

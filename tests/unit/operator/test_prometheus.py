@@ -1,6 +1,7 @@
 """The Prometheus source: which window it counts, and what it never takes for counts."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.profiles import KSERVE, PROFILES
@@ -33,10 +35,10 @@ class Server:
     """A FakePrometheus that has scraped one pod of each arm every 10 s for a while, and a source that reads it."""
 
     def __init__(self, fake: FakePrometheus, session: aiohttp.ClientSession, url: str) -> None:
-        self.fake, self.url = fake, url
+        self.fake, self.session = fake, session
         self.profile = PROFILES["Timoneiro"]
         self.secret: Mapping[str, bytes] = {}
-        self.source = PrometheusSource(PrometheusApi(session, self._read_secret))
+        self.moves_to(url)
         self.spec: dict[str, Any] = {"selector": 'revision="{{revision}}"'}
         self.metrics: tuple[Metric, ...] = (Metric(),)
         self.since, self.recorded = NOW - 60, None
@@ -44,10 +46,18 @@ class Server:
             self.scrape("a", NOW + at, 1350 + 9 * at, 1350 + 9 * at)
             self.scrape("b", NOW + at, 100 + at // 2, 100 + at // 2)
 
+    def moves_to(self, url: str) -> None:
+        """Its address, which the operator's administrator has named."""
+        self.url = url
+        self.source = PrometheusSource(PrometheusApi(self.session, self._read_secret, AllowedUrls([url])))
+
     async def _read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
         if not self.secret:
             raise ProblemError("SecretUnreadable", f"there is no Secret {name} in namespace {namespace}")
         return self.secret
+
+    async def no_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+        raise AssertionError(f"nobody was to read {name}")
 
     def scrape(self, revision: str, at: float, asked: float, well: float, *, up: float = 1.0) -> None:
         """With the series of our own server, and with those of KServe's."""
@@ -115,7 +125,7 @@ async def test_a_window_begins_where_the_last_recorded_one_ended(server: Server)
 async def test_another_operator_reads_the_same_window(server: Server) -> None:
     first = await server.read()
     async with aiohttp.ClientSession() as session:
-        other = PrometheusSource(PrometheusApi(session, server._read_secret))
+        other = PrometheusSource(PrometheusApi(session, server._read_secret, AllowedUrls([server.url])))
         assert await other.read(server.look(NOW + SETTLE_SECONDS)) == first
 
 
@@ -223,25 +233,57 @@ async def test_a_metric_of_ones_own_is_counted_by_its_two_selectors(server: Serv
 
 
 async def test_a_metric_of_ones_own_without_series_is_named_and_stands_in_the_way(server: Server) -> None:
-    server.metrics = (Metric(), Metric(name="declines", type="Ratio", events="e{}", total="t{}"))
+    server.metrics = (Metric(), Metric(name="declines", type="Ratio", events="e", total="t"))
     metrics = await server.read()
     assert set(metrics.windows) == {"errors"}
     assert metrics.problem is not None
-    assert metrics.problem[1] == "metric declines: the query for total brings no series of f-a"
-
-
-async def test_a_query_that_the_server_refuses_is_said_in_its_words(server: Server) -> None:
-    server.metrics = (Metric(name="declines", type="Ratio", events="rate(x)", total="rate(x)"),)
-    assert await server.problem() == (
-        "QueryFailed",
-        "Prometheus answers with 400: cannot parse rate(x)[360000ms]",
+    assert (
+        metrics.problem[1]
+        == 'metric declines: the query for total brings no series with the label namespace="ns" of f-a'
     )
 
 
-async def test_an_unknown_placeholder_is_named(server: Server) -> None:
-    server.spec["selector"] = 'pod="{{pod}}"'
+async def test_a_query_that_the_server_refuses_is_said_in_its_words(server: Server) -> None:
+    server.fake.answer = (400, '{"status": "error", "error": "missing closing )"}', {})
+    assert await server.problem() == ("QueryFailed", "Prometheus answers with 400: missing closing )")
+
+
+@pytest.mark.parametrize("field", ["events", "total"])
+async def test_what_is_no_selector_is_never_sent(server: Server, field: str) -> None:
+    """Where an older operator has let it pass."""
+    both = {"events": "e", "total": "t", field: "e[1m:1s] #"}
+    server.metrics = (Metric(name="declines", type="Ratio", **both),)
     reason, sentence = await server.problem()
-    assert (reason, sentence.startswith("{{pod}} is not known")) == ("QueryFailed", True)
+    assert (reason, sentence.startswith("'e[1m:1s] #' cannot be read")) == ("QueryFailed", True)
+    assert not any("#" in form["query"] for form, _ in server.fake.requests)
+
+
+async def test_whatever_is_asked_is_asked_of_the_namespace_only(server: Server) -> None:
+    server.metrics = (Metric(), Metric(name="declines", type="Ratio", events="e", total='t{namespace="other"}'))
+    server.fake.add("t", NOW - 30, 1.0, revision="a", pod="a-1")
+    await server.read()
+    queries = [form["query"] for form, _ in server.fake.requests]
+    assert len(queries) == 6
+    assert all(re.fullmatch(r'\{.*,namespace="ns"\}\[\d+ms\]', query) for query in queries)
+
+
+async def test_series_without_the_label_of_the_namespace_are_not_found_and_that_is_said(server: Server) -> None:
+    server.fake.samples = {
+        tuple(label for label in key if label[0] != "namespace"): values for key, values in server.fake.samples.items()
+    }
+    assert await server.problem() == (
+        "NotScraped",
+        "Prometheus has no `up` of pod a-1: it does not scrape it, source.selector fits another, or there are none "
+        'with the label namespace="ns"',
+    )
+
+
+async def test_an_address_that_is_not_allowed_is_not_asked_and_no_secret_is_read_for_it(server: Server) -> None:
+    server.source = PrometheusSource(PrometheusApi(server.session, server.no_secret, AllowedUrls()))
+    server.spec["secret_ref"] = SecretRef(name="s")
+    reason, sentence = await server.problem()
+    assert (reason, server.fake.requests) == ("UrlNotAllowed", [])
+    assert sentence.startswith(f"spec.analysis.source.url {server.url} is not allowed")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +302,7 @@ async def test_an_answer_that_is_no_samples_is_a_problem(server: Server, answer:
 
 
 async def test_a_server_that_cannot_be_reached_is_a_problem(server: Server) -> None:
-    server.url = "http://127.0.0.1:1"
+    server.moves_to("http://127.0.0.1:1")
     assert await server.problem() == ("ProviderUnavailable", "Prometheus cannot be reached: ClientConnectorError")
 
 
@@ -273,7 +315,8 @@ async def test_a_server_that_is_slow_is_a_problem_after_the_timeout(server: Serv
     app.router.add_post("/api/v1/query", never)
     slow = TestServer(app)
     await slow.start_server()
-    server.url, server.spec["timeout"] = str(slow.make_url("")).rstrip("/"), "200ms"
+    server.moves_to(str(slow.make_url("")))
+    server.spec["timeout"] = "200ms"
     assert await server.problem() == ("ProviderSlow", "Prometheus did not answer within 0.2 s")
     await slow.close()
 
@@ -358,7 +401,7 @@ async def test_tls_is_verified_against_the_authority_of_the_secret_and_its_name(
     context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
     running = server.fake.server(scheme="https")
     await running.start_server(ssl=context)
-    server.url = str(running.make_url("")).rstrip("/")
+    server.moves_to(str(running.make_url("")))
     assert (await server.problem())[1] == "Prometheus cannot be reached: ClientConnectorCertificateError"
     server.spec |= {"secret_ref": SecretRef(name="s"), "tls": Tls(server_name="prometheus.example.com")}
     server.secret = {"ca.crt": (tmp_path / "ca.crt").read_bytes()}

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.problem import ProblemError
@@ -14,8 +15,9 @@ from timoneiro_operator.metrics.promql import (
     histories,
     increase,
     own_counts,
-    rendered,
-    selector_of,
+    own_selectors,
+    profile_selector,
+    range_query,
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Implausible
@@ -37,21 +39,21 @@ def raw(name: str, *values: tuple[float, float], **labels: str) -> RawSeries:
     return RawSeries({"__name__": name, "pod": "p", **labels}, values)
 
 
-def test_placeholders_are_filled_in() -> None:
-    assert rendered('a{ns="{{namespace}}",r="{{ revision }}"}', {"namespace": "n", "revision": "1"}) == (
-        'a{ns="n",r="1"}'
-    )
+PLACEHOLDERS = {"namespace": "ns", "revision": "1a", "inferenceService": "f-1a", "workload": "f-1a-predictor"}
 
 
-def test_a_placeholder_that_is_not_known_is_named_with_those_that_are() -> None:
-    with pytest.raises(Malformed, match=r"\{\{pod\}\} is not known; there are namespace, revision"):
-        rendered("{{pod}}", {"namespace": "n", "revision": "1"})
+def test_one_query_asks_for_all_series_of_a_profile_and_for_what_was_scraped() -> None:
+    selector = profile_selector(KSERVE, 'pod=~"{{workload}}-.+"', PLACEHOLDERS)
+    query = range_query(selector, "ns", 360.0001)
+    assert query.startswith('{__name__=~"request_preprocess_seconds_count|request_postprocess_seconds_count|')
+    assert query.endswith('|process_start_time_seconds|up",pod=~"f-1a-predictor-.+",namespace="ns"}[360001ms]')
 
 
-def test_one_selector_asks_for_all_series_of_a_profile_and_for_what_was_scraped() -> None:
-    selector = selector_of(KSERVE, 'namespace="n"')
-    assert selector.startswith('{__name__=~"request_preprocess_seconds_count|request_postprocess_seconds_count|')
-    assert selector.endswith('|process_start_time_seconds|up",namespace="n"}')
+def test_a_metric_of_ones_own_asks_for_its_two_counters() -> None:
+    metric = Metric(name="declines", type="Ratio", events='e{r="{{revision}}"}', total="t")
+    events, total = own_selectors(Analysis(metrics=(Metric(), metric)), PLACEHOLDERS)["declines"]
+    assert range_query(events, "ns", 1) == '{__name__="e",r="1a",namespace="ns"}[1000ms]'
+    assert range_query(total, "ns", 1) == '{__name__="t",namespace="ns"}[1000ms]'
 
 
 def test_an_answer_that_is_no_range_of_samples_is_refused() -> None:

@@ -20,6 +20,7 @@ from support.fake_world import EPOCH, SPEC
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.judge.comparison import Comparison, Counts, Limits, Window
 from timoneiro_operator.judge.verdict import Part, judge
+from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
 
@@ -38,7 +39,7 @@ class Replay:
     """Traffic of 50 requests a second, `rates` of failures by version; scraped every 10 s; looked at every 30 s."""
 
     def __init__(self, fake: FakePrometheus, session: aiohttp.ClientSession, url: str) -> None:
-        self.fake, self._session = fake, session
+        self.fake, self._session, self._url = fake, session, url
         self.plane = FakeControlPlane(spec={**copy.deepcopy(SPEC), **self._spec(url)}, now=EPOCH)
         self.dice = np.random.default_rng(20261125)
         self.rates: dict[str, float] = {}
@@ -70,7 +71,7 @@ class Replay:
 
     def start_operator(self) -> None:
         """Another process: what the one before had in memory is gone."""
-        source = PrometheusSource(PrometheusApi(self._session, no_secret))
+        source = PrometheusSource(PrometheusApi(self._session, no_secret, AllowedUrls([self._url])))
         self.look = self.plane.operator({"Prometheus": source})
 
     async def second(self) -> None:
