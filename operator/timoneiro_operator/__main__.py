@@ -16,6 +16,7 @@ from lightkube.core.async_client import AsyncClient
 from timoneiro_operator import __version__
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.handlers import watch
+from timoneiro_operator.kube.askers import Askers
 from timoneiro_operator.kube.cache import Cache, Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.crd import ServedCrd
@@ -37,6 +38,8 @@ log = logging.getLogger("timoneiro_operator")
 LEASE_NAME = "timoneiro-operator"
 _CRD_SECONDS = 15.0
 _AGAIN_SECONDS = 2.0
+# In this time each API server has noticed a policy: they watch them, and compile them at once.
+_POLICY_SECONDS = 10.0
 
 
 def main() -> None:
@@ -79,6 +82,7 @@ async def _run(port: int, own_runtime: str | None, prometheus_urls: AllowedUrls)
         web_server = await _serve(lease, controller, reconciler, telemetry, port)
         log.info("timoneiro %s starts", __version__)
         crd_task = asyncio.create_task(_watch_crd(reconciler.crd, controller))
+        askers_task = asyncio.create_task(_watch_askers(reconciler.askers, lease))
         main_task = asyncio.create_task(_lead(lease, controller))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -90,6 +94,7 @@ async def _run(port: int, own_runtime: str | None, prometheus_urls: AllowedUrls)
             log.info("asked to stop")
         finally:
             crd_task.cancel()
+            askers_task.cancel()
             await controller.stop()
             await reader.stop()
             await lease.release()
@@ -166,6 +171,14 @@ async def _watch_crd(crd: ServedCrd, controller: Controller) -> None:
             told = crd.lacking
             controller.wake_all()
         await asyncio.sleep(_CRD_SECONDS)
+
+
+async def _watch_askers(askers: Askers, lease: LeaderLease) -> None:
+    """Looks for the policy that proves who asks for commands; not while all is known of it. Only of the leader."""
+    while True:
+        if lease.held() and askers.due:
+            await askers.look()
+        await asyncio.sleep(_POLICY_SECONDS)
 
 
 async def _serve(

@@ -33,6 +33,7 @@ from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Wr
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.drivers.runtimes import runtime_names
+from timoneiro_operator.kube.askers import Askers
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
 from timoneiro_operator.kube.client import KubeClient, Refused
 from timoneiro_operator.kube.crd import ServedCrd
@@ -77,6 +78,7 @@ class Reconciler:
         self._own_runtime = own_runtime
         self.crd = ServedCrd(client, telemetry)
         self.permissions = Permissions(client, telemetry)
+        self.askers = Askers(client)
         self._recorder = Recorder(
             cache=cache, client=client, telemetry=telemetry, crd=self.crd, permissions=self.permissions
         )
@@ -97,7 +99,9 @@ class Reconciler:
             self._reader.forget(key)
             self._whole.discard(key)
             self._telemetry.forget(key)
+            self.askers.forget(key)
             return None
+        self.askers.notice(key, body)
         now = self._clock()
         problem = None
         try:
@@ -117,7 +121,7 @@ class Reconciler:
                 await self._recorder.write(body, invalid(parse_status(body), problem, generation, now), now, held=True)
                 return None
             deployment = acted_on
-        deployment = replace(deployment, own_runtime=self._own_runtime)
+        deployment = replace(await self._asked(deployment, body), own_runtime=self._own_runtime)
         children = self._children(deployment)
         deployment = replace(deployment, runtimes=self._runtimes(deployment, children))
         deployment, contested = self._own_hosts(body, deployment, children)
@@ -150,6 +154,14 @@ class Reconciler:
             return _AT_ONCE
         waits = refused is not None or contested is not None or self._cache.unwritten(body)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
+
+    async def _asked(self, deployment: ModelDeployment, body: Body) -> ModelDeployment:
+        """The deployment with whether it is proven who asks for its command, where nobody has answered that yet."""
+        command = deployment.command
+        if command is None or any(record.id == command.id for record in deployment.status.commands):
+            return deployment
+        verified = await self.askers.proven(deployment.key, body)
+        return replace(deployment, command=replace(command, verified=verified))
 
     def _children(self, deployment: ModelDeployment) -> Children:
         key = deployment.key

@@ -7,6 +7,7 @@ from typing import Any
 from demo.platform import SYSTEM_NAMESPACE
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
+from support.asking import ask, user
 from support.unserved import unserved
 from support.waiting import wait
 
@@ -101,9 +102,9 @@ def test_an_invalid_spec_that_the_schema_cannot_see_is_a_condition(platform: Clu
 def test_a_command_in_the_annotation_is_answered_in_the_status(platform: Cluster, namespace: str, get: Get) -> None:
     apply(platform, namespace, unserved(namespace))
     wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
-    platform.kubectl("-n", namespace, "annotate", "md", "fraud", "timoneiro.dev/command=promote it!")
+    ask(platform, namespace, "promote it!")
     answer = wait("an answer", lambda: (get("md", "fraud")["status"].get("commands") or [None])[-1])
-    assert (answer["outcome"], answer["by"]) == ("Refused", "somebody")
+    assert (answer["outcome"], answer["by"]) == ("Refused", user(platform))
     assert "the annotation is no command" in answer["message"]
 
 

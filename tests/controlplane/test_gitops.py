@@ -11,6 +11,7 @@ import yaml
 
 from demo.platform import ROOT
 from localcluster.cluster import Cluster
+from support.asking import ask
 from support.waiting import wait
 
 Get = Callable[..., dict[str, Any]]
@@ -69,7 +70,7 @@ def test_a_gitops_tool_that_applies_again_and_again_changes_nothing_that_others_
     apply(platform, namespace, in_git, tool)
     apply(platform, namespace, published(namespace), "timoneiro-pipeline")
     wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
-    platform.kubectl("-n", namespace, "annotate", "md", "fraud", "timoneiro.dev/command={}")
+    ask(platform, namespace, "{}")
     wait("the answer", lambda: get("md", "fraud")["status"].get("commands"))
     before = get("md", "fraud")
     for _ in range(3):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from localcluster.cluster import Cluster
+from support.asking import ask
 from support.fake_knative import SERVICE, FakeKnative
 from support.versions import Versions
 from support.waiting import wait
@@ -52,6 +53,9 @@ class Deployment:
         self.kubectl(
             "apply", "--server-side", "--force-conflicts", "--field-manager=people", "-f", "-", stdin=json.dumps(body)
         )
+
+    def ask(self, command: Command) -> None:
+        ask(self._cluster, self._namespace, encode_command(command))
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         return self._cluster.get("-n", self._namespace, kind, name)
@@ -153,8 +157,8 @@ def test_an_abort_leaves_the_revision_at_percent_0_and_the_next_one_starts_from_
 ) -> None:
     fraud.release(2, canary={"steps": [{"weight": 20, "for": "1h"}]})
     wait("the share", lambda: fraud.shares().get("fraud-predictor-00002") == 20)
-    command = Command(id="1", action="abort", revision=fraud.status()["candidate"]["revision"], by="ana")
-    fraud.kubectl("annotate", "md", "fraud", f"timoneiro.dev/command={encode_command(command)}")
+    command = Command(id="1", action="abort", revision=fraud.status()["candidate"]["revision"])
+    fraud.ask(command)
     fraud.wait("the abort", "RolledBack", stable="1")
     assert fraud.shares() == {"fraud-predictor-00001": 100}
     fraud.release(3)
@@ -165,8 +169,8 @@ def test_an_abort_leaves_the_revision_at_percent_0_and_the_next_one_starts_from_
 def test_a_rollback_by_command_brings_the_former_model_back_without_steps(fraud: Deployment) -> None:
     fraud.release(2)
     status = fraud.wait("the promotion", "Healthy", stable="2")
-    command = Command(id="1", action="rollback", revision=status["stable"]["revision"], by="ana")
-    fraud.kubectl("annotate", "md", "fraud", f"timoneiro.dev/command={encode_command(command)}")
+    command = Command(id="1", action="rollback", revision=status["stable"]["revision"])
+    fraud.ask(command)
     fraud.wait("the way back", "RolledBack", stable="1")
     fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 100), ("1", 0), ("1", 100))
     assert fraud.shares() == {"fraud-predictor-00003": 100}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localcluster.cluster import Cluster
+from support.asking import ask
 from support.unserved import unserved
 from support.waiting import wait
 
@@ -31,7 +32,7 @@ def test_each_of_many_large_releases_is_seen_and_commands_are_answered(
         text = json.dumps(released(namespace, number))
         platform.kubectl("-n", namespace, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=text)
         wait("the candidate", lambda number=number: (status().get("candidate") or {}).get("version") == str(number))
-    platform.kubectl("-n", namespace, "annotate", "md", "fraud", "timoneiro.dev/command=promote it!")
+    ask(platform, namespace, "promote it!")
     wait("an answer", lambda: status().get("commands"))
     path = f"/apis/timoneiro.dev/v1alpha1/namespaces/{namespace}/modeldeployments/fraud"
     body = json.loads(platform.kubectl("get", "--raw", path))

@@ -11,6 +11,7 @@ from demo.platform import SYSTEM_NAMESPACE, apply
 from localcluster.certificates import CertificateAuthority
 from localcluster.cluster import Cluster
 from localcluster.images import DEVELOPMENT_IMAGE
+from support.asking import ask
 from support.unserved import unserved
 from support.waiting import wait
 
@@ -107,9 +108,7 @@ def webhook(platform: Cluster, namespace: str, tmp_path: Path) -> Iterator[None]
 def answered(platform: Cluster, namespace: str, get: Get) -> None:
     """A pass of the operator, told by its answer to a command."""
     number = len(get("md", "fraud")["status"].get("commands") or [])
-    platform.kubectl(
-        "-n", namespace, "annotate", "md", "fraud", f"timoneiro.dev/command=nonsense {number}", "--overwrite"
-    )
+    ask(platform, namespace, f"nonsense {number}")
     wait("an answer", lambda: len(get("md", "fraud")["status"].get("commands") or []) > number, seconds=60)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.names import ANNOTATION_COMMAND
+from timoneiro_operator.api.names import ANNOTATION_COMMAND, ANNOTATION_COMMAND_BY
 from timoneiro_operator.api.status import CommandRecord, Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
@@ -64,8 +64,10 @@ class FakeWorld:
 
     @property
     def deployment(self) -> ModelDeployment:
-        annotations = {ANNOTATION_COMMAND: encode_command(self.command)} if self.command else {}
-        return parse(
+        annotations, command = {}, self.command
+        if command is not None:
+            annotations = {ANNOTATION_COMMAND: encode_command(command), ANNOTATION_COMMAND_BY: command.by}
+        deployment = parse(
             {
                 "metadata": {
                     "name": "fraud",
@@ -78,6 +80,10 @@ class FakeWorld:
                 "status": msgspec.json.decode(msgspec.json.encode(self.status)),
             }
         )
+        if deployment.command is None or command is None:
+            return deployment
+        proven = msgspec.structs.replace(deployment.command, verified=command.verified)
+        return msgspec.structs.replace(deployment, command=proven)
 
     def model(self, number: int) -> str:
         """Asks for another model; returns its revision."""
@@ -96,7 +102,11 @@ class FakeWorld:
         chosen = meant.get(action, running) if revision is None else revision
         number = len(status.commands) + 1
         self.command = Command(
-            id=f"{action}-{number}-{self.now}", action=action, revision=chosen or "none", by=by, **fields
+            id=f"{action}-{number}-{self.now}",
+            action=action,
+            revision=chosen or "none",
+            by=by,
+            **{"verified": True, **fields},
         )
         self.tick()
         return self.status.commands[-1]

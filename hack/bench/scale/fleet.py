@@ -68,7 +68,7 @@ class Fleet:
         """Asks for it; returns when that was written, in seconds of the monotonic clock."""
         candidate = self.bodies[name]["status"]["candidate"]["revision"]
         command = Command(id=f"abort-{name}", action="abort", revision=candidate, by="bench")
-        annotations = {names.ANNOTATION_COMMAND: encode_command(command)}
+        annotations = {names.ANNOTATION_COMMAND: encode_command(command), names.ANNOTATION_COMMAND_BY: command.by}
         await self._api.merge(f"{_PATH}/{name}", {"metadata": {"annotations": annotations}})
         return time.monotonic()
 

@@ -1,7 +1,7 @@
-"""What a person asks of a running rollout: one annotation on the ModelDeployment, carried out once.
+"""What a person asks of a running rollout: an annotation, carried out once, with another one that says who asks.
 
-It is an annotation, and not a field of the spec, because it is a moment and not a wish: nobody's Git owns it. Who
-asked is what the writer says; the audit log of the API server is what proves it.
+They are no fields of the spec, because a command is a moment and not a wish: nobody's Git owns it. Who asks is what the
+writer says, unless the admission policy of the chart has compared it with who that was.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ class Command(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_de
     that serves and is to be left.
     `full`: promote to all traffic at once instead of to the next step.
     `to`: revision to roll back to; the last one before the stable model when absent.
-    `problem`: why the annotation could not be read; never on the wire.
+    `verified`: that `by` has asked is proven. `problem`: why the annotation could not be read. Neither is on the wire.
     """
 
     id: str = ""
@@ -30,23 +30,38 @@ class Command(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_de
     to: str | None = None
     by: str = "somebody"
     at: str | None = None
+    verified: bool = False
     problem: str | None = None
 
+    @property
+    def asker(self) -> str:
+        return asker(self.by, verified=self.verified)
 
-def parse_command(text: str) -> Command:
-    """Command of the annotation's `text`. What cannot be read becomes a command that is refused, and says why."""
+
+def asker(by: str, *, verified: bool) -> str:
+    """Who has asked, for a sentence."""
+    return by if verified else f"{by} (claimed)"
+
+
+def parse_command(text: str, by: str | None) -> Command:
+    """Command of the annotation's `text`, asked for `by` whom the other annotation names.
+
+    What cannot be read becomes a command that is refused, and says why.
+    """
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     try:
         command = msgspec.json.decode(text.encode(), type=Command)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        return Command(id=digest, problem=_plain(f"the annotation is no command: {error}", 256))
+        why = _plain(f"the annotation is no command: {error}", 256)
+        return Command(id=digest, by=_plain(by or "", 128) or "somebody", problem=why)
     problem = None if command.action and command.revision else "a command needs an action and a revision"
     return msgspec.structs.replace(
         command,
         id=_plain(command.id, 64) or digest,
         revision=_plain(command.revision, 64),
         to=None if command.to is None else _plain(command.to, 64),
-        by=_plain(command.by, 128) or "somebody",
+        by=_plain(by or command.by, 128) or "somebody",
+        verified=False,
         problem=problem,
     )
 
@@ -57,5 +72,5 @@ def _plain(text: str, length: int) -> str:
 
 
 def encode_command(command: Command) -> str:
-    """Text for the annotation; the inverse of `parse_command`."""
-    return msgspec.json.encode(command).decode()
+    """Text for the annotation, without what the other one says; with that the inverse of `parse_command`."""
+    return msgspec.json.encode(msgspec.structs.replace(command, by=Command().by, verified=False, problem=None)).decode()

@@ -26,8 +26,8 @@ _INFORMING = frozenset(
         "weight",
     }
 )
-# Within what decides: a picture for people, and what the source of counts can do without.
-_DISPENSABLE = ("analysis.trail", "analysis.marks")
+# Within what decides: a picture for people, what the source of counts can do without, and who is known to have asked.
+_DISPENSABLE = ("analysis.trail", "analysis.marks", "commands.verified")
 # Without them a status is written as it was before there were any.
 _PACKING = ("predictors", "revisions.predictorHash")
 

@@ -178,5 +178,6 @@ def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:
 
 
 def _command_of(metadata: Mapping[str, Any]) -> Command | None:
-    text = (metadata.get("annotations") or {}).get(names.ANNOTATION_COMMAND)
-    return parse_command(text) if text else None
+    annotations = metadata.get("annotations") or {}
+    text = annotations.get(names.ANNOTATION_COMMAND)
+    return parse_command(text, annotations.get(names.ANNOTATION_COMMAND_BY)) if text else None

@@ -20,6 +20,9 @@ MANAGED_BY = "timoneiro"
 
 ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
 ANNOTATION_COMMAND = f"{GROUP}/command"
+# Who asks for the command: apart from it, so that an admission policy can compare it with who that is.
+ANNOTATION_COMMAND_BY = f"{GROUP}/command-by"
+COMMAND_POLICY = "timoneiro-command-by"
 # Fields of the route's rules that are the operator's: of all others it takes over what somebody has written.
 ANNOTATION_ROUTE_FIELDS = f"{GROUP}/route-fields"
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor
 
@@ -76,7 +77,7 @@ class Paused(_Struct, frozen=True):
 
 
 class CommandRecord(_Struct, frozen=True):
-    """A person's command, and what came of it."""
+    """A person's command, and what came of it. `verified`: that `by` has asked is proven."""
 
     id: str
     action: str
@@ -85,6 +86,11 @@ class CommandRecord(_Struct, frozen=True):
     at: str
     outcome: Literal["Done", "Refused"]
     message: str
+    verified: bool = False
+
+    @property
+    def asker(self) -> str:
+        return asker(self.by, verified=self.verified)
 
 
 class Retiring(_Struct, frozen=True):

@@ -65,7 +65,7 @@ def ask(
     # First without a name: who asks makes no difference to whether there is something to ask.
     command_for(view=view, request=request, by="", at="", id=id)
     command = command_for(view=view, request=request, by=cluster.user(), at=to_text(clock.now()), id=id)
-    cluster.command(name, encode_command(command))
+    cluster.command(name, encode_command(command), by=command.by)
     if timeout is None:
         say(console, f"{request.action} of revision {command.revision} is written; `timoneiro history {name}` tells.")
         return DONE

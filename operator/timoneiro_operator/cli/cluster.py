@@ -53,8 +53,8 @@ class Cluster(Protocol):
     def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
         """Changes of those objects since `version`, as (event, object), until the server ends the watch."""
 
-    def command(self, name: str, text: str) -> None:
-        """Writes the annotation that is a command."""
+    def command(self, name: str, text: str, *, by: str) -> None:
+        """Writes the annotations that are a command and who asks for it."""
 
     def user(self) -> str:
         """Who the API server says that we are."""
@@ -101,10 +101,11 @@ class KubeCluster:
             for event, item in events:
                 yield event, dict(item)
 
-    def command(self, name: str, text: str) -> None:
+    def command(self, name: str, text: str, *, by: str) -> None:
         from lightkube.types import PatchType  # noqa: PLC0415
 
-        patch = {"metadata": {"annotations": {names.ANNOTATION_COMMAND: text}}}
+        annotations = {names.ANNOTATION_COMMAND: text, names.ANNOTATION_COMMAND_BY: by}
+        patch = {"metadata": {"annotations": annotations}}
         with in_one_sentence(self._asked("patch", "ModelDeployment", name=name)):
             self._client.patch(
                 _resource("ModelDeployment"),
@@ -116,7 +117,7 @@ class KubeCluster:
             )
 
     def user(self) -> str:
-        """The name for the record: the API server's if it tells, else the kubeconfig's. The audit log is the proof."""
+        """The name for the record: the API server's if it tells, else the kubeconfig's, which is only claimed."""
         from lightkube.generic_resource import create_global_resource  # noqa: PLC0415
 
         group, version = "authentication.k8s.io", "v1"

@@ -191,7 +191,9 @@ def _surroundings(view: View, now: float) -> list[str]:
         sentences.append(f"The operator lacks something since {since}: {sentence(operator.message)}")
     command = view.command
     if command is not None and all(record.id != command.id for record in status.commands):
-        sentences.append(f"The command '{command.action}' of {command.by} has not been answered by the operator yet.")
+        sentences.append(
+            f"The command '{command.action}' of {command.asker} has not been answered by the operator yet."
+        )
     if status.restored is not None:
         what = upper(status.restored.what)
         sentences.append(f"{what} by somebody else, and was put back {ago(status.restored.at, now)}.")

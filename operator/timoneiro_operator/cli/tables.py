@@ -78,10 +78,10 @@ def history_tables(view: View) -> RenderableType:
     for entry in view.status.history:
         outcome = Text(entry.outcome, style=_OUTCOME_STYLES.get(entry.outcome, ""))
         rollouts.add_row(clock(entry.ended_at), entry.revision, entry.version or "-", outcome, entry.reason)
-    commands = _table("WHEN", "WHO (CLAIMED)", "WHAT", "REVISION", "OUTCOME", "WHAT CAME OF IT")
+    commands = _table("WHEN", "WHO", "WHAT", "REVISION", "OUTCOME", "WHAT CAME OF IT")
     for record in view.status.commands:
         outcome = Text(record.outcome, style=_OUTCOME_STYLES.get(record.outcome, ""))
-        commands.add_row(clock(record.at), record.by, record.action, record.revision, outcome, record.message)
+        commands.add_row(clock(record.at), record.asker, record.action, record.revision, outcome, record.message)
     return Group(
         Text("Rollouts", style="bold"),
         rollouts if view.status.history else Text("none has ended yet"),

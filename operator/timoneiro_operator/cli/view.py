@@ -117,7 +117,8 @@ def view_of(body: Body) -> View:
     except InvalidSpec as error:
         unreadable = str(error)
     acting = deployment or parse_acted_on(body)
-    text = (metadata.get("annotations") or {}).get(names.ANNOTATION_COMMAND)
+    annotations = metadata.get("annotations") or {}
+    text = annotations.get(names.ANNOTATION_COMMAND)
     return View(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -126,5 +127,5 @@ def view_of(body: Body) -> View:
         deployment=deployment,
         unreadable=unreadable,
         acted_on=acting.spec if acting else None,
-        command=parse_command(text) if text else None,
+        command=parse_command(text, annotations.get(names.ANNOTATION_COMMAND_BY)) if text else None,
     )

@@ -47,6 +47,7 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
         action=command.action or "unknown",
         revision=command.revision,
         by=command.by,
+        verified=command.verified,
         at=to_text(now),
         outcome="Done" if done else "Refused",
         message=message,
@@ -76,7 +77,7 @@ def _promote(
     if candidate.instant is not None or (step is not None and step.kind == "Promotion"):
         raise _Refusal(f"{name} is going to all traffic already")
     if command.full:
-        asked = replace(candidate, instant=f"promoted in full by {command.by}")
+        asked = replace(candidate, instant=f"promoted in full by {command.asker}")
         return replace(_resumed(status, asked, now), paused=None), f"{name} gets all traffic as soon as it is ready"
     if step is None or step.kind == "Listed":
         raise _Refusal(f"{name} has no step to end yet; promote it in full to skip all of them")
@@ -91,7 +92,7 @@ def _abort(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
     candidate = _candidate(status, command)
-    leaving = Leaving(outcome="Aborted", reason=f"aborted by {command.by}")
+    leaving = Leaving(outcome="Aborted", reason=f"aborted by {command.asker}")
     aborted = replace(status, candidate=replace(candidate, leaving=leaving))
     return aborted, f"{revision_name(candidate)} is taken back"
 
@@ -104,7 +105,7 @@ def _pause(
         raise _Refusal(f"it is paused already, by {status.paused.by} since {status.paused.at}")
     if candidate.instant is not None or (step is not None and step.kind == "Promotion"):
         raise _Refusal(f"{revision_name(candidate)} is going to all traffic already; abort takes it back")
-    return replace(status, paused=Paused(by=command.by, at=to_text(now))), "the rollout stays where it is"
+    return replace(status, paused=Paused(by=command.asker, at=to_text(now))), "the rollout stays where it is"
 
 
 def _resume(
@@ -170,7 +171,7 @@ def _rollback(
     too_large = lacks_room(deployment, status, snapshot)
     if too_large is not None:
         raise _Refusal(too_large)
-    status = begin(deployment, status, snapshot, now, instant=f"rolled back by {command.by}", asked=True)
+    status = begin(deployment, status, snapshot, now, instant=f"rolled back by {command.asker}", asked=True)
     return status, f"{name_of(snapshot.revision, snapshot.model.version)} gets all traffic as soon as it is ready"
 
 

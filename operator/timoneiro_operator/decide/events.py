@@ -88,7 +88,7 @@ def _troubles(status: Status) -> dict[str, str]:
 
 
 def _command_event(record: CommandRecord) -> Event:
-    words = f"{record.action} by {record.by}: {record.message}"
+    words = f"{record.action} by {record.asker}: {record.message}"
     return (
         Event("Normal", "CommandDone", words) if record.outcome == "Done" else Event("Warning", "CommandRefused", words)
     )

@@ -23,7 +23,7 @@ Key = tuple[str, str]
 # Of those that carry no label of ours any ModelDeployment may be served by.
 SHARED: frozenset[Kind] = frozenset({"ServingRuntime", "ClusterServingRuntime"})
 EVERYBODY = ""
-_READ_ANNOTATIONS = {names.ANNOTATION_COMMAND, names.ANNOTATION_ROUTE_FIELDS}
+_READ_ANNOTATIONS = {names.ANNOTATION_COMMAND, names.ANNOTATION_COMMAND_BY, names.ANNOTATION_ROUTE_FIELDS}
 Body = Mapping[str, Any]
 
 

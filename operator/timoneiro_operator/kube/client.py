@@ -37,6 +37,11 @@ _CLUSTER_RUNTIMES = create_global_resource(
 _REVIEW: Any = create_global_resource(
     "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"
 )
+_ADMISSION = "admissionregistration.k8s.io", "v1"
+_POLICY: Any = create_global_resource(*_ADMISSION, "ValidatingAdmissionPolicy", "validatingadmissionpolicies")
+_BINDING: Any = create_global_resource(
+    *_ADMISSION, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"
+)
 _CRD: Any = create_global_resource(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
 )
@@ -116,6 +121,13 @@ class KubeClient:
         """The CRD of ModelDeployments. Raises ApiError."""
         self._telemetry.count_request("get", "CustomResourceDefinition")
         return _as_dict(await self._client.get(_CRD, f"{names.PLURAL}.{names.GROUP}"))
+
+    async def command_policy(self) -> tuple[Body, Body]:
+        """The admission policy that compares who asks for a command with the user, and its binding. Raises ApiError."""
+        self._telemetry.count_request("get", "ValidatingAdmissionPolicy")
+        policy = _as_dict(await self._client.get(_POLICY, names.COMMAND_POLICY))
+        self._telemetry.count_request("get", "ValidatingAdmissionPolicyBinding")
+        return policy, _as_dict(await self._client.get(_BINDING, names.COMMAND_POLICY))
 
     async def secret(self, key: Key) -> Body:
         """A Secret of somebody who has allowed it to be read. Raises ApiError."""

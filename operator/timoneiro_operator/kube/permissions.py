@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lightkube.core.exceptions import ApiError
 
+from timoneiro_operator.api import names
 from timoneiro_operator.kube.cache import Kind
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.telemetry import Telemetry
@@ -148,6 +149,16 @@ PERMISSIONS: tuple[Permission, ...] = (
         blind=True,
     ),
     Permission(verb="watch", group="", resource="pods", effect=_LATE, kind="Pod"),
+    *(
+        Permission(
+            verb="get",
+            group="admissionregistration.k8s.io",
+            resource=resource,
+            name=names.COMMAND_POLICY,
+            effect="who asks for a command is only claimed",
+        )
+        for resource in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+    ),
     Permission(verb="get", group="apps", resource="deployments", effect="why pods are lacking cannot be told"),
     Permission(verb="create", group="", resource="events", effect="no events are written"),
     Permission(verb="patch", group="", resource="events", effect="repeats of events are not counted"),

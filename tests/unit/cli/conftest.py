@@ -192,7 +192,8 @@ class FakeCluster:
     def __init__(self, *reads: Body | CliError) -> None:
         self.reads: list[Body | CliError] = list(reads)
         self.parts: dict[Kind, list[Body] | CliError] = {"InferenceService": [], "Pod": []}
-        self.written: list[str] = []
+        # Commands, and who asks for them.
+        self.written: list[tuple[str, str]] = []
         self.answer: Callable[[str], dict[str, Any]] | None = None
         self.everywhere = False
         # What is at each path of the API server: texts one after the other, the last one for ever.
@@ -208,7 +209,7 @@ class FakeCluster:
             raise CliError(f"there is no modeldeployments.timoneiro.dev '{name}'", code=NOT_FOUND)
         if not self.written or self.answer is None:
             return read
-        record = self.answer(parse_command(self.written[-1]).id)
+        record = self.answer(parse_command(*self.written[-1]).id)
         return {**read, "status": {**read["status"], "commands": [record]}}
 
     def list(self, *, everywhere: bool) -> list[Body]:
@@ -226,8 +227,8 @@ class FakeCluster:
     def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
         yield from ()
 
-    def command(self, name: str, text: str) -> None:
-        self.written.append(text)
+    def command(self, name: str, text: str, *, by: str) -> None:
+        self.written.append((text, by))
 
     def user(self) -> str:
         return "ada"

@@ -52,14 +52,15 @@ def test_a_deployment_is_read_from_its_namespace(md) -> None:
     assert wire.requests[0].url.path == f"{PATH}/fraud"
 
 
-def test_a_command_is_a_merge_patch_of_one_annotation_and_of_nothing_else(md) -> None:
+def test_a_command_is_a_merge_patch_of_two_annotations_and_of_nothing_else(md) -> None:
     wire = Wire(content=md.healthy())
-    wire.cluster.command("fraud", '{"id":"c-1"}')
+    wire.cluster.command("fraud", '{"id":"c-1"}', by="ada")
     request = wire.requests[0]
     assert (request.method, request.url.path) == ("PATCH", f"{PATH}/fraud")
     assert request.headers["Content-Type"] == "application/merge-patch+json"
     assert dict(request.url.params) == {"fieldManager": "kubectl-timoneiro"}
-    assert json.loads(request.content) == {"metadata": {"annotations": {names.ANNOTATION_COMMAND: '{"id":"c-1"}'}}}
+    annotations = {names.ANNOTATION_COMMAND: '{"id":"c-1"}', names.ANNOTATION_COMMAND_BY: "ada"}
+    assert json.loads(request.content) == {"metadata": {"annotations": annotations}}
 
 
 def test_all_namespaces_are_asked_in_one_request(md) -> None:
@@ -128,7 +129,7 @@ def test_a_cluster_without_the_crd_is_told_how_to_get_it(wire) -> None:
 
 
 def test_a_missing_permission_is_named_as_rbac_names_it() -> None:
-    error = failure(Wire(403, status(403, "forbidden")), lambda cluster: cluster.command("fraud", "{}"))
+    error = failure(Wire(403, status(403, "forbidden")), lambda cluster: cluster.command("fraud", "{}", by="ada"))
     assert error.message == (
         "you may not patch modeldeployments.timoneiro.dev in namespace 'models': ask for a Role with the verb "
         "'patch' on it"
@@ -157,7 +158,9 @@ def test_an_api_server_in_trouble_may_be_asked_again(code, transient) -> None:
 
 
 def test_an_annotation_that_is_refused_is_told_with_the_reason() -> None:
-    error = failure(Wire(422, status(422, "not with my webhook")), lambda cluster: cluster.command("fraud", "{}"))
+    error = failure(
+        Wire(422, status(422, "not with my webhook")), lambda cluster: cluster.command("fraud", "{}", by="ada")
+    )
     assert (error.code, "not with my webhook" in error.message) == (FAILED, True)
 
 

@@ -251,7 +251,7 @@ def test_a_command_without_an_answer_is_told(md) -> None:
     body["metadata"]["annotations"] = {
         "timoneiro.dev/command": '{"id": "c-1", "action": "abort", "revision": "x", "by": "ada"}'
     }
-    assert "The command 'abort' of ada has not been answered" in why(md, body)
+    assert "The command 'abort' of ada (claimed) has not been answered" in why(md, body)
 
 
 def test_a_command_with_an_answer_is_history(md) -> None:

@@ -174,7 +174,7 @@ def test_a_command_is_written_with_who_and_when_and_its_answer_printed(md, fake_
     cluster = fake_cluster(md.rolling())
     cluster.answer = done(md)
     code, out, _ = run(cluster, "abort", "fraud")
-    written = parse_command(cluster.written[0])
+    written = parse_command(*cluster.written[0])
     assert (code, out) == (DONE, "version 2 is taken back\n")
     assert (written.action, written.revision, written.by, written.at) == ("abort", md.second, "ada", md.at(0))
 
@@ -184,7 +184,7 @@ def test_two_commands_have_two_ids(md, fake_cluster, run) -> None:
     cluster.answer = done(md)
     run(cluster, "abort", "fraud")
     run(cluster, "abort", "fraud")
-    assert len({parse_command(text).id for text in cluster.written}) == 2
+    assert len({parse_command(*both).id for both in cluster.written}) == 2
 
 
 def test_a_refused_command_is_a_failure_on_stderr(md, fake_cluster, run) -> None:
@@ -193,7 +193,7 @@ def test_a_refused_command_is_a_failure_on_stderr(md, fake_cluster, run) -> None
     code, out, err = run(cluster, "promote", "fraud", "--full")
     assert (code, out) == (FAILED, "")
     assert err.endswith("was refused: the candidate is another one\n")
-    assert parse_command(cluster.written[0]).full
+    assert parse_command(*cluster.written[0]).full
 
 
 def test_an_abort_without_a_candidate_is_refused_before_anything_is_written(md, fake_cluster, run) -> None:
@@ -219,7 +219,7 @@ def test_a_command_need_not_be_waited_for(md, fake_cluster, run) -> None:
 def test_a_rollback_names_where_to(md, fake_cluster, run) -> None:
     cluster = fake_cluster(md.healthy())
     run(cluster, "rollback", "fraud", "--to", "1", "--no-wait")
-    assert parse_command(cluster.written[0]).to == md.first
+    assert parse_command(*cluster.written[0]).to == md.first
 
 
 def test_explain_prints_a_sentence_a_line(md, fake_cluster, run) -> None:
@@ -232,7 +232,7 @@ def test_the_history_has_rollouts_and_commands(md, fake_cluster, run) -> None:
     body = md.rolling(history=[{**entry, "endedAt": md.at(-60), "version": "1"}], commands=[md.record("a")])
     rows = [" ".join(line.split()) for line in run(fake_cluster(body), "history", "fraud")[1].splitlines()]
     assert f"2026-11-24 09:59:00 UTC {md.first} 1 Promoted first revision" in rows
-    assert f"2026-11-24 09:59:55 UTC ada abort {md.second} Done version 2 is taken back" in rows
+    assert f"2026-11-24 09:59:55 UTC ada (claimed) abort {md.second} Done version 2 is taken back" in rows
 
 
 def test_a_history_without_entries_says_so(md, fake_cluster, run) -> None:

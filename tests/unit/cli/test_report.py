@@ -154,7 +154,7 @@ def test_what_happened_is_in_the_order_of_time(name) -> None:
 
 def test_commands_are_events_of_the_rollout_in_which_they_were_given() -> None:
     told = [event.what for event in report(played.promoted()).events]
-    assert "ana@example.com (as claimed) asked for pause, done: the rollout stays where it is." in told
+    assert "ana@example.com asked for pause, done: the rollout stays where it is." in told
 
 
 def test_a_command_after_the_rollout_is_none_of_its_events() -> None:

@@ -358,7 +358,7 @@ def test_records_of_commands_are_bounded() -> None:
     ],
 )
 def test_an_annotation_that_is_no_command_is_refused_with_what_is_wrong(text: str, words: str) -> None:
-    command = parse_command(text)
+    command = parse_command(text, None)
     assert command.problem is not None
     assert words in command.problem
     world = FakeWorld().healthy()
@@ -369,12 +369,12 @@ def test_an_annotation_that_is_no_command_is_refused_with_what_is_wrong(text: st
 
 def test_a_command_without_an_id_is_known_by_its_text() -> None:
     text = '{"action": "abort", "revision": "a"}'
-    assert parse_command(text).id == parse_command(text).id != parse_command(text + " ").id
+    assert parse_command(text, None).id == parse_command(text, None).id != parse_command(text + " ", None).id
 
 
 def test_a_command_survives_its_annotation() -> None:
     command = Command(id="x", action="rollback", revision="a", to="b", by="ana", at="2026-11-24T10:00:00Z")
-    assert parse_command(encode_command(command)) == command
+    assert parse_command(encode_command(command), command.by) == command
 
 
 def test_what_a_person_went_away_from_comes_back_by_its_steps_only() -> None:
@@ -414,9 +414,35 @@ def test_one_resume_ends_both_pauses_and_the_time_counts_once() -> None:
 
 def test_what_others_write_into_a_command_is_short_and_on_one_line() -> None:
     command = parse_command(
-        encode_command(
-            Command(id="i" * 99, action="abort", revision="r" * 999, to="t\n" * 99, by="eve\nroot: all is well")
-        )
+        encode_command(Command(id="i" * 99, action="abort", revision="r" * 999, to="t\n" * 99)),
+        "eve\nroot: all is well",
     )
     assert (len(command.id), len(command.revision), len(command.to or "")) == (64, 64, 64)
     assert command.by == "everoot: all is well"
+
+
+@pytest.mark.parametrize(
+    ("text", "by", "asker"),
+    [
+        ('{"action": "abort", "revision": "a", "by": "ana"}', None, "ana (claimed)"),
+        ('{"action": "abort", "revision": "a", "by": "ana"}', "ben", "ben (claimed)"),
+        ('{"action": "abort", "revision": "a", "verified": true}', "ben", "ben (claimed)"),
+        ("no command", "ben", "ben (claimed)"),
+        ("no command", None, "somebody (claimed)"),
+    ],
+)
+def test_who_asks_is_claimed_whatever_an_annotation_says(text: str, by: str | None, asker: str) -> None:
+    assert parse_command(text, by).asker == asker
+
+
+@pytest.mark.parametrize(("verified", "asker"), [(True, "ana"), (False, "ana (claimed)")])
+def test_what_is_said_of_a_command_says_whether_it_is_proven_who_asked(verified: bool, asker: str) -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.until("Progressing 1/2")
+    record = world.ask("pause", verified=verified)
+    assert (record.by, record.verified, record.asker) == ("ana", verified, asker)
+    assert world.status.paused.by == asker
+    world.ask("abort", verified=verified)
+    world.settle()
+    assert world.status.history[-1].reason == f"aborted by {asker}"

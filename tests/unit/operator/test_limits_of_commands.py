@@ -122,7 +122,7 @@ def test_an_abort_leaves_no_pause_behind() -> None:
 
 def test_what_is_no_command_is_put_on_record_with_what_is_wrong() -> None:
     world = FakeWorld().healthy()
-    world.command = parse_command("promote it!")
+    world.command = parse_command("promote it!", None)
     world.tick()
     record = world.status.commands[-1]
     assert record.action == "unknown"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.status import Outcome, Role, Verdict
 
 SCHEMA = 1
@@ -146,7 +147,10 @@ class Event(_Struct, frozen=True):
 
 
 class CommandReport(_Struct, frozen=True):
-    """What a person asked for, and what came of it. `during`: while this rollout ran."""
+    """What a person asked for, and what came of it.
+
+    `verified`: it is proven that `by` has asked. `during`: while this rollout ran.
+    """
 
     at: str
     by: str
@@ -155,6 +159,11 @@ class CommandReport(_Struct, frozen=True):
     outcome: str
     message: str
     during: bool
+    verified: bool
+
+    @property
+    def asker(self) -> str:
+        return asker(self.by, verified=self.verified)
 
 
 class Card(_Struct, frozen=True):

@@ -145,8 +145,8 @@ def _events(events: tuple[Event, ...]) -> str:
 
 def _commands(commands: tuple[CommandReport, ...]) -> str:
     items = "".join(
-        f"<li>{moment(command.at)} <b>{e(command.by)}</b> asked for <b>{e(command.action)}</b> of {e(command.revision)}"
-        f"{'' if command.during else ' (not in this rollout)'}. "
+        f"<li>{moment(command.at)} <b>{e(command.asker)}</b> asked for <b>{e(command.action)}</b> of "
+        f"{e(command.revision)}{'' if command.during else ' (not in this rollout)'}. "
         f"{'Done' if command.outcome == 'Done' else e(command.outcome)}: {prose(sentence(command.message))}</li>"
         for command in commands
     )

@@ -162,6 +162,7 @@ def commands_of(status: Status, rollout: Rollout | None, now: float) -> tuple[Co
             outcome=record.outcome,
             message=record.message,
             during=began <= to_seconds(record.at) <= over,
+            verified=record.verified,
         )
         for record in status.commands
     )
@@ -197,7 +198,7 @@ def events_of(
 def command_words(command: CommandReport) -> str:
     """A command and what came of it, as a sentence."""
     answer = "done" if command.outcome == "Done" else "refused"
-    return sentence(f"{command.by} (as claimed) asked for {command.action}, {answer}: {command.message}")
+    return sentence(f"{command.asker} asked for {command.action}, {answer}: {command.message}")
 
 
 def _no_metrics(rollout: Rollout, status: Status) -> list[Event]:
