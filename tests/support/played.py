@@ -17,7 +17,13 @@ ONE, TWO = "s3://models/fraud/1", "s3://models/fraud/2"
 METRICS: list[dict[str, Any]] = [
     {"name": "errors", "negligible": 0.001},
     {"name": "slow", "type": "Latency", "threshold": "250ms", "negligible": 0.01},
-    {"name": "declines", "type": "Ratio", "events": "declines_total", "total": "requests_total", "role": "Inform"},
+    {
+        "name": "declines",
+        "type": "Ratio",
+        "role": "Inform",
+        "events": 'declines_total{pod=~"{{workload}}-.+"}',
+        "total": 'requests_total{pod=~"{{workload}}-.+"}',
+    },
     {"name": "contract", "type": "Guard", "of": "errors", "max": 0.05},
 ]
 

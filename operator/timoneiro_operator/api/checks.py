@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import GROUP, OBJECT_NAME, PROFILES
-from timoneiro_operator.api.promql import BadSelector, matchers, selector
+from timoneiro_operator.api.promql import BadSelector, depends_on, matchers, selector
 from timoneiro_operator.api.spec import (
     Analysis,
     CanaryStep,
@@ -96,18 +96,23 @@ def check(namespace: str, name: str, spec: Spec) -> None:
         )
 
 
-def check_selectors(analysis: Analysis) -> None:
+def check_selectors(spec: Spec) -> None:
     """What Prometheus is asked for. A rule of its own: counts that cannot be had keep no traffic from going back."""
-    given = [("spec.analysis.source.selector", matchers, analysis.source.selector)]
-    for metric in analysis.metrics:
+    given = [("spec.analysis.source.selector", matchers, spec.analysis.source.selector)]
+    for metric in spec.analysis.metrics:
         for field, text in (("events", metric.events), ("total", metric.total)):
             if text is not None:
                 given.append((f"metric '{metric.name}': {field}", selector, text))
+    # Knative has one InferenceService for all revisions.
+    telling = ["revision", "workload", *(["inferenceService"] if spec.route.driver == "Gateway" else [])]
     for field, read, text in given:
         try:
-            read(text)
+            found = read(text)
         except BadSelector as error:
             raise InvalidSpec(f"{field}: {error}") from error
+        if not depends_on(found, telling):
+            names = ", ".join(f"{{{{{name}}}}}" for name in telling)
+            raise InvalidSpec(f"{field} has the same series for both models: give it a label with one of {names}")
 
 
 def _check_steps(steps: tuple[CanaryStep, ...]) -> None:

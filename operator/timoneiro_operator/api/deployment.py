@@ -140,7 +140,7 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
     (or an older CRD let it pass).
     """
     deployment = _parsed(body)
-    check_selectors(deployment.spec.analysis)
+    check_selectors(deployment.spec)
     return deployment
 
 

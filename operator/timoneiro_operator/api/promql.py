@@ -9,7 +9,7 @@ What is written is tested against the real Prometheus. Grammar: prometheus.io/do
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 NAME = "__name__"
@@ -69,6 +69,12 @@ def matchers(text: str) -> Selector:
     if any(matcher.label == NAME for matcher in found):
         raise BadSelector(f"{_shown(text)} must not name a metric: {NAME} is given by the profile")
     return found
+
+
+def depends_on(selector: Selector, placeholders: Iterable[str]) -> bool:
+    """Whether the series are others where one of these placeholders stands for something else."""
+    named = {name for _, operator, value in selector if operator in ("=", "=~") for name in _PLACEHOLDER.findall(value)}
+    return not named.isdisjoint(placeholders)
 
 
 def filled(selector: Selector, placeholders: Mapping[str, str]) -> Selector:

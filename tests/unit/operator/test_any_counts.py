@@ -45,7 +45,12 @@ ANALYSIS: dict[str, Any] = {
         {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02},
     ],
 }
-RATIO = {"name": "declines", "type": "Ratio", "events": "declined", "total": "asked"}
+RATIO = {
+    "name": "declines",
+    "type": "Ratio",
+    "events": 'declined{r="{{revision}}"}',
+    "total": 'asked{r="{{revision}}"}',
+}
 
 
 def rolling(source: Mapping[str, Any]) -> FakeWorld:
@@ -61,7 +66,7 @@ def rolling(source: Mapping[str, Any]) -> FakeWorld:
 
 
 SCRAPED = rolling({"type": "Scrape"})
-ASKED = rolling({"type": "Prometheus", "url": "http://prometheus:9090", "selector": 'a="b"'})
+ASKED = rolling({"type": "Prometheus", "url": "http://prometheus:9090", "selector": 'a="{{revision}}"'})
 STABLE, CANDIDATE = (Target("uid-a", "a-1", "10.0.0.1"),), (Target("uid-b", "b-1", "10.0.0.2"),)
 
 # What counters show that nobody expects, and what everybody does.

@@ -15,7 +15,12 @@ from timoneiro_operator.metrics.profiles import PROFILES
 
 PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
 PROMETHEUS = {"type": "Prometheus", "url": "http://prometheus:9090"}
-RATIO = {"name": "declines", "type": "Ratio", "events": "declined", "total": "asked"}
+RATIO = {
+    "name": "declines",
+    "type": "Ratio",
+    "events": 'declined{r="{{revision}}"}',
+    "total": 'asked{r="{{revision}}"}',
+}
 
 
 def parsed(**analysis: Any) -> ModelDeployment:
@@ -99,6 +104,34 @@ def test_what_is_no_selector_is_refused_with_its_field(
     metrics = [{"name": "errors"}, {**RATIO, **metric}]
     with pytest.raises(InvalidSpec, match=re.escape(words)):
         parsed(source={**PROMETHEUS, **source}, metrics=metrics)
+
+
+@pytest.mark.parametrize(
+    ("source", "metric", "field"),
+    [
+        ({"selector": 'job="models"'}, {}, "spec.analysis.source.selector"),
+        ({"selector": 'pod!="{{workload}}",a="{{namespace}}"'}, {}, "spec.analysis.source.selector"),
+        ({}, {"total": "asked"}, "metric 'declines': total"),
+    ],
+)
+def test_series_that_are_the_same_for_both_models_are_refused(
+    source: dict[str, Any], metric: dict[str, Any], field: str
+) -> None:
+    """Every candidate would be as good as the stable model."""
+    metrics = [{"name": "errors"}, {**RATIO, **metric}]
+    with pytest.raises(InvalidSpec) as caught:
+        parsed(source={**PROMETHEUS, **source}, metrics=metrics)
+    assert str(caught.value) == (
+        f"{field} has the same series for both models: give it a label with one of "
+        "{{revision}}, {{workload}}, {{inferenceService}}"
+    )
+
+
+def test_knative_has_one_inference_service_for_both_models() -> None:
+    spec = {**copy.deepcopy(SPEC), "route": {"driver": "Knative"}}
+    spec["analysis"] = {"source": {**PROMETHEUS, "selector": 'a="{{inferenceService}}"'}}
+    with pytest.raises(InvalidSpec, match="the same series for both models"):
+        parse({"metadata": {"name": "fraud", "namespace": "ns", "uid": "u"}, "spec": spec})
 
 
 def test_what_an_older_operator_took_for_a_selector_is_still_acted_on() -> None:
