@@ -7,10 +7,11 @@ without harm by the next one.
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from timoneiro_operator.adoption import AdoptionReader
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.deployment import (
@@ -41,6 +42,7 @@ from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.recorder import NotOnRecord, Recorder
+from timoneiro_operator.serving.adopted import Adopted
 from timoneiro_operator.serving.runtime import read_runtime
 from timoneiro_operator.serving.workload import with_cause
 from timoneiro_operator.targets import arm_targets
@@ -82,6 +84,7 @@ class Reconciler:
         self._recorder = Recorder(
             cache=cache, client=client, telemetry=telemetry, crd=self.crd, permissions=self.permissions
         )
+        self._adoption = AdoptionReader(cache, client)
         # Deployments of whose status this process knows all, whatever the API server keeps of it.
         self._whole: set[Key] = set()
 
@@ -95,11 +98,7 @@ class Reconciler:
         """One pass; returns the seconds after which another one is due even if nothing happens."""
         body = self._cache.get("ModelDeployment", key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            # Children have owner references: Kubernetes removes them, without us.
-            self._reader.forget(key)
-            self._whole.discard(key)
-            self._telemetry.forget(key)
-            self.askers.forget(key)
+            self._forget(key)
             return None
         self.askers.notice(key, body)
         now = self._clock()
@@ -122,10 +121,12 @@ class Reconciler:
                 return None
             deployment = acted_on
         deployment = replace(await self._asked(deployment, body), own_runtime=self._own_runtime)
-        children = self._children(deployment)
+        adoption = await self._adoption.read(deployment)
+        children = self._children(deployment, adoption.adopted)
         deployment = replace(deployment, runtimes=self._runtimes(deployment, children))
         deployment, contested = self._own_hosts(body, deployment, children)
         observation = await self._with_causes(deployment, self._observe(deployment, children, contested, now))
+        observation = dataclasses.replace(observation, adoption=adoption.wanted)
         decision = decide(deployment, observation, now)
         if decision.fault is not None:
             log.error("%s/%s: the counts cannot be weighed", *key, exc_info=decision.fault)
@@ -155,6 +156,14 @@ class Reconciler:
         waits = refused is not None or contested is not None or self._cache.unwritten(body)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
 
+    def _forget(self, key: Key) -> None:
+        """It is gone. Its children have owner references: Kubernetes removes them, without us, or lets them be."""
+        self._reader.forget(key)
+        self._adoption.forget(key)
+        self._whole.discard(key)
+        self._telemetry.forget(key)
+        self.askers.forget(key)
+
     async def _asked(self, deployment: ModelDeployment, body: Body) -> ModelDeployment:
         """The deployment with whether it is proven who asks for its command, where nobody has answered that yet."""
         command = deployment.command
@@ -163,23 +172,24 @@ class Reconciler:
         verified = await self.askers.proven(deployment.key, body)
         return replace(deployment, command=replace(command, verified=verified))
 
-    def _children(self, deployment: ModelDeployment) -> Children:
+    def _children(self, deployment: ModelDeployment, adopted: Sequence[Adopted]) -> Children:
         key = deployment.key
         return children_of(
             self._cache.children(key, "InferenceService"),
             self._cache.children(key, "Pod"),
-            route=next(iter(self._cache.children(key, "HTTPRoute")), None),
+            route=self._route(key),
             knative=next(iter(self._cache.children(key, "KnativeService")), None),
             runtimes=self._cache.children(key, "ServingRuntime"),
+            adopted=adopted,
         )
 
+    def _route(self, key: Key) -> Body | None:
+        """The HTTPRoute of a ModelDeployment, whatever its name."""
+        return next(iter(self._cache.children(key, "HTTPRoute")), None)
+
     def _runtimes(self, deployment: ModelDeployment, children: Children) -> dict[str, Runtime]:
-        """Serving runtimes that matter, by name: as KServe does it, one of the namespace comes before all others."""
-        bodies = (
-            self._cache.get("ServingRuntime", (deployment.namespace, name))
-            or self._cache.get("ClusterServingRuntime", ("", name))
-            for name in runtime_names(deployment, children)
-        )
+        """Serving runtimes that matter, by name."""
+        bodies = (self._cache.runtime(deployment.namespace, name) for name in runtime_names(deployment, children))
         return {body["metadata"]["name"]: read_runtime(body) for body in bodies if body is not None}
 
     def _own_hosts(
@@ -190,7 +200,7 @@ class Reconciler:
         What serves goes on under the names that it has: a name too many must not stop a rollback.
         """
         others = [
-            (other, self._cache.get("HTTPRoute", (other["metadata"]["namespace"], other["metadata"]["name"])))
+            (other, self._route((other["metadata"]["namespace"], other["metadata"]["name"])))
             for other in self._cache.sharing_a_host(deployment.key)
         ]
         contested = contested_host(body, children.route, others)

@@ -28,9 +28,9 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
 def _runtime(deployment: ModelDeployment, children: Children, revision: str) -> str | None:
     """The serving runtime that the revision was made with, else the one that its InferenceService names."""
     known = snapshot_of(deployment.status, revision)
-    service = children.services.get(deployment.service_name(revision))
     if known is not None and known.runtime is not None:
         return known.runtime.name
+    service = children.serving().get(deployment.service_name(revision))
     return named_runtime(service) if service is not None else None
 
 

@@ -139,6 +139,7 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.model.format", {}, "spec.model.format.name: Required value"),
         ("spec.route.hostnames", [], "should have at least 1 items"),
         ("spec.route.hostnames", ["https://fraud"], "must be a host name such as fraud.models.example.com"),
+        ("spec.adopt", "../x", "must be the name of an InferenceService"),
         ("spec.predictor.minReplicas", 0, "greater than or equal to 1"),
         ("metadata.name", "f" * 40, "at most 39 characters"),
         ("metadata.name", "1fraud", "must begin with a letter"),
@@ -160,14 +161,15 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
             "BlueGreen needs mirrored traffic, which route.driver Knative has not",
         ),
         ({"preview": {"header": {"name": "X-Preview"}}}, "route.preview needs route.driver Gateway"),
+        ({"adopt": "theirs"}, "adopt needs route.driver Gateway"),
     ],
 )
 def test_what_knative_cannot_do_is_refused(
     platform: Cluster, namespace: str, more: dict[str, Any], sentence: str
 ) -> None:
     body = changed("spec.route.driver", "Knative")
-    if "rollout" in more:
-        body["spec"]["rollout"] = more["rollout"]
+    if "preview" not in more:
+        body["spec"] |= more
     else:
         body["spec"]["route"] |= more
     with pytest.raises(LocalClusterError) as refusal:
@@ -198,6 +200,18 @@ def test_the_driver_of_a_deployment_that_exists_cannot_be_changed(platform: Clus
         platform.kubectl(
             "-n", namespace, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(body)
         )
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "theirs"), ("theirs", None), ("theirs", "others")])
+def test_what_was_adopted_is_said_when_the_deployment_is_made_and_stays(
+    platform: Cluster, namespace: str, before: str | None, after: str | None
+) -> None:
+    body = changed("spec.adopt", before) if before else copy.deepcopy(BODY)
+    body["metadata"]["name"] = f"{before}-{after}".lower()
+    platform.kubectl("-n", namespace, "create", "-f", "-", stdin=json.dumps(body))
+    patch = json.dumps({"spec": {"adopt": after}})
+    with pytest.raises(LocalClusterError, match="adopt can only be given when the ModelDeployment is made"):
+        platform.kubectl("-n", namespace, "patch", "md", body["metadata"]["name"], "--type=merge", "-p", patch)
 
 
 def test_explain_teaches_the_api(platform: Cluster) -> None:

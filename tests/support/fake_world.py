@@ -14,7 +14,7 @@ from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import ANNOTATION_COMMAND, ANNOTATION_COMMAND_BY
-from timoneiro_operator.api.status import CommandRecord, Status, to_seconds
+from timoneiro_operator.api.status import CommandRecord, Snapshot, Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Answers, Failure, Metrics, Observation, RouteState, Routing, Workload
@@ -55,6 +55,8 @@ class FakeWorld:
     problem: tuple[str, str] | None = None
     missing: tuple[str, str] | None = None
     command: Command | None = None
+    # What an InferenceService serves that is to be adopted, or why it cannot be.
+    adoption: Snapshot | str = "it does not exist"
     # The pair that was looked at last, and since when: the first look at another one brings no counts.
     looked_at: Arms | None = None
     looked_since: float = EPOCH
@@ -90,6 +92,19 @@ class FakeWorld:
         self.spec["model"] |= {"uri": f"s3://models/fraud/{number}", "version": str(number)}
         self.generation += 1
         return self.wanted()
+
+    def adopting(self, **said: Any) -> str:
+        """An InferenceService called `old` that serves what the spec says; returns its revision. `said`: otherwise."""
+        self.spec["adopt"] = "old"
+        deployment = self.deployment
+        revision = deployment.revision or ""
+        snapshot = Snapshot(
+            revision=revision, model=deployment.model, predictor=deployment.spec.predictor, adopted="old"
+        )
+        self.adoption = msgspec.structs.replace(snapshot, **said)
+        self.services[self.adoption.revision] = Workload(ready_replicas=1, routable=True)
+        self.uris[self.adoption.revision] = self.adoption.model.uri
+        return self.adoption.revision
 
     def wanted(self) -> str:
         return self.deployment.revision or ""
@@ -129,7 +144,13 @@ class FakeWorld:
                     seconds=self.now - since,
                     answers=self.answers(window, arms.stable, arms.candidate),
                 )
-        return Observation(workloads=dict(self.services), route=self.route, metrics=metrics, missing=self.missing)
+        return Observation(
+            workloads=dict(self.services),
+            route=self.route,
+            metrics=metrics,
+            missing=self.missing,
+            adoption=self.adoption,
+        )
 
     def answers(self, window: Window, stable: str, candidate: str) -> Answers:
         """What was answered well, and what had arrived for it."""
@@ -170,6 +191,9 @@ class FakeWorld:
         return decision
 
     def carry_out(self, decision: Decision) -> None:
+        theirs = {known.revision for known in decision.status.revisions if known.adopted is not None}
+        touched = {known.revision for known in decision.ensure} | decision.scale.keys() | set(decision.delete)
+        assert not touched & theirs, f"{touched & theirs} was adopted and is not ours"
         replicas = self.spec.get("predictor", {}).get("minReplicas", 1)
         for snapshot in decision.ensure:
             failure = self.failures.get(snapshot.revision)

@@ -138,6 +138,10 @@ def _check_comparison(spec: Spec) -> None:
 def _check_route(spec: Spec) -> None:
     if spec.route.driver == "Gateway" and not spec.route.hostnames:
         raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
+    if spec.adopt is not None and not OBJECT_NAME.fullmatch(spec.adopt):
+        raise InvalidSpec(f"spec.adopt '{spec.adopt}' is no name of an InferenceService")
+    if spec.adopt is not None and spec.route.driver == "Knative":
+        raise InvalidSpec("spec.adopt needs route.driver Gateway")
     if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
         raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
     given = {

@@ -94,9 +94,22 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
         predictor = msgspec.structs.replace(self.spec.predictor, min_replicas=known.predictor.min_replicas)
         return (known.model, known.predictor) == (wanted, predictor)
 
-    def service_name(self, revision: str) -> str:
-        """Name of the InferenceService of `revision`: one for each behind a gateway, one for all in Knative."""
+    def adopted(self, revision: str) -> str | None:
+        """The InferenceService that serves `revision` and was not made for it; None when there is no such one."""
+        return next((known.adopted for known in self.status.revisions if known.revision == revision), None)
+
+    def made_name(self, revision: str) -> str:
+        """Name of what is made for `revision`: one for each behind a gateway, and one for all in Knative."""
         return self.name if self.spec.route.driver == "Knative" else f"{self.name}-{revision}"
+
+    def service_name(self, revision: str) -> str:
+        """Name of the InferenceService that serves `revision`."""
+        return self.adopted(revision) or self.made_name(revision)
+
+    @property
+    def route_name(self) -> str:
+        """Name of a new HTTPRoute: KServe names one of its own after an InferenceService that was adopted."""
+        return f"{self.name}-rollout" if self.spec.adopt == self.name else self.name
 
 
 def revision_of(model: Model, predictor: Predictor, runtime: str | None = None) -> str:

@@ -12,6 +12,8 @@ KIND = "ModelDeployment"
 PLURAL = "modeldeployments"
 
 FIELD_MANAGER = "timoneiro-operator"
+# Of a training pipeline, which owns spec.model.
+PIPELINE_MANAGER = "timoneiro-pipeline"
 
 LABEL_DEPLOYMENT = f"{GROUP}/model-deployment"
 LABEL_REVISION = f"{GROUP}/revision"
@@ -23,6 +25,8 @@ ANNOTATION_COMMAND = f"{GROUP}/command"
 # Who asks for the command: apart from it, so that an admission policy can compare it with who that is.
 ANNOTATION_COMMAND_BY = f"{GROUP}/command-by"
 COMMAND_POLICY = "timoneiro-command-by"
+# Of a revision's copy of a serving runtime: the name of the one that it is a copy of.
+ANNOTATION_RUNTIME = f"{GROUP}/runtime"
 # Fields of the route's rules that are the operator's: of all others it takes over what somebody has written.
 ANNOTATION_ROUTE_FIELDS = f"{GROUP}/route-fields"
 

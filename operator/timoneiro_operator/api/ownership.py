@@ -7,6 +7,11 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 
 
+def is_owned(deployment: ModelDeployment, body: Mapping[str, Any]) -> bool:
+    """Whether `body` goes when its ModelDeployment goes. What was released goes with nobody, whatever its labels."""
+    return any(reference.get("uid") == deployment.uid for reference in body["metadata"].get("ownerReferences") or [])
+
+
 def owned_metadata(
     deployment: ModelDeployment, *, name: str, labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> dict[str, Any]:

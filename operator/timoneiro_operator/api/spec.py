@@ -255,10 +255,14 @@ class Analysis(_Struct, frozen=True):
 
 
 class Spec(_Struct, frozen=True):
-    """`model` may be missing: people describe the deployment first, and a pipeline publishes the model later."""
+    """`model` may be missing: people describe the deployment first, and a pipeline publishes the model later.
+
+    `adopt`: an InferenceService that serves already, and is the first stable revision as it is.
+    """
 
     route: Route
     model: Model | None = None
+    adopt: str | None = None
     predictor: Predictor = Predictor()
     rollout: Rollout = Rollout()
     analysis: Analysis = Analysis()

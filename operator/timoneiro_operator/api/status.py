@@ -16,7 +16,7 @@ from timoneiro_operator.api.spec import Model, Predictor
 Phase = Literal[
     "Pending", "Healthy", "Progressing", "Paused", "Holding", "Promoting", "RollingBack", "RolledBack", "Degraded"
 ]
-Outcome = Literal["Promoted", "Restored", "RolledBack", "Aborted", "Superseded", "Withdrawn"]
+Outcome = Literal["Adopted", "Promoted", "Restored", "RolledBack", "Aborted", "Superseded", "Withdrawn"]
 StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Bake", "Promotion"]
 Mirrored = Literal["None", "Candidate", "Stable"]
 Verdict = Literal["Worse", "NotWorse", "Undecided"]
@@ -62,6 +62,7 @@ class Snapshot(_Struct, frozen=True):
 
     `stable_since`: when it last became the stable model; None for one that never was.
     `runtime`: the serving runtime that it is served and judged with; None where an older version has left it to KServe.
+    `adopted`: the InferenceService that serves it and was not made for it: read, and never written.
     """
 
     revision: str
@@ -69,6 +70,7 @@ class Snapshot(_Struct, frozen=True):
     predictor: Predictor
     runtime: Runtime | None = None
     stable_since: str | None = None
+    adopted: str | None = None
 
 
 class Paused(_Struct, frozen=True):

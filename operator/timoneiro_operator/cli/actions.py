@@ -46,7 +46,15 @@ def get_one(*, cluster: Cluster, name: str, output: str | None, console: Console
     notes: list[str] = []
     services = _part(cluster, "InferenceService", name, notes)
     pods = _part(cluster, "Pod", name, notes) or []
-    show(console, draw(Picture(view=view_of(body), services=services, pods=pods, notes=notes), clock.now()))
+    view = view_of(body)
+    for part in (view.status.stable, view.status.candidate):
+        adopted = view.adopted(part.revision) if part is not None else None
+        if part is not None and adopted is not None:
+            found, theirs = _adopted(cluster, adopted, part.revision, notes)
+            uids = {pod["metadata"]["uid"] for pod in theirs}
+            services = [*(services or []), *found]
+            pods = [*(pod for pod in pods if pod["metadata"]["uid"] not in uids), *theirs]
+    show(console, draw(Picture(view=view, services=services, pods=pods, notes=notes), clock.now()))
     return DONE
 
 
@@ -167,6 +175,20 @@ def _part(cluster: Cluster, kind: Kind, name: str, notes: list[str]) -> list[Bod
     except CliError as error:
         notes.append(error.message)
         return None
+
+
+def _adopted(cluster: Cluster, service: str, revision: str, notes: list[str]) -> tuple[list[Body], list[Body]]:
+    """An adopted InferenceService and its pods, which get in the picture the label that they cannot have."""
+    try:
+        body, pods = cluster.named("InferenceService", service), cluster.pods_of(service)
+    except CliError as error:
+        notes.append(error.message)
+        return [], []
+    label = {names.LABEL_REVISION: revision}
+    return [body], [
+        {**pod, "metadata": {**pod["metadata"], "labels": {**(pod["metadata"].get("labels") or {}), **label}}}
+        for pod in pods
+    ]
 
 
 def _view_or_reason(body: Body) -> View | str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from timoneiro_operator.api import names
 from timoneiro_operator.cli.errors import NO_ANSWER, CliError
-from timoneiro_operator.cli.failures import Asked, in_one_sentence
+from timoneiro_operator.cli.failures import Asked, in_one_sentence, refusal
 from timoneiro_operator.cli.kubeconfig import select
 from timoneiro_operator.cli.view import Body
 
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "kubectl-timoneiro"
 _LONGEST_ANSWER = 300
 
-Kind = Literal["ModelDeployment", "InferenceService", "Pod"]
+Kind = Literal["ModelDeployment", "InferenceService", "Pod", "HTTPRoute", "ServingRuntime"]
+# What is shown of a ModelDeployment.
 KINDS: tuple[Kind, ...] = ("ModelDeployment", "InferenceService", "Pod")
 
 _RESOURCES: Mapping[Kind, tuple[str, str, str]] = {
     "ModelDeployment": (names.GROUP, names.VERSION, names.PLURAL),
     "InferenceService": ("serving.kserve.io", "v1beta1", "inferenceservices"),
     "Pod": ("", "v1", "pods"),
+    "HTTPRoute": ("gateway.networking.k8s.io", "v1", "httproutes"),
+    "ServingRuntime": ("serving.kserve.io", "v1alpha1", "servingruntimes"),
 }
 
 
@@ -44,7 +47,19 @@ class Cluster(Protocol):
     def get(self, name: str) -> Body:
         """The ModelDeployment `name`."""
 
-    def list(self, *, everywhere: bool) -> list[Body]:
+    def named(self, kind: Kind, name: str) -> Body:
+        """One object, whoever it belongs to."""
+
+    def pods_of(self, service: str) -> "list[Body]":
+        """All pods of an InferenceService, whoever it belongs to."""
+
+    def apply(self, body: Body, *, manager: str) -> None:
+        """Server-side apply of fields of a ModelDeployment, which become those of `manager`; never by force."""
+
+    def release(self, body: Body) -> bool:
+        """Deletes a ModelDeployment and nothing that belongs to it; False when it is not what it was in `body`."""
+
+    def list(self, *, everywhere: bool) -> "list[Body]":
         """All ModelDeployments of the namespace, or of all of them."""
 
     def part(self, kind: Kind, name: str) -> Listing:
@@ -78,10 +93,47 @@ class KubeCluster:
         return self._namespace
 
     def get(self, name: str) -> Body:
-        with in_one_sentence(self._asked("get", "ModelDeployment", name=name)):
-            return dict(self._client.get(_resource("ModelDeployment"), name, namespace=self._namespace))
+        return self.named("ModelDeployment", name)
 
-    def list(self, *, everywhere: bool) -> list[Body]:
+    def named(self, kind: Kind, name: str) -> Body:
+        with in_one_sentence(self._asked("get", kind, name=name)):
+            return dict(self._client.get(_resource(kind), name, namespace=self._namespace))
+
+    def pods_of(self, service: str) -> "list[Body]":
+        with in_one_sentence(self._asked("list", "Pod")):
+            labels: Any = {"serving.kserve.io/inferenceservice": service}
+            return [dict(pod) for pod in self._client.list(_resource("Pod"), namespace=self._namespace, labels=labels)]
+
+    def apply(self, body: Body, *, manager: str) -> None:
+        from lightkube.types import PatchType  # noqa: PLC0415
+
+        name = body["metadata"]["name"]
+        with in_one_sentence(self._asked("patch", "ModelDeployment", name=name)):
+            self._client.patch(
+                _resource("ModelDeployment"),
+                name,
+                dict(body),
+                namespace=self._namespace,
+                patch_type=PatchType.APPLY,
+                field_manager=manager,
+            )
+
+    def release(self, body: Body) -> bool:
+        metadata = body["metadata"]
+        path = f"/apis/{names.API_VERSION}/namespaces/{self._namespace}/{names.PLURAL}/{metadata['name']}"
+        # lightkube deletes whatever is there by now, and a rollout may have begun since we looked.
+        same = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}
+        options = {"propagationPolicy": "Orphan", "preconditions": same}
+        asked = self._asked("delete", "ModelDeployment", name=metadata["name"])
+        with in_one_sentence(asked):
+            response = self._behind().request("DELETE", path, json=options)
+        if response.status_code in (200, 202, 409):
+            return bool(response.status_code != 409)
+        answer = response.json() if "json" in response.headers.get("content-type", "") else {}
+        message = str(answer.get("message") or response.text)
+        raise refusal(asked, code=response.status_code, message=message, known=bool(answer.get("details")))
+
+    def list(self, *, everywhere: bool) -> "list[Body]":
         namespace = "*" if everywhere else self._namespace
         with in_one_sentence(self._asked("list", "ModelDeployment", everywhere=everywhere)):
             found = self._client.list(_resource("ModelDeployment"), namespace=namespace, chunk_size=500)
@@ -134,16 +186,12 @@ class KubeCluster:
     def text(self, path: str, query: Mapping[str, str]) -> str:
         """Of what stands behind the API server its own words are passed on: they say what is wrong there."""
         import httpx2  # noqa: PLC0415
-        from lightkube.config.client_adapter import Client as raw_client  # noqa: PLC0415, N813
-        from lightkube.config.client_adapter import ConnectionParams  # noqa: PLC0415
 
         if path.startswith("/"):
             resource = "pods/proxy" if "/pods/" in path else "services/proxy"
             asked = Asked(server=self._server, verb="get", resource=resource, group="", namespace=self._namespace)
             with in_one_sentence(asked):
-                if self._raw is None:
-                    self._raw = raw_client(self._client.config, ConnectionParams())
-                response = self._raw.get(path, params=dict(query))
+                response = self._behind().get(path, params=dict(query))
         else:
             # Another server than the one that the credentials are for.
             try:
@@ -153,6 +201,15 @@ class KubeCluster:
         if response.status_code == 200:
             return response.text
         raise CliError(f"{path} answers with {response.status_code}: {response.text.strip()[:_LONGEST_ANSWER]}")
+
+    def _behind(self) -> "httpx2.Client":
+        """The connection to the API server, for what lightkube has no request for."""
+        from lightkube.config.client_adapter import Client as raw_client  # noqa: PLC0415, N813
+        from lightkube.config.client_adapter import ConnectionParams  # noqa: PLC0415
+
+        if self._raw is None:
+            self._raw = raw_client(self._client.config, ConnectionParams())
+        return self._raw
 
     def _asked(self, verb: str, kind: Kind, *, name: str | None = None, everywhere: bool = False) -> Asked:
         group, _, plural = _RESOURCES[kind]

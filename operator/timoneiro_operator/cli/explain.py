@@ -1,5 +1,6 @@
 """Why a rollout is where it is, and what would change it: sentences for people. Pure."""
 
+from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Revision
 from timoneiro_operator.cli.explain_rollout import explain_rollout
@@ -66,6 +67,8 @@ def _state(view: View, now: float) -> list[str]:
         return _healthy(view, status.stable, now)
     if view.invalid is not None:
         return ["Nothing serves yet."]
+    if view.spec is not None and view.spec.adopt is not None:
+        return [f"Nothing has been adopted yet: {sentence(status.message)} The operator looks again every few seconds."]
     return [f"No model has been published yet: set spec.model of '{view.name}', or run the pipeline that publishes it."]
 
 
@@ -150,6 +153,12 @@ def _bound(view: View) -> str:
 def _healthy(view: View, stable: Revision, now: float) -> list[str]:
     since = f" since {clock(stable.since)}" if stable.since else ""
     sentences = [f"{big_name(stable)} serves all traffic{since}."]
+    adopted = view.adopted(stable.revision)
+    if adopted is not None:
+        sentences.append(
+            f"InferenceService {adopted} was adopted: it is read and never written, and KServe's own addresses of it "
+            "stay. Only requests to the host names of spec.route get the next model."
+        )
     if view.seen and view.deployment is not None and view.wanted is None:
         sentences.append("The spec names no model any more; the last one goes on serving until another is published.")
     warm = {item.revision: item.delete_at for item in view.status.retiring if item.was == "Stable"}
@@ -161,6 +170,11 @@ def _healthy(view: View, stable: Revision, now: float) -> list[str]:
             sentences.append(f"{text}at once: it is kept warm for another {format_duration(left(until, now))}.")
         else:
             sentences.append(f"{text}as soon as it has started again.")
+        if entry.adopted is not None:
+            sentences.append(
+                f"InferenceService {entry.adopted} was adopted and is left as it is, for those who call it by KServe's "
+                f"own addresses: when nobody does any more, `kubectl delete inferenceservice {entry.adopted}` ends it."
+            )
     if not view.former():
         sentences.append("There is no former model to go back to.")
     return sentences
@@ -176,7 +190,7 @@ def _surroundings(view: View, now: float) -> list[str]:
         sentences.append(
             f"The gateway does not accept the route (RouteNotAccepted, {route.reason}, since "
             f"{clock(route.last_transition_time)}): {sentence(route.message)} Weights stay as they were until "
-            f"it does: look at `kubectl describe httproute {view.name}` and at spec.route."
+            f"it does: look at `kubectl describe httproute -l {names.LABEL_DEPLOYMENT}={view.name}` and at spec.route."
         )
     if view.not_taken is not None and view.not_taken.reason == "HostnameConflict":
         sentences.append(f"What the spec wants cannot be done: {sentence(view.not_taken.message)}")

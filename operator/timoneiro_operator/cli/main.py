@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from timoneiro_operator.cli import read, shell, steer
+from timoneiro_operator.cli import hand, read, shell, steer
 from timoneiro_operator.cli.errors import CliError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 read.add_to(app)
 steer.add_to(app)
+hand.add_to(app)
 
 
 @app.callback()

@@ -14,7 +14,14 @@ from timoneiro_operator.decide.text import step_text
 
 # What may be wrapped on a narrow terminal; the rest is useless when it is.
 _PROSE = ("VERDICT", "REASON", "WHAT CAME OF IT", "QUERY")
-_OUTCOME_STYLES = {"Promoted": "green", "Restored": "green", "RolledBack": "red", "Aborted": "red", "Refused": "red"}
+_OUTCOME_STYLES = {
+    "Adopted": "green",
+    "Promoted": "green",
+    "Restored": "green",
+    "RolledBack": "red",
+    "Aborted": "red",
+    "Refused": "red",
+}
 
 
 def _table(*headings: str) -> Table:

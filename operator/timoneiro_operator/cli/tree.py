@@ -152,7 +152,11 @@ def _add_workload(branch: Tree, picture: Picture, part: Revision | Retiring, now
     """The InferenceService of a revision, and its pods below it."""
     found = [body for body in picture.services or () if body["metadata"]["name"] == part.inference_service]
     text = Text.assemble(("InferenceService ", "dim"), part.inference_service, "  ")
-    text.append_text(Text("unknown", style="yellow") if picture.services is None else _service_state(found))
+    if not found and picture.view.adopted(part.revision) is not None:
+        # No watch brings what has no label of ours.
+        text.append_text(Text("adopted", style="dim"))
+    else:
+        text.append_text(Text("unknown", style="yellow") if picture.services is None else _service_state(found))
     node = branch.add(text)
     for pod in _pods_of(picture, part.revision):
         line = _pod_line(pod, now)

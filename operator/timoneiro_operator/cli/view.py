@@ -90,6 +90,10 @@ class View:
         found = (entry for entry in reversed(self.status.rejected) if entry.revision == self.wanted)
         return next(found, None) if self.wanted else None
 
+    def adopted(self, revision: str) -> str | None:
+        """The InferenceService that serves `revision` and was not made for it; None when there is no such one."""
+        return next((known.adopted for known in self.status.revisions if known.revision == revision), None)
+
     def condition(self, kind: str) -> Condition | None:
         return next((condition for condition in self.status.conditions if condition.type == kind), None)
 

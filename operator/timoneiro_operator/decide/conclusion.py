@@ -7,7 +7,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Retiring, Snapshot, Status, to_seconds
 from timoneiro_operator.decide.conditions import with_conditions
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.lifecycle import snapshot_of, with_runtimes
+from timoneiro_operator.decide.lifecycle import is_adopted, snapshot_of, with_runtimes
 from timoneiro_operator.decide.observation import Observation, Routing
 from timoneiro_operator.decide.room import fitted
 from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, with_restored, without_loss, without_more
@@ -18,6 +18,8 @@ replace = msgspec.structs.replace
 
 # While the cluster lacks something, or room, only a look tells when it is there.
 _MISSING_SECONDS = 10.0
+# No watch tells of what has no label of ours.
+_ADOPTED_SECONDS = 30.0
 
 
 def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Decision:
@@ -29,7 +31,8 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
     status = with_runtimes(deployment, status, seen)
     routing = routing_of(deployment, status, seen, now)
     delete = _to_delete(status, routing, seen, now)
-    gone = [item for item in delete if item.revision not in seen.workloads]
+    # What was adopted is only left alone.
+    gone = [item for item in delete if item.revision not in seen.workloads or is_adopted(status, item.revision)]
     traffic = traffic_of(status, routing, seen)
     status = replace(
         status,
@@ -70,7 +73,8 @@ def _to_ensure(status: Status, seen: Observation) -> tuple[Snapshot, ...]:
         for part in parts
         if (there := seen.workloads.get(part.revision)) is None or not (there.as_built and there.pinned)
     ]
-    return tuple(snapshot for revision in lacking if (snapshot := snapshot_of(status, revision)) is not None)
+    known = (snapshot_of(status, revision) for revision in lacking)
+    return tuple(snapshot for snapshot in known if snapshot is not None and snapshot.adopted is None)
 
 
 def _to_scale(deployment: ModelDeployment, status: Status, seen: Observation) -> dict[str, int]:
@@ -84,12 +88,17 @@ def _look_again(deployment: ModelDeployment, status: Status, seen: Observation, 
     """Seconds until the next deadline or measurement; None when only a change can make a difference."""
     times = [to_seconds(item.delete_at) for item in status.retiring]
     candidate, step = status.candidate, status.step
+    serving = [part for part in (status.stable, candidate) if part is not None]
+    if any(is_adopted(status, part.revision) for part in serving):
+        times.append(now + _ADOPTED_SECONDS)
+    if deployment.spec.adopt is not None and not serving:
+        times.append(now + _MISSING_SECONDS)
     if candidate is not None:
         limit = candidate.deadline if step else candidate.progress_deadline
         times += [to_seconds(limit)] if limit else []
     if step is not None and step.not_before:
         times.append(to_seconds(step.not_before))
-    if any(seen.workload(part.revision).lacks_pods for part in (status.stable, candidate) if part is not None):
+    if any(seen.workload(part.revision).lacks_pods for part in serving):
         times.append(now + _MISSING_SECONDS)
     if arms_to_measure(status) is not None:
         times.append(now + parse_duration(deployment.spec.analysis.interval))

@@ -8,7 +8,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Condition, LastWindow, Status, to_text
 from timoneiro_operator.decide.observation import Observation
-from timoneiro_operator.decide.rules import routing_mismatch
+from timoneiro_operator.decide.rules import has_other_clients, routing_mismatch
 from timoneiro_operator.decide.steps import arms_to_measure
 
 Truth = Literal["True", "False", "Unknown"]
@@ -69,6 +69,9 @@ def _ready(status: Status, seen: Observation) -> tuple[Truth, str, str]:
         return "Unknown", seen.impaired.reason, seen.impaired.message
     if not seen.workload(status.stable.revision).serving:
         return "False", "StableNotReady", "the stable model has no ready replica"
+    strayed = seen.workload(status.stable.revision).strayed
+    if strayed is not None:
+        return "False", "AdoptedEdited", strayed
     if seen.route is None or not (seen.route.accepted or seen.route.reason == "Pending"):
         return "False", "RouteNotAccepted", seen.route.message if seen.route else "there is no route"
     return "True", "Serving", "the stable model is ready and has its route"
@@ -106,6 +109,8 @@ def _metrics_available(status: Status, seen: Observation) -> tuple[Truth, str, s
     share = status.analysis.share if status.analysis else None
     blind = share is not None and not share.begun and share.candidate + share.stable > 0
     more = "; a request that hangs is not seen, since these metrics count it when it has ended" if blind else ""
+    if has_other_clients(status):
+        more += "; what reaches the adopted InferenceService past the route is counted for the stable model, too"
     return "True", "Available", f"both arms are measured{more}"
 
 

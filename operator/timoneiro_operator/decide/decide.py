@@ -14,7 +14,7 @@ from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.lifecycle import begin, leave, promote, snapshot_of, spared, wanted_snapshot
+from timoneiro_operator.decide.lifecycle import adopt, begin, leave, promote, snapshot_of, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
 from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.routing import routing_of, settled
@@ -104,6 +104,12 @@ def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: f
     """Where the deployment goes from here."""
     wanted = deployment.revision
     candidate = status.candidate
+    if status.stable is None and candidate is None and deployment.spec.adopt is not None:
+        if seen.held is not None:
+            return _say(status, "Pending", seen.held)
+        if isinstance(seen.adoption, str):
+            return _say(status, "Pending", seen.adoption)
+        return _say(adopt(status, seen.adoption, now), "Pending", _route_wait(seen))
     if candidate is not None:
         leaving = reason_to_leave(deployment, status, candidate, seen, now)
         if leaving is not None:
@@ -138,7 +144,11 @@ def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Obser
     was_stable = any(i.revision == wanted and i.was == "Stable" and not i.outdone for i in status.retiring)
     warm = was_stable and seen.workload(wanted).has(deployment.spec.predictor.min_replicas)
     instant = "it was stable before and is still warm" if warm and status.stable is not None else None
-    return begin(deployment, status, wanted_snapshot(deployment, wanted), now, instant=instant)
+    snapshot = wanted_snapshot(deployment, wanted)
+    if seen.workload(wanted).serving:
+        # What was adopted and is still there serves as it did; after that it is made as the spec says it.
+        snapshot = replace(snapshot, adopted=deployment.adopted(wanted))
+    return begin(deployment, status, snapshot, now, instant=instant)
 
 
 def _first_revision(
@@ -310,9 +320,13 @@ def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now
     status = replace(status, stable=replace(stable, ready=workload.serving, backend=backend))
     if not workload.serving:
         return _say(status, "Degraded", _not_ready(stable, workload.failure))
+    if workload.strayed is not None:
+        return _say(status, "Degraded", workload.strayed)
     if not settled(routing_of(deployment, status, seen, now), seen):
         if seen.route is not None and seen.route.reason != "Pending" and not seen.route.accepted:
             return _say(status, "Degraded", seen.route.message)
+        if status.phase == "Pending":
+            return _say(status, "Pending", _route_wait(seen))
         if status.phase != "Healthy":
             return _say(status, "RollingBack", "all traffic goes back to the stable model")
     return _say(status, "Healthy", f"{revision_name(stable)} serves all traffic{_waiting_runtime(deployment, stable)}")

@@ -30,8 +30,23 @@ _KEPT_ENTRIES = 10
 _KEPT_SNAPSHOTS = 5
 
 
+def adopt(status: Status, snapshot: Snapshot, now: float) -> Status:
+    """What an InferenceService that nobody has made for it serves becomes the stable model, as it is."""
+    stable = Revision(
+        revision=snapshot.revision,
+        inference_service=snapshot.adopted or "",
+        uri=snapshot.model.uri,
+        version=snapshot.model.version,
+        ready=True,
+        since=to_text(now),
+        started_at=to_text(now),
+    )
+    status = replace(status, stable=stable, revisions=(*status.revisions, replace(snapshot, stable_since=to_text(now))))
+    return _record(status, stable, "Adopted", f"InferenceService {snapshot.adopted} has served it before", now)
+
+
 def wanted_snapshot(deployment: ModelDeployment, wanted: str) -> Snapshot:
-    """What the spec describes, as a revision."""
+    """What the spec describes, as a revision that is to be made."""
     model, predictor = deployment.model, deployment.spec.predictor
     known = snapshot_of(deployment.status, wanted)
     runtime = known.runtime if known is not None else deployment.wanted_runtime
@@ -61,6 +76,12 @@ def snapshot_of(status: Status, revision: str) -> Snapshot | None:
     return next((snapshot for snapshot in status.revisions if snapshot.revision == revision), None)
 
 
+def is_adopted(status: Status, revision: str) -> bool:
+    """Whether what serves `revision` was made by somebody else, and is not ours to change."""
+    known = snapshot_of(status, revision)
+    return known is not None and known.adopted is not None
+
+
 def begin(
     deployment: ModelDeployment,
     status: Status,
@@ -78,7 +99,7 @@ def begin(
     rollout = deployment.spec.rollout
     candidate = Revision(
         revision=snapshot.revision,
-        inference_service=deployment.service_name(snapshot.revision),
+        inference_service=snapshot.adopted or deployment.made_name(snapshot.revision),
         uri=snapshot.model.uri,
         version=snapshot.model.version,
         started_at=to_text(now),

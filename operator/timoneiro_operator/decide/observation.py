@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.judge.comparison import Window
 
 
@@ -34,8 +35,10 @@ class Workload:
     as_built: bool = True
     # The serving runtime that its InferenceService names, or that KServe has selected.
     runtime: str | None = None
-    # False: its InferenceService does not name the runtime of its own yet.
+    # False: its InferenceService does not name the runtime of its own yet, or was released and belongs to nobody.
     pinned: bool = True
+    # Of one that was adopted: why it is not what was adopted any more.
+    strayed: str | None = None
     # The driver's own name of it, where the names of its objects do not follow from ours.
     backend: str | None = None
     failure: Failure | None = None
@@ -129,13 +132,17 @@ class Impairment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """`missing`: reason and sentence when the cluster lacks what the driver needs, so that nothing can be done."""
+    """`missing`: reason and sentence when the cluster lacks what the driver needs, so that nothing can be done.
+
+    `adoption`: what the InferenceService serves that is to be adopted, or why it cannot be.
+    """
 
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     route: RouteState | None = None
     metrics: Metrics = Metrics()
     missing: tuple[str, str] | None = None
     impaired: Impairment | None = None
+    adoption: Snapshot | str = "it has not been read yet what is to be adopted"
 
     @property
     def held(self) -> str | None:

@@ -4,6 +4,7 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Mirrored, Restored, Status, Traffic, Weights, to_seconds, to_text
+from timoneiro_operator.decide.lifecycle import is_adopted
 from timoneiro_operator.decide.observation import Observation, Routing
 
 _MIRRORED: dict[str, Mirrored] = {"Mirror": "Candidate", "Bake": "Stable"}
@@ -118,7 +119,7 @@ def _edited_route(deployment: ModelDeployment, routing: Routing, seen: Observati
 
 def _edited_service(deployment: ModelDeployment, status: Status, seen: Observation) -> str | None:
     for part in (status.stable, status.candidate):
-        if part is None:
+        if part is None or is_adopted(status, part.revision):
             continue
         if not seen.workload(part.revision).as_built:
             return f"InferenceService {part.inference_service} was edited"

@@ -4,7 +4,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import verdict_of
-from timoneiro_operator.decide.lifecycle import rejection_entry
+from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.steps import requests_of
 from timoneiro_operator.decide.text import name_of
@@ -89,6 +89,9 @@ def reason_to_freeze(status: Status, stable: Revision, seen: Observation) -> str
     """Why nothing can be known now, so that the weight stays where it is; None when it can."""
     if not seen.workload(stable.revision).serving:
         return "the stable model has no ready replica: nothing to compare with"
+    strayed = seen.workload(stable.revision).strayed
+    if strayed is not None:
+        return f"the weight is frozen: {strayed}"
     mismatch = routing_mismatch(status)
     if mismatch is not None:
         return f"the weight is frozen: {mismatch}"
@@ -102,9 +105,16 @@ def routing_mismatch(status: Status) -> str | None:
     share = status.analysis.share if status.analysis else None
     if share is None or status.step is None or share.weight != status.step.weight or share.mismatch < 1.0 / ALPHA:
         return None
+    if has_other_clients(status):
+        return None
     requests = max(1, share.candidate + share.stable)
     got = 100.0 * share.candidate / requests
     return f"the candidate got {got:.1f} % of {requests:,} requests, and the gateway has accepted {share.weight} %"
+
+
+def has_other_clients(status: Status) -> bool:
+    """Whether the stable model answers requests past the route, too: KServe's own addresses of it stay."""
+    return status.stable is not None and is_adopted(status, status.stable.revision)
 
 
 def silence(status: Status, now: float) -> str | None:
@@ -121,6 +131,9 @@ def silence(status: Status, now: float) -> str | None:
         return None
     others = f"while the stable model has answered {share.stable_answered:,}"
     if not share.begun:
+        if has_other_clients(status):
+            # What the stable model answers says nothing of what the candidate should have got.
+            return None
         either = "either it hangs, or the gateway sends it nothing: these metrics count a request when it has ended"
         return f"AnswersNothing: the candidate has answered no request, {others}; {either}"
     if share.candidate < LEAST_REQUESTS:

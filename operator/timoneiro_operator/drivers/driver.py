@@ -8,6 +8,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import RouteState, Workload
+from timoneiro_operator.serving.adopted import Adopted
 
 Body = Mapping[str, Any]
 Applied = Literal["InferenceService", "HTTPRoute"]
@@ -19,6 +20,7 @@ class Children:
     """What belongs to one ModelDeployment.
 
     `services`: InferenceServices by name; `pods`: by revision; `copies`: ServingRuntimes of its revisions, by revision.
+    `adopted`: InferenceServices that serve and were not made for it, by revision.
     """
 
     services: Mapping[str, Body]
@@ -26,6 +28,12 @@ class Children:
     route: Body | None = None
     knative: Body | None = None
     copies: Mapping[str, Body] = field(default_factory=dict)
+    adopted: Mapping[str, Adopted] = field(default_factory=dict)
+
+    def serving(self) -> dict[str, Body]:
+        """All InferenceServices by name, whoever has made them."""
+        adopted = {item.snapshot.adopted or "": item.body for item in self.adopted.values() if item.body is not None}
+        return {**self.services, **adopted}
 
 
 def children_of(
@@ -35,6 +43,7 @@ def children_of(
     route: Body | None = None,
     knative: Body | None = None,
     runtimes: Iterable[Body] = (),
+    adopted: Sequence[Adopted] = (),
 ) -> Children:
     """Children of objects as the API server has them, in whatever order."""
     by_revision: dict[str, list[Body]] = {}
@@ -42,7 +51,18 @@ def children_of(
         by_revision.setdefault(pod["metadata"]["labels"].get(names.LABEL_REVISION, ""), []).append(pod)
     by_name = {body["metadata"]["name"]: body for body in services}
     copies = {body["metadata"]["labels"].get(names.LABEL_REVISION, ""): body for body in runtimes}
-    return Children(services=by_name, pods=by_revision, route=route, knative=knative, copies=copies)
+    for item in adopted:
+        by_revision[item.snapshot.revision] = list(item.pods)
+        # One that was released before it was adopted has labels of ours.
+        by_name.pop(item.snapshot.adopted or "", None)
+    return Children(
+        services=by_name,
+        pods=by_revision,
+        route=route,
+        knative=knative,
+        copies=copies,
+        adopted={item.snapshot.revision: item for item in adopted},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

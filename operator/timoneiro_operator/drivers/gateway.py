@@ -1,5 +1,7 @@
 """Driver Gateway: one InferenceService a revision, and our own HTTPRoute with their weights."""
 
+import msgspec
+
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.decide.decision import Decision
@@ -7,6 +9,7 @@ from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import RouteState, Workload
 from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Remove, Write
 from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
+from timoneiro_operator.serving.adopted import adopted_workload
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, only_standard, read_route
@@ -25,31 +28,34 @@ class GatewayDriver:
             built: Body | None = build_inference_service(deployment, snapshot) if snapshot else None
             workload = read_workload(body, children.pods.get(revision, ()), built)
             found[revision] = with_runtime(workload, deployment, snapshot, body, children)
-        return found
+        return found | {revision: adopted_workload(item) for revision, item in children.adopted.items()}
 
     def route(self, deployment: ModelDeployment, children: Children) -> RouteState | None:
         return read_route(deployment, children.route)
 
     def writes(self, deployment: ModelDeployment, decision: Decision, children: Children) -> tuple[Write, ...]:
         due: list[Write] = []
+        # What serves is called as it was decided in this pass.
+        named = msgspec.structs.replace(deployment, status=decision.status)
         # What this deployment has made before is ours, whatever somebody has done to its labels.
         parts = (deployment.status.stable, deployment.status.candidate)
         made = {part.revision for part in parts if part is not None and part.ready}
         served = deployment.status.stable is not None
         for snapshot in decision.ensure:
-            there = children.services.get(deployment.service_name(snapshot.revision))
+            there = children.services.get(named.service_name(snapshot.revision))
             if there is None or not there["metadata"].get("deletionTimestamp"):
                 first = there is None and snapshot.revision not in made
                 due.append(serve(deployment, snapshot, first=first))
         for revision, replicas in decision.scale.items():
             predictor = {"minReplicas": replicas, "maxReplicas": replicas}
-            due.append(Patch(name=deployment.service_name(revision), predictor=predictor))
-        if decision.routing.weights and differs(deployment, decision.routing, children.route):
-            route = build_route(deployment, decision.routing, children.route)
-            known = only_standard(deployment)
-            plain = build_route(known, decision.routing, children.route) if known != deployment else None
-            first = children.route is None and not served
+            due.append(Patch(name=named.service_name(revision), predictor=predictor))
+        if decision.routing.weights and differs(named, decision.routing, children.route):
+            route = build_route(named, decision.routing, children.route)
+            known = only_standard(named)
+            plain = build_route(known, decision.routing, children.route) if known != named else None
+            # Beside an adopted InferenceService there are routes of others.
+            first = children.route is None and (not served or deployment.spec.adopt is not None)
             due.append(Apply(kind="HTTPRoute", body=route, first=first, plain=plain))
-        due += [Remove(name=deployment.service_name(revision)) for revision in decision.delete]
+        due += [Remove(name=named.service_name(revision)) for revision in decision.delete]
         due += unused(decision.status, children)
         return tuple(due)

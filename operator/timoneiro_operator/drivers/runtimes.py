@@ -4,6 +4,7 @@ import dataclasses
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.manifests import covers, is_written
+from timoneiro_operator.api.ownership import is_owned
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.observation import Workload
 from timoneiro_operator.drivers.driver import Apply, Body, Children, Remove
@@ -14,7 +15,7 @@ from timoneiro_operator.serving.runtime import build_runtime, copy_name, named_r
 def runtime_names(deployment: ModelDeployment, children: Children) -> set[str]:
     """Runtimes whose content matters: of the spec, of its revisions, and what KServe has selected."""
     spec, revisions = deployment.spec, deployment.status.revisions
-    names = {named_runtime(service) for service in children.services.values()}
+    names = {named_runtime(service) for service in children.serving().values()}
     names |= {known.runtime.name for known in revisions if known.runtime is not None}
     names |= {deployment.runtime_name(spec.model, spec.predictor)} if spec.model is not None else set()
     return {name for name in names if name is not None}
@@ -35,7 +36,7 @@ def with_runtime(
         workload,
         as_built=workload.as_built and not edited,
         runtime=named_runtime(service),
-        pinned=built is None or (named == own and copy is not None),
+        pinned=is_owned(deployment, service) and (built is None or (named == own and copy is not None)),
     )
 
 
@@ -55,7 +56,7 @@ def unused(status: Status, children: Children) -> list[Remove]:
     """Runtimes of revisions that are gone, and that no InferenceService names any more."""
     kept = {part.revision for part in (status.stable, status.candidate) if part is not None}
     kept |= {item.revision for item in status.retiring}
-    named = {named_runtime(service) for service in children.services.values()}
+    named = {named_runtime(service) for service in children.serving().values()}
     return [
         Remove(kind="ServingRuntime", name=copy["metadata"]["name"])
         for revision, copy in children.copies.items()

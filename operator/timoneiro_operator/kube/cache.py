@@ -155,6 +155,10 @@ class Cache:
     def get(self, kind: Kind, key: Key) -> Body | None:
         return self._objects.get((kind, *key))
 
+    def runtime(self, namespace: str, name: str) -> Body | None:
+        """A serving runtime; as KServe does it, one of the namespace comes before one of the cluster."""
+        return self.get("ServingRuntime", (namespace, name)) or self.get("ClusterServingRuntime", ("", name))
+
     def deployments(self) -> list[Key]:
         """All ModelDeployments."""
         return [(namespace, name) for kind, namespace, name in self._objects if kind == "ModelDeployment"]

@@ -135,6 +135,19 @@ class KubeClient:
         # Quoted: a name must not become another path, and with it a Secret of another namespace.
         return _as_dict(await self._client.get(_RESOURCES["Secret"], quote(key[1], safe=""), namespace=key[0]))
 
+    async def named(self, kind: Kind, key: Key) -> Body | None:
+        """An object that carries no label of ours, or None. By a list: its permission is there. Raises ApiError."""
+        self._telemetry.count_request("list", kind)
+        found = self._client.list(_RESOURCES[kind], namespace=key[0], fields={"metadata.name": key[1]})
+        return next(iter([_as_dict(item) async for item in found]), None)
+
+    async def pods_of(self, service: Key) -> list[Body]:
+        """All pods of an InferenceService, whoever has made it. Raises ApiError."""
+        self._telemetry.count_request("list", "Pod")
+        labels: Any = {"serving.kserve.io/inferenceservice": service[1]}
+        found = self._client.list(_RESOURCES["Pod"], namespace=service[0], labels=labels)
+        return [_as_dict(item) async for item in found]
+
     async def predictor(self, service: Key) -> Body | None:
         """The Deployment that serves the InferenceService; None when it cannot be had: what it says is only a cause."""
         self._telemetry.count_request("get", "Deployment")

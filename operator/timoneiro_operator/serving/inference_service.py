@@ -17,7 +17,7 @@ from timoneiro_operator.serving.runtime import copy_name
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 # What of our predictor is about the model server's container; the rest is about its pods.
-_OF_THE_MODEL = (
+OF_THE_MODEL = (
     "runtime",
     "args",
     "env",
@@ -42,7 +42,7 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
     model: dict[str, Any] = {
         "modelFormat": _as_json(wanted.format),
         "storageUri": wanted.uri,
-        **{key: handed_on[key] for key in _OF_THE_MODEL if key in handed_on},
+        **{key: handed_on[key] for key in OF_THE_MODEL if key in handed_on},
         "args": [f"--model_name={deployment.name}", *predictor.args],
     }
     if wanted.digest is not None:
@@ -66,13 +66,13 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
         "kind": KIND,
         "metadata": owned_metadata(
             deployment,
-            name=deployment.service_name(snapshot.revision),
+            name=deployment.made_name(snapshot.revision),
             labels=labels,
             annotations=annotations,
         ),
         "spec": {
             "predictor": {
-                **{key: value for key, value in handed_on.items() if key not in _OF_THE_MODEL},
+                **{key: value for key, value in handed_on.items() if key not in OF_THE_MODEL},
                 "minReplicas": replicas,
                 "maxReplicas": replicas,
                 "model": model,

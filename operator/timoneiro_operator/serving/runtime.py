@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.names import LABEL_REVISION
+from timoneiro_operator.api.names import ANNOTATION_RUNTIME, LABEL_REVISION
 from timoneiro_operator.api.ownership import owned_metadata
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Snapshot
@@ -62,7 +62,10 @@ def build_runtime(deployment: ModelDeployment, snapshot: Snapshot) -> dict[str, 
             deployment,
             name=copy_name(deployment, snapshot.revision),
             labels={LABEL_REVISION: snapshot.revision},
-            annotations={} if runtime.server is None else {_SERVER_TYPE: runtime.server},
+            annotations={
+                ANNOTATION_RUNTIME: runtime.name,
+                **({} if runtime.server is None else {_SERVER_TYPE: runtime.server}),
+            },
         ),
         "spec": {**runtime.spec, "supportedModelFormats": formats},
     }

@@ -30,7 +30,7 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
     pods = [pod for pod in pods if made_by(pod, workload)]
     ready = sum(1 for pod in pods if is_ready(pod))
     predictor = (inference_service.get("spec") or {}).get("predictor") or {}
-    staying = [pod for pod in pods if not _is_leaving(pod)]
+    staying = [pod for pod in pods if not is_leaving(pod)]
     announced = _condition(inference_service, "PredictorReady") == "True"
     return Workload(
         ready_replicas=ready,
@@ -80,7 +80,7 @@ def _is_over(pod: Body) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Failed", "Succeeded")
 
 
-def _is_leaving(pod: Body) -> bool:
+def is_leaving(pod: Body) -> bool:
     """It is the cluster that ends this pod, or has: how its containers go says nothing about the model."""
     return (
         bool(pod["metadata"].get("deletionTimestamp")) or _is_over(pod) or _condition(pod, "DisruptionTarget") == "True"

@@ -8,7 +8,7 @@ import msgspec
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.names import ANNOTATION_ROUTE_FIELDS
-from timoneiro_operator.api.ownership import owned_metadata
+from timoneiro_operator.api.ownership import is_owned, owned_metadata
 from timoneiro_operator.decide.observation import RouteState, Routing
 
 API_VERSION = "gateway.networking.k8s.io/v1"
@@ -39,6 +39,8 @@ def build_route(deployment: ModelDeployment, routing: Routing, live: Mapping[str
         backend = {**_backend(deployment, routing.preview), "weight": 1}
         preview = {"matches": [{"path": _ALL_PATHS, "headers": [header]}], "backendRefs": [backend]}
         rules.insert(0, _with_others(preview, next(iter(previews), {}), ours, live))
+    # The one that is there keeps its name, whatever has been adopted since.
+    name = live["metadata"]["name"] if live is not None else deployment.route_name
     # Flux is asked to leave the route alone: its weights are nobody's but the operator's.
     annotations = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled"}
     if ours:
@@ -46,7 +48,7 @@ def build_route(deployment: ModelDeployment, routing: Routing, live: Mapping[str
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": owned_metadata(deployment, name=deployment.name, labels={}, annotations=annotations),
+        "metadata": owned_metadata(deployment, name=name, labels={}, annotations=annotations),
         "spec": {
             "parentRefs": [
                 {
@@ -160,6 +162,9 @@ def _has_headers(rule: Mapping[str, Any]) -> bool:
 def _revision(deployment: ModelDeployment, backend: Mapping[str, Any]) -> str:
     """The revision behind a backend; the name of a Service that is not ours stays a name."""
     name = str(backend.get("name", ""))
+    adopted = {f"{known.adopted}{_SUFFIX}": known.revision for known in deployment.status.revisions if known.adopted}
+    if name in adopted:
+        return adopted[name]
     own = name.removeprefix(f"{deployment.name}-").removesuffix(_SUFFIX)
     return own if name == f"{deployment.service_name(own)}{_SUFFIX}" else name
 
@@ -185,7 +190,7 @@ def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:
 
 def differs(deployment: ModelDeployment, routing: Routing, route: Mapping[str, Any] | None) -> bool:
     """Whether the HTTPRoute in the cluster is not the one that is wanted."""
-    if route is None:
+    if route is None or not is_owned(deployment, route):
         return True
     built = build_route(deployment, routing, route)
     if is_written(route, built):

@@ -1,5 +1,6 @@
 """ModelDeployments in the states that people meet, and a cluster that is none."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,9 +10,12 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.command import parse_command
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.api.status import to_seconds, to_text
+from timoneiro_operator.cli import shell
 from timoneiro_operator.cli.cluster import Kind, Listing
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
+from timoneiro_operator.cli.main import main
 from timoneiro_operator.cli.view import Body
+from timoneiro_operator.cli.waiting import Clock
 
 START = to_seconds("2026-11-24T10:00:00Z")
 
@@ -191,7 +195,14 @@ class FakeCluster:
 
     def __init__(self, *reads: Body | CliError) -> None:
         self.reads: list[Body | CliError] = list(reads)
-        self.parts: dict[Kind, list[Body] | CliError] = {"InferenceService": [], "Pod": []}
+        self.parts: dict[Kind, list[Body] | CliError] = {"InferenceService": [], "Pod": [], "HTTPRoute": []}
+        # What belongs to nobody, by kind and name, and pods by their InferenceService.
+        self.objects: dict[tuple[Kind, str], Body] = {}
+        self.pods: dict[str, list[Body]] = {}
+        self.applied: list[tuple[Body, str]] = []
+        # Versions that were to be released, of which the first ones are those of somebody else by now.
+        self.released: list[str] = []
+        self.conflicts = 0
         # Commands, and who asks for them.
         self.written: list[tuple[str, str]] = []
         self.answer: Callable[[str], dict[str, Any]] | None = None
@@ -212,7 +223,24 @@ class FakeCluster:
         record = self.answer(parse_command(*self.written[-1]).id)
         return {**read, "status": {**read["status"], "commands": [record]}}
 
-    def list(self, *, everywhere: bool) -> list[Body]:
+    def named(self, kind: Kind, name: str) -> Body:
+        if kind == "ModelDeployment":
+            return self.get(name)
+        if (kind, name) not in self.objects:
+            raise CliError(f"there is no {kind} '{name}'", code=NOT_FOUND)
+        return self.objects[kind, name]
+
+    def pods_of(self, service: str) -> "list[Body]":
+        return self.pods.get(service, [])
+
+    def apply(self, body: Body, *, manager: str) -> None:
+        self.applied.append((body, manager))
+
+    def release(self, body: Body) -> bool:
+        self.released.append(body["metadata"]["resourceVersion"])
+        return len(self.released) > self.conflicts
+
+    def list(self, *, everywhere: bool) -> "list[Body]":
         self.everywhere = everywhere
         return [read for read in self.reads if not isinstance(read, CliError)]
 
@@ -249,3 +277,29 @@ def md() -> Bodies:
 @pytest.fixture
 def fake_cluster() -> type[FakeCluster]:
     return FakeCluster
+
+
+@pytest.fixture
+def run(md, monkeypatch, capsys):
+    """Runs the program against a cluster; gives exit code, stdout and stderr. No time is waited."""
+    time = [md.now]
+
+    def sleep(seconds: float) -> None:
+        time[0] += seconds
+
+    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: time[0], sleep=sleep))
+    monkeypatch.setattr(sys, "argv", ["timoneiro"])
+
+    def run(cluster, *arguments):
+        def connect(target):
+            if isinstance(cluster, CliError):
+                raise cluster
+            return cluster
+
+        monkeypatch.setattr(shell, "cluster_of", connect)
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        out, err = capsys.readouterr()
+        return caught.value.code, out, err
+
+    return run

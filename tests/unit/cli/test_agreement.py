@@ -297,7 +297,41 @@ def invalid_spec() -> FakeWorld:
     return world
 
 
+def not_adopted() -> FakeWorld:
+    world = FakeWorld(adoption="InferenceService old cannot be adopted: none of its pods is ready: mend it first")
+    world.spec["adopt"] = "old"
+    world.tick()
+    return world
+
+
+def adopted() -> FakeWorld:
+    world = FakeWorld()
+    world.adopting()
+    world.settle()
+    return world
+
+
+def adopted_and_gone() -> FakeWorld:
+    world = adopted()
+    gone = Failure(reason="InferenceServiceGone", message="it does not exist any more", final=True)
+    world.services[stable_of(world)] = Workload(failure=gone)
+    world.tick(1)
+    return world
+
+
+def adopted_and_edited() -> FakeWorld:
+    world = adopted()
+    strayed = "InferenceService old was edited"
+    world.services[stable_of(world)] = Workload(ready_replicas=1, routable=True, strayed=strayed)
+    world.tick(1)
+    return world
+
+
 STATES: dict[Callable[[], FakeWorld], tuple[str, int, str]] = {
+    not_adopted: ("Pending", UNFINISHED, "none of its pods is ready"),
+    adopted: ("Healthy", DONE, "serves all traffic"),
+    adopted_and_gone: ("Degraded", FAILED, "it does not exist any more"),
+    adopted_and_edited: ("Degraded", FAILED, "InferenceService old was edited"),
     no_model: ("Pending", UNFINISHED, "No model has been published yet"),
     first_pending: ("Pending", UNFINISHED, "gets all traffic as soon as it is ready"),
     first_crashes: ("Degraded", FAILED, "CrashLoopBackOff: digest differs"),

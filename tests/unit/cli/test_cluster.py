@@ -24,6 +24,7 @@ class Wire:
         config = KubeConfig.from_one(cluster=Cluster(server=SERVER), user=User(token="t"))
         client = Client(config, transport=httpx2.MockTransport(self._handle))
         self.cluster = KubeCluster(client, namespace="models", server=SERVER, login="kube-ada")
+        self.cluster._raw = httpx2.Client(base_url=SERVER, transport=httpx2.MockTransport(self._handle))
 
     def _handle(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
@@ -174,3 +175,43 @@ def test_a_credential_plugin_that_gives_no_token_is_told() -> None:
 
 def test_a_credential_plugin_that_is_not_there_is_told() -> None:
     assert "your credentials cannot be had" in failure(Wire(error=FileNotFoundError("aws"))).message
+
+
+def test_what_belongs_to_nobody_is_read_by_its_name() -> None:
+    wire = Wire(content={"metadata": {"name": "r"}})
+    assert wire.cluster.named("ServingRuntime", "r") == {"metadata": {"name": "r"}}
+    assert wire.requests[0].url.path == "/apis/serving.kserve.io/v1alpha1/namespaces/models/servingruntimes/r"
+
+
+def test_pods_of_an_inference_service_are_found_by_the_label_of_kserve() -> None:
+    wire = Wire(content={"items": [{"metadata": {"name": "p"}}], "metadata": {"resourceVersion": "5"}})
+    assert [pod["metadata"]["name"] for pod in wire.cluster.pods_of("theirs")] == ["p"]
+    assert wire.requests[0].url.params["labelSelector"] == "serving.kserve.io/inferenceservice=theirs"
+
+
+def test_fields_are_applied_for_a_manager_and_never_by_force(md) -> None:
+    wire = Wire(content=md.healthy())
+    wire.cluster.apply({"metadata": {"name": "fraud"}}, manager="somebody")
+    request = wire.requests[0]
+    assert request.headers["Content-Type"] == "application/apply-patch+yaml"
+    assert request.url.params["fieldManager"] == "somebody"
+    assert request.url.params.get("force") in (None, "false")
+
+
+@pytest.mark.parametrize(("code", "released"), [(200, True), (202, True), (409, False)])
+def test_a_release_deletes_just_what_was_looked_at_and_nothing_below_it(md, code, released) -> None:
+    wire = Wire(code, status(code))
+    assert wire.cluster.release(md.healthy()) is released
+    request = wire.requests[0]
+    assert (request.method, request.url.path) == ("DELETE", f"{PATH}/fraud")
+    assert json.loads(request.content) == {
+        "propagationPolicy": "Orphan",
+        "preconditions": {"uid": "u-1", "resourceVersion": "7"},
+    }
+
+
+def test_a_release_that_is_not_allowed_names_the_verb(md) -> None:
+    error = failure(Wire(403, status(403, "forbidden")), lambda cluster: cluster.release(md.healthy()))
+    assert "you may not delete modeldeployments.timoneiro.dev" in error.message
+    error = failure(Wire(500, text="broken"), lambda cluster: cluster.release(md.healthy()))
+    assert "broken" in error.message

@@ -9,36 +9,7 @@ import pytest
 import yaml
 
 from timoneiro_operator.api.command import parse_command
-from timoneiro_operator.cli import shell
 from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, NOT_FOUND, UNFINISHED, USAGE, CliError
-from timoneiro_operator.cli.main import main
-from timoneiro_operator.cli.waiting import Clock
-
-
-@pytest.fixture
-def run(md, monkeypatch, capsys):
-    """Runs the program against a cluster; gives exit code, stdout and stderr. No time is waited."""
-    time = [md.now]
-
-    def sleep(seconds: float) -> None:
-        time[0] += seconds
-
-    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: time[0], sleep=sleep))
-    monkeypatch.setattr(sys, "argv", ["timoneiro"])
-
-    def run(cluster, *arguments):
-        def connect(target):
-            if isinstance(cluster, CliError):
-                raise cluster
-            return cluster
-
-        monkeypatch.setattr(shell, "cluster_of", connect)
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return caught.value.code, out, err
-
-    return run
 
 
 def done(md):
@@ -55,7 +26,7 @@ def test_without_arguments_it_says_what_it_can_do(run) -> None:
     "command",
     [
         *("get", "watch", "status", "explain", "history", "report", "version"),
-        *("promote", "abort", "pause", "resume", "retry", "rollback"),
+        *("promote", "abort", "pause", "resume", "retry", "rollback", "adopt", "release"),
     ],
 )
 def test_every_command_teaches_its_use(run, command) -> None:

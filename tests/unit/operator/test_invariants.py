@@ -12,7 +12,7 @@ from timoneiro_operator.api.command import Action, Command
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.observation import Failure, Routing
+from timoneiro_operator.decide.observation import Failure, Routing, Workload
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import routing_mismatch
 
@@ -42,14 +42,19 @@ class Rollouts(RuleBasedStateMachine):
         promotion=st.sampled_from(["Evidence", "NoHarm"]),
         replicas=st.integers(1, 2),
         preview=st.booleans(),
+        adopted=st.booleans(),
     )
-    def first_model(self, schedule: dict[str, Any], wish: str, promotion: str, replicas: int, preview: bool) -> None:
+    def first_model(
+        self, schedule: dict[str, Any], wish: str, promotion: str, replicas: int, preview: bool, adopted: bool
+    ) -> None:
         spec = self.world.spec
         spec["rollout"] |= {**schedule, "onInconclusive": wish}
         spec["analysis"] = {**spec["analysis"], "promotion": promotion}
         spec["predictor"] = {"minReplicas": replicas}
         if preview:
             spec["route"] = {**spec["route"], "preview": {"header": {"name": "X-Timoneiro"}}}
+        if adopted:
+            self.world.adopting()
         self.world.settle()
 
     @rule(seconds=st.sampled_from([0, 1, 10, 30, 61, 4000, -60, -4000]))
@@ -259,6 +264,9 @@ class Rollouts(RuleBasedStateMachine):
             return
         for _ in range(3):
             stable = world.status.stable.revision
+            if world.deployment.adopted(stable):
+                # Whoever has made it has made it again: nobody else does.
+                world.services.setdefault(stable, Workload())
             if stable in world.services:
                 world.services[stable] = replace(
                     world.services[stable], ready_replicas=3, routable=True, failure=None, as_built=True

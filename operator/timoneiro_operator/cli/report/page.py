@@ -20,6 +20,7 @@ from timoneiro_operator.decide.text import percent
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 # Word, sign and class of an outcome: the sign is for those who see no colour.
 _BADGES = {
+    "Adopted": ("Adopted", "\u2713", "good"),
     "Promoted": ("Promoted", "\u2713", "good"),
     "Restored": ("Restored", "\u2713", "good"),
     "RolledBack": ("Rolled back", "\u2717", "bad"),

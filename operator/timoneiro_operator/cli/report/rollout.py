@@ -13,6 +13,7 @@ from timoneiro_operator.decide.text import name_of
 
 FIRST = "first revision"
 _ENDS = {
+    "Adopted": "was adopted",
     "Promoted": "was promoted",
     "Restored": "was restored",
     "RolledBack": "was rolled back",
@@ -79,6 +80,8 @@ def _compared_with(view: View, entry: HistoryEntry) -> str | None:
     status = view.status
     if status.analysis is not None and status.analysis.candidate == entry.revision and status.analysis.stable:
         return status.analysis.stable
+    if entry.outcome == "Adopted":
+        return None
     if entry.outcome in ("Promoted", "Restored"):
         former = view.former()
         return former[0].revision if former and entry.reason != FIRST else None
@@ -143,7 +146,7 @@ def weights_of(rollout: Rollout, analysis: AnalysisStatus | None, status: Status
     elif rollout.started_at:
         add(rollout.started_at, 0)
     if rollout.ended_at is not None:
-        add(rollout.ended_at, 100 if rollout.outcome in ("Promoted", "Restored") else 0)
+        add(rollout.ended_at, 100 if rollout.outcome in ("Adopted", "Promoted", "Restored") else 0)
     elif status.step is not None and status.step.started_at is not None:
         add(status.step.started_at, status.step.weight)
     return found

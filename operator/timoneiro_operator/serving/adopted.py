@@ -1,0 +1,224 @@
+"""An InferenceService that somebody else has made: what it serves in the words of a ModelDeployment, and whether it
+can be the stable model of one. Pure.
+
+KServe copies its labels and annotations to its pods, so that not even a mark can be put on it without a restart of
+the model. It is read, and never written.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from timoneiro_operator.api import names
+from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
+from timoneiro_operator.api.status import Snapshot
+from timoneiro_operator.decide.observation import Failure, Workload
+from timoneiro_operator.serving.inference_service import OF_THE_MODEL
+from timoneiro_operator.serving.runtime import named_runtime, read_runtime
+from timoneiro_operator.serving.workload import is_leaving, made_by, read_workload, ready_pods
+
+Body = Mapping[str, Any]
+
+_MODE = "serving.kserve.io/deploymentMode"
+_STOP = "serving.kserve.io/stop"
+_STANDARD = ("Standard", "RawDeployment")
+_FLAG = "--model_name"
+_MODEL_NAME = re.compile(rf"{_FLAG}=(.*)", re.DOTALL)
+_NAME_VARIABLE = "MLSERVER_MODEL_NAME"
+# What is said in other words.
+_OTHERWISE = {"model", "minReplicas"}
+_OF_MODEL_OTHERWISE = {"name", "modelFormat", "storageUri"}
+
+
+class Adopted(NamedTuple):
+    """An InferenceService that serves `snapshot` and was not made for it; without a `body` it is gone.
+
+    `pods`: those that carry its label. `runtime`: the ServingRuntime that it names, if the cluster has one.
+    """
+
+    snapshot: Snapshot
+    body: Body | None
+    pods: Sequence[Body] = ()
+    runtime: Body | None = None
+
+
+class Served(NamedTuple):
+    """`left_out`: fields of its predictor that a ModelDeployment has no words for: the next model is served without."""
+
+    model: Model
+    predictor: Predictor
+    left_out: tuple[str, ...]
+
+
+def served_by(body: Body, runtime: Body | None) -> Served:
+    """What an adoptable InferenceService serves. `runtime`: the ServingRuntime that it names, if there is one."""
+    predictor = body["spec"]["predictor"]
+    model = predictor["model"]
+    env = model.get("env") or []
+    digest = next((item.get("value") for item in env if item.get("name") == names.ENV_MODEL_DIGEST), None)
+    said = {
+        **{key: value for key, value in predictor.items() if key not in (*_OTHERWISE, *OF_THE_MODEL)},
+        **{key: value for key, value in model.items() if key in OF_THE_MODEL},
+        "args": _without_name(model.get("args") or []),
+        "env": [item for item in env if item.get("name") != names.ENV_MODEL_DIGEST],
+        "runtime": _original(runtime) or named_runtime(body),
+    }
+    known = {field.encode_name for field in msgspec.structs.fields(Predictor)}
+    fields = {key: value for key, value in said.items() if key in known and value not in (None, "", [], {})}
+    replicas = max(1, predictor.get("minReplicas") or 1)
+    fixed = predictor.get("maxReplicas") == replicas
+    unknown = [key for key in predictor if key not in known | _OTHERWISE and not (key == "maxReplicas" and fixed)]
+    unknown += [f"model.{key}" for key in model if key not in {*OF_THE_MODEL, *_OF_MODEL_OTHERWISE}]
+    annotations = body["metadata"].get("annotations") or {}
+    return Served(
+        model=Model(
+            format=msgspec.convert(model["modelFormat"], ModelFormat),
+            uri=model["storageUri"],
+            digest=digest,
+            version=annotations.get(names.ANNOTATION_MODEL_VERSION),
+        ),
+        predictor=msgspec.convert({**fields, "minReplicas": replicas}, Predictor),
+        left_out=tuple(sorted(unknown)),
+    )
+
+
+def model_name(body: Body) -> str:
+    """The name that its model answers to, as KServe finds it."""
+    model = (body["spec"].get("predictor") or {}).get("model") or {}
+    args = model.get("args") or []
+    found = [match[1] for arg in args if (match := _MODEL_NAME.fullmatch(arg))]
+    found += [after for arg, after in pairwise(args) if arg == _FLAG]
+    found += [item.get("value") for item in model.get("env") or [] if item.get("name") == _NAME_VARIABLE]
+    return str(found[0] if found else body["metadata"]["name"])
+
+
+def why_not(body: Body, *, name: str, hostnames: Collection[str] = ()) -> str | None:
+    """Why it can never be the stable model of the ModelDeployment `name`, and what would help; None when it can."""
+    metadata, spec = body["metadata"], body["spec"]
+    predictor, annotations = spec.get("predictor") or {}, metadata.get("annotations") or {}
+    model = predictor.get("model") or {}
+    owner = next((ref for ref in metadata.get("ownerReferences") or [] if ref.get("controller")), None)
+    mode = (body.get("status") or {}).get("deploymentMode") or annotations.get(_MODE) or _STANDARD[0]
+    more = [part for part in ("transformer", "explainer", "canary") if spec.get(part)]
+    taken = sorted(set(hostnames) & _hosts(body))
+    if owner is not None:
+        return f"it belongs to {owner.get('kind')} {owner.get('name')}"
+    if metadata.get("deletionTimestamp"):
+        return "it is being deleted"
+    if mode not in _STANDARD:
+        return f"its deployment mode is {mode}: only Standard (RawDeployment) has pods that can stay as they are"
+    if str(annotations.get(_STOP)).lower() == "true":
+        return f"it is stopped: take the annotation {_STOP} away"
+    if more:
+        return f"it has spec.{more[0]}, which a ModelDeployment would not serve: take it out, if the model goes without"
+    if not model.get("storageUri") or not model.get("modelFormat"):
+        return "it has no spec.predictor.model with modelFormat and storageUri: other predictors cannot be rolled out"
+    if predictor.get("workerSpec") or predictor.get("name"):
+        return "its predictor has workerSpec or a name, and with it pods that a ModelDeployment would not find"
+    if model_name(body) != name:
+        return (
+            f"its model answers to '{model_name(body)}', and clients of ModelDeployment '{name}' ask for '{name}': "
+            f"call the ModelDeployment '{model_name(body)}'"
+        )
+    if taken:
+        return f"KServe routes the host name {taken[0]} to it: choose another one for spec.route.hostnames"
+    return None
+
+
+def why_not_yet(body: Body, pods: Sequence[Body]) -> str | None:
+    """Why it cannot be adopted at this moment; None when all of its pods serve the same thing."""
+    workload = _workload(body)
+    mine = [pod for pod in pods if made_by(pod, workload) and not is_leaving(pod)]
+    if not ready_pods(mine, workload):
+        return "none of its pods is ready: mend it first"
+    if len({(pod["metadata"].get("labels") or {}).get("pod-template-hash") for pod in mine}) > 1:
+        return "its pods are being replaced: it can be adopted when that is over"
+    return None
+
+
+def adoption_of(
+    deployment: ModelDeployment, body: Body | None, pods: Sequence[Body], runtime: Body | None
+) -> Adopted | str:
+    """The InferenceService that `deployment` wants to adopt, as its first revision; or a sentence why it cannot be."""
+    name = deployment.spec.adopt
+    if body is None:
+        return (
+            f"InferenceService {name} cannot be adopted: it does not exist; create it, or make the ModelDeployment "
+            "anew without spec.adopt"
+        )
+    reason = why_not(body, name=deployment.name, hostnames=deployment.spec.route.hostnames) or why_not_yet(body, pods)
+    if reason is not None:
+        return f"InferenceService {name} cannot be adopted: {reason}"
+    model, predictor, _ = served_by(body, runtime)
+    made_with = None
+    if runtime is not None:
+        made_with = msgspec.structs.replace(read_runtime(runtime), name=predictor.runtime)
+    revision = revision_of(model, predictor, made_with.digest if made_with is not None else None)
+    snapshot = Snapshot(revision=revision, model=model, predictor=predictor, runtime=made_with, adopted=name)
+    return Adopted(snapshot, body, pods, runtime)
+
+
+def adopted_workload(adopted: Adopted) -> Workload:
+    """State of an adopted InferenceService. How many replicas it has is not ours to say."""
+    snapshot, body, pods, runtime = adopted
+    if body is None:
+        words = f"InferenceService {snapshot.adopted} was adopted, and does not exist any more"
+        return Workload(failure=Failure(reason="InferenceServiceGone", message=words, final=True))
+    strayed = None
+    if _changed(body, snapshot, runtime):
+        strayed = (
+            f"InferenceService {snapshot.adopted} was edited, and is not what was adopted any more: set it back, or "
+            "release it and adopt it again"
+        )
+    workload = read_workload(body, pods)
+    edited = Failure(reason="AdoptedEdited", message=strayed, final=True) if strayed is not None else None
+    return Workload(
+        ready_replicas=workload.ready_replicas,
+        routable=workload.routable,
+        known=workload.known,
+        runtime=workload.runtime or named_runtime(body),
+        failure=edited or workload.failure,
+        lacks_pods=workload.lacks_pods,
+        strayed=strayed,
+    )
+
+
+def _changed(body: Body, snapshot: Snapshot, runtime: Body | None) -> bool:
+    """Whether its spec says something else than what was adopted, replicas aside."""
+    try:
+        now = served_by(body, runtime)
+    except (KeyError, msgspec.ValidationError):
+        return True
+    return revision_of(now.model, now.predictor) != revision_of(snapshot.model, snapshot.predictor)
+
+
+def _workload(body: Body) -> str:
+    return f"{body['metadata']['name']}-predictor"
+
+
+def _hosts(body: Body) -> set[str]:
+    """Host names under which KServe makes it known outside of the cluster."""
+    status = body.get("status") or {}
+    parts = [status, *(status.get("components") or {}).values()]
+    return {host for part in parts if (host := urlsplit(part.get("url") or "").hostname) is not None}
+
+
+def _original(runtime: Body | None) -> str | None:
+    """The runtime that `runtime` is a revision's copy of."""
+    return (((runtime or {}).get("metadata") or {}).get("annotations") or {}).get(names.ANNOTATION_RUNTIME)
+
+
+def _without_name(args: Sequence[str]) -> list[str]:
+    """Arguments of the model server but those that name the model."""
+    kept: list[str] = []
+    skip = False
+    for arg in args:
+        if not skip and arg != _FLAG and not _MODEL_NAME.fullmatch(arg):
+            kept.append(arg)
+        skip = not skip and arg == _FLAG
+    return kept
