@@ -141,6 +141,7 @@ def test_a_model_is_adopted_replaced_let_go_and_adopted_again_without_a_restart_
     assert (move.pods(NAME), move.service()["spec"]) == (before, spec)
 
     # Let go: the route and the new model stay.
+    made = move.cluster.get("md", NAME)["spec"]
     service = move.status()["stable"]["inferenceService"]
     second = move.pods(service)
     assert f"timoneiro adopt {service}" in move.timoneiro("release", NAME)
@@ -155,4 +156,14 @@ def test_a_model_is_adopted_replaced_let_go_and_adopted_again_without_a_restart_
     assert after[0]["metadata"]["ownerReferences"][0]["uid"] == move.cluster.get("md", NAME)["metadata"]["uid"]
     assert move.pods(service) == second
     assert set(second.values()) | set(before.values()) == {0}
+    assert move.nothing_is_lost()
+
+    # Let go once more, and made again from Git: what it has made before is its own again.
+    move.timoneiro("release", NAME)
+    del made["adopt"]
+    apply(move.cluster, {**people, "spec": made}, manager="git")
+    move.wait("that it is healthy", lambda: move.status().get("phase") == "Healthy")
+    owner = move.cluster.get("isvc", service)["metadata"]["ownerReferences"][0]["uid"]
+    assert owner == move.cluster.get("md", NAME)["metadata"]["uid"]
+    assert (move.status()["stable"]["inferenceService"], move.pods(service)) == (service, second)
     assert move.nothing_is_lost()

@@ -5,11 +5,14 @@ import json
 import pytest
 import yaml
 
+from support import played
 from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.cli.errors import DONE, FAILED, NOT_FOUND, UNFINISHED, USAGE, CliError
 from timoneiro_operator.cli.explain import explain
+from timoneiro_operator.cli.report.gather import report_of
+from timoneiro_operator.cli.report.page import page
 from timoneiro_operator.cli.view import view_of
 
 NOT_THERE = CliError("there is no modeldeployments.timoneiro.dev 'fraud'", code=NOT_FOUND)
@@ -226,3 +229,13 @@ def test_traffic_that_is_not_at_rest_is_not_let_go(adopted, fake_cluster, run, c
     code, _, err = run(cluster, "release", "fraud")
     assert (code, cluster.released) == (FAILED, [])
     assert words in err
+
+
+def test_the_report_of_it_says_that_there_was_nothing_to_compare_it_with() -> None:
+    world = played.WorldOfMetrics()
+    world.adopting()
+    world.settle()
+    report = report_of(view_of(world.body()), world.now, {})
+    assert report.headline == "Version 1 was adopted"
+    assert any("nothing to compare it with" in line for line in report.decision)
+    assert "Adopted" in page(report)
