@@ -140,7 +140,13 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.route.hostnames", [], "should have at least 1 items"),
         ("spec.route.hostnames", ["https://fraud"], "must be a host name such as fraud.models.example.com"),
         ("spec.adopt", "../x", "must be the name of an InferenceService"),
-        ("spec.predictor.minReplicas", 0, "greater than or equal to 1"),
+        ("spec.predictor", {"minReplicas": 0}, "must be at least 1: a model without a pod answers nobody"),
+        ("spec.predictor", {"minReplicas": 3, "maxReplicas": 2}, "maxReplicas must not be below minReplicas"),
+        ("spec.predictor", {"scaleTarget": 50}, "need maxReplicas"),
+        ("spec.predictor", {"maxReplicas": 2, "scaleTarget": 101}, "must be from 1 to 100 percent"),
+        ("spec.predictor", {"maxReplicas": 2, "scaleMetric": "rps"}, "must be cpu or memory with route.driver Gateway"),
+        ("spec.predictor", {"canaryTrafficPercent": 5}, "give the shares of the traffic in rollout.canary.steps"),
+        ("spec.predictor", {"deploymentStrategy": {"type": "Recreate"}}, "a revision is never changed"),
         ("metadata.name", "f" * 40, "at most 39 characters"),
         ("metadata.name", "1fraud", "must begin with a letter"),
     ],
@@ -162,16 +168,20 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
         ),
         ({"preview": {"header": {"name": "X-Preview"}}}, "route.preview needs route.driver Gateway"),
         ({"adopt": "theirs"}, "adopt needs route.driver Gateway"),
+        (
+            {"predictor": {"maxReplicas": 2, "autoScaling": {"metrics": []}}},
+            "predictor.autoScaling needs route.driver Gateway",
+        ),
     ],
 )
 def test_what_knative_cannot_do_is_refused(
     platform: Cluster, namespace: str, more: dict[str, Any], sentence: str
 ) -> None:
     body = changed("spec.route.driver", "Knative")
-    if "preview" not in more:
-        body["spec"] |= more
-    else:
+    if "preview" in more:
         body["spec"]["route"] |= more
+    else:
+        body["spec"] |= more
     with pytest.raises(LocalClusterError) as refusal:
         dry_run(platform, namespace, body)
     assert sentence in str(refusal.value)

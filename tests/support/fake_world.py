@@ -14,6 +14,7 @@ from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import ANNOTATION_COMMAND, ANNOTATION_COMMAND_BY
+from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import CommandRecord, Snapshot, Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
@@ -40,6 +41,7 @@ class FakeWorld:
     now: float = EPOCH
     generation: int = 1
     services: dict[str, Workload] = field(default_factory=dict)
+    scaled: dict[str, Replicas] = field(default_factory=dict)
     uris: dict[str, str] = field(default_factory=dict)
     route: RouteState | None = None
     gateway_accepts: bool = True
@@ -194,16 +196,18 @@ class FakeWorld:
         theirs = {known.revision for known in decision.status.revisions if known.adopted is not None}
         touched = {known.revision for known in decision.ensure} | decision.scale.keys() | set(decision.delete)
         assert not touched & theirs, f"{touched & theirs} was adopted and is not ours"
-        replicas = self.spec.get("predictor", {}).get("minReplicas", 1)
         for snapshot in decision.ensure:
             failure = self.failures.get(snapshot.revision)
             up = self.ready and failure is None
-            made = Workload(ready_replicas=replicas if up else 0, routable=up, min_replicas=replicas, failure=failure)
+            least = decision.scale[snapshot.revision].least
+            made = Workload(ready_replicas=least if up else 0, routable=up, replicas=least, failure=failure)
             self.services[snapshot.revision] = made
+            self.scaled[snapshot.revision] = decision.scale[snapshot.revision]
             self.uris[snapshot.revision] = snapshot.model.uri
-        for name, number in decision.scale.items():
-            old = self.services[name]
-            self.services[name] = replace(old, min_replicas=number, ready_replicas=number if old.ready_replicas else 0)
+        for name, wanted in decision.scale.items():
+            if name in self.services and self.scaled.get(name) != wanted:
+                self.scaled[name] = wanted
+                self.autoscale(name, self.services[name].replicas)
         if decision.routing.weights and (self.route is None or self.route.routing != decision.routing):
             self.route = RouteState(routing=decision.routing, accepted=self.gateway_accepts, reason="Pending")
         if self.route is not None and self.gateway_accepts != self.route.accepted:
@@ -211,6 +215,13 @@ class FakeWorld:
         for name in decision.delete:
             self.deleted.append(name)
             self.services.pop(name, None)
+
+    def autoscale(self, name: str, load: int) -> None:
+        """Its autoscaler finds that a revision needs `load` replicas, and they are ready at once, if any can be."""
+        least, most = self.scaled[name]
+        there, number = self.services[name], min(max(load, least), most)
+        up = there.ready_replicas > 0 and self.ready
+        self.services[name] = replace(there, replicas=number, ready_replicas=number if up else there.ready_replicas)
 
     def settle(self, passes: int = 10) -> None:
         """Passes without time going on, until nothing changes any more."""

@@ -4,13 +4,13 @@ import re
 from itertools import pairwise
 
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.names import GROUP, OBJECT_NAME, PROFILES
+from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
+from timoneiro_operator.api.predictor_checks import predictor_problem
 from timoneiro_operator.api.promql import BadSelector, depends_on, matchers, selector
 from timoneiro_operator.api.spec import (
     Analysis,
     CanaryStep,
     Metric,
-    Predictor,
     Retry,
     SessionPersistence,
     Source,
@@ -27,10 +27,6 @@ MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
 # A path without a slash at its beginning would be another host.
 _PATH = re.compile(r"/[^\s]*")
 _GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
-# By these KServe, Kubernetes and the operator find the pods of a revision.
-_OWNED_LABELS = {GROUP, "serving.kserve.io", "app", "component"}
-_OWNED_ANNOTATIONS = {f"serving.kserve.io/{name}" for name in ("autoscalerClass", "deploymentMode", "stop")}
-_OWNED_CONTAINERS = {"kserve-container", "storage-initializer"}
 # What says something in a metric of each type, beside what all of them have.
 _FIELDS: dict[str, set[str]] = {
     "Errors": set(),
@@ -56,7 +52,9 @@ def check(namespace: str, name: str, spec: Spec) -> None:
     _check_steps(spec.rollout.canary.steps)
     _check_comparison(spec)
     _check_route(spec)
-    _check_predictor(spec.predictor)
+    problem = predictor_problem(spec)
+    if problem is not None:
+        raise InvalidSpec(problem)
     if not spec.analysis.metrics:
         raise InvalidSpec("spec.analysis.metrics is empty; give at least one metric")
     durations = {
@@ -175,24 +173,6 @@ def _check_route(spec: Spec) -> None:
         )
     if any(not 400 <= code <= 599 for code in retry.codes):
         raise InvalidSpec(f"spec.route.retry.codes must be status codes from 400 to 599, not {list(retry.codes)}")
-
-
-def _check_predictor(predictor: Predictor) -> None:
-    """What the rollout itself owns of the pods: by it they are found, served and counted."""
-    owned = {key for key in predictor.labels if key.split("/")[0] in _OWNED_LABELS}
-    owned |= predictor.annotations.keys() & _OWNED_ANNOTATIONS
-    if owned:
-        raise InvalidSpec(
-            f"spec.predictor: {', '.join(sorted(owned))} is what the rollout itself sets: leave it out of labels and "
-            "annotations"
-        )
-    for field, containers in (("containers", predictor.containers), ("initContainers", predictor.init_containers)):
-        taken = _OWNED_CONTAINERS & {container.get("name") for container in containers}
-        if taken:
-            raise InvalidSpec(
-                f"spec.predictor.{field}: {', '.join(sorted(taken))} is the name of a container that KServe makes; "
-                "give yours another one"
-            )
 
 
 def _check_source(source: Source) -> None:

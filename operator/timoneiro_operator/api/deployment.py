@@ -12,6 +12,7 @@ from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.packing import unpack
 from timoneiro_operator.api.runtime import Runtime, runtime_name
+from timoneiro_operator.api.scaling import autoscaler_class, of_the_pods
 from timoneiro_operator.api.spec import Model, Predictor, Spec
 from timoneiro_operator.api.status import Snapshot, Status
 
@@ -50,7 +51,7 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def revision(self) -> str | None:
-        """Hash of all that changes a serving pod; `version` and `minReplicas` do not. None: no model is wanted yet.
+        """Hash of all that changes a serving pod; `version` and numbers of replicas do not. None: no model yet.
 
         What serves without a runtime of its own is what is wanted: it gets the one that its pods were made of. So is
         what serves with an older one, where a new runtime waits for the next revision.
@@ -91,8 +92,9 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
     def _is_alike(self, known: Snapshot) -> bool:
         """It is the same model, served in the same way, whatever the runtime."""
         wanted = msgspec.structs.replace(self.model, version=known.model.version)
-        predictor = msgspec.structs.replace(self.spec.predictor, min_replicas=known.predictor.min_replicas)
-        return (known.model, known.predictor) == (wanted, predictor)
+        mine, theirs = self.spec.predictor, known.predictor
+        same_pods = of_the_pods(mine) == of_the_pods(theirs) and autoscaler_class(mine) == autoscaler_class(theirs)
+        return known.model == wanted and same_pods
 
     def adopted(self, revision: str) -> str | None:
         """The InferenceService that serves `revision` and was not made for it; None when there is no such one."""
@@ -119,8 +121,10 @@ def revision_of(model: Model, predictor: Predictor, runtime: str | None = None) 
     """
     what = msgspec.to_builtins(model)
     what.pop("version", None)
-    how = msgspec.to_builtins(predictor)
-    how.pop("minReplicas", None)
+    how = msgspec.to_builtins(of_the_pods(predictor))
+    if (autoscaler := autoscaler_class(predictor)) != "none":
+        # KServe copies the annotation that chooses it to the pods.
+        how["autoscalerClass"] = autoscaler
     parts = {"model": what, "predictor": how} | ({"runtime": runtime} if runtime is not None else {})
     text = msgspec.json.encode(parts, order="deterministic")
     return hashlib.sha256(text).hexdigest()[:REVISION_LENGTH]

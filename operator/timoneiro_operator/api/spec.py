@@ -40,8 +40,13 @@ class Predictor(_Struct, frozen=True):
     """
 
     min_replicas: int = 1
-    runtime: str | None = None
+    max_replicas: int | None = None
+    scale_target: int | None = None
+    scale_metric: Literal["cpu", "memory", "concurrency", "rps"] | None = None
+    scale_metric_type: Literal["Utilization", "AverageValue", "Value"] | None = None
+    auto_scaling: dict[str, Any] | None = None
 
+    runtime: str | None = None
     args: tuple[str, ...] = ()
     env: _Objects = ()
     env_from: _Objects = ()

@@ -40,6 +40,7 @@ class Revision(_Struct, frozen=True):
     `instant`: why it goes to all traffic as soon as it is ready, without steps.
     `asked`: a person's command brought it, and not the spec.
     `backend`: Knative's name of the revision, with that driver.
+    `replicas`: that its autoscaler must not go below; None while it may go down to the spec's minimum.
     """
 
     revision: str
@@ -49,6 +50,7 @@ class Revision(_Struct, frozen=True):
     ready: bool = False
     since: str | None = None
     backend: str | None = None
+    replicas: int | None = None
     started_at: str | None = None
     progress_deadline: str | None = None
     deadline: str | None = None

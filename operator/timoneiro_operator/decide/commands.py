@@ -7,6 +7,7 @@ import msgspec
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import CommandRecord, Leaving, Paused, Revision, Status, to_seconds, to_text
+from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
 from timoneiro_operator.decide.lifecycle import begin, pardon, rejection_entry, snapshot_of
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.room import lacks_room
@@ -22,7 +23,11 @@ _ALWAYS = ("abort", "pause")
 
 
 class _Refusal(Exception):
-    """The command does not apply; the sentence says why and what would."""
+    """The command does not apply; the sentence says why and what would. `after`: what it has set going all the same."""
+
+    def __init__(self, sentence: str, after: Status | None = None) -> None:
+        super().__init__(sentence)
+        self.after = after
 
 
 def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
@@ -41,7 +46,7 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
         after, message = _ACTIONS[command.action](deployment, status, command, seen, now)
         done = True
     except _Refusal as refusal:
-        after, message, done = status, str(refusal), False
+        after, message, done = refusal.after or status, str(refusal), False
     record = CommandRecord(
         id=command.id,
         action=command.action or "unknown",
@@ -81,9 +86,12 @@ def _promote(
         return replace(_resumed(status, asked, now), paused=None), f"{name} gets all traffic as soon as it is ready"
     if step is None or step.kind == "Listed":
         raise _Refusal(f"{name} has no step to end yet; promote it in full to skip all of them")
-    if not seen.workload(candidate.revision).has(deployment.spec.predictor.min_replicas):
-        raise _Refusal(f"not all replicas of {name} are ready")
     after = following(deployment.spec.rollout, step)
+    status = with_capacity(deployment, status, after, seen)
+    lacking = lacks_replicas(deployment, status, after, seen)
+    if lacking is not None:
+        raise _Refusal(f"{name} cannot go on yet: {lacking}; promote it again when they are", status)
+    candidate = _candidate(status, command)
     status = replace(_resumed(status, candidate, now), step=after, paused=None)
     return status, f"{name} went on to {share_text(after)}"
 

@@ -4,7 +4,8 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Retiring, Snapshot, Status, to_seconds
+from timoneiro_operator.api.status import Retiring, Revision, Snapshot, Status, to_seconds
+from timoneiro_operator.decide.capacity import released, released_at, replicas
 from timoneiro_operator.decide.conditions import with_conditions
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import is_adopted, snapshot_of, with_runtimes
@@ -28,7 +29,7 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status = replace(status, observed_generation=deployment.generation)
         status = replace(status, conditions=with_conditions(status, deployment, seen, now))
         return Decision(status=status, look_again=_MISSING_SECONDS)
-    status = with_runtimes(deployment, status, seen)
+    status = released(deployment, with_runtimes(deployment, status, seen), now)
     routing = routing_of(deployment, status, seen, now)
     delete = _to_delete(status, routing, seen, now)
     # What was adopted is only left alone.
@@ -51,7 +52,11 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         status=status,
         ensure=_to_ensure(status, seen),
         routing=without_more(without_loss(routing, seen), status, seen),
-        scale=_to_scale(deployment, status, seen),
+        scale={
+            part.revision: replicas(deployment, status, part)
+            for part in _serving(status)
+            if not is_adopted(status, part.revision)
+        },
         delete=tuple(item.revision for item in delete if item not in gone),
         look_again=_look_again(deployment, status, seen, now),
     )
@@ -67,38 +72,36 @@ def _to_delete(status: Status, routing: Routing, seen: Observation, now: float) 
 
 def _to_ensure(status: Status, seen: Observation) -> tuple[Snapshot, ...]:
     """What serves or is about to, and is not there, is not what it was built as, or has no runtime of its own yet."""
-    parts = [part for part in (status.stable, status.candidate) if part is not None]
     lacking = [
         part.revision
-        for part in parts
+        for part in _serving(status)
         if (there := seen.workloads.get(part.revision)) is None or not (there.as_built and there.pinned)
     ]
     known = (snapshot_of(status, revision) for revision in lacking)
     return tuple(snapshot for snapshot in known if snapshot is not None and snapshot.adopted is None)
 
 
-def _to_scale(deployment: ModelDeployment, status: Status, seen: Observation) -> dict[str, int]:
-    """Replicas by revision, where it exists and has another number of them."""
-    replicas = deployment.spec.predictor.min_replicas
-    names = [part.revision for part in (status.stable, status.candidate) if part is not None]
-    return {name: replicas for name in names if seen.workload(name).min_replicas not in (None, replicas)}
+def _serving(status: Status) -> list[Revision]:
+    """What serves or is about to."""
+    return [part for part in (status.stable, status.candidate) if part is not None]
 
 
 def _look_again(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> float | None:
     """Seconds until the next deadline or measurement; None when only a change can make a difference."""
     times = [to_seconds(item.delete_at) for item in status.retiring]
+    release = released_at(deployment, status)
+    times += [release] if release is not None else []
     candidate, step = status.candidate, status.step
-    serving = [part for part in (status.stable, candidate) if part is not None]
-    if any(is_adopted(status, part.revision) for part in serving):
+    if any(is_adopted(status, part.revision) for part in _serving(status)):
         times.append(now + _ADOPTED_SECONDS)
-    if deployment.spec.adopt is not None and not serving:
+    if deployment.spec.adopt is not None and not _serving(status):
         times.append(now + _MISSING_SECONDS)
     if candidate is not None:
         limit = candidate.deadline if step else candidate.progress_deadline
         times += [to_seconds(limit)] if limit else []
     if step is not None and step.not_before:
         times.append(to_seconds(step.not_before))
-    if any(seen.workload(part.revision).lacks_pods for part in serving):
+    if any(seen.workload(part.revision).lacks_pods for part in _serving(status)):
         times.append(now + _MISSING_SECONDS)
     if arms_to_measure(status) is not None:
         times.append(now + parse_duration(deployment.spec.analysis.interval))

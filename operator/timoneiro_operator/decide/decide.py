@@ -9,8 +9,9 @@ import dataclasses
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Leaving, Paused, Phase, Revision, Status, to_seconds
+from timoneiro_operator.api.status import Leaving, Paused, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
@@ -196,8 +197,7 @@ def _roll_out(
     now: float,
 ) -> Status:
     """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
-    rollout, replicas = deployment.spec.rollout, deployment.spec.predictor.min_replicas
-    workload = seen.workload(candidate.revision)
+    rollout = deployment.spec.rollout
     if _gives_up(deployment, status, candidate, now):
         # Needs neither counts nor the gateway's word: what takes back waits for nobody.
         return _inconclusive(deployment, status, stable, candidate, seen, now)
@@ -225,17 +225,26 @@ def _roll_out(
     waiting = reason_to_wait(deployment, status, step, now)
     if waiting is not None and (candidate.instant is None or step.kind == "Listed"):
         return _say(status, *waiting)
-    if not workload.has(replicas):
-        return _say(status, "Holding", f"{workload.ready_replicas} of {replicas} replicas of the candidate are ready")
+    lacking = lacks_replicas(deployment, status, step, seen)
+    if lacking is not None:
+        return _say(status, "Holding", lacking)
     if candidate.instant is not None:
-        return _say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
+        return _go(deployment, status, promotion(rollout), seen, f"going to all traffic: {candidate.instant}")
 
     next_step = following(rollout, step)
     proven = deployment.spec.analysis.promotion == "NoHarm" or verdict_on(deployment, status) == "NotWorse"
     if next_step.weight == 100 and step.weight < 100 and not proven:
         return _inconclusive(deployment, status, stable, candidate, seen, now)
-    phase = "Promoting" if next_step.kind == "Promotion" else "Progressing"
-    return _say(replace(status, step=next_step), phase, f"the next step is {share_text(next_step)}")
+    return _go(deployment, status, next_step, seen, f"the next step is {share_text(next_step)}")
+
+
+def _go(deployment: ModelDeployment, status: Status, step: Step, seen: Observation, message: str) -> Status:
+    """On to `step`, as soon as the replicas that it needs are ready."""
+    status = with_capacity(deployment, status, step, seen)
+    lacking = lacks_replicas(deployment, status, step, seen)
+    if lacking is not None:
+        return _say(status, "Holding", lacking)
+    return _say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
 
 
 def _gives_up(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
@@ -257,7 +266,10 @@ def _wait_for_candidate(
     if seen.held is not None:
         return _say(status, "Holding", seen.held)
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
-    if not workload.has(deployment.spec.predictor.min_replicas):
+    first = following(rollout, entry(rollout)) if candidate.instant is None else promotion(rollout)
+    status = with_capacity(deployment, status, first, seen)
+    candidate = status.candidate or candidate
+    if not workload.has(replicas(deployment, status, candidate).least):
         message = _not_ready(candidate, workload.failure)
         if workload.failure is not None and workload.failure.no_room:
             # It starts by itself when there is room, and that it could not before is nothing against it.

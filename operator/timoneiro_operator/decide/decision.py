@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.observation import Observation, Routing
 
@@ -14,7 +15,7 @@ class Decision:
     """Carried out in this order: ensure, scale, routing, delete. Everything is named by revision.
 
     `ensure`: what has to be made, or made anew because somebody has edited it.
-    `scale`: number of replicas, where it is to change.
+    `scale`: how many replicas each revision is to have that serves or is about to.
     `routing`: who gets the traffic; without weights the route is left alone.
     `delete`: what is not needed any more; never one with traffic.
     `look_again`: seconds until the next pass even if nothing happens; None: only when something changes.
@@ -23,7 +24,7 @@ class Decision:
 
     status: Status
     ensure: tuple[Snapshot, ...] = ()
-    scale: Mapping[str, int] = field(default_factory=dict)
+    scale: Mapping[str, Replicas] = field(default_factory=dict)
     routing: Routing = field(default_factory=Routing)
     delete: tuple[str, ...] = ()
     look_again: float | None = None

@@ -202,6 +202,7 @@ def promote(deployment: ModelDeployment, status: Status, candidate: Revision, se
         uri=candidate.uri,
         version=candidate.version,
         ready=True,
+        replicas=candidate.replicas,
         since=to_text(now),
         backend=seen.workload(candidate.revision).backend or candidate.backend,
     )

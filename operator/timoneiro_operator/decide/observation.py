@@ -30,7 +30,8 @@ class Workload:
     routable: bool = False
     # The cluster's controllers have noticed that its pods are ready, and so its gateway is about to hear of them.
     known: bool = True
-    min_replicas: int | None = None
+    # Pods that stay, ready or not: what an autoscaler has chosen.
+    replicas: int = 0
     # False: somebody has edited what is served, so that these pods are not the revision that they claim to be.
     as_built: bool = True
     # The serving runtime that its InferenceService names, or that KServe has selected.

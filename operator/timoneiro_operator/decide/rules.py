@@ -4,6 +4,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import verdict_of
+from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.steps import requests_of
@@ -39,10 +40,10 @@ def reason_to_leave(
     unwanted = _unwanted(deployment, status, candidate)
     if unwanted is not None or status.stable is None:
         return unwanted
-    replicas = deployment.spec.predictor.min_replicas
     harm = None
     if not seen.blind:
-        harm = _hard_failure(status, candidate, seen.workload(candidate.revision), replicas, now)
+        least = replicas(deployment, status, candidate).least
+        harm = _hard_failure(status, candidate, seen.workload(candidate.revision), least, now)
     if harm is None and verdict_on(deployment, status) == "Worse":
         harm = status.verdict
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
@@ -66,7 +67,7 @@ def _unwanted(deployment: ModelDeployment, status: Status, candidate: Revision) 
     return Leaving(outcome="Superseded", reason=f"{name_of(wanted, deployment.model.version)} is wanted")
 
 
-def _hard_failure(status: Status, candidate: Revision, workload: Workload, replicas: int, now: float) -> str | None:
+def _hard_failure(status: Status, candidate: Revision, workload: Workload, least: int, now: float) -> str | None:
     """A failure of the candidate that needs no statistics; None while there is none."""
     failure = workload.failure
     if failure is not None and failure.final:
@@ -77,10 +78,10 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, repli
         )
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
-    enough = workload.serving if candidate.ready else workload.has(replicas)
+    enough = workload.serving if candidate.ready else workload.has(least)
     if late and not enough and not (failure is not None and failure.no_room):
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
-        ready = f"{workload.ready_replicas} of {replicas} replicas ready"
+        ready = f"{workload.ready_replicas} of {least} replicas ready"
         return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}{detail}"
     return None
 

@@ -85,7 +85,7 @@ class Patch:
     """Fields of the predictor of an InferenceService, and nothing else: anything else would restart its pods."""
 
     name: str
-    predictor: Mapping[str, int]
+    predictor: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

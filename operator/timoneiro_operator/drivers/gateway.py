@@ -4,13 +4,15 @@ import msgspec
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.manifests import covers
+from timoneiro_operator.api.scaling import SCALING_FIELDS
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import RouteState, Workload
 from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Remove, Write
 from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
 from timoneiro_operator.serving.adopted import adopted_workload
-from timoneiro_operator.serving.inference_service import build_inference_service
+from timoneiro_operator.serving.inference_service import build_inference_service, scaling
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, only_standard, read_route
 
@@ -45,10 +47,9 @@ class GatewayDriver:
             there = children.services.get(named.service_name(snapshot.revision))
             if there is None or not there["metadata"].get("deletionTimestamp"):
                 first = there is None and snapshot.revision not in made
-                due.append(serve(deployment, snapshot, first=first))
-        for revision, replicas in decision.scale.items():
-            predictor = {"minReplicas": replicas, "maxReplicas": replicas}
-            due.append(Patch(name=named.service_name(revision), predictor=predictor))
+                replicas = decision.scale.get(snapshot.revision)
+                due.append(serve(deployment, snapshot, first=first, replicas=replicas))
+        due += _scaled(named, decision, children)
         if decision.routing.weights and differs(named, decision.routing, children.route):
             route = build_route(named, decision.routing, children.route)
             known = only_standard(named)
@@ -59,3 +60,21 @@ class GatewayDriver:
         due += [Remove(name=named.service_name(revision)) for revision in decision.delete]
         due += unused(decision.status, children)
         return tuple(due)
+
+
+def _scaled(deployment: ModelDeployment, decision: Decision, children: Children) -> list[Write]:
+    """How often a revision serves, where it is there and has it otherwise."""
+    due: list[Write] = []
+    written = {snapshot.revision for snapshot in decision.ensure}
+    for revision, replicas in decision.scale.items():
+        there = children.services.get(deployment.service_name(revision))
+        snapshot = snapshot_of(decision.status, revision)
+        if there is None or snapshot is None or revision in written or there["metadata"].get("deletionTimestamp"):
+            continue
+        has = (there.get("spec") or {}).get("predictor") or {}
+        wanted = scaling(deployment.spec.predictor, snapshot, replicas)
+        if not covers(has, wanted) or any(field in has and field not in wanted for field in SCALING_FIELDS):
+            # What is not wanted any more is taken away: None does that in a merge.
+            predictor = {field: wanted.get(field) for field in SCALING_FIELDS if field in wanted or field in has}
+            due.append(Patch(name=there["metadata"]["name"], predictor=predictor))
+    return due

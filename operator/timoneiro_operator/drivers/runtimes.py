@@ -5,6 +5,7 @@ import dataclasses
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.ownership import is_owned
+from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.observation import Workload
 from timoneiro_operator.drivers.driver import Apply, Body, Children, Remove
@@ -44,9 +45,16 @@ def _is_copy(copy: Body, built: Body) -> bool:
     return covers(copy["spec"], built["spec"]) or is_written(copy, built)
 
 
-def serve(deployment: ModelDeployment, snapshot: Snapshot, *, first: bool, percent: int | None = None) -> Apply:
+def serve(
+    deployment: ModelDeployment,
+    snapshot: Snapshot,
+    *,
+    first: bool,
+    replicas: Replicas | None = None,
+    percent: int | None = None,
+) -> Apply:
     """The write of the InferenceService of `snapshot`, with its runtime before it. `percent`: of Knative's traffic."""
-    body = build_inference_service(deployment, snapshot)
+    body = build_inference_service(deployment, snapshot, replicas)
     if percent is not None:
         body["spec"]["predictor"]["canaryTrafficPercent"] = percent
     return Apply(kind="InferenceService", body=body, first=first, before=build_runtime(deployment, snapshot))

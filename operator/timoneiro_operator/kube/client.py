@@ -191,7 +191,7 @@ class KubeClient:
             raise NotLeading("this process leads no more and writes nothing")
         self._telemetry.count_request(verb, resource)
 
-    async def patch_predictor(self, key: Key, predictor: Mapping[str, int]) -> Body:
+    async def patch_predictor(self, key: Key, predictor: Mapping[str, Any]) -> Body:
         """Changes fields of the predictor of an InferenceService and nothing else. Raises Refused."""
         self._count_write("patch", "InferenceService")
         try:

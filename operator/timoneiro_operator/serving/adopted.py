@@ -15,6 +15,7 @@ import msgspec
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.scaling import SCALING_FIELDS, of_the_pods
 from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.decide.observation import Failure, Workload
@@ -69,10 +70,11 @@ def served_by(body: Body, runtime: Body | None) -> Served:
         "runtime": _original(runtime) or named_runtime(body),
     }
     known = {field.encode_name for field in msgspec.structs.fields(Predictor)}
-    fields = {key: value for key, value in said.items() if key in known and value not in (None, "", [], {})}
     replicas = max(1, predictor.get("minReplicas") or 1)
-    fixed = predictor.get("maxReplicas") == replicas
-    unknown = [key for key in predictor if key not in known | _OTHERWISE and not (key == "maxReplicas" and fixed)]
+    # How an autoscaler chooses says nothing where it has no choice.
+    mute = set(SCALING_FIELDS) if (predictor.get("maxReplicas") or 0) <= replicas else set()
+    fields = {key: value for key, value in said.items() if key in known - mute and value not in (None, "", [], {})}
+    unknown = [key for key in predictor if key not in known | _OTHERWISE]
     unknown += [f"model.{key}" for key in model if key not in {*OF_THE_MODEL, *_OF_MODEL_OTHERWISE}]
     annotations = body["metadata"].get("annotations") or {}
     return Served(
@@ -179,6 +181,7 @@ def adopted_workload(adopted: Adopted) -> Workload:
     edited = Failure(reason="AdoptedEdited", message=strayed, final=True) if strayed is not None else None
     return Workload(
         ready_replicas=workload.ready_replicas,
+        replicas=workload.replicas,
         routable=workload.routable,
         known=workload.known,
         runtime=workload.runtime or named_runtime(body),
@@ -194,7 +197,8 @@ def _changed(body: Body, snapshot: Snapshot, runtime: Body | None) -> bool:
         now = served_by(body, runtime)
     except (KeyError, msgspec.ValidationError):
         return True
-    return revision_of(now.model, now.predictor) != revision_of(snapshot.model, snapshot.predictor)
+    before = revision_of(snapshot.model, of_the_pods(snapshot.predictor))
+    return revision_of(now.model, of_the_pods(now.predictor)) != before
 
 
 def _workload(body: Body) -> str:

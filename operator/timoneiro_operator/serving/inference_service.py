@@ -1,4 +1,4 @@
-"""One InferenceService for each revision, never changed after creation but for its number of replicas.
+"""One InferenceService for each revision, never changed after creation but for how often it serves.
 
 KServe copies every label and annotation of an InferenceService to its pods, so that writing one later would restart
 the model. All of them are therefore set at creation.
@@ -11,6 +11,8 @@ import msgspec
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.ownership import owned_metadata
+from timoneiro_operator.api.scaling import SCALING_FIELDS, Replicas, autoscaler_class, replicas_of, scaling_of
+from timoneiro_operator.api.spec import Predictor
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.serving.runtime import copy_name
 
@@ -33,10 +35,11 @@ OF_THE_MODEL = (
 )
 
 
-def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> dict[str, Any]:
-    """The InferenceService that serves `snapshot`, for server-side apply. Replicas are those of the spec of today."""
+def build_inference_service(
+    deployment: ModelDeployment, snapshot: Snapshot, replicas: Replicas | None = None
+) -> dict[str, Any]:
+    """The InferenceService that serves `snapshot`, for server-side apply. `replicas`: those of the spec when absent."""
     wanted, predictor = snapshot.model, snapshot.predictor
-    replicas = deployment.spec.predictor.min_replicas
     # All revisions answer to the name of the ModelDeployment: clients do not see which one serves them.
     handed_on = _as_json(predictor)
     model: dict[str, Any] = {
@@ -55,8 +58,11 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
     if deployment.spec.route.driver == "Knative":
         annotations = {"serving.kserve.io/deploymentMode": "Knative"}
     else:
-        # The number of replicas is the ModelDeployment's: an autoscaler would fight it.
-        annotations = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
+        # Unless it may choose, the number of replicas is the ModelDeployment's, and an autoscaler would fight it.
+        annotations = {
+            "serving.kserve.io/deploymentMode": "Standard",
+            "serving.kserve.io/autoscalerClass": autoscaler_class(predictor),
+        }
         # Our own HTTPRoute carries the traffic; KServe must not make another one.
         labels["networking.kserve.io/visibility"] = "cluster-local"
     if wanted.version is not None:
@@ -72,13 +78,22 @@ def build_inference_service(deployment: ModelDeployment, snapshot: Snapshot) -> 
         ),
         "spec": {
             "predictor": {
-                **{key: value for key, value in handed_on.items() if key not in OF_THE_MODEL},
-                "minReplicas": replicas,
-                "maxReplicas": replicas,
+                **{key: value for key, value in handed_on.items() if key not in (*OF_THE_MODEL, *SCALING_FIELDS)},
+                **scaling(deployment.spec.predictor, snapshot, replicas),
                 "model": model,
             }
         },
     }
+
+
+def scaling(wanted: Predictor, snapshot: Snapshot, replicas: Replicas | None = None) -> dict[str, Any]:
+    """How often `snapshot` serves while the spec has `wanted`: fields of its predictor, which restart no pod."""
+    least, most = replicas or replicas_of(wanted, snapshot.predictor)
+    metrics: dict[str, Any] = {}
+    if autoscaler_class(snapshot.predictor) != "none":
+        handed_on = _as_json(scaling_of(wanted, snapshot.predictor))
+        metrics = {key: handed_on[key] for key in SCALING_FIELDS if key in handed_on}
+    return {**metrics, "minReplicas": least, "maxReplicas": most}
 
 
 def _as_json(part: msgspec.Struct) -> dict[str, Any]:

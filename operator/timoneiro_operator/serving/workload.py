@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from timoneiro_operator.api.manifests import covers, is_written
+from timoneiro_operator.api.scaling import SCALING_FIELDS
 from timoneiro_operator.decide.observation import Failure, Workload
 
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
 FINAL_AFTER_RESTARTS = 2
 
 # Of a predictor, what says nothing of its pods.
-_HOW_OFTEN = ("minReplicas", "maxReplicas", "canaryTrafficPercent")
+_HOW_OFTEN = (*SCALING_FIELDS, "canaryTrafficPercent")
 _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
 
 Body = Mapping[str, Any]
@@ -36,7 +37,7 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
         ready_replicas=ready,
         routable=announced or ready > 0,
         known=announced,
-        min_replicas=predictor.get("minReplicas"),
+        replicas=len(staying),
         as_built=built is None or is_as_built(inference_service, built),
         lacks_pods=len(staying) < (predictor.get("minReplicas") or 1),
         failure=_failure(inference_service, [pod for pod in staying if not is_ready(pod)], serving=ready > 0),

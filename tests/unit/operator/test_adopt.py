@@ -113,6 +113,13 @@ class TestWhatItServes:
         body = service(lifecycle={"preStop": {}}, predictor=more)
         assert served_by(body, None).left_out == ("deploymentStrategy", "model.lifecycle")
 
+    def test_an_autoscaler_is_taken_over_for_the_next_model_where_it_has_a_choice(self) -> None:
+        choice = {"scaleTarget": 50, "scaleMetric": "cpu"}
+        predictor = served_by(service(predictor={**choice, "maxReplicas": 10}), None).predictor
+        assert (predictor.min_replicas, predictor.max_replicas, predictor.scale_target) == (2, 10, 50)
+        predictor = served_by(service(predictor=choice), None).predictor
+        assert (predictor.min_replicas, predictor.max_replicas, predictor.scale_target) == (2, None, None)
+
     def test_a_runtime_that_is_the_copy_of_a_revision_is_named_after_its_original(self) -> None:
         copied = runtime("fraud-1234abcd", **{ANNOTATION_RUNTIME: "shared"})
         assert served_by(service(runtime="fraud-1234abcd"), copied).predictor.runtime == "shared"
@@ -212,9 +219,9 @@ class TestRevision:
 
 
 class TestWorkload:
-    def test_its_replicas_are_not_ours_to_say(self) -> None:
+    def test_its_replicas_are_those_that_somebody_else_has_chosen(self) -> None:
         workload = adopted_workload(adopted())
-        assert (workload.ready_replicas, workload.serving, workload.min_replicas) == (1, True, None)
+        assert (workload.ready_replicas, workload.replicas, workload.serving) == (1, 1, True)
         assert (workload.as_built, workload.pinned, workload.strayed) == (True, True, None)
         assert workload.runtime == "kserve-sklearnserver"
 
@@ -232,6 +239,13 @@ class TestWorkload:
         assert "was edited" in (workload.strayed or "")
         assert workload.failure is not None
         assert workload.failure.final
+
+    def test_another_choice_of_its_autoscaler_is_no_edit(self) -> None:
+        before = service(predictor={"maxReplicas": 10, "scaleTarget": 50})
+        after = service(predictor={"maxReplicas": 2, "scaleTarget": 80})
+        found = adoption_of(deployment(adopt="fraud"), before, pods(), runtime())
+        assert isinstance(found, Adopted)
+        assert adopted_workload(found._replace(body=after)).strayed is None
 
     def test_other_replicas_are_no_edit(self) -> None:
         body = service(predictor={"minReplicas": 5})

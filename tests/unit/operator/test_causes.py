@@ -102,7 +102,7 @@ def waiting(failure: Failure) -> FakeWorld:
     world = FakeWorld().healthy()
     name = world.model(2)
     world.tick(1)
-    world.services[name] = Workload(min_replicas=1, failure=failure, lacks_pods=True)
+    world.services[name] = Workload(failure=failure, lacks_pods=True)
     return world
 
 
@@ -110,9 +110,9 @@ def test_a_want_of_room_never_rejects_and_the_model_starts_by_itself_when_there_
     world = waiting(FULL)
     assert world.trace(60, 600) == ["Holding - 1:100 1 2"]
     assert "exceeded quota: full" in world.status.message
-    world.services[world.wanted()] = Workload(min_replicas=1)
+    world.services[world.wanted()] = Workload()
     assert world.trace(10, 12) == ["Progressing - 1:100 1 2"]
-    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True, min_replicas=1)
+    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True)
     world.until("Healthy - 2", seconds=10)
     assert world.status.rejected == ()
 
@@ -142,10 +142,10 @@ def test_what_the_spec_names_and_is_not_there_takes_the_candidate_back_at_its_de
 def test_a_first_model_without_room_says_so_and_serves_when_there_is_some() -> None:
     world = FakeWorld(ready=False)
     world.tick()
-    world.services[world.wanted()] = Workload(min_replicas=1, failure=FULL, lacks_pods=True)
+    world.services[world.wanted()] = Workload(failure=FULL, lacks_pods=True)
     world.trace(60, 60)
     assert "exceeded quota: full" in world.status.message
-    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True, min_replicas=1)
+    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True)
     world.until("Healthy - 1")
 
 

@@ -283,7 +283,7 @@ def test_before_the_first_step_there_is_none_to_promote(state: str) -> None:
 def test_a_step_is_not_promoted_with_replicas_missing() -> None:
     world = rolling()
     world.spec["predictor"] = {"minReplicas": 3}
-    refused(world, "promote", "not all replicas of version 2")
+    refused(world, "promote", "1 of 3 replicas of the candidate are ready; promote it again")
 
 
 def test_a_first_revision_needs_no_steering() -> None:
@@ -297,7 +297,7 @@ def test_a_first_revision_needs_no_steering() -> None:
 def test_a_candidate_on_its_way_out_takes_no_more_commands() -> None:
     world = rolling()
     stable = world.status.stable.revision
-    world.services[stable] = type(world.services[stable])(ready_replicas=0, routable=True, min_replicas=1)
+    world.services[stable] = type(world.services[stable])(ready_replicas=0, routable=True)
     world.ask("abort")
     refused(world, "promote", "the candidate is on its way out: aborted by ana")
 

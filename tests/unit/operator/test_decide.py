@@ -18,7 +18,7 @@ def test_the_first_revision_takes_all_traffic_as_soon_as_it_is_ready_and_is_not_
     world = FakeWorld()
     world.ready = False
     assert world.trace(1, 3) == ["Pending - - - 1"]
-    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True, min_replicas=1)
+    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True)
     assert world.trace(1, 4) == ["Pending promote 1:100 - 1", "Healthy - 1:100 1 -"]
     assert world.status.analysis is None
 
@@ -261,7 +261,8 @@ def test_a_candidate_gets_traffic_only_when_all_its_replicas_are_ready() -> None
     world = FakeWorld().healthy()
     world.spec["predictor"] = {"minReplicas": 2}
     name = world.model(2)
-    world.services[name] = Workload(ready_replicas=1, routable=True, min_replicas=2)
+    world.tick()
+    world.services[name] = Workload(ready_replicas=1, routable=True)
     assert world.trace(1, 3) == ["Progressing - 1:100 1 2"]
 
 
@@ -383,7 +384,7 @@ def test_replicas_of_a_stable_model_that_is_not_the_wanted_one_can_be_changed() 
     world.trace(10, 20)
     world.spec["predictor"] = {"minReplicas": 9}
     stable = world.status.stable.revision
-    assert world.tick().scale == {stable: 9}
+    assert world.tick().scale == {stable: (9, 9)}
 
 
 def test_limits_that_are_edited_in_mid_step_start_the_evidence_and_the_requests_anew() -> None:

@@ -8,6 +8,7 @@ import pytest
 from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Revision, Snapshot, Status, Traffic, Weights
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
@@ -61,16 +62,19 @@ class TestGateway:
         assert not GATEWAY.workloads(deployment(status), children)[snapshot.revision].as_built
 
     def test_capacity_comes_before_traffic_and_traffic_before_deletion(self) -> None:
+        there = self.service()
+        known = self.snapshot()
         decision = Decision(
-            status=Status(),
-            ensure=(self.snapshot(),),
-            scale={"a": 3},
+            status=Status(revisions=(known,)),
+            ensure=(msgspec.structs.replace(known, revision="b"),),
+            scale={known.revision: Replicas(3, 3)},
             routing=Routing(weights={"a": 100, "b": 0}),
             delete=("c",),
         )
-        writes = GATEWAY.writes(deployment(), decision, NO_CHILDREN)
+        children = Children(services={there["metadata"]["name"]: there}, pods={})
+        writes = GATEWAY.writes(deployment(), decision, children)
         assert [type(write) for write in writes] == [Apply, Patch, Apply, Remove]
-        assert writes[1] == Patch(name="fraud-a", predictor={"minReplicas": 3, "maxReplicas": 3})
+        assert writes[1] == Patch(name=there["metadata"]["name"], predictor={"minReplicas": 3, "maxReplicas": 3})
         assert writes[3] == Remove(name="fraud-c")
         assert [write.first for write in writes if isinstance(write, Apply)] == [True, True]
 

@@ -249,7 +249,7 @@ def test_a_first_revision_that_is_late_is_degraded_and_still_waited_for() -> Non
     world.settle()
     world.tick(601)
     assert world.status.phase == "Degraded"
-    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True, min_replicas=1)
+    world.services[world.wanted()] = Workload(ready_replicas=1, routable=True)
     assert world.trace(1, 4)[-1] == "Healthy - 1:100 1 -"
 
 

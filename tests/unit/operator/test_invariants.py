@@ -41,16 +41,24 @@ class Rollouts(RuleBasedStateMachine):
         wish=st.sampled_from(["Hold", "Rollback", "Promote"]),
         promotion=st.sampled_from(["Evidence", "NoHarm"]),
         replicas=st.integers(1, 2),
+        most=st.sampled_from([None, 8]),
         preview=st.booleans(),
         adopted=st.booleans(),
     )
     def first_model(
-        self, schedule: dict[str, Any], wish: str, promotion: str, replicas: int, preview: bool, adopted: bool
+        self,
+        schedule: dict[str, Any],
+        wish: str,
+        promotion: str,
+        replicas: int,
+        most: int | None,
+        preview: bool,
+        adopted: bool,
     ) -> None:
         spec = self.world.spec
         spec["rollout"] |= {**schedule, "onInconclusive": wish}
         spec["analysis"] = {**spec["analysis"], "promotion": promotion}
-        spec["predictor"] = {"minReplicas": replicas}
+        spec["predictor"] = {"minReplicas": replicas} | ({"maxReplicas": most} if most else {})
         if preview:
             spec["route"] = {**spec["route"], "preview": {"header": {"name": "X-Timoneiro"}}}
         if adopted:
@@ -79,8 +87,15 @@ class Rollouts(RuleBasedStateMachine):
 
     @rule(replicas=st.integers(1, 3))
     def the_replicas_are_edited(self, replicas: int) -> None:
-        self.world.spec["predictor"] = {"minReplicas": replicas}
+        self.world.spec["predictor"] = {**self.world.spec["predictor"], "minReplicas": replicas}
         self._pass(1)
+
+    @rule(part=st.sampled_from(["stable", "candidate"]), load=st.integers(1, 8))
+    def the_autoscaler_follows_the_load(self, part: str, load: int) -> None:
+        revision = getattr(self.world.status, part)
+        if revision is not None and revision.revision in self.world.services.keys() & self.world.scaled.keys():
+            self.world.autoscale(revision.revision, load)
+            self._pass(1)
 
     @rule(action=st.sampled_from(ACTIONS), full=st.booleans(), right=st.booleans(), seconds=st.sampled_from([0, 61]))
     def somebody_asks(self, action: Action, full: bool, right: bool, seconds: int) -> None:

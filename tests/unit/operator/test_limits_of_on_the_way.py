@@ -211,10 +211,8 @@ def test_an_edit_is_reported_anew_after_a_minute_or_when_it_is_another_one(
     assert (world.status.restored != first) == reported_anew
 
 
-def test_replicas_of_a_model_that_was_deleted_are_not_changed_but_made_anew() -> None:
+def test_a_model_that_was_deleted_is_made_anew() -> None:
     world = FakeWorld().healthy()
-    world.spec["predictor"] = {"minReplicas": 2}
     del world.services[stable_of(world)]
     decision = world.decide()
-    assert decision.scale == {}
     assert [snapshot.revision for snapshot in decision.ensure] == [stable_of(world)]

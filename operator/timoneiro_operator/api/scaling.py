@@ -1,0 +1,65 @@
+"""How many pods serve a revision: KServe's own fields of a predictor that say so, and what autoscales by them."""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from timoneiro_operator.api.spec import Predictor
+
+# As KServe calls them in the annotation that chooses; it can only be chosen when an InferenceService is made.
+AutoscalerClass = Literal["none", "hpa", "keda"]
+# Fields of a predictor that say how often it serves, and nothing of its pods: an edit of them restarts nothing.
+SCALING_FIELDS = ("minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "scaleMetricType", "autoScaling")
+# Kinds of metrics that KServe hands to KEDA; a HorizontalPodAutoscaler gets those of resources only.
+_OF_KEDA = ("External", "PodMetric")
+
+
+class Replicas(NamedTuple):
+    """Between how many pods an autoscaler has its choice; as many as both, where there is none."""
+
+    least: int
+    most: int
+
+
+def autoscaler_class(predictor: Predictor) -> AutoscalerClass:
+    """What decides on the number of pods: nothing, unless they may be more than `minReplicas`."""
+    if predictor.max_replicas is None or predictor.max_replicas <= predictor.min_replicas:
+        return "none"
+    return "keda" if metric_types(predictor) & set(_OF_KEDA) else "hpa"
+
+
+def metric_types(predictor: Predictor) -> set[str]:
+    """Types of the metrics in `autoScaling`, as far as it is made as KServe wants it."""
+    metrics = (predictor.auto_scaling or {}).get("metrics")
+    entries = metrics if isinstance(metrics, list) else []
+    return {str(entry.get("type")) for entry in entries if isinstance(entry, dict)}
+
+
+def of_the_pods(predictor: Predictor) -> Predictor:
+    """`predictor` without how often it serves."""
+    return msgspec.structs.replace(
+        predictor,
+        min_replicas=1,
+        max_replicas=None,
+        scale_target=None,
+        scale_metric=None,
+        scale_metric_type=None,
+        auto_scaling=None,
+    )
+
+
+def scaling_of(wanted: Predictor, served: Predictor) -> Predictor:
+    """Whose word counts on how many pods serve what was made as `served`, while the spec has `wanted`.
+
+    The spec of today; only where it has taken back an autoscaler that this revision still has, what that had.
+    """
+    taken_back = autoscaler_class(served) != "none" and autoscaler_class(wanted) == "none"
+    return msgspec.structs.replace(served, min_replicas=wanted.min_replicas) if taken_back else wanted
+
+
+def replicas_of(wanted: Predictor, served: Predictor, held: int | None = None) -> Replicas:
+    """Of what was made as `served` while the spec has `wanted`. `held`: as many at least, where it autoscales."""
+    if autoscaler_class(served) == "none":
+        return Replicas(wanted.min_replicas, wanted.min_replicas)
+    most = scaling_of(wanted, served).max_replicas or wanted.min_replicas
+    return Replicas(min(max(wanted.min_replicas, held or 0), most), most)

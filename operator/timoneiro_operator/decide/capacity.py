@@ -1,0 +1,83 @@
+"""Capacity before traffic, where an autoscaler chooses the number of pods.
+
+An autoscaler follows the load, which comes after the traffic. So each minimum is raised to what the next step will
+bring before that step begins, and what the stable model had is kept for it until the rollout is over: the way back
+needs it. The minimum is a number in the status, so that a restart or a second pass finds the same one.
+"""
+
+import msgspec
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.scaling import Replicas, autoscaler_class, replicas_of
+from timoneiro_operator.api.status import Revision, Status, Step, to_seconds
+from timoneiro_operator.decide.lifecycle import snapshot_of
+from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.text import share_text
+
+replace = msgspec.structs.replace
+
+
+def replicas(deployment: ModelDeployment, status: Status, part: Revision) -> Replicas:
+    """Between how many replicas `part` is to serve."""
+    known = snapshot_of(status, part.revision)
+    wanted = deployment.spec.predictor
+    return replicas_of(wanted, known.predictor if known else wanted, part.replicas)
+
+
+def with_capacity(deployment: ModelDeployment, status: Status, step: Step, seen: Observation) -> Status:
+    """The status with what candidate and stable model need of replicas before `step` may begin.
+
+    The candidate needs its share of the most that the stable model had before any step, and the stable model all of
+    it: traffic may come back at any time.
+    """
+    stable, candidate = status.stable, status.candidate
+    assert stable is not None
+    assert candidate is not None
+    had = max(stable.replicas or 0, seen.workload(stable.revision).replicas)
+    # A copy of the traffic is as much as the traffic itself.
+    share = 100 if step.kind == "Mirror" else step.weight
+    return replace(
+        status,
+        stable=_held(status, stable, had),
+        candidate=_held(status, candidate, -(-had * share // 100)),
+    )
+
+
+def _held(status: Status, part: Revision, number: int) -> Revision:
+    known = snapshot_of(status, part.revision)
+    if not number or known is None or known.adopted is not None or autoscaler_class(known.predictor) == "none":
+        return part
+    return replace(part, replicas=number)
+
+
+def lacks_replicas(deployment: ModelDeployment, status: Status, step: Step, seen: Observation) -> str | None:
+    """A sentence while the candidate has too few ready replicas for `step`; None when it has enough."""
+    candidate = status.candidate
+    assert candidate is not None
+    workload = seen.workload(candidate.revision)
+    least = replicas(deployment, status, candidate).least
+    if workload.has(least):
+        return None
+    why = f" ({workload.failure.reason}: {workload.failure.message})" if workload.failure else ""
+    needed = f", which {share_text(step)} needs" if candidate.replicas else ""
+    return f"{workload.ready_replicas} of {least} replicas of the candidate are ready{needed}{why}"
+
+
+def released_at(deployment: ModelDeployment, status: Status) -> float | None:
+    """When the autoscaler of the stable model may take back what a rollout has held; None while none is held or ends.
+
+    As long after its end as the former model stays warm: the autoscaler has to see the new load before that.
+    """
+    if status.stable is None or status.stable.replicas is None or status.candidate is not None:
+        return None
+    ended = to_seconds(status.history[-1].ended_at) if status.history else 0.0
+    return ended + parse_duration(deployment.spec.rollout.keep_stable)
+
+
+def released(deployment: ModelDeployment, status: Status, now: float) -> Status:
+    """The status without numbers of replicas that nothing needs any more."""
+    at = released_at(deployment, status)
+    if at is None or now < at or status.stable is None:
+        return status
+    return replace(status, stable=replace(status.stable, replicas=None))
