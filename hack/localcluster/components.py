@@ -100,6 +100,9 @@ def controller_manager(layout: Layout, programs: Mapping[str, Path]) -> Componen
             "--secure-port=0",
             # Seconds instead of a minute until a lost node's pods are given up.
             "--node-monitor-grace-period=60s",
+            # And instead of minutes until an autoscaler sees a load, and that it is over.
+            "--horizontal-pod-autoscaler-sync-period=2s",
+            "--horizontal-pod-autoscaler-downscale-stabilization=5s",
         ),
     )
 

@@ -64,6 +64,19 @@ class Outside:
                     found.append(revision)
         return found
 
+    def given(self, revision: str) -> list[tuple[int, int]]:
+        """Every weight that `revision` got, with the number of pods that were ready at that moment."""
+        world, found = World(), []
+        for seen in self.ordered():
+            if seen.kind == "Pod":
+                self._pod(world, seen)
+            elif seen.kind == "HTTPRoute" and not seen.gone:
+                before, world.weights = world.weights.get(revision, 0), self._weights(seen.body)
+                if world.weights.get(revision, 0) > before:
+                    ready = sum(world.pods.get(revision, {}).values())
+                    found.append((world.weights[revision], ready))
+        return found
+
     def violations(self, *, excused: Callable[[str], bool] = lambda sentence: False) -> list[str]:
         """Sentences about moments that must not have been; `excused` are those that the test itself brought about."""
         world, found = World(), []
