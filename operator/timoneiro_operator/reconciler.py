@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from timoneiro_operator.adoption import AdoptionReader
+from timoneiro_operator.adoption import Adoption, AdoptionReader
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.deployment import (
@@ -42,6 +42,7 @@ from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.recorder import NotOnRecord, Recorder
+from timoneiro_operator.servable import ASK_AGAIN_SECONDS, NotServable, Servable
 from timoneiro_operator.serving.adopted import Adopted
 from timoneiro_operator.serving.runtime import read_runtime
 from timoneiro_operator.serving.workload import with_cause
@@ -81,6 +82,7 @@ class Reconciler:
         self.crd = ServedCrd(client, telemetry)
         self.permissions = Permissions(client, telemetry)
         self.askers = Askers(client)
+        self._servable = Servable(client)
         self._recorder = Recorder(
             cache=cache, client=client, telemetry=telemetry, crd=self.crd, permissions=self.permissions
         )
@@ -102,10 +104,12 @@ class Reconciler:
             return None
         self.askers.notice(key, body)
         now = self._clock()
-        problem = None
+        problem, may_change = None, False
         try:
             deployment = parse(body)
             _check_status(deployment.status)
+            deployment, children, adoption = await self._with_cluster(deployment, body)
+            await self._servable.check(deployment, now)
         except UnreadableStatus as error:
             # Whatever was decided would be decided without what is known.
             sentence = (
@@ -115,15 +119,12 @@ class Reconciler:
             return _RETRY_SECONDS
         except InvalidSpec as error:
             problem, acted_on = str(error), parse_acted_on(body)
+            may_change = isinstance(error, NotServable)
             if acted_on is None:
                 generation = body["metadata"].get("generation", 0)
                 await self._recorder.write(body, invalid(parse_status(body), problem, generation, now), now, held=True)
-                return None
-            deployment = acted_on
-        deployment = replace(await self._asked(deployment, body), own_runtime=self._own_runtime)
-        adoption = await self._adoption.read(deployment)
-        children = self._children(deployment, adoption.adopted)
-        deployment = replace(deployment, runtimes=self._runtimes(deployment, children))
+                return ASK_AGAIN_SECONDS if may_change else None
+            deployment, children, adoption = await self._with_cluster(acted_on, body)
         deployment, contested = self._own_hosts(body, deployment, children)
         observation = await self._with_causes(deployment, self._observe(deployment, children, contested, now))
         observation = dataclasses.replace(observation, adoption=adoption.wanted)
@@ -153,16 +154,23 @@ class Reconciler:
                 return _AT_ONCE
         except NotOnRecord:
             return _AT_ONCE
-        waits = refused is not None or contested is not None or self._cache.unwritten(body)
+        waits = refused is not None or contested is not None or may_change or self._cache.unwritten(body)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
 
     def _forget(self, key: Key) -> None:
         """It is gone. Its children have owner references: Kubernetes removes them, without us, or lets them be."""
-        self._reader.forget(key)
-        self._adoption.forget(key)
+        for part in (self._reader, self._adoption, self._servable, self._telemetry, self.askers):
+            part.forget(key)
         self._whole.discard(key)
-        self._telemetry.forget(key)
-        self.askers.forget(key)
+
+    async def _with_cluster(
+        self, deployment: ModelDeployment, body: Body
+    ) -> tuple[ModelDeployment, Children, Adoption]:
+        """The deployment with what the cluster has for it, what belongs to it there, and what it has adopted."""
+        deployment = replace(await self._asked(deployment, body), own_runtime=self._own_runtime)
+        adoption = await self._adoption.read(deployment)
+        children = self._children(deployment, adoption.adopted)
+        return replace(deployment, runtimes=self._runtimes(deployment, children)), children, adoption
 
     async def _asked(self, deployment: ModelDeployment, body: Body) -> ModelDeployment:
         """The deployment with whether it is proven who asks for its command, where nobody has answered that yet."""

@@ -15,11 +15,12 @@ pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
 BUSY, IDLE = 150, 10
 PREDICTOR = {"serviceAccountName": "models", "minReplicas": 1, "maxReplicas": 4, "scaleTarget": 50}
 ROLLOUT = {
-    "canary": {"steps": [{"weight": 20, "for": "1s"}, {"weight": 50, "for": "1s"}]},
+    "canary": {"steps": [{"weight": 50, "for": "1s"}]},
     "progressDeadline": "90s",
-    "keepStable": "3s",
+    "keepStable": "8s",
     "scaleDownDelay": "1s",
 }
+ANALYSIS = {"interval": "1s", "minRequests": 5, "promotion": "NoHarm"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def usage(platform: Cluster) -> Iterator[Usage]:
 
 @pytest.fixture(scope="module")
 def bench(usage: Usage, open_bench: Callable[..., Bench]) -> Bench:
-    return open_bench("scaled", predictor=PREDICTOR, rollout=ROLLOUT)
+    return open_bench("scaled", predictor=PREDICTOR, rollout=ROLLOUT, analysis=ANALYSIS)
 
 
 def serving(bench: Bench) -> str:
@@ -76,12 +77,11 @@ def test_an_abort_finds_the_pods_that_the_stable_model_had_and_its_autoscaler_ge
     assert bench.timoneiro("abort", bench.name).returncode == 0
     bench.wait("all traffic on the stable model", lambda: bench.outside.routes()[-1].get(candidate, 0) == 0)
     assert bench.stable_pods() == before
-    assert [(weight, ready >= {20: 1, 50: 2}[weight]) for weight, ready in bench.outside.given(candidate)] == [
-        (20, True),
-        (50, True),
-    ]
-    bench.wait("that one pod is left", lambda: len(bench.stable_pods()) == 1)
-    assert bench.stable_pods().items() <= before.items()
+    assert [(weight, ready >= 2) for weight, ready in bench.outside.given(candidate)] == [(50, True)]
+    # Pods that the autoscaler takes away under load are nothing that a rollout does.
+    usage.say(f"{name}-predictor", BUSY)
+    bench.wait("its own minimum", lambda: autoscaler(bench, name)["spec"]["minReplicas"] == 1)
+    assert bench.stable_pods() == before
 
 
 def test_a_candidate_has_the_pods_of_the_stable_model_before_it_gets_all_its_traffic_and_loses_them_afterwards(
@@ -91,7 +91,10 @@ def test_a_candidate_has_the_pods_of_the_stable_model_before_it_gets_all_its_tra
     version = bench.release("good")
     bench.wait("the promotion", lambda: (bench.outcome(version) or {}).get("outcome") == "Promoted")
     name = serving(bench)
+    usage.say(f"{name}-predictor", BUSY)
+    pods = bench.stable_pods()
     given = dict(bench.outside.given(bench.status()["stable"]["revision"]))
     assert given[100] >= 3
+    assert autoscaler(bench, name)["spec"]["minReplicas"] == 3
     bench.wait("its own minimum", lambda: autoscaler(bench, name)["spec"]["minReplicas"] == 1)
-    bench.wait("that one pod is left", lambda: len(bench.stable_pods()) == 1)
+    assert bench.stable_pods() == pods

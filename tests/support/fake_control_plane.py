@@ -144,6 +144,9 @@ class FakeControlPlane:
             self._pod(body["metadata"]["labels"][names.LABEL_REVISION])
         return self._store(kind, body)
 
+    async def refusal(self, kind: Kind, body: Body) -> None:
+        """All content is taken."""
+
     def _pod(self, revision: str) -> None:
         body = pod_of(
             f"{KEY[1]}-{revision}-predictor",

@@ -183,6 +183,30 @@ class KubeClient:
             raise Refused(f"{kind} {metadata['name']} was refused: {_reason(error)}") from error
         return _as_dict(applied)
 
+    async def refusal(self, kind: Kind, body: Body) -> tuple[int, str] | None:
+        """Code and message with which a child would be refused, by a dry run; None when it would be taken or unknown.
+
+        Fields that the served schema does not have are refused, as by every server-side apply.
+        """
+        self._telemetry.count_request("dry-run", kind)
+        metadata = body["metadata"]
+        try:
+            await self._client.patch(
+                _RESOURCES[kind],
+                metadata["name"],
+                dict(body),
+                namespace=metadata["namespace"],
+                patch_type=PatchType.APPLY,
+                field_manager=names.FIELD_MANAGER,
+                force=True,
+                dry_run=True,
+            )
+        except ApiError as error:
+            return error.status.code or 0, _reason(error)
+        except httpx2.HTTPError:
+            return None
+        return None
+
     def _note(self, error: ApiError) -> None:
         self.forbidden = self.forbidden or error.status.code == 403
 

@@ -20,6 +20,7 @@ from timoneiro_operator.kube.client import Refused
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
+from timoneiro_operator.servable import ASK_AGAIN_SECONDS
 from timoneiro_operator.telemetry import Telemetry
 
 KEY = ("ns", "fraud")
@@ -33,6 +34,8 @@ class FakeClient:
         self.refuse: set[str] = set()
         self.statuses: list[dict[str, Any]] = []
         self.refuse_events = False
+        self.dry_runs: list[str] = []
+        self.content: tuple[int, str] | None = None
         self.routes: list[dict[str, Any]] = []
         self.predictors: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
@@ -49,6 +52,10 @@ class FakeClient:
         if kind in self.refuse:
             raise Refused(f"{kind} {body['metadata']['name']} was refused: quota")
         return self._stored(body)
+
+    async def refusal(self, kind: str, body: dict[str, Any]) -> tuple[int, str] | None:
+        self.dry_runs.append(body["metadata"]["name"])
+        return self.content
 
     async def predictor(self, service: tuple[str, str]) -> dict[str, Any] | None:
         self.asked.append(service[1])
@@ -416,3 +423,31 @@ async def test_what_was_deleted_is_not_deleted_again_before_its_watch_tells_unle
     for _ in range(3):
         await reconciler.reconcile(KEY)
     assert client.calls.count("delete ServingRuntime") == asked
+
+
+async def test_what_the_cluster_would_not_take_is_an_invalid_spec_before_anything_is_made(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    client.content = (422, 'InferenceService.serving.kserve.io "x" is invalid: spec.predictor.timeout: no')
+    cache.put("ModelDeployment", deployment())
+    assert await reconciler.reconcile(KEY) == ASK_AGAIN_SECONDS
+    (ready,) = [c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready"]
+    assert (ready["reason"], ready["message"]) == ("InvalidSpec", "KServe does not take it: spec.predictor.timeout: no")
+    assert "InferenceService" not in client.calls
+    client.content = None
+    await reconciler.reconcile(KEY)
+    assert "InferenceService" not in client.calls
+
+
+async def test_what_serves_goes_on_while_the_cluster_would_not_take_what_is_wanted(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    client.content = (422, "spec.predictor.timeout: no")
+    status = msgspec.structs.replace(in_a_step(), acted_on={**SPEC, "model": {**SPEC["model"], "uri": "s3://2"}})
+    cache.put("ModelDeployment", deployment(status))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    assert await reconciler.reconcile(KEY) == 0
+    assert client.statuses[-1]["message"].startswith(
+        "the spec is invalid and was not acted on: KServe does not take it"
+    )
+    assert client.statuses[-1]["candidate"]["revision"] != "b"

@@ -1,0 +1,48 @@
+"""Whether the cluster would take what a spec describes: asked before anything is touched.
+
+Much of `spec.predictor` is KServe's and Kubernetes' own, and no schema of ours follows theirs. The API server that
+serves them knows, and so do KServe's webhooks: a dry run of the InferenceService asks both.
+"""
+
+from timoneiro_operator.api.checks import InvalidSpec
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.decide.lifecycle import rejection_entry, wanted_snapshot
+from timoneiro_operator.kube.cache import Key
+from timoneiro_operator.kube.client import KubeClient
+from timoneiro_operator.serving.inference_service import build_inference_service
+from timoneiro_operator.serving.refusals import in_our_words, is_about_the_content
+
+# An answer counts for so long: KServe, or its schema, may be another one after an upgrade.
+ASK_AGAIN_SECONDS = 30.0
+
+
+class NotServable(InvalidSpec):
+    """The cluster does not take what the spec describes; the message is a sentence for people."""
+
+
+class Servable:
+    """Asks about revisions that nobody has seen yet, and remembers refusals for a while."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._refused: dict[Key, tuple[str, float, str]] = {}
+
+    def forget(self, key: Key) -> None:
+        self._refused.pop(key, None)
+
+    async def check(self, deployment: ModelDeployment, now: float) -> None:
+        """Raises NotServable. What is on record was asked about before, and what serves was taken."""
+        wanted, status = deployment.revision, deployment.status
+        known = {snapshot.revision for snapshot in status.revisions}
+        adopts = deployment.spec.adopt is not None and status.stable is None
+        if wanted is None or wanted in known or rejection_entry(status, wanted) is not None or adopts:
+            return self.forget(deployment.key)
+        before, at, sentence = self._refused.get(deployment.key, ("", 0.0, ""))
+        if before != wanted or now - at >= ASK_AGAIN_SECONDS:
+            body = build_inference_service(deployment, wanted_snapshot(deployment, wanted))
+            refused = await self._client.refusal("InferenceService", body)
+            if refused is None or not is_about_the_content(*refused):
+                return self.forget(deployment.key)
+            sentence = f"KServe does not take it: {in_our_words(refused[1])}"
+            self._refused[deployment.key] = wanted, now, sentence
+        raise NotServable(sentence)
