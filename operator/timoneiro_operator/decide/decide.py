@@ -279,6 +279,8 @@ def _wait_for_candidate(
     if not workload.known and not listed:
         # Where the controllers are behind so is the gateway, and it would fail what it were to send there.
         message = "the candidate is ready; it enters the route when the cluster's controllers have noticed"
+        if workload.failure is not None:
+            message = _not_ready(candidate, workload.failure)
         return _say(status, "Progressing", message)
     status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:

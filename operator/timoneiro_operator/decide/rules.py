@@ -78,7 +78,8 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, least
         )
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
-    enough = workload.serving if candidate.ready else workload.has(least)
+    whole = workload.has(least) and (workload.known or failure is None)
+    enough = workload.serving if candidate.ready else whole
     if late and not enough and not (failure is not None and failure.no_room):
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
         ready = f"{workload.ready_replicas} of {least} replicas ready"

@@ -116,6 +116,11 @@ def _failure(inference_service: Body, pods: Sequence[Body], *, serving: bool) ->
     found = [failure for pod in pods for status in _containers(pod) if (failure := _container_failure(status))]
     found += [failure for pod in pods if (failure := _unscheduled(pod))]
     found.sort(key=lambda failure: not failure.final)
+    refused = _condition_of(inference_service, "PredictorReady")
+    if not found and refused.get("status") == "False" and refused.get("reason") == "ReconcileFailed":
+        # KServe could not make all that it needs: what lacks may be its autoscaler, beside pods that are ready.
+        message = _one_line(refused.get("message") or "KServe gives no message")
+        return Failure(reason="ReconcileFailed", message=message, final=False)
     if found or serving:
         return found[0] if found else None
     model_status = (inference_service.get("status") or {}).get("modelStatus") or {}

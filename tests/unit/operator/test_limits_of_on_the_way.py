@@ -66,6 +66,19 @@ def test_a_candidate_enters_the_route_only_when_the_controllers_have_noticed_tha
     assert world.status.step.kind == "Listed"
 
 
+def test_a_candidate_of_which_kserve_could_not_make_all_goes_back_at_its_deadline_with_the_reason() -> None:
+    world = FakeWorld().healthy()
+    name = world.model(2)
+    world.tick()
+    failure = Failure(reason="ReconcileFailed", message='no matches for kind "ScaledObject"', final=False)
+    world.services[name] = replace(world.services[name], known=False, failure=failure)
+    world.tick(1)
+    assert (world.status.step, world.status.message.split(": ", 1)[1]) == (None, f"ReconcileFailed: {failure.message}")
+    world.tick(600)
+    assert world.status.history[-1].outcome == "RolledBack"
+    assert failure.message in world.status.history[-1].reason
+
+
 def test_a_candidate_that_is_in_the_route_already_waits_for_no_controller() -> None:
     world = rolling()
     name = world.status.candidate.revision

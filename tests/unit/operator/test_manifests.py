@@ -11,7 +11,7 @@ from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.spec import Preview, PreviewHeader
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
-from timoneiro_operator.decide.observation import Routing
+from timoneiro_operator.decide.observation import Failure, Routing
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
@@ -324,6 +324,23 @@ def test_without_pods_the_summary_of_kserve_is_the_reason(body: dict[str, Any], 
 
 def test_a_summary_of_kserve_about_a_model_that_serves_is_history() -> None:
     assert read_workload(blocked("ModelLoadFailed", "once"), [pod(ready=True)]).failure is None
+
+
+# As KServe 0.20 says it where KEDA is not installed.
+NO_KEDA = (
+    "fails to reconcile predictor: failed to get existing KEDA autoscaler: "
+    'no matches for kind "ScaledObject" in version "keda.sh/v1alpha1"'
+)
+
+
+@pytest.mark.parametrize("text", [NO_KEDA, ""])
+@pytest.mark.parametrize("ready", [True, False])
+def test_what_kserve_could_not_make_is_a_reason_beside_pods_that_are_ready(text: str, ready: bool) -> None:
+    body = service(
+        conditions=[{"type": "PredictorReady", "status": "False", "reason": "ReconcileFailed", "message": text}]
+    )
+    failure = read_workload(body, [pod(ready=ready)]).failure
+    assert failure == Failure(reason="ReconcileFailed", message=text or "KServe gives no message", final=False)
 
 
 @pytest.mark.parametrize("reason", ["ContainerCreating", "PodInitializing"])
