@@ -91,7 +91,7 @@ class Controller:
         """
         while True:
             try:
-                self._cache.replace_all(kind, *await self._client.list_all(kind))
+                await self._take_in(kind)
             except NotInstalled:
                 if kind in OPTIONAL:
                     log.warning("the API server does not know %s; is it installed?", kind)
@@ -105,6 +105,10 @@ class Controller:
                 self._permissions.granted_to_list(kind)
                 return True
             await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _take_in(self, kind: Kind) -> set[Key]:
+        listing = self._cache.list_anew(kind)
+        return listing.end(await self._client.list_all(kind, listing.take))
 
     def watched(self) -> tuple[Kind, ...]:
         """Kinds that can be watched."""
@@ -138,7 +142,7 @@ class Controller:
 
     async def _is_installed(self, kind: Kind) -> bool:
         try:
-            await self._client.list_all(kind)
+            await self._client.list_all(kind, lambda _: None)
         except NotInstalled:
             return False
         except Exception as error:
@@ -207,7 +211,7 @@ class Controller:
 
     async def _relist(self, kind: Kind) -> None:
         try:
-            bodies, version = await self._client.list_all(kind)
+            concerned = await self._take_in(kind)
         except NotInstalled:
             log.error("%s is not installed any more", kind)
             self._removed.set()
@@ -217,7 +221,7 @@ class Controller:
             log.warning("the regular list of %s failed: %s", kind, _sentence(error))
         else:
             self._permissions.granted_to_list(kind)
-            for owner in self._cache.replace_all(kind, bodies, version):
+            for owner in concerned:
                 for key in self._cache.concerned(owner):
                     self._queue.add(key)
 

@@ -16,6 +16,7 @@ import kopf
 from timoneiro_operator.api import names
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.kube.cache import SHARED, Kind
+from timoneiro_operator.kube.client import LISTED_AT_ONCE
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -97,7 +98,9 @@ def build_settings() -> kopf.OperatorSettings:
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
     settings.watching.connect_timeout = 5
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = LISTED_AT_ONCE
+    # A task for each object that was seen within this time: the first list is of thousands.
+    settings.queueing.idle_timeout = 0.1
     settings.persistence.diffbase_storage = _NoDiffBase()
     for kind, group, _, plural in _WATCHED:
         if kind != "ModelDeployment" and kind not in SHARED:

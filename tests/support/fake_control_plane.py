@@ -102,8 +102,11 @@ class FakeControlPlane:
                 for kind in KINDS:
                     if not reconciler.permissions.may("list", kind):
                         continue
-                    bodies = [body for (other, _), body in self.objects.items() if other == kind]
-                    cache.replace_all(kind, bodies, self.versions)
+                    listing = cache.list_anew(kind)
+                    for (other, _), body in self.objects.items():
+                        if other == kind:
+                            listing.take(body)
+                    listing.end(self.versions)
                 counted.clear()
                 again = await reconciler.reconcile(KEY) == 0
                 if len(reader):

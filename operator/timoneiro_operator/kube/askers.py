@@ -56,9 +56,9 @@ class Askers:
             if found is None or found != self._stood:
                 self._stood, self._listed = found, False
             elif not self._listed:
-                bodies, _ = await self._client.list_all("ModelDeployment")
-                self._first = {_key(body): _asked(body) for body in bodies}
-                self._listed = True
+                first: dict[Key, _Asked] = {}
+                await self._client.list_all("ModelDeployment", lambda body: first.update({_key(body): _asked(body)}))
+                self._first, self._listed = first, True
                 log.info("who asks for a command is proven by the policy %s", names.COMMAND_POLICY)
         except Exception as error:
             log.warning("the policy %s cannot be read: %s", names.COMMAND_POLICY, type(error).__name__)

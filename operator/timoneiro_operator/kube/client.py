@@ -47,6 +47,8 @@ _CRD: Any = create_global_resource(
 )
 
 
+# Objects in one answer. With all that managedFields say, each takes tens of kilobytes until it is in the cache.
+LISTED_AT_ONCE = 100
 # The API server takes 1,024 bytes, whatever the number of characters.
 _MESSAGE_BYTES = 1000
 
@@ -82,8 +84,8 @@ class KubeClient:
         # Something was refused with 403 since this was last looked at.
         self.forbidden = False
 
-    async def list_all(self, kind: Kind) -> tuple[list[Body], int]:
-        """All objects of `kind` that concern the operator, and the version at which they were listed.
+    async def list_all(self, kind: Kind, take: Callable[[Body], None]) -> int:
+        """Hands on all objects of `kind` that concern the operator; returns the version at which they were listed.
 
         Raises NotInstalled when the API server does not know the kind, and Forbidden.
         """
@@ -91,12 +93,13 @@ class KubeClient:
         # A label that is None in a selector of lightkube means: it exists, whatever its value.
         labels: Any = None if kind == "ModelDeployment" or kind in SHARED else {names.LABEL_DEPLOYMENT: None}
         listing = (
-            self._client.list(_CLUSTER_RUNTIMES, chunk_size=500)
+            self._client.list(_CLUSTER_RUNTIMES, chunk_size=LISTED_AT_ONCE)
             if kind == "ClusterServingRuntime"
-            else self._client.list(_RESOURCES[kind], namespace="*", chunk_size=500, labels=labels)
+            else self._client.list(_RESOURCES[kind], namespace="*", chunk_size=LISTED_AT_ONCE, labels=labels)
         )
         try:
-            bodies: list[Body] = [_as_dict(item) async for item in listing]
+            async for item in listing:
+                take(_as_dict(item))
         except ApiError as error:
             self._note(error)
             if error.status.code == 403:
@@ -107,7 +110,7 @@ class KubeClient:
             if error.response.status_code == 404:
                 raise NotInstalled(kind) from error
             raise
-        return bodies, int(listing.resourceVersion)
+        return int(listing.resourceVersion)
 
     async def may(self, verb: str, group: str, resource: str, name: str) -> bool:
         """Whether the operator has a permission in all namespaces; everybody may ask that. Raises ApiError."""

@@ -1,5 +1,6 @@
 """What a profile of a model server or proxy is, and how an exposition is read by it. The table is in profiles.py."""
 
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -110,7 +111,7 @@ class Profile:
                 if name == f"{self.latency.name}_bucket" and self.latency.matches(labels):
                     bound = _bound(name, labels.get("le", "+Inf"), self.unit)
                     latency[bound] = latency.get(bound, 0) + whole(name, value)
-            counters |= {f'{self.latency.name}_bucket{{le="{bound:g}"}}': n for bound, n in latency.items()}
+            counters |= {_bucket(self.latency.name, bound): n for bound, n in latency.items()}
         times = [value for name, _, value in values if name == START_TIME]
         if not all(math.isfinite(time) for time in times):
             raise Implausible(f"series {START_TIME} shows no time")
@@ -128,6 +129,12 @@ class Profile:
             missing=ended_well is not None,
             busy_seconds=sum(value for _, value in busy),
         )
+
+
+@functools.lru_cache(maxsize=4096)
+def _bucket(histogram: str, bound: float) -> str:
+    """The same text for all pods: a thousand rollouts hold it in mind for each bucket of each pod."""
+    return f'{histogram}_bucket{{le="{bound:g}"}}'
 
 
 def _bound(series: str, text: str, unit: float) -> float:

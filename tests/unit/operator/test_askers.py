@@ -1,6 +1,7 @@
 """Who has asked counts as proven only where the policy stood for as long as the command can have been written."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,8 +31,10 @@ class FakeClient:
             raise self.failure
         return self.policy, self.binding
 
-    async def list_all(self, kind: str) -> tuple[list[Body], int]:
-        return self.bodies, 1
+    async def list_all(self, kind: str, take: Callable[[Body], None]) -> int:
+        for listed in self.bodies:
+            take(listed)
+        return 1
 
 
 def refusal(code: int) -> ApiError:

@@ -1,6 +1,7 @@
 """What the controller lists and watches, when it may not, and when kinds come and go."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ class FakeApiServer:
     async def may(self, verb: str, group: str, resource: str, name: str) -> bool:
         return f"{verb} {resource}" not in self.denied
 
-    async def list_all(self, kind: Kind) -> tuple[list[dict[str, Any]], int]:
+    async def list_all(self, kind: Kind, take: Callable[[dict[str, Any]], None]) -> int:
         self.lists[kind] += 1
         self.listed.set()
         if kind in self.absent:
@@ -50,7 +51,9 @@ class FakeApiServer:
         if f"list {LISTED[kind].resource}" in self.denied:
             self.forbidden = True
             raise Forbidden(kind)
-        return ([deployment()] if kind == "ModelDeployment" else []), 20
+        if kind == "ModelDeployment":
+            take(deployment())
+        return 20
 
 
 @pytest.fixture

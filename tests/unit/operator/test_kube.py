@@ -186,7 +186,9 @@ def test_a_list_removes_what_it_lacks_and_keeps_what_is_newer_than_it() -> None:
     cache = Cache()
     cache.put("Pod", body(5, name="gone", uid="u5"))
     cache.put("Pod", body(50, name="newer", uid="u50"))
-    assert cache.replace_all("Pod", [body(7, name="kept", uid="u7")], listed_at=20) == {("ns", "fraud")}
+    listing = cache.list_anew("Pod")
+    listing.take(body(7, name="kept", uid="u7"))
+    assert listing.end(20) == {("ns", "fraud")}
     names = {pod["metadata"]["name"] for pod in cache.children(("ns", "fraud"), "Pod")}
     assert names == {"kept", "newer"}
 
