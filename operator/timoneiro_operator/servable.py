@@ -21,7 +21,7 @@ class NotServable(InvalidSpec):
 
 
 class Servable:
-    """Asks about revisions that nobody has seen yet, and remembers refusals for a while."""
+    """Asks about what is to be served otherwise than anything before, and remembers refusals for a while."""
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
@@ -31,11 +31,14 @@ class Servable:
         self._refused.pop(key, None)
 
     async def check(self, deployment: ModelDeployment, now: float) -> None:
-        """Raises NotServable. What is on record was asked about before, and what serves was taken."""
+        """Raises NotServable. What is on record was taken before, and so is another model that is served like it."""
         wanted, status = deployment.revision, deployment.status
-        known = {snapshot.revision for snapshot in status.revisions}
+        if wanted is None or rejection_entry(status, wanted) is not None:
+            return self.forget(deployment.key)
+        how = (deployment.model.format, deployment.spec.predictor)
+        taken = any((known.model.format, known.predictor) == how for known in status.revisions)
         adopts = deployment.spec.adopt is not None and status.stable is None
-        if wanted is None or wanted in known or rejection_entry(status, wanted) is not None or adopts:
+        if taken or adopts:
             return self.forget(deployment.key)
         before, at, sentence = self._refused.get(deployment.key, ("", 0.0, ""))
         if before != wanted or now - at >= ASK_AGAIN_SECONDS:

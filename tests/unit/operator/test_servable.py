@@ -114,12 +114,25 @@ async def test_what_is_taken_or_not_known_goes_on(answer: tuple[int, str] | None
     await Servable(Answers(answer)).check(deployment(), 0.0)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("known", ["on record", "rejected", "no model"])
+async def test_nobody_asks_about_another_model_that_is_served_as_one_before() -> None:
+    made, api = deployment(), Answers(BAD)
+    world = FakeWorld(status=Status(revisions=(wanted_snapshot(made, made.revision or ""),)))
+    world.model(2)
+    await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
+    assert api.asked == 0
+    world.spec["predictor"] = {"logger": {"mode": "nobody"}}
+    with pytest.raises(NotServable):
+        await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("known", ["on record", "rejected", "no model", "to be adopted"])
 async def test_nobody_asks_about_what_is_on_record_or_does_not_come(known: str) -> None:
     made, api = deployment(), Answers(BAD)
     revision = made.revision or ""
     if known == "no model":
         made = msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, model=None))
+    elif known == "to be adopted":
+        made = msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, adopt="theirs"))
     elif known == "rejected":
         made = deployment(Status(rejected=(Rejected(revision=revision, at="", reason="worse"),)))
     else:
