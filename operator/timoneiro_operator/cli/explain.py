@@ -203,6 +203,11 @@ def _surroundings(view: View, now: float) -> list[str]:
     if operator is not None and operator.status == "False":
         since = clock(operator.last_transition_time)
         sentences.append(f"The operator lacks something since {since}: {sentence(operator.message)}")
+    held = [part for part in (status.stable, status.candidate) if part is not None and part.replicas is not None]
+    if held:
+        numbers = ", ".join(f"{name_of(part.revision, part.version)} at {part.replicas}" for part in held)
+        until = "until the rollout is over and spec.rollout.keepStable has passed after it"
+        sentences.append(f"Autoscalers are held at the replicas that the traffic may need, {until}: {numbers}.")
     command = view.command
     if command is not None and all(record.id != command.id for record in status.commands):
         sentences.append(

@@ -288,3 +288,11 @@ def test_what_the_operator_lacks_is_told_whatever_the_state(md) -> None:
     for body in (md.healthy(conditions=[lacking]), md.rolling(conditions=[lacking])):
         assert "The operator lacks something since" in why(md, body)
         assert words in why(md, body)
+
+
+def test_what_keeps_an_autoscaler_from_taking_pods_away_is_told(md) -> None:
+    body = md.rolling(stable=md.part("1", replicas=8), candidate=md.candidate(replicas=4))
+    text = why(md, body)
+    assert "Autoscalers are held at the replicas that the traffic may need" in text
+    assert f"version 1 ({md.revision('1')}) at 8, version 2 ({md.revision('2')}) at 4." in text
+    assert "Autoscalers" not in why(md, md.rolling())
