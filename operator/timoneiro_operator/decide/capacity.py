@@ -19,8 +19,10 @@ replace = msgspec.structs.replace
 
 
 def replicas(deployment: ModelDeployment, status: Status, part: Revision) -> Replicas:
-    """Between how many replicas `part` is to serve."""
+    """Between how many replicas `part` is to serve. How many what was adopted has is not ours to say."""
     known = snapshot_of(status, part.revision)
+    if known is not None and known.adopted is not None:
+        return Replicas(least=1, most=1)
     wanted = deployment.spec.predictor
     return replicas_of(wanted, known.predictor if known else wanted, part.replicas)
 

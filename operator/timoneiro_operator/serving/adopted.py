@@ -5,6 +5,7 @@ KServe copies its labels and annotations to its pods, so that not even a mark ca
 the model. It is read, and never written.
 """
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
@@ -179,14 +180,10 @@ def adopted_workload(adopted: Adopted) -> Workload:
         )
     workload = read_workload(body, pods)
     edited = Failure(reason="AdoptedEdited", message=strayed, final=True) if strayed is not None else None
-    return Workload(
-        ready_replicas=workload.ready_replicas,
-        replicas=workload.replicas,
-        routable=workload.routable,
-        known=workload.known,
-        runtime=workload.runtime or named_runtime(body),
+    return dataclasses.replace(
+        workload,
+        runtime=named_runtime(body),
         failure=edited or workload.failure,
-        lacks_pods=workload.lacks_pods,
         strayed=strayed,
     )
 

@@ -388,6 +388,16 @@ class TestDecisions:
         assert world.status.candidate.inference_service == "old"
         world.until("RolledBack - 1:100")
 
+    def test_a_rollback_to_it_waits_for_no_replicas_that_nobody_will_make(self) -> None:
+        world = FakeWorld()
+        revision = world.adopting()
+        world.settle()
+        world.model(2)
+        world.spec["predictor"] = {"minReplicas": 3}
+        world.until("Healthy - 2:100", seconds=10)
+        world.ask("rollback", to=revision)
+        world.until("RolledBack - 1:100")
+
     def test_wanted_again_after_its_end_it_is_made_anew(self) -> None:
         world = FakeWorld()
         revision = world.adopting()
