@@ -13,6 +13,8 @@ from botocore.config import Config
 
 from localcluster.cluster import Cluster
 
+# Where Contour has its Envoys, of which the local cluster has one beside its pods.
+_GATEWAYS = [{"gateway": "kserve/kserve-ingress-gateway", "namespace": "projectcontour", "selector": "app=envoy"}]
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM_NAMESPACE = "timoneiro-system"
 BUCKET = "models"
@@ -35,6 +37,8 @@ def install(cluster: Cluster, *arguments: str) -> None:
         "--wait",
         "--timeout",
         "120s",
+        "--set-json",
+        f"analysis.gateways={json.dumps(_GATEWAYS)}",
         *(["--set", f"analysis.prometheusUrls={{{prometheus}}}"] if prometheus else []),
         *arguments,
     )

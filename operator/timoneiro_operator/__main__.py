@@ -15,6 +15,7 @@ from lightkube.core.async_client import AsyncClient
 
 from timoneiro_operator import __version__
 from timoneiro_operator.controller import Controller
+from timoneiro_operator.gateways import Gateways, NamedGateway, read_gateways
 from timoneiro_operator.handlers import watch
 from timoneiro_operator.kube.askers import Askers
 from timoneiro_operator.kube.cache import Cache, Key
@@ -23,6 +24,7 @@ from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.lease import LeaderLease
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.metrics.allowed_urls import AllowedUrls
+from timoneiro_operator.metrics.gateway import GatewaySource
 from timoneiro_operator.metrics.look import Source
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi
@@ -57,26 +59,45 @@ def main() -> None:
         metavar="URL",
         help="a Prometheus that all namespaces may have asked, and what is below it (may be given several times)",
     )
+    parser.add_argument(
+        "--gateway",
+        action="append",
+        default=[],
+        metavar="JSON",
+        help="a gateway whose pods may be asked for what they count: gateway (NAMESPACE/NAME), namespace and selector "
+        "(label=value,...) of its pods, port and path (may be given several times)",
+    )
     arguments = parser.parse_args()
     try:
         prometheus_urls = AllowedUrls(arguments.prometheus_url)
     except ValueError as error:
         parser.error(f"--prometheus-url: {error}")
+    try:
+        gateways = read_gateways(arguments.gateway)
+    except ValueError as error:
+        parser.error(f"--gateway: {error}")
     logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for chatty in ("httpx", "httpx2", "kopf", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # It would say each time that signals are for the main thread.
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
-    asyncio.run(_run(arguments.port, arguments.serving_runtime, prometheus_urls))
+    asyncio.run(_run(arguments.port, arguments.serving_runtime, prometheus_urls, gateways))
 
 
-async def _run(port: int, own_runtime: str | None, prometheus_urls: AllowedUrls) -> None:
+async def _run(
+    port: int, own_runtime: str | None, prometheus_urls: AllowedUrls, named: Mapping[Key, NamedGateway]
+) -> None:
     telemetry, cache = Telemetry(), Cache()
     async with AsyncClient() as lightkube, _metrics_session(prometheus_urls) as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
         prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read, prometheus_urls))
-        sources: Mapping[str, Source] = {"Scrape": ScrapeSource(session), "Prometheus": prometheus}
+        gateway = GatewaySource(session, Gateways(client, named).pods)
+        sources: Mapping[str, Source] = {
+            "Scrape": ScrapeSource(session),
+            "Prometheus": prometheus,
+            "Gateway": gateway,
+        }
         queue: WorkQueue[Key] = WorkQueue()
         reader = Reader(sources, wake=queue.add)
         reconciler = Reconciler(cache=cache, client=client, reader=reader, telemetry=telemetry, own_runtime=own_runtime)

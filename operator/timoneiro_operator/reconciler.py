@@ -269,6 +269,7 @@ class Reconciler:
             self._reader.forget(key)
             return Metrics()
         recorded, step = deployment.status.analysis, deployment.status.step
+        gateway = deployment.spec.route.gateway
         look = Look(
             key=key,
             arms=arms,
@@ -280,6 +281,7 @@ class Reconciler:
             since=to_seconds(step.started_at) if step and step.started_at else None,
             bounds=recorded.bounds if recorded else {},
             marks=recorded.marks if recorded else None,
+            gateway=(gateway.namespace, gateway.name),
         )
         return self._reader.measure(look)
 

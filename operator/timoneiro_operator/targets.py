@@ -20,7 +20,7 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
         revision=revision,
         inference_service=service,
         workload=workload,
-        pods=tuple(_target(pod) for pod in ready_pods(children.pods.get(revision, ()), workload)),
+        pods=tuple(target_of(pod) for pod in ready_pods(children.pods.get(revision, ()), workload)),
         profile=profile_of(deployment.spec.analysis.source.profile, _runtime(deployment, children, revision)),
     )
 
@@ -34,7 +34,8 @@ def _runtime(deployment: ModelDeployment, children: Children, revision: str) -> 
     return named_runtime(service) if service is not None else None
 
 
-def _target(pod: Body) -> Target:
+def target_of(pod: Body) -> Target:
+    """A ready pod, to be read."""
     metadata, status = pod["metadata"], pod["status"]
     restarts = sum(container.get("restartCount", 0) for container in status.get("containerStatuses") or [])
     return Target(metadata["uid"], metadata["name"], status["podIP"], restarts)

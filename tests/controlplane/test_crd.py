@@ -124,6 +124,7 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
             "estimateUpTo must not be below factor",
         ),
         ("spec.analysis.source", {"type": "Prometheus"}, "type Prometheus needs url"),
+        ("spec.analysis.source", {"type": "Gateway", "profile": "Envoy"}, "it is the gateway that counts"),
         ("spec.analysis.source", {"url": "http://prometheus:9090"}, "are for type Prometheus"),
         ("spec.analysis.source", {"type": "Prometheus", "url": "prometheus"}, "must be an address such as"),
         ("spec.analysis.source", {"profile": "Seldon"}, "supported values"),
@@ -168,6 +169,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
         ),
         ({"preview": {"header": {"name": "X-Preview"}}}, "route.preview needs route.driver Gateway"),
         ({"adopt": "theirs"}, "adopt needs route.driver Gateway"),
+        ({"analysis": {"source": {"type": "Gateway"}}}, "source of type Gateway needs route.driver Gateway"),
         (
             {"predictor": {"maxReplicas": 2, "autoScaling": {"metrics": []}}},
             "predictor.autoScaling needs route.driver Gateway",

@@ -81,6 +81,10 @@ def check(namespace: str, name: str, spec: Spec) -> None:
     if not 1 <= parse_duration(spec.analysis.interval) <= 86400:
         raise InvalidSpec(f"spec.analysis.interval: {spec.analysis.interval} is not between 1s and 1d")
     _check_source(spec.analysis.source)
+    if spec.analysis.source.type == "Gateway" and spec.route.driver == "Knative":
+        raise InvalidSpec(
+            "spec.analysis.source of type Gateway needs spec.route.driver Gateway: choose Scrape or Prometheus"
+        )
     for metric in spec.analysis.metrics:
         _check_metric(metric, spec.analysis)
     names = [metric.name for metric in spec.analysis.metrics]
@@ -181,8 +185,12 @@ def _check_source(source: Source) -> None:
         raise InvalidSpec(f"spec.analysis.source.url must be the address of a Prometheus server, not '{source.url}'")
     if not prometheus and (source.url or source.secret_ref or source.headers):
         raise InvalidSpec("spec.analysis.source: url, secretRef and headers are for type Prometheus")
-    if prometheus and (source.port or source.path):
+    if source.type != "Scrape" and (source.port or source.path):
         raise InvalidSpec("spec.analysis.source: port and path are for type Scrape")
+    if source.type == "Gateway" and source.profile != "Auto":
+        raise InvalidSpec(
+            "spec.analysis.source: profile is for types Scrape and Prometheus: it is the gateway that counts"
+        )
     if source.secret_ref is not None and not OBJECT_NAME.fullmatch(source.secret_ref.name):
         raise InvalidSpec(f"spec.analysis.source.secretRef.name '{source.secret_ref.name}' is no name of a Secret")
     if source.path is not None and not _PATH.fullmatch(source.path):

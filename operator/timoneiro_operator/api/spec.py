@@ -234,10 +234,10 @@ class Source(_Struct, frozen=True):
     """Scrape: the operator reads the pods, at `port` and `path` where they differ from the profile's.
 
     Prometheus: raw samples of the series that `selector` matches, from the server at `url`. The Secret's keys are
-    `token`, or `username` and `password`, and `ca.crt`.
+    `token`, or `username` and `password`, and `ca.crt`. Gateway: what the gateway counts of the backends of the route.
     """
 
-    type: Literal["Scrape", "Prometheus"] = "Scrape"
+    type: Literal["Scrape", "Prometheus", "Gateway"] = "Scrape"
     profile: str = "Auto"
     port: int | None = None
     path: str | None = None

@@ -6,6 +6,7 @@ deltas and bounds.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
@@ -14,9 +15,9 @@ from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.parts import Planned, planned
 from timoneiro_operator.judge.comparison import Counts
+from timoneiro_operator.metrics.envoy import cluster_of, sample_of
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.problem import Problem, ProblemError
-from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
     counts_between,
@@ -32,7 +33,7 @@ from timoneiro_operator.metrics.samples import Implausible, NoSeries, PodCounts,
 from timoneiro_operator.metrics.series import Malformed, RawSeries, of_pod, one_target, scrapes, target_labels
 from timoneiro_operator.metrics.windows import ArmCounts, by_pod, find_bounds, together
 
-# A pod: its name, port and path. The exposition comes back; a CliError says why not.
+# A pod, its port and path. The exposition comes back; a CliError says why not.
 ReadPod = Callable[[Target, int, str], str]
 # PromQL at a time: the series of the answer; a CliError says why not.
 ReadPrometheus = Callable[[str], list[RawSeries]]
@@ -82,10 +83,12 @@ def check(
     for name, arm in arms.items():
         try:
             if not arm.pods:
-                raise CliError("it has no ready pod")
+                raise CliError(
+                    "the gateway has no ready pod" if analysis.source.type == "Gateway" else "it has no ready pod"
+                )
             shown[name] = (
-                _scrape(arm, analysis, read_pod)
-                if analysis.source.type == "Scrape"
+                _scrape(arm, deployment, read_pod)
+                if analysis.source.type != "Prometheus"
                 else _ask(arm, deployment, read_prometheus, now)
             )
         except CliError as error:
@@ -97,24 +100,27 @@ def check(
     return _findings(analysis, shown, deployment.status.analysis.bounds if deployment.status.analysis else {})
 
 
-def _scrape(arm: ArmTargets, analysis: Analysis, read: ReadPod) -> _Shown:
-    profile = arm.profile
-    port, path = analysis.source.port or profile.port, analysis.source.path or profile.path
+def _scrape(arm: ArmTargets, deployment: ModelDeployment, read: ReadPod) -> _Shown:
+    profile, source = arm.profile, deployment.spec.analysis.source
+    port, path = source.port or profile.port, source.path or profile.path
+    cluster = cluster_of(deployment.namespace, arm) if source.type == "Gateway" else None
+    shown: Callable[[str], Sample] = partial(sample_of, cluster) if cluster else profile.read
     pods: dict[str, PodCounts] = {}
     samples = []
     for pod in arm.pods:
-        looks = [_sample(profile, pod, read(pod, port, path)) for _ in range(_LOOKS)]
+        looks = [_sample(shown, pod, read(pod, port, path)) for _ in range(_LOOKS)]
         if len({look.started for look in looks}) > 1:
             raise CliError(_SEVERAL.format(pod.name))
         samples.append(looks[-1])
         pods[pod.name] = PodCounts(requests=looks[-1].requests, failed=looks[-1].failed, latency=looks[-1].latency)
-    query = f"GET :{port}{path} of {len(arm.pods)} pod{'s' if len(arm.pods) > 1 else ''} ({profile.name})"
+    what = f"{profile.name}, cluster {cluster}" if cluster else profile.name
+    query = f"GET :{port}{path} of {len(arm.pods)} pod{'s' if len(arm.pods) > 1 else ''} ({what})"
     return _Shown(query, len(profile.series()), ArmCounts(pods=pods), tuple(samples), "since its start", {}, {})
 
 
-def _sample(profile: Profile, pod: Target, exposition: str) -> Sample:
+def _sample(shown: Callable[[str], Sample], pod: Target, exposition: str) -> Sample:
     try:
-        return profile.read(exposition)
+        return shown(exposition)
     except NoSeries as error:
         raise CliError(f"pod {pod.name}: {error}") from error
     except Implausible as error:

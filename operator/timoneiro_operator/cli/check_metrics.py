@@ -1,7 +1,9 @@
 """`check-metrics`: reads as the operator would, through the API server, and prints what is there and what is not."""
 
+import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from rich.console import Console
@@ -16,16 +18,25 @@ from timoneiro_operator.cli.tables import findings_table
 from timoneiro_operator.cli.view import view_of
 from timoneiro_operator.cli.waiting import Clock
 from timoneiro_operator.drivers.driver import children_of
+from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.series import RawSeries, answered
-from timoneiro_operator.targets import arm_targets
+from timoneiro_operator.serving.workload import is_ready
+from timoneiro_operator.targets import arm_targets, target_of
 
 _SERVICE = re.compile(r"^([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?$")
 
 
 def check_metrics(
-    *, cluster: Cluster, name: str, url: str | None, output: str | None, console: Console, clock: Clock
+    *,
+    cluster: Cluster,
+    name: str,
+    url: str | None,
+    gateway_pods: str | None = None,
+    output: str | None,
+    console: Console,
+    clock: Clock,
 ) -> int:
     """Prints the findings; the exit code says whether the operator could measure every metric."""
     view = view_of(cluster.get(name))
@@ -36,8 +47,13 @@ def check_metrics(
     if not arms:
         raise CliError(f"'{name}' serves nothing yet: there is nothing to measure")
 
+    namespace = view.namespace
+    if deployment.spec.analysis.source.type == "Gateway":
+        namespace, gateway = _gateway(cluster, gateway_pods)
+        arms = {name: replace(arm, pods=gateway, profile=ENVOY_GATEWAY) for name, arm in arms.items()}
+
     def read_pod(pod: Target, port: int, path: str) -> str:
-        return cluster.text(f"/api/v1/namespaces/{view.namespace}/pods/{pod.name}:{port}/proxy{path}", {})
+        return cluster.text(f"/api/v1/namespaces/{namespace}/pods/{pod.name}:{port}/proxy{path}", {})
 
     def read_prometheus(query: str) -> list[RawSeries]:
         text = cluster.text(_prometheus(deployment, url), {"query": query, "time": f"{clock.now():.3f}"})
@@ -65,9 +81,23 @@ def _arms(cluster: Cluster, deployment: ModelDeployment) -> dict[str, ArmTargets
     return {name: arm_targets(deployment, children, part.revision) for name, part in arms.items() if part}
 
 
+def _gateway(cluster: Cluster, where: str | None) -> tuple[str, tuple[Target, ...]]:
+    """The namespace of a gateway's pods, and those that are ready, by NAMESPACE/SELECTOR."""
+    namespace, slash, selector = (where or "").partition("/")
+    if not (namespace and slash and "=" in selector):
+        raise CliError(
+            "the gateway counts, and only the operator's chart names its pods (analysis.gateways): say which they are "
+            "with --gateway-pods NAMESPACE/LABEL=VALUE, such as projectcontour/app=envoy"
+        )
+    listed = json.loads(cluster.text(f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": selector}))
+    return namespace, tuple(target_of(pod) for pod in listed["items"] if is_ready(pod))
+
+
 def _to_be_allowed(deployment: ModelDeployment) -> list[str]:
     """What the operator would not ask unless its administrator has named it, which cannot be seen from here."""
     source = deployment.spec.analysis.source
+    if source.type == "Gateway":
+        return ["the operator asks these pods only if analysis.gateways of its chart names them"]
     host = urlsplit(source.url or "").hostname or ""
     if source.type != "Prometheus" or is_service_of(deployment.namespace, host):
         return []

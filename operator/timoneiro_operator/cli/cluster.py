@@ -188,7 +188,8 @@ class KubeCluster:
         import httpx2  # noqa: PLC0415
 
         if path.startswith("/"):
-            resource = "pods/proxy" if "/pods/" in path else "services/proxy"
+            kinds = {"/pods/": "pods/proxy", "/services/": "services/proxy"}
+            resource = next((kind for part, kind in kinds.items() if part in path), path.rpartition("/")[2])
             asked = Asked(server=self._server, verb="get", resource=resource, group="", namespace=self._namespace)
             with in_one_sentence(asked):
                 response = self._behind().get(path, params=dict(query))

@@ -159,6 +159,12 @@ def check_metrics(
         str | None,
         typer.Option(metavar="URL", help="Address of Prometheus as seen from here, such as that of a port-forward."),
     ] = None,
+    gateway_pods: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMESPACE/LABEL=VALUE", help="With source type Gateway, its pods: projectcontour/app=envoy."
+        ),
+    ] = None,
     namespace: Namespace = None,
     output: Output = None,
     context: Context = None,
@@ -177,6 +183,7 @@ def check_metrics(
             cluster=cluster,
             name=checked_name(name),
             url=url,
+            gateway_pods=gateway_pods,
             output=output,
             console=shell.console(),
             clock=shell.clock(),

@@ -146,9 +146,13 @@ class KubeClient:
 
     async def pods_of(self, service: Key) -> list[Body]:
         """All pods of an InferenceService, whoever has made it. Raises ApiError."""
+        return await self.labelled_pods(service[0], {"serving.kserve.io/inferenceservice": service[1]})
+
+    async def labelled_pods(self, namespace: str, labels: Mapping[str, str]) -> list[Body]:
+        """All pods of a namespace with these labels. Raises ApiError."""
         self._telemetry.count_request("list", "Pod")
-        labels: Any = {"serving.kserve.io/inferenceservice": service[1]}
-        found = self._client.list(_RESOURCES["Pod"], namespace=service[0], labels=labels)
+        wanted: Any = dict(labels)
+        found = self._client.list(_RESOURCES["Pod"], namespace=namespace, labels=wanted)
         return [_as_dict(item) async for item in found]
 
     async def predictor(self, service: Key) -> Body | None:

@@ -58,7 +58,7 @@ def advance(
             requests=after.requests - mark.requests if counting else 0,
             failed=after.failures - mark.failures if counting else 0,
             well=max(0, (sample.requests - sample.failed) - (was.requests - was.failed)),
-            begun=None if sample.begun is None else sample.begun - (was.begun or 0),
+            begun=None if sample.begun is None else max(0, sample.begun - (was.begun or 0)),
             latency={bound: n - was.latency.get(bound, 0) for bound, n in sample.latency.items()},
         )
         marks[pod] = after

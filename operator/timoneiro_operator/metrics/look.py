@@ -48,7 +48,8 @@ class Look:
     """`recorded`: end of the last window in the status, as it stands there: only what is there has been counted.
 
     `since`: when the gateway accepted the routing that is measured. `bounds`: those that are fixed. `marks`: what
-    the source has handed out with the last window. All times in seconds since the epoch.
+    the source has handed out with the last window. `gateway`: namespace and name of what splits the traffic. All times
+    in seconds since the epoch.
     """
 
     key: Key
@@ -61,6 +62,7 @@ class Look:
     since: float | None = None
     bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     marks: str | None = None
+    gateway: Key | None = None
 
     @property
     def interval(self) -> float:

@@ -30,7 +30,8 @@ class Profile:
 
     `requests`: all that was asked. `failed`: its failures; or `ended_well`, where only what went well is counted, and
     `busy`, the seconds that requests were under way between the two. `begun`: what has arrived, by which a request that
-    hangs is seen; empty where a server counts a request when it has ended.
+    hangs is seen; empty where a server counts a request when it has ended. `repeated`: of what has
+    arrived, further attempts at the same request.
     `latency`: base name of a histogram whose unit is `unit` seconds. `lazy`: a series is not even declared before the
     first request that it counts. `runtimes`: names of KServe's runtimes that use it. `note`: what people have to know.
     """
@@ -41,6 +42,7 @@ class Profile:
     ended_well: tuple[Series, ...] = ()
     busy: tuple[Series, ...] = ()
     begun: tuple[Series, ...] = ()
+    repeated: tuple[Series, ...] = ()
     latency: Series | None = None
     unit: float = 1.0
     port: int = 8080
@@ -51,7 +53,7 @@ class Profile:
 
     def series(self) -> tuple[str, ...]:
         """Names of all the series that are read, as Prometheus knows them."""
-        groups = (self.requests, self.failed, self.ended_well, self.busy, self.begun)
+        groups = (self.requests, self.failed, self.ended_well, self.busy, self.begun, self.repeated)
         names = dict.fromkeys(series.name for group in groups for series in group)
         return (*names, *([f"{self.latency.name}_bucket"] if self.latency else []))
 
@@ -124,7 +126,8 @@ class Profile:
             failed=failed,
             latency=dict(sorted(latency.items())),
             started=max(times, default=None),
-            begun=total(self.begun) if self.begun else None,
+            # An attempt that is about to be repeated is known as such before it begins.
+            begun=max(0, total(self.begun) - total(self.repeated)) if self.begun else None,
             counters=counters,
             missing=ended_well is not None,
             busy_seconds=sum(value for _, value in busy),

@@ -90,7 +90,7 @@ class Reader:
 
     def _begin(self, look: Look) -> None:
         source = look.analysis.source
-        shared = source.url if source.type == "Prometheus" else None
+        shared = {"Prometheus": source.url, "Gateway": "/".join(look.gateway or ())}.get(source.type)
         ticket = Ticket(look.key, "Slow" if look.key in self._slow else "Quick", shared)
         self._reads[look.key] = _Read(look=look, ticket=ticket)
         self._turns.add(ticket)

@@ -7,8 +7,10 @@ that were recorded with the last window.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple, TypeVar
 
 import aiohttp
 
@@ -18,13 +20,22 @@ from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
-from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem
+from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.reading import Reading, decode, encode
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of, standing
 
+T = TypeVar("T")
+
 TIMEOUT_SECONDS = 5.0
 _LARGEST_EXPOSITION = 4 * 1024 * 1024
+
+
+class Shown(NamedTuple):
+    """What one arm shows at one moment: the processes that count it, and a sample of each by uid."""
+
+    pods: Sequence[Target]
+    samples: Mapping[str, Sample]
 
 
 class ScrapeSource:
@@ -52,25 +63,20 @@ class ScrapeSource:
         last = self._last(look)
         if _early(look, last):
             return Metrics(problem=last.problem, problems=last.problems)
-        source = look.analysis.source
-        stable, candidate = await asyncio.gather(
-            self._read_all(look.stable, source), self._read_all(look.candidate, source)
-        )
-        for answer in (stable, candidate):
-            if isinstance(answer, Problem):
-                self._readings[key] = replace(last, looked_at=now, problem=answer)
-                return Metrics(problem=answer)
-        assert not isinstance(stable, Problem)
-        assert not isinstance(candidate, Problem)
-        pods = (*look.stable.pods, *look.candidate.pods)
-        last, unusable = _known_processes(last, pods, {**stable, **candidate})
+        try:
+            stable, candidate = await self._show(look)
+        except ProblemError as error:
+            self._readings[key] = replace(last, looked_at=now, problem=error.problem)
+            return Metrics(problem=error.problem)
+        pods = (*stable.pods, *candidate.pods)
+        last, unusable = _known_processes(last, pods, {**stable.samples, **candidate.samples})
         if unusable is not None:
             self._readings[key] = replace(last, looked_at=now, problem=unusable)
             return Metrics(problem=unusable)
-        samples = [*stable.values(), *candidate.values()]
-        bounds, problems = find_bounds(look.analysis, look.bounds, samples, stable.values())
-        stable_counts, stable_marks = advance(last.stable, stable, now)
-        candidate_counts, candidate_marks = advance(last.candidate, candidate, now)
+        samples = [*stable.samples.values(), *candidate.samples.values()]
+        bounds, problems = find_bounds(look.analysis, look.bounds, samples, stable.samples.values())
+        stable_counts, stable_marks = advance(last.stable, stable.samples, now)
+        candidate_counts, candidate_marks = advance(last.candidate, candidate.samples, now)
         reading = Reading(
             arms=look.arms,
             looked_at=now,
@@ -97,7 +103,7 @@ class ScrapeSource:
             problems=problems,
             aligned=True,
         )
-        watched = all(pod.uid in candidate_counts for pod in look.candidate.pods)
+        watched = all(pod.uid in candidate_counts for pod in candidate.pods)
         answers = answers_of(candidate_counts, stable_counts) if watched else None
         return replace(metrics, bounds=bounds, answers=answers, marks=marks)
 
@@ -120,48 +126,78 @@ class ScrapeSource:
             last = Reading(arms=look.arms, looked_at=float("-inf"))
         return last
 
-    async def _read_all(self, arm: ArmTargets, source: SourceSpec) -> dict[str, Sample] | Problem:
-        """Samples by pod uid, or why there are none, by the first pod that did not answer."""
-        results = await asyncio.gather(*(self._read_one(pod, arm, source) for pod in arm.pods))
-        samples: dict[str, Sample] = {}
-        for pod, result in zip(arm.pods, results, strict=True):
-            if isinstance(result, Problem):
-                return result
-            samples[pod.uid] = result
-        return samples
+    async def _show(self, look: Look) -> tuple[Shown, Shown]:
+        """What the processes of stable and candidate show now. Raises ProblemError by the first that does not."""
+        source = look.analysis.source
+        stable, candidate = await asyncio.gather(
+            self._read_all(look.stable, source), self._read_all(look.candidate, source), return_exceptions=True
+        )
+        return raised(stable), raised(candidate)
 
-    async def _read_one(self, pod: Target, arm: ArmTargets, source: SourceSpec) -> Sample | Problem:
-        host = f"[{pod.address}]" if ":" in pod.address else pod.address
-        path = source.path or arm.profile.path
-        url = f"http://{host}:{source.port or arm.profile.port}{path}"
-        seconds = min(TIMEOUT_SECONDS, parse_duration(source.timeout))
-        try:
-            # Redirects are not followed: a pod must not choose what the operator reads.
-            timeout = aiohttp.ClientTimeout(total=seconds)
-            async with self._session.get(url, timeout=timeout, allow_redirects=False) as response:
-                if response.status != 200:
-                    return Problem("ScrapeFailed", f"pod {pod.name} answers {path} with {response.status}")
-                body = bytearray()
-                async for chunk in response.content.iter_chunked(65536):
-                    body += chunk
-                    if len(body) > _LARGEST_EXPOSITION:
-                        return Problem(
-                            "ScrapeFailed", f"pod {pod.name} shows more than {_LARGEST_EXPOSITION} bytes of metrics"
-                        )
-            if not body.endswith(b"\n"):
-                return Problem("ScrapeFailed", f"pod {pod.name} shows metrics that are cut off")
-            return arm.profile.read(body.decode("utf-8", errors="replace"))
-        except NoSeries as error:
-            return Problem("NoSeries", f"pod {pod.name}: {error}")
-        except Implausible as error:
-            return Problem.implausible(pod.name, str(error))
-        except TimeoutError:
-            return Problem("ScrapeFailed", f"pod {pod.name} did not answer within {seconds:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return Problem("ScrapeFailed", f"pod {pod.name} cannot be read: {type(error).__name__}")
-        except ValueError:
-            # Without the parser's words: they quote what it read, and that is for nobody to see.
-            return Problem("ScrapeFailed", f"pod {pod.name} shows no valid exposition at {path}")
+    async def _read_all(self, arm: ArmTargets, source: SourceSpec) -> Shown:
+        results = await asyncio.gather(*(self._read_one(pod, arm, source) for pod in arm.pods), return_exceptions=True)
+        return Shown(arm.pods, {pod.uid: raised(result) for pod, result in zip(arm.pods, results, strict=True)})
+
+    async def _read_one(self, pod: Target, arm: ArmTargets, source: SourceSpec) -> Sample:
+        port, path = source.port or arm.profile.port, source.path or arm.profile.path
+        with read_of(pod, path):
+            return arm.profile.read(await exposition_of(self._session, pod, port, path, source))
+
+
+def raised(result: T | BaseException) -> T:
+    """A result of asyncio.gather, all of which have ended. Raises what it is, if it is no result."""
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+@contextmanager
+def read_of(pod: Target, path: str) -> Iterator[None]:
+    """Around what reads the exposition of a pod: raises ProblemError for whatever is wrong with it."""
+    try:
+        yield
+    except NoSeries as error:
+        raise ProblemError("NoSeries", f"pod {pod.name}: {error}") from error
+    except Implausible as error:
+        raise ProblemError(*Problem.implausible(pod.name, str(error))) from error
+    except ValueError as error:
+        # Without the parser's words: they quote what it read, and that is for nobody to see.
+        raise ProblemError("ScrapeFailed", f"pod {pod.name} shows no valid exposition at {path}") from error
+
+
+async def exposition_of(
+    session: aiohttp.ClientSession,
+    pod: Target,
+    port: int,
+    path: str,
+    source: SourceSpec,
+    query: Mapping[str, str] | None = None,
+) -> str:
+    """What a pod answers. Raises ProblemError."""
+    host = f"[{pod.address}]" if ":" in pod.address else pod.address
+    seconds = min(TIMEOUT_SECONDS, parse_duration(source.timeout))
+    timeout = aiohttp.ClientTimeout(total=seconds)
+    body = bytearray()
+    try:
+        # Redirects are not followed: a pod must not choose what the operator reads.
+        async with session.get(
+            f"http://{host}:{port}{path}", params=query, timeout=timeout, allow_redirects=False
+        ) as response:
+            if response.status != 200:
+                raise ProblemError("ScrapeFailed", f"pod {pod.name} answers {path} with {response.status}")
+            async for chunk in response.content.iter_chunked(65536):
+                body += chunk
+                if len(body) > _LARGEST_EXPOSITION:
+                    raise ProblemError(
+                        "ScrapeFailed", f"pod {pod.name} shows more than {_LARGEST_EXPOSITION} bytes of metrics"
+                    )
+    except TimeoutError as error:
+        raise ProblemError("ScrapeFailed", f"pod {pod.name} did not answer within {seconds:g} s") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise ProblemError("ScrapeFailed", f"pod {pod.name} cannot be read: {type(error).__name__}") from error
+    if not body.endswith(b"\n"):
+        raise ProblemError("ScrapeFailed", f"pod {pod.name} shows metrics that are cut off")
+    return body.decode("utf-8", errors="replace")
 
 
 def _early(look: Look, last: Reading) -> bool:

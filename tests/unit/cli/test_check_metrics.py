@@ -58,11 +58,17 @@ class Check:
         body = self.md.rolling(spec={**self.spec, "analysis": analysis})
         self.cluster.reads = [body]
 
-    def run(self, *, url: str | None = None) -> tuple[int, list[dict[str, Any]]]:
+    def run(self, *, url: str | None = None, gateway_pods: str | None = None) -> tuple[int, list[dict[str, Any]]]:
         console = Console(width=10_000)
         with console.capture() as captured:
             code = check_metrics(
-                cluster=self.cluster, name="fraud", url=url, output="json", console=console, clock=clock()
+                cluster=self.cluster,
+                name="fraud",
+                url=url,
+                gateway_pods=gateway_pods,
+                output="json",
+                console=console,
+                clock=clock(),
             )
         return code, json.loads(captured.get())["findings"]
 
@@ -133,6 +139,37 @@ def test_an_arm_that_nobody_has_asked_says_so(checked) -> None:
     checked.shows("two", predict=0, well=0, fast=0)
     code, (_, candidate) = checked.run()
     assert (code, candidate["missing"]) == (FAILED, "nobody has asked it anything yet")
+
+
+def test_the_gateway_is_asked_for_the_cluster_of_each_arm(checked) -> None:
+    checked.analysis(source={"type": "Gateway"})
+    pods = {"items": [pod("envoy-1", "x"), {**pod("envoy-2", "x"), "status": {}}]}
+    checked.cluster.texts["/api/v1/namespaces/projectcontour/pods"] = [json.dumps(pods)]
+    shown = "".join(
+        f'envoy_cluster_upstream_rq_xx{{envoy_response_code_class="{code}",'
+        f'envoy_cluster_name="models_fraud-{revision}-predictor_80"}} {count}\n'
+        for revision, counts in ((checked.md.first, (891, 9)), (checked.md.second, (95, 5)))
+        for code, count in zip("25", counts, strict=True)
+    )
+    checked.cluster.texts["/api/v1/namespaces/projectcontour/pods/envoy-1:8002/proxy/stats/prometheus"] = [shown]
+    code, (stable, candidate) = checked.run(gateway_pods="projectcontour/app=envoy")
+    assert (code, stable["counts"]) == (DONE, {"requests": 900, "events": 9})
+    assert candidate["counts"] == {"requests": 100, "events": 5}
+    assert f"cluster models_fraud-{checked.md.second}-predictor_80" in candidate["query"]
+    assert checked.cluster.asked[0][1] == {"labelSelector": "app=envoy"}
+
+
+def test_a_gateway_whose_pods_were_not_told_is_asked_for(checked) -> None:
+    checked.analysis(source={"type": "Gateway"})
+    with pytest.raises(CliError, match="--gateway-pods NAMESPACE/LABEL=VALUE"):
+        checked.run()
+
+
+def test_a_gateway_without_a_ready_pod_says_so(checked) -> None:
+    checked.analysis(source={"type": "Gateway"})
+    checked.cluster.texts["/api/v1/namespaces/projectcontour/pods"] = ['{"items": []}']
+    code, (stable, _) = checked.run(gateway_pods="projectcontour/app=envoy")
+    assert (code, stable["missing"]) == (FAILED, "the gateway has no ready pod")
 
 
 def test_a_deployment_that_serves_nothing_has_nothing_to_check(md, fake_cluster) -> None:

@@ -24,6 +24,8 @@ from timoneiro_operator.decide.observation import Failure, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.judge.comparison import Comparison, Limits, Spread, Window
 from timoneiro_operator.judge.comparison import Counts as JudgedCounts
+from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY, cluster_of
+from timoneiro_operator.metrics.gateway import GatewayPods, GatewaySource
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.profiles import PROFILES
@@ -66,6 +68,7 @@ def rolling(source: Mapping[str, Any]) -> FakeWorld:
 
 
 SCRAPED = rolling({"type": "Scrape"})
+AT_THE_GATEWAY = rolling({"type": "Gateway"})
 ASKED = rolling({"type": "Prometheus", "url": "http://prometheus:9090", "selector": 'a="{{revision}}"'})
 STABLE, CANDIDATE = (Target("uid-a", "a-1", "10.0.0.1"),), (Target("uid-b", "b-1", "10.0.0.2"),)
 
@@ -160,6 +163,7 @@ def look_of(world: FakeWorld, profile: Profile, now: float, recorded: str | None
         recorded=recorded,
         since=to_seconds(world.status.step.started_at),
         bounds=bounds,
+        gateway=("kserve", "kserve-ingress-gateway"),
     )
 
 
@@ -221,6 +225,44 @@ def test_no_exposition_keeps_traffic_from_going_back(
             for pod in (*STABLE, *CANDIDATE):
                 pods.expositions[pod.address] = data.draw(expositions(profile))
             metrics = asyncio.run(source.read(look_of(world, profile, world.now + INTERVAL * look, recorded, bounds)))
+            judged(metrics)
+            recorded = to_text(metrics.window_end) if metrics.window_end else recorded
+            bounds = {**bounds, **metrics.bounds}
+        world.now += INTERVAL * 3
+        pending(world)
+        assert takes_back(world, metrics).fault is None
+
+
+@st.composite
+def clusters(draw: st.DrawFn, names: list[str]) -> str:
+    """Of an Envoy, for both arms: mostly all of them, with whatever values."""
+    texts = []
+    for name in names:
+        text = draw(expositions(ENVOY_GATEWAY)).replace("{", f'{{envoy_cluster_name="{name}",')
+        texts.append(text.replace('status="500"', 'envoy_response_code_class="5"'))
+    return "".join(texts)
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data(), pending=PENDING)
+def test_nothing_that_a_gateway_shows_keeps_traffic_from_going_back(
+    data: st.DataObject, pending: Callable[[FakeWorld], None]
+) -> None:
+    envoys = FakePods()
+
+    async def pods_of(_: tuple[str, str]) -> GatewayPods:
+        restarts = data.draw(st.integers(0, 1))
+        return GatewayPods([pod._replace(restarts=restarts) for pod in (*STABLE, *CANDIDATE)], 8002, "/")
+
+    source = GatewaySource(envoys, pods_of)  # type: ignore[arg-type]
+    with copied(AT_THE_GATEWAY) as world:
+        metrics, recorded, bounds = Metrics(), None, {}
+        for number in range(3):
+            look = look_of(world, ENVOY_GATEWAY, world.now + INTERVAL * number, recorded, bounds)
+            names = [cluster_of("ns", arm) for arm in (look.stable, look.candidate)]
+            for pod in (*STABLE, *CANDIDATE):
+                envoys.expositions[pod.address] = data.draw(clusters(names))
+            metrics = asyncio.run(source.read(look))
             judged(metrics)
             recorded = to_text(metrics.window_end) if metrics.window_end else recorded
             bounds = {**bounds, **metrics.bounds}

@@ -77,6 +77,9 @@ def test_a_promotion_by_evidence_needs_a_metric_that_decides(metrics: list[dict[
         ({"url": "http://x"}, "url, secretRef and headers are for type Prometheus"),
         ({"secretRef": {"name": "x"}}, "url, secretRef and headers are for type Prometheus"),
         ({**PROMETHEUS, "port": 8080}, "port and path are for type Scrape"),
+        ({"type": "Gateway", "port": 8002}, "port and path are for type Scrape"),
+        ({"type": "Gateway", "url": "http://x"}, "url, secretRef and headers are for type Prometheus"),
+        ({"type": "Gateway", "profile": "Envoy"}, "profile is for types Scrape and Prometheus"),
         ({"profile": "Seldon"}, "profile 'Seldon' is not known; choose Auto or one of Timoneiro, KServe, MLServer"),
         ({"timeout": "long"}, "source.timeout: 'long' is not a duration"),
         ({"timeout": "11s"}, "source.timeout: 11s is not between"),
@@ -131,6 +134,12 @@ def test_knative_has_one_inference_service_for_both_models() -> None:
     spec = {**copy.deepcopy(SPEC), "route": {"driver": "Knative"}}
     spec["analysis"] = {"source": {**PROMETHEUS, "selector": 'a="{{inferenceService}}"'}}
     with pytest.raises(InvalidSpec, match="the same series for both models"):
+        parse({"metadata": {"name": "fraud", "namespace": "ns", "uid": "u"}, "spec": spec})
+
+
+def test_knative_has_no_gateway_that_counts_its_revisions() -> None:
+    spec = {**copy.deepcopy(SPEC), "route": {"driver": "Knative"}, "analysis": {"source": {"type": "Gateway"}}}
+    with pytest.raises(InvalidSpec, match=re.escape("source of type Gateway needs spec.route.driver Gateway")):
         parse({"metadata": {"name": "fraud", "namespace": "ns", "uid": "u"}, "spec": spec})
 
 

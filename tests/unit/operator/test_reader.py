@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.api.spec import Analysis, Source
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics import reader as reader_module
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look
 from timoneiro_operator.metrics.reader import Reader
-from timoneiro_operator.metrics.turns import SLOTS
+from timoneiro_operator.metrics.turns import SLOTS, SLOTS_OF_A_SOURCE
 
 COUNTED = Metrics(window_end=7.0)
 
@@ -65,7 +65,9 @@ class Bench:
     def __init__(self) -> None:
         self.source, self.now = FakeSource(), 1000.0
         self.woken: asyncio.Queue[Key] = asyncio.Queue()
-        self.reader = Reader({"Scrape": self.source}, wake=self.woken.put_nowait, clock=lambda: self.now)
+        self.reader = Reader(
+            {"Scrape": self.source, "Gateway": self.source}, wake=self.woken.put_nowait, clock=lambda: self.now
+        )
 
     async def result(self, asked: Look) -> Metrics:
         """What a pass gets that comes after the read which it is woken for."""
@@ -98,6 +100,17 @@ async def test_nothing_is_read_while_the_source_knows_what_to_say(bench: Bench) 
     bench.source.told = Metrics(problem=("NoSeries", "there is none"))
     assert bench.reader.measure(look()) == bench.source.told
     assert not len(bench.reader)
+
+
+async def test_a_gateway_is_asked_by_a_few_rollouts_at_once_and_another_one_by_as_many(bench: Bench) -> None:
+    bench.source.go.clear()
+    counted = Analysis(source=Source(type="Gateway"))
+    for gateway in ("one", "two"):
+        for i in range(20):
+            asked = look(f"{gateway}-{i}", namespace=f"ns-{i}")
+            bench.reader.measure(replace(asked, analysis=counted, gateway=("kserve", gateway)))
+    await asyncio.sleep(0)
+    assert len(bench.source.asked) == 2 * SLOTS_OF_A_SOURCE
 
 
 async def test_passes_that_come_while_a_read_runs_begin_no_other(bench: Bench) -> None:
