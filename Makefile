@@ -15,6 +15,9 @@ PURE := decide drivers serving traffic api
 COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=100 \
 	--cov-report=term-missing:skip-covered
 
+# Tests of one module share what is costly to set up.
+PARALLEL := -n auto --dist loadscope
+
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
@@ -50,11 +53,11 @@ format: setup ## Put the code into its form
 	$(BIN)/ruff check --fix .
 
 test: lint ## Everything: lint, unit, control plane, end to end
-	$(BIN)/pytest tests/unit/operator $(COVERAGE)
-	$(BIN)/pytest tests --ignore=tests/unit/operator
+	$(BIN)/pytest tests/unit $(PARALLEL) $(COVERAGE)
+	$(BIN)/pytest tests --ignore=tests/unit
 
 test-unit: setup ## Tests that need no cluster
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest tests/unit $(PARALLEL)
 
 test-cluster: setup ## Tests on the local cluster
 	$(BIN)/pytest tests/controlplane tests/e2e
