@@ -88,7 +88,7 @@ class Cache:
         slim = _slim(kind, self._remembered(body))
         if written is not None:
             slim = marked(slim, written)
-        elif old is not None:
+        elif old is not None and old.uid == uid:
             slim = still_marked(slim, old.body())
         if old is not None:
             self._unlink(identity, old)

@@ -165,6 +165,17 @@ def test_the_answer_to_a_write_is_what_was_written_until_somebody_edits_it(
     assert not is_written(child, {"spec": {"divisor": "2"}})
 
 
+def test_what_was_made_anew_under_the_same_name_is_not_what_was_written() -> None:
+    cache, wanted = Cache(), {"metadata": {"name": "fraud-a"}, "spec": {"what": "ours"}}
+    cache.put("InferenceService", generation(1, 1), written=wanted)
+    other = generation(5, 1)
+    other["metadata"]["uid"] = "u2"
+    cache.put("InferenceService", other)
+    found = cache.get("InferenceService", ("ns", "fraud-a"))
+    assert found is not None
+    assert not is_written(found, wanted)
+
+
 def test_a_late_event_does_not_bring_back_what_was_deleted() -> None:
     cache = Cache()
     cache.put("Pod", body(5))
