@@ -111,6 +111,12 @@ def test_what_a_placeholder_stands_for_is_never_more_than_a_value() -> None:
     )
 
 
+@pytest.mark.parametrize("text", [240 * "{{ " + 300 * " ", "{{" + 1000 * " ", 500 * "{{"])
+def test_a_text_that_ends_in_no_placeholder_is_read_as_fast_as_any_other(text: str) -> None:
+    for _ in range(2000):
+        assert selector(f'a{{b="{text[:1000]}"}}')[1].value == text[:1000]
+
+
 @given(selectors())
 def test_every_selector_is_read_as_it_was_meant(written: tuple[str, Selector]) -> None:
     text, meant = written
