@@ -51,15 +51,20 @@ def of_the_pods(predictor: Predictor) -> Predictor:
 def scaling_of(wanted: Predictor, served: Predictor) -> Predictor:
     """Whose word counts on how many pods serve what was made as `served`, while the spec has `wanted`.
 
-    The spec of today; only where it has taken back an autoscaler that this revision still has, what that had.
+    The spec of today; where it wants another autoscaler than this revision can have, what that was served by last, with
+    no fewer replicas than today's minimum.
     """
-    taken_back = autoscaler_class(served) != "none" and autoscaler_class(wanted) == "none"
-    return msgspec.structs.replace(served, min_replicas=wanted.min_replicas) if taken_back else wanted
+    mine, todays = autoscaler_class(served), autoscaler_class(wanted)
+    if mine == todays:
+        return wanted
+    least = max(wanted.min_replicas, served.min_replicas) if mine == "none" else wanted.min_replicas
+    return msgspec.structs.replace(served, min_replicas=least)
 
 
 def replicas_of(wanted: Predictor, served: Predictor, held: int | None = None) -> Replicas:
     """Of what was made as `served` while the spec has `wanted`. `held`: as many at least, where it autoscales."""
+    scaling = scaling_of(wanted, served)
     if autoscaler_class(served) == "none":
-        return Replicas(wanted.min_replicas, wanted.min_replicas)
-    most = scaling_of(wanted, served).max_replicas or wanted.min_replicas
-    return Replicas(min(max(wanted.min_replicas, held or 0), most), most)
+        return Replicas(scaling.min_replicas, scaling.min_replicas)
+    most = scaling.max_replicas or scaling.min_replicas
+    return Replicas(min(max(scaling.min_replicas, held or 0), most), most)

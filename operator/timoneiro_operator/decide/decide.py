@@ -49,7 +49,7 @@ def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decisi
     else:
         status, seen, fault = _weighed(deployment, seen)
         status = carry_out(deployment, status, seen, now)
-        status = _with_versions(deployment, status)
+        status = _as_wanted(deployment, status)
         status = _next(deployment, status, seen, now)
     return dataclasses.replace(conclude(deployment, status, seen, now), fault=fault)
 
@@ -90,15 +90,22 @@ def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observat
     return replace(status, verdict=verdict_sentence(status))
 
 
-def _with_versions(deployment: ModelDeployment, status: Status) -> Status:
-    """Versions are names for people: an edit of one renames what serves, and rolls nothing out."""
+def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
+    """What is wanted, with the version and the numbers of replicas that the spec has today: neither rolls anything out.
+
+    When the spec goes on to another autoscaler, these numbers are what the revision serves by until it is over.
+    """
 
     def named(part: Revision | None) -> Revision | None:
         if part is None or deployment.spec.model is None or part.revision != deployment.revision:
             return part
         return replace(part, version=deployment.spec.model.version)
 
-    return replace(status, stable=named(status.stable), candidate=named(status.candidate))
+    wanted, predictor = deployment.revision, deployment.spec.predictor
+    revisions = tuple(
+        replace(known, predictor=predictor) if known.revision == wanted else known for known in status.revisions
+    )
+    return replace(status, stable=named(status.stable), candidate=named(status.candidate), revisions=revisions)
 
 
 def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:

@@ -10,6 +10,7 @@ import dataclasses
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Revision, Status
+from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Failure, RouteState, Workload
@@ -28,7 +29,6 @@ class KnativeDriver:
         if service is None or service["metadata"].get("deletionTimestamp"):
             return {}
         stable, candidate = deployment.status.stable, deployment.status.candidate
-        replicas = deployment.spec.predictor.min_replicas
         served = _served(service)
         found: dict[str, Workload] = {}
         if stable is not None and (stable.revision == served or _rolled_out(service)):
@@ -39,10 +39,10 @@ class KnativeDriver:
             anew = latest is not None and latest.ready and latest.revision == stable.revision
             name = latest.name if anew and latest is not None else stable.backend or _rolled_out(service)
             found[stable.revision] = Workload(
-                ready_replicas=0 if broken else replicas, routable=not broken, backend=name
+                ready_replicas=0 if broken else _replicas(deployment, stable), routable=not broken, backend=name
             )
         if candidate is not None and candidate.revision == served:
-            found[served] = _candidate(candidate, children.knative, replicas)
+            found[served] = _candidate(candidate, children.knative, _replicas(deployment, candidate))
         snapshot = snapshot_of(deployment.status, served)
         if served in found and snapshot is not None:
             as_built = is_as_built(service, build_inference_service(deployment, snapshot))
@@ -87,6 +87,11 @@ class KnativeDriver:
         if _percent(service) == percent:
             return ()
         return (Patch(name=deployment.name, predictor={"canaryTrafficPercent": percent}),)
+
+
+def _replicas(deployment: ModelDeployment, part: Revision) -> int:
+    """Of a revision that is ready: Knative calls it so when it has as many as it was asked for."""
+    return replicas(deployment, deployment.status, part).least
 
 
 def _as_written(status: Status, service: Body) -> bool:

@@ -212,6 +212,24 @@ def test_a_candidate_beside_an_adopted_model_has_as_many_replicas_and_that_one_i
     assert (replicas(made), made.services[name].ready_replicas) == ((None, 8), 8)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_stable_model_without_an_autoscaler_keeps_its_replicas_when_the_spec_brings_one(ends: bool) -> None:
+    made = FakeWorld()
+    made.spec["predictor"] = {"minReplicas": 2}
+    made.healthy()
+    made.spec["predictor"] = {"minReplicas": 5}
+    made.settle()
+    old = stable(made)
+    made.spec["predictor"] = {"minReplicas": 1, "maxReplicas": 10}
+    made.tick()
+    assert made.scaled[old] == Replicas(5, 5)
+    if ends:
+        made.until("Progressing 1/2")
+        made.ask("abort")
+        made.tick(7200)
+        assert (made.status.candidate, made.scaled[old]) == (None, Replicas(5, 5))
+
+
 STEPS = st.lists(st.sampled_from([5, 10, 25, 33, 50, 75, 99]), min_size=1, max_size=4, unique=True).map(sorted)
 EVENTS = st.one_of(
     st.just("tick"),

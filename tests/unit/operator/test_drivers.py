@@ -224,6 +224,14 @@ class TestKnative:
         found = KNATIVE.workloads(made, children(service("b", percent=20), ksvc("b", observed=4)))
         assert found["b"].serving
 
+    def test_a_revision_without_an_autoscaler_is_whole_while_the_spec_has_one(self) -> None:
+        spec = {"route": {"driver": "Knative"}, "predictor": {"minReplicas": 1, "maxReplicas": 9}}
+        fixed = msgspec.structs.replace(deployment().spec.predictor, min_replicas=5)
+        snapshot = Snapshot(revision="a", model=deployment().model, predictor=fixed)
+        status = msgspec.structs.replace(knative_deployment("a").status, revisions=(snapshot,))
+        found = KNATIVE.workloads(deployment(status, **spec), children(service("a"), ksvc("a")))
+        assert found["a"].has(5)
+
     def test_a_candidate_that_was_ready_and_is_no_more_has_lost_its_readiness(self) -> None:
         made = knative_deployment("a", "b", backends=("n1", "n2"))
         found = KNATIVE.workloads(made, children(service("b", percent=20), ksvc("b", ready="n1")))

@@ -144,6 +144,9 @@ def test_what_is_on_its_way_out_is_not_scaled() -> None:
     [
         (FIXED, FIXED, 7, (2, 2)),
         (SCALED, FIXED, 7, (2, 2)),
+        ({**SCALED, "minReplicas": 1}, FIXED, None, (2, 2)),
+        ({**SCALED, "minReplicas": 4}, FIXED, None, (4, 4)),
+        (BY_A_QUERY, SCALED, 7, (7, 10)),
         (SCALED, SCALED, None, (2, 10)),
         (SCALED, SCALED, 7, (7, 10)),
         (SCALED, SCALED, 12, (10, 10)),
@@ -159,10 +162,12 @@ def test_between_how_many_replicas_a_revision_serves(
     assert replicas_of(*specs, held) == replicas
 
 
-def test_what_was_taken_back_by_the_spec_serves_on_by_its_own_target() -> None:
-    made = deployment({"minReplicas": 2})
+@pytest.mark.parametrize("wanted", [{"minReplicas": 2}, {**BY_A_QUERY, "minReplicas": 2}])
+def test_what_has_another_autoscaler_than_the_spec_serves_on_by_its_own_target(wanted: dict[str, Any]) -> None:
+    made = deployment(wanted)
     body = build_inference_service(made, snapshot(deployment(SCALED)))["spec"]["predictor"]
     assert [body[f] for f in ("minReplicas", "maxReplicas", "scaleTarget")] == [2, 10, 60]
+    assert "autoScaling" not in body
 
 
 @pytest.mark.parametrize(

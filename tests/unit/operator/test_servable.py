@@ -125,6 +125,14 @@ async def test_nobody_asks_about_another_model_that_is_served_as_one_before() ->
         await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
 
 
+async def test_nobody_asks_again_and_again_about_what_serves_when_its_replicas_were_edited() -> None:
+    world, api = FakeWorld().healthy(), Answers(None)
+    world.spec["predictor"] = {"minReplicas": 3}
+    world.settle()
+    await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
+    assert api.asked == 0
+
+
 @pytest.mark.parametrize("known", ["on record", "rejected", "no model", "to be adopted"])
 async def test_nobody_asks_about_what_is_on_record_or_does_not_come(known: str) -> None:
     made, api = deployment(), Answers(BAD)
