@@ -195,7 +195,7 @@ async def exposition_of(
         raise ProblemError("ScrapeFailed", f"pod {pod.name} did not answer within {seconds:g} s") from error
     except (aiohttp.ClientError, OSError) as error:
         raise ProblemError("ScrapeFailed", f"pod {pod.name} cannot be read: {type(error).__name__}") from error
-    if not body.endswith(b"\n"):
+    if body and not body.endswith(b"\n"):
         raise ProblemError("ScrapeFailed", f"pod {pod.name} shows metrics that are cut off")
     return body.decode("utf-8", errors="replace")
 

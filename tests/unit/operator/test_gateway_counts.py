@@ -156,6 +156,12 @@ def test_an_envoy_that_does_not_know_the_candidate_is_named_and_nothing_is_count
     assert "pod envoy-2" in metrics.problem[1]
 
 
+def test_an_envoy_that_knows_neither_model_shows_nothing_and_that_is_said(gateway: Gateway) -> None:
+    metrics = gateway.look(shown(100, 10), "")
+    assert metrics.problem[0] == "NoSeries"
+    assert f"there is no Envoy cluster {STABLE}" in metrics.problem[1]
+
+
 class FakeClient:
     """An API server with pods of a gateway; `listed`: how often it was asked."""
 
