@@ -80,7 +80,11 @@ def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observat
         return status
     both = seen.workload(arms.candidate).serving and seen.workload(arms.stable).serving
     analysis = deployment.spec.analysis
-    folded = fold(status, arms.candidate, arms.stable, analysis, seen.metrics, split=both)
+    metrics = seen.metrics
+    if seen.workload(arms.stable).strayed is not None:
+        # What it answers is not what the candidate is compared with: this stretch of time counts for neither.
+        metrics = dataclasses.replace(metrics, windows={}, answers=None)
+    folded = fold(status, arms.candidate, arms.stable, analysis, metrics, split=both)
     # Asked again by the rules; what it raises has to be raised here, where something is done about it.
     verdict_of(analysis, folded)
     status = replace(status, analysis=folded)

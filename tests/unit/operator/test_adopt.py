@@ -456,6 +456,23 @@ class TestDecisions:
         world.tick(1)
         assert (world.status.phase, world.status.message) == ("Holding", "the weight is frozen: somebody has edited it")
 
+    def test_what_it_answers_while_it_is_something_else_is_no_evidence_for_the_candidate(self) -> None:
+        world = FakeWorld(rate={"s3://models/fraud/1": 0.3, "s3://models/fraud/2": 0.1})
+        revision = world.adopting()
+        world.settle()
+        world.model(2)
+        world.until("Progressing 1/2")
+
+        def counted() -> int:
+            analysis = world.status.analysis
+            return sum(metric.candidate.requests for metric in analysis.metrics) if analysis is not None else 0
+
+        for strayed in ("somebody has edited it", None):
+            world.services[revision] = Workload(ready_replicas=1, routable=True, strayed=strayed)
+            before = counted()
+            world.trace(10, 5)
+            assert (counted() == before) is (strayed is not None)
+
     def test_requests_past_the_route_are_neither_a_mismatch_nor_silence(self) -> None:
         world = FakeWorld()
         revision = world.adopting()
