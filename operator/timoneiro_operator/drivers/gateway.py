@@ -1,5 +1,8 @@
 """Driver Gateway: one InferenceService a revision, and our own HTTPRoute with their weights."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from timoneiro_operator.api import names
@@ -73,8 +76,15 @@ def _scaled(deployment: ModelDeployment, decision: Decision, children: Children)
             continue
         has = (there.get("spec") or {}).get("predictor") or {}
         wanted = scaling(deployment.spec.predictor, snapshot, replicas)
-        if not covers(has, wanted) or any(field in has and field not in wanted for field in SCALING_FIELDS):
-            # What is not wanted any more is taken away: None does that in a merge.
-            predictor = {field: wanted.get(field) for field in SCALING_FIELDS if field in wanted or field in has}
-            due.append(Patch(name=there["metadata"]["name"], predictor=predictor))
+        merge = _merge({field: has[field] for field in SCALING_FIELDS if field in has}, wanted)
+        if not covers(has, wanted) or merge != wanted:
+            due.append(Patch(name=there["metadata"]["name"], predictor=merge))
     return due
+
+
+def _merge(has: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A merge that makes `wanted` of `has`: what is not wanted any more is None in it."""
+    merged = {**dict.fromkeys(has.keys() - wanted.keys()), **wanted}
+    if "autoScaling" in has and "autoScaling" in wanted:
+        merged["autoScaling"] = _merge(has["autoScaling"], wanted["autoScaling"])
+    return merged

@@ -126,6 +126,14 @@ def test_a_target_that_the_spec_has_taken_away_is_taken_away() -> None:
     assert write.predictor == {"minReplicas": 2, "maxReplicas": 10, "scaleTarget": None, "scaleMetric": None}
 
 
+def test_a_behaviour_that_the_spec_has_taken_away_is_taken_away() -> None:
+    metrics = BY_A_QUERY["autoScaling"]["metrics"]
+    slow = {"metrics": metrics, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 5}}}
+    (write,) = patches({**BY_A_QUERY, "autoScaling": slow}, BY_A_QUERY, Replicas(1, 10))
+    assert isinstance(write, Patch)
+    assert write.predictor["autoScaling"] == {"metrics": metrics, "behavior": None}
+
+
 def test_what_has_no_autoscaler_gets_none_by_an_edit() -> None:
     assert patches(FIXED, SCALED, Replicas(2, 2)) == []
 
