@@ -36,7 +36,7 @@ from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.drivers.runtimes import runtime_names
 from timoneiro_operator.kube.askers import Askers
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
-from timoneiro_operator.kube.client import KubeClient, Refused
+from timoneiro_operator.kube.client import KubeClient, Refused, Unanswered
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
@@ -305,8 +305,8 @@ class Reconciler:
             needed = write.before is not None and await self._put("ServingRuntime", write.before, first=write.first)
             try:
                 return await self._put(write.kind, write.body, first=write.first) or needed
-            except Refused:
-                if write.plain is not None:
+            except Refused as error:
+                if write.plain is not None and not isinstance(error, Unanswered):
                     # Traffic must not wait for a field that the cluster does not know.
                     await self._put(write.kind, write.plain, first=write.first)
                 raise

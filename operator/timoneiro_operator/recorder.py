@@ -2,6 +2,7 @@
 
 import logging
 
+import httpx2
 import msgspec
 from lightkube.core.exceptions import ApiError
 
@@ -87,8 +88,8 @@ class Recorder:
                 identity=event.identity,
                 now=now,
             )
-        except ApiError as error:
-            log.warning("%s/%s: the event %s was refused: %s", *key, event.reason, error.status.message)
+        except (ApiError, httpx2.HTTPError) as error:
+            log.warning("%s/%s: the event %s was not written: %s", *key, event.reason, error or type(error).__name__)
 
 
 def _key(body: Body) -> Key:

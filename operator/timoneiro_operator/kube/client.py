@@ -61,6 +61,10 @@ class Refused(Exception):
     """The API server, or a webhook, does not take an object; the message says which and why."""
 
 
+class Unanswered(Refused):
+    """Nobody has said whether an object is taken: a webhook that hangs, say, or the network."""
+
+
 class NotLeading(Exception):
     """Another process may be the leader; this one must not write."""
 
@@ -188,6 +192,8 @@ class KubeClient:
                 words = "exists and is not ours; remove it, or give the ModelDeployment another name"
                 raise Refused(f"{kind} {metadata['name']} {words}") from error
             raise Refused(f"{kind} {metadata['name']} was refused: {_reason(error)}") from error
+        except httpx2.HTTPError as error:
+            raise _unanswered(kind, metadata["name"], error) from error
         return _as_dict(applied)
 
     async def refusal(self, kind: Kind, body: Body) -> tuple[int, str] | None:
@@ -237,6 +243,8 @@ class KubeClient:
         except ApiError as error:
             self._note(error)
             raise Refused(f"InferenceService {key[1]} cannot be changed: {_reason(error)}") from error
+        except httpx2.HTTPError as error:
+            raise _unanswered("InferenceService", key[1], error) from error
         return _as_dict(patched)
 
     async def delete(self, kind: Kind, key: Key) -> None:
@@ -248,6 +256,8 @@ class KubeClient:
             self._note(error)
             if error.status.code != 404:
                 raise Refused(f"{kind} {key[1]} cannot be deleted: {_reason(error)}") from error
+        except httpx2.HTTPError as error:
+            raise _unanswered(kind, key[1], error) from error
 
     async def write_status(self, body: Body, status: Body) -> Body:
         """Replaces the status of a ModelDeployment that is still at the version of `body`.
@@ -332,6 +342,10 @@ class KubeClient:
             )
             # Only one process writes: what the first answer says is what there is.
             latest = {"count": (_as_dict(patched).get("count") or 1) + 1}
+
+
+def _unanswered(kind: str, name: str, error: httpx2.HTTPError) -> Unanswered:
+    return Unanswered(f"{kind} {name}: the API server gives no clear answer ({type(error).__name__})")
 
 
 def _reason(error: ApiError) -> str:

@@ -4,13 +4,14 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 
 from timoneiro_operator.api.manifests import is_written
 from timoneiro_operator.api.names import LABEL_DEPLOYMENT
 from timoneiro_operator.kube import workqueue
 from timoneiro_operator.kube.cache import Cache, Kind
-from timoneiro_operator.kube.client import KubeClient
+from timoneiro_operator.kube.client import KubeClient, Unanswered
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.telemetry import Telemetry
 
@@ -221,6 +222,24 @@ async def test_the_name_of_a_secret_does_not_become_another_path() -> None:
     client = KubeClient(Recording(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
     await client.secret(("ns", "../../team-a/secrets/login"))
     assert asked == ["..%2F..%2Fteam-a%2Fsecrets%2Flogin"]
+
+
+@pytest.mark.parametrize("verb", ["apply", "patch_predictor", "delete"])
+async def test_a_write_without_an_answer_keeps_nothing_else_from_being_done(verb: str) -> None:
+    class Silent:
+        async def patch(self, *_: Any, **__: Any) -> None:
+            raise httpx2.ReadTimeout("a webhook hangs")
+
+        delete = patch
+
+    client = KubeClient(Silent(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
+    writes: dict[str, Any] = {
+        "apply": lambda: client.apply("InferenceService", body(1), first=False),
+        "patch_predictor": lambda: client.patch_predictor(("ns", "fraud-a"), {"minReplicas": 8}),
+        "delete": lambda: client.delete("InferenceService", ("ns", "fraud-a")),
+    }
+    with pytest.raises(Unanswered, match=r"InferenceService fraud-a: the API server gives no clear answer"):
+        await writes[verb]()
 
 
 @pytest.mark.parametrize("text", ["模型参数错误" * 70, "ä" * 2000, "a" + "😀" * 400, "short"])

@@ -5,6 +5,7 @@ import json
 import time
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 from lightkube.core.exceptions import ApiError
@@ -16,7 +17,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weights, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Cache
-from timoneiro_operator.kube.client import Refused
+from timoneiro_operator.kube.client import Refused, Unanswered
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
@@ -33,7 +34,9 @@ class FakeClient:
         self.calls: list[str] = []
         self.refuse: set[str] = set()
         self.statuses: list[dict[str, Any]] = []
-        self.refuse_events = False
+        # What the API server gives no answer about.
+        self.silent: set[str] = set()
+        self.of_events: Exception | None = None
         self.dry_runs: list[str] = []
         self.content: tuple[int, str] | None = None
         self.routes: list[dict[str, Any]] = []
@@ -51,6 +54,8 @@ class FakeClient:
         self.routes += [body] if kind == "HTTPRoute" else []
         if kind in self.refuse:
             raise Refused(f"{kind} {body['metadata']['name']} was refused: quota")
+        if kind in self.silent:
+            raise Unanswered(f"{kind}: no answer")
         return self._stored(body)
 
     async def refusal(self, kind: str, body: dict[str, Any]) -> tuple[int, str] | None:
@@ -76,8 +81,8 @@ class FakeClient:
         return self._stored({**body, "status": status})
 
     async def record_event(self, body: dict[str, Any], **event: Any) -> None:
-        if self.refuse_events:
-            raise ApiError(status=ApiStatus(code=403, message="forbidden"))
+        if self.of_events is not None:
+            raise self.of_events
         self.calls.append(event["reason"])
 
 
@@ -233,6 +238,18 @@ async def test_an_inference_service_that_is_refused_does_not_keep_traffic_from_g
     assert "HTTPRoute" in client.calls
 
 
+@pytest.mark.parametrize("silent", ["InferenceService", "HTTPRoute"])
+async def test_a_write_without_an_answer_keeps_no_traffic_from_going_back_and_is_not_made_in_another_way(
+    cache: Cache, client: FakeClient, reconciler: Reconciler, silent: str
+) -> None:
+    route = {**SPEC["route"], "retry": {"attempts": 2}}
+    cache.put("ModelDeployment", deployment(in_a_step(), route=route))
+    put_route(cache, {"fraud-a": 90, "fraud-b": 10})
+    client.silent = {silent}
+    await reconciler.reconcile(KEY)
+    assert len(client.routes) == 1
+
+
 async def test_what_was_refused_is_said_in_the_status_and_tried_again(
     cache: Cache, client: FakeClient, reconciler: Reconciler
 ) -> None:
@@ -246,11 +263,14 @@ async def test_what_was_refused_is_said_in_the_status_and_tried_again(
     assert after <= 10
 
 
-async def test_an_event_that_is_refused_does_not_fail_the_pass(
-    cache: Cache, client: FakeClient, reconciler: Reconciler
+@pytest.mark.parametrize(
+    "error", [ApiError(status=ApiStatus(code=403, message="forbidden")), httpx2.ReadTimeout("too long")]
+)
+async def test_an_event_that_is_not_written_does_not_fail_the_pass(
+    cache: Cache, client: FakeClient, reconciler: Reconciler, error: Exception
 ) -> None:
     cache.put("ModelDeployment", deployment())
-    client.refuse_events = True
+    client.of_events = error
     await reconciler.reconcile(KEY)
     assert client.calls == ["status", "InferenceService"]
 
