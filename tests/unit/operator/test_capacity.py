@@ -293,6 +293,9 @@ def _checked(made: FakeWorld, had: dict[str, int]) -> None:
     made.carry_out(decision)
     made.status = decision.status
     old, candidate = status.stable, decision.status.candidate
+    if candidate is None:
+        # What is kept may be given back now, and the same pair may begin again with less.
+        had.clear()
     if before is None or old is None or decision.status.stable is None or not decision.routing.weights:
         return
 
