@@ -4,6 +4,7 @@ import re
 
 # Path of an InferenceService as people write it, with or without the dot that some messages begin with.
 _PATH = re.compile(r"(?<![\w.])\.?spec\.predictor\.model\.(modelFormat|storageUri|args\[(\d+)\])?")
+_DENIED = re.compile(r'^(admission webhook "|\S+ "[^"]*" is forbidden: )')
 _WEBHOOK = re.compile(r'^admission webhook "[^"]*kserve[^"]*" denied the request: ')
 _PREAMBLE = re.compile(r"^failed to create typed patch object \([^)]*\): (errors:)?\s*")
 _NAMED = re.compile(r'^InferenceService\.serving\.kserve\.io "[^"]*" is invalid: ')
@@ -15,7 +16,10 @@ def is_about_the_content(code: int, message: str) -> bool:
 
     A policy, a quota, a missing permission or a webhook that does not answer says nothing of the spec.
     """
-    return code in (400, 422) or bool(_PREAMBLE.match(message) or _WEBHOOK.match(message))
+    if _DENIED.match(message):
+        # Whatever the code: a webhook that gives none has 400, and a ValidatingAdmissionPolicy 422.
+        return bool(_WEBHOOK.match(message))
+    return code in (400, 422) or bool(_PREAMBLE.match(message))
 
 
 def in_our_words(message: str) -> str:

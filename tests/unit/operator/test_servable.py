@@ -61,6 +61,8 @@ def test_what_is_said_of_an_inference_service_is_told_of_the_spec(code: int, mes
     [
         (403, 'inferenceservices.serving.kserve.io is forbidden: User "x" cannot patch resource'),
         (403, 'admission webhook "policy.example.com" denied the request: no images from there'),
+        (400, 'admission webhook "policy.example.com" denied the request: no images from there'),
+        (422, "inferenceservices.x \"x\" is forbidden: ValidatingAdmissionPolicy 'p' denied request: no"),
         (500, 'failed calling webhook "inferenceservice.kserve-webhook-server.validator": connection refused'),
         (404, "the server could not find the requested resource"),
         (409, "conflict"),
