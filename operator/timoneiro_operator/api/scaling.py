@@ -37,14 +37,23 @@ def metric_types(predictor: Predictor) -> set[str]:
 
 def of_the_pods(predictor: Predictor) -> Predictor:
     """`predictor` without how often it serves."""
+    return _as_often_as(Predictor(), predictor)
+
+
+def rescaled(served: Predictor, wanted: Predictor) -> Predictor:
+    """`served` with what the spec says today of how often it serves, if that is about an autoscaler such as it has."""
+    return _as_often_as(wanted, served) if autoscaler_class(served) == autoscaler_class(wanted) else served
+
+
+def _as_often_as(other: Predictor, predictor: Predictor) -> Predictor:
     return msgspec.structs.replace(
         predictor,
-        min_replicas=1,
-        max_replicas=None,
-        scale_target=None,
-        scale_metric=None,
-        scale_metric_type=None,
-        auto_scaling=None,
+        min_replicas=other.min_replicas,
+        max_replicas=other.max_replicas,
+        scale_target=other.scale_target,
+        scale_metric=other.scale_metric,
+        scale_metric_type=other.scale_metric_type,
+        auto_scaling=other.auto_scaling,
     )
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.scaling import rescaled
 from timoneiro_operator.api.status import Leaving, Paused, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
@@ -95,9 +96,9 @@ def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observat
 
 
 def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
-    """What is wanted, with the version and the numbers of replicas that the spec has today: neither rolls anything out.
+    """Versions are names for people, and replicas are numbers: an edit of them rolls nothing out.
 
-    When the spec goes on to another autoscaler, these numbers are what the revision serves by until it is over.
+    By the numbers that the spec had last for it a revision serves on when the spec goes on to another autoscaler.
     """
 
     def named(part: Revision | None) -> Revision | None:
@@ -105,10 +106,8 @@ def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
             return part
         return replace(part, version=deployment.spec.model.version)
 
-    wanted, predictor = deployment.revision, deployment.spec.predictor
-    revisions = tuple(
-        replace(known, predictor=predictor) if known.revision == wanted else known for known in status.revisions
-    )
+    wanted = deployment.spec.predictor
+    revisions = tuple(replace(known, predictor=rescaled(known.predictor, wanted)) for known in status.revisions)
     return replace(status, stable=named(status.stable), candidate=named(status.candidate), revisions=revisions)
 
 

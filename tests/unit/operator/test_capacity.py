@@ -212,6 +212,21 @@ def test_a_candidate_beside_an_adopted_model_has_as_many_replicas_and_that_one_i
     assert (replicas(made), made.services[name].ready_replicas) == ((None, 8), 8)
 
 
+def test_it_keeps_those_that_the_spec_had_last_although_the_spec_named_another_model_then() -> None:
+    made = FakeWorld()
+    made.healthy()
+    old = stable(made)
+    made.model(2)
+    made.until("Progressing 1/2")
+    made.ask("abort")
+    made.spec["predictor"] = {"minReplicas": 5}
+    made.settle()
+    assert made.scaled[old] == Replicas(5, 5)
+    made.spec["predictor"] = {"minReplicas": 1, "maxReplicas": 10}
+    made.tick()
+    assert (stable(made), made.scaled[old]) == (old, Replicas(5, 5))
+
+
 @pytest.mark.parametrize("ends", [False, True])
 def test_a_stable_model_without_an_autoscaler_keeps_its_replicas_when_the_spec_brings_one(ends: bool) -> None:
     made = FakeWorld()
