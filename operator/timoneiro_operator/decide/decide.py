@@ -10,14 +10,14 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import rescaled
-from timoneiro_operator.api.status import Leaving, Paused, Phase, Revision, Status, Step, to_seconds
-from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.lifecycle import adopt, begin, leave, promote, snapshot_of, spared, wanted_snapshot
-from timoneiro_operator.decide.observation import Failure, Metrics, Observation
+from timoneiro_operator.decide.lifecycle import adopt, begin, leave, promote, spared, wanted_snapshot
+from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.rest import at_rest, rolled_back
 from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import (
@@ -29,15 +29,14 @@ from timoneiro_operator.decide.rules import (
     verdict_on,
 )
 from timoneiro_operator.decide.steps import (
-    arms_to_measure,
     entry,
     following,
     promotion,
-    requests_of,
     start_clock,
     waits_for_a_person,
 )
-from timoneiro_operator.decide.text import revision_name, share_text, verdict_sentence
+from timoneiro_operator.decide.text import not_ready, paused_by, revision_name, route_wait, say, share_text
+from timoneiro_operator.decide.weighing import weighed
 
 replace = msgspec.structs.replace
 
@@ -46,53 +45,13 @@ def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decisi
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
     fault = None
     if seen.missing is not None:
-        status = _say(deployment.status, "Degraded", seen.missing[1])
+        status = say(deployment.status, "Degraded", seen.missing[1])
     else:
-        status, seen, fault = _weighed(deployment, seen)
+        status, seen, fault = weighed(deployment, seen)
         status = carry_out(deployment, status, seen, now)
         status = _as_wanted(deployment, status)
         status = _next(deployment, status, seen, now)
     return dataclasses.replace(conclude(deployment, status, seen, now), fault=fault)
-
-
-def _weighed(deployment: ModelDeployment, seen: Observation) -> tuple[Status, Observation, Exception | None]:
-    """The status with the counts of this pass in it, if they can be weighed.
-
-    If they cannot, which is a fault of ours, there are no counts: neither a command nor a rollback may wait for them.
-    """
-    status = deployment.status
-    try:
-        return _with_new_counts(deployment, status, seen), seen, None
-    except Exception as error:
-        sentence = f"the counts cannot be weighed ({type(error).__name__}); commands and rollbacks go on"
-        seen = dataclasses.replace(seen, metrics=Metrics(problem=("CountsNotWeighed", sentence)))
-        try:
-            return _with_new_counts(deployment, status, seen), seen, error
-        except Exception:
-            # Not the counts of this pass, but what is kept of those before it: it is of no use to anybody.
-            status = replace(status, analysis=None)
-            return _with_new_counts(deployment, status, seen), seen, error
-
-
-def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
-    """The status with the counts of this pass in it, if they belong to the rollout that is running."""
-    arms = arms_to_measure(status)
-    if arms is None:
-        return status
-    both = seen.workload(arms.candidate).serving and seen.workload(arms.stable).serving
-    analysis = deployment.spec.analysis
-    metrics = seen.metrics
-    if seen.workload(arms.stable).strayed is not None:
-        # What it answers is not what the candidate is compared with: this stretch of time counts for neither.
-        metrics = dataclasses.replace(metrics, windows={}, answers=None)
-    folded = fold(status, arms.candidate, arms.stable, analysis, metrics, split=both)
-    # Asked again by the rules; what it raises has to be raised here, where something is done about it.
-    verdict_of(analysis, folded)
-    status = replace(status, analysis=folded)
-    if status.step is not None and status.step.requests_before > requests_of(status):
-        # The evidence began anew because its limits were edited, and so does the count of requests.
-        status = replace(status, step=replace(status.step, requests_before=0))
-    return replace(status, verdict=verdict_sentence(status))
 
 
 def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
@@ -117,28 +76,28 @@ def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: f
     candidate = status.candidate
     if status.stable is None and candidate is None and deployment.spec.adopt is not None:
         if seen.held is not None:
-            return _say(status, "Pending", seen.held)
+            return say(status, "Pending", seen.held)
         if isinstance(seen.adoption, str):
-            return _say(status, "Pending", seen.adoption)
-        return _say(adopt(status, seen.adoption, now), "Pending", _route_wait(seen))
+            return say(status, "Pending", seen.adoption)
+        return say(adopt(status, seen.adoption, now), "Pending", route_wait(seen))
     if candidate is not None:
         leaving = reason_to_leave(deployment, status, candidate, seen, now)
         if leaving is not None:
             status = leave(deployment, status, candidate, leaving, seen, now)
             if status.candidate is not None:
                 words = f"it keeps its traffic until the stable model has a ready replica: {leaving.reason}"
-                return _say(status, "RollingBack", f"{revision_name(status.candidate)} has to go; {words}")
+                return say(status, "RollingBack", f"{revision_name(status.candidate)} has to go; {words}")
     if status.candidate is None:
         rejected = rejection(status, wanted)
         if wanted is None or (status.stable is not None and wanted == status.stable.revision):
-            return _at_rest(deployment, status, seen, now)
+            return at_rest(deployment, status, seen, now)
         if status.stable is not None and rejected is not None:
-            return _rolled_back(deployment, status, seen, rejected, now)
+            return rolled_back(deployment, status, seen, rejected, now)
         if seen.held is not None:
-            return _say(status, status.phase or "Pending", seen.held)
+            return say(status, status.phase or "Pending", seen.held)
         too_large = lacks_room(deployment, status, wanted_snapshot(deployment, wanted))
         if too_large is not None:
-            return _say(status, "Degraded", too_large)
+            return say(status, "Degraded", too_large)
         status = _start(deployment, status, wanted, seen, now)
     candidate, stable = status.candidate, status.stable
     assert candidate is not None
@@ -168,7 +127,7 @@ def _first_revision(
     """There is nothing to compare with and nothing to lose: serve as soon as it is ready."""
     workload = seen.workload(candidate.revision)
     if seen.held is not None:
-        return _say(status, "Pending", seen.held)
+        return say(status, "Pending", seen.held)
     if not workload.has(deployment.spec.predictor.min_replicas):
         failed = workload.failure is not None and workload.failure.final
         late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
@@ -176,18 +135,16 @@ def _first_revision(
         if not (failed or late) and _is_degraded(deployment, candidate):
             # Between two starts a container that crashes looks as if it were starting.
             return (
-                status
-                if workload.failure is None
-                else _say(status, "Degraded", _not_ready(candidate, workload.failure))
+                status if workload.failure is None else say(status, "Degraded", not_ready(candidate, workload.failure))
             )
         phase: Phase = "Degraded" if failed or late else "Pending"
-        return _say(status, phase, _not_ready(candidate, workload.failure))
+        return say(status, phase, not_ready(candidate, workload.failure))
     if status.step is None:
         status = replace(status, step=promotion(deployment.spec.rollout))
     if settled(routing_of(deployment, status, seen, now), seen):
         status = promote(deployment, status, candidate, seen, now)
-        return _say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
-    return _say(status, "Pending", _route_wait(seen))
+        return say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
+    return say(status, "Pending", route_wait(seen))
 
 
 def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
@@ -215,29 +172,29 @@ def _roll_out(
         return _wait_for_candidate(deployment, status, stable, candidate, seen, now)
     if not settled(routing_of(deployment, status, seen, now), seen):
         phase: Phase = "Promoting" if status.step.kind == "Promotion" else "Progressing"
-        return _say(status, phase, _route_wait(seen))
+        return say(status, phase, route_wait(seen))
     if status.step.kind == "Promotion":
         status = promote(deployment, status, candidate, seen, now)
-        return _say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
+        return say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
 
     status = start_clock(status, now)
     step = status.step
     assert step is not None
     if status.paused is not None:
-        return _say(status, "Paused", _paused_by(status.paused))
+        return say(status, "Paused", paused_by(status.paused))
     if candidate.instant is None and waits_for_a_person(step):
-        return _say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
+        return say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
     frozen = reason_to_freeze(status, stable, seen)
     if frozen is not None and candidate.instant is None:
-        return _say(status, "Holding", frozen)
+        return say(status, "Holding", frozen)
     if _is_over(deployment, status, candidate, now):
         return _inconclusive(deployment, status, stable, candidate, seen, now)
     waiting = reason_to_wait(deployment, status, step, now)
     if waiting is not None and (candidate.instant is None or step.kind == "Listed"):
-        return _say(status, *waiting)
+        return say(status, *waiting)
     lacking = lacks_replicas(deployment, status, step, seen)
     if lacking is not None:
-        return _say(status, "Holding", lacking)
+        return say(status, "Holding", lacking)
     if candidate.instant is not None:
         return _go(deployment, status, promotion(rollout), seen, f"going to all traffic: {candidate.instant}")
 
@@ -253,8 +210,8 @@ def _go(deployment: ModelDeployment, status: Status, step: Step, seen: Observati
     status = with_capacity(deployment, status, step, seen)
     lacking = lacks_replicas(deployment, status, step, seen)
     if lacking is not None:
-        return _say(status, "Holding", lacking)
-    return _say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
+        return say(status, "Holding", lacking)
+    return say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
 
 
 def _gives_up(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
@@ -274,32 +231,32 @@ def _wait_for_candidate(
 ) -> Status:
     """Capacity before traffic: the first step begins when all replicas of the candidate are ready."""
     if seen.held is not None:
-        return _say(status, "Holding", seen.held)
+        return say(status, "Holding", seen.held)
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
     first = following(rollout, entry(rollout)) if candidate.instant is None else promotion(rollout)
     status = with_capacity(deployment, status, first, seen)
     candidate = status.candidate or candidate
     if not workload.has(replicas(deployment, status, candidate).least):
-        message = _not_ready(candidate, workload.failure)
+        message = not_ready(candidate, workload.failure)
         if workload.failure is not None and workload.failure.no_room:
             # It starts by itself when there is room, and that it could not before is nothing against it.
-            return _say(replace(status, candidate=spared(deployment, candidate, now)), "Holding", message)
-        return _say(status, "Progressing", message)
+            return say(replace(status, candidate=spared(deployment, candidate, now)), "Holding", message)
+        return say(status, "Progressing", message)
     listed = seen.route is not None and candidate.revision in seen.route.routing.weights
     if not workload.known and not listed:
         # Where the controllers are behind so is the gateway, and it would fail what it were to send there.
         message = "the candidate is ready; it enters the route when the cluster's controllers have noticed"
         if workload.failure is not None:
-            message = _not_ready(candidate, workload.failure)
-        return _say(status, "Progressing", message)
+            message = not_ready(candidate, workload.failure)
+        return say(status, "Progressing", message)
     status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:
-        return _say(status, "Paused", _paused_by(status.paused))
+        return say(status, "Paused", paused_by(status.paused))
     if candidate.instant is None and not seen.workload(stable.revision).serving:
-        return _say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
+        return say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
     if candidate.instant is not None and listed:
-        return _say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
-    return _say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")
+        return say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
+    return say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")
 
 
 def _inconclusive(
@@ -309,77 +266,11 @@ def _inconclusive(
     wish = deployment.spec.rollout.on_inconclusive
     if not past_deadline(candidate, now):
         until = f", until {candidate.deadline}" if candidate.deadline else ""
-        return _say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
+        return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
     if wish == "Rollback":
         leaving = Leaving(outcome="RolledBack", reason=f"inconclusive at the deadline: {status.verdict}")
         return _next(deployment, replace(status, candidate=replace(candidate, leaving=leaving)), seen, now)
     if wish == "Promote":
         instant = replace(candidate, instant=f"inconclusive at the deadline: {status.verdict}")
         return _roll_out(deployment, replace(status, candidate=instant), stable, instant, seen, now)
-    return _say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")
-
-
-def _rolled_back(deployment: ModelDeployment, status: Status, seen: Observation, reason: str, now: float) -> Status:
-    """The wanted revision was rejected; the stable model serves until something else is wanted."""
-    stable = status.stable
-    if stable is not None and not seen.blind and not seen.workload(stable.revision).serving:
-        failure = seen.workload(stable.revision).failure
-        return _say(status, "Degraded", f"{_not_ready(stable, failure)}; {reason}")
-    there = settled(routing_of(deployment, status, seen, now), seen)
-    phase: Phase = "RolledBack" if there else "RollingBack"
-    if status.phase == "RolledBack" and seen.route is not None and seen.route.reason == "Pending":
-        phase = "RolledBack"
-    return _say(status, phase, reason)
-
-
-def _at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
-    """What is wanted is what serves, or nothing is wanted."""
-    stable = status.stable
-    if stable is None:
-        return _say(status, "Pending", "no model has been published yet")
-    if seen.blind and seen.held is not None:
-        return _say(status, status.phase or "Pending", seen.held)
-    workload = seen.workload(stable.revision)
-    backend = workload.backend or stable.backend
-    status = replace(status, stable=replace(stable, ready=workload.serving, backend=backend))
-    if not workload.serving:
-        return _say(status, "Degraded", _not_ready(stable, workload.failure))
-    if workload.strayed is not None:
-        return _say(status, "Degraded", workload.strayed)
-    if not settled(routing_of(deployment, status, seen, now), seen):
-        if seen.route is not None and seen.route.reason != "Pending" and not seen.route.accepted:
-            return _say(status, "Degraded", seen.route.message)
-        if status.phase == "Pending":
-            return _say(status, "Pending", _route_wait(seen))
-        if status.phase != "Healthy":
-            return _say(status, "RollingBack", "all traffic goes back to the stable model")
-    return _say(status, "Healthy", f"{revision_name(stable)} serves all traffic{_waiting_runtime(deployment, stable)}")
-
-
-def _waiting_runtime(deployment: ModelDeployment, stable: Revision) -> str:
-    """What is to be said of a serving runtime that has changed, and that nobody is served with yet."""
-    if deployment.revision != stable.revision:
-        return ""
-    known, wanted = snapshot_of(deployment.status, stable.revision), deployment.wanted_runtime
-    if known is None or known.runtime is None or wanted is None or known.runtime.digest in ("", wanted.digest):
-        return ""
-    return f"; the serving runtime {wanted.name} has changed, and the next revision gets it"
-
-
-def _not_ready(revision: Revision, failure: Failure | None) -> str:
-    name = revision_name(revision)
-    return f"{name} is not ready: {failure.reason}: {failure.message}" if failure else f"{name} is not ready yet"
-
-
-def _paused_by(paused: Paused) -> str:
-    return f"paused by {paused.by} since {paused.at}; resume to go on"
-
-
-def _route_wait(seen: Observation) -> str:
-    if seen.route is None or seen.route.accepted:
-        return "waiting for the gateway to take the new weights"
-    return f"waiting for the gateway: {seen.route.message}"
-
-
-def _say(status: Status, phase: Phase, message: str) -> Status:
-    return replace(status, phase=phase, message=message)
+    return say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")

@@ -1,7 +1,10 @@
 """Sentences that people read in `kubectl get md`, messages and events. Numbers always come with their n."""
 
+import msgspec
+
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Counts, MetricStatus, Retiring, Revision, Status, Step
+from timoneiro_operator.api.status import Counts, MetricStatus, Paused, Phase, Retiring, Revision, Status, Step
+from timoneiro_operator.decide.observation import Failure, Observation
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
 
@@ -81,3 +84,23 @@ def step_text(step: Step | None) -> str:
         return "promote"
     number = f"{step.index + 1}/{step.count}"
     return number if step.kind in ("Listed", "Weight") else f"{step.kind.lower()} {number}"
+
+
+def not_ready(revision: Revision, failure: Failure | None) -> str:
+    name = revision_name(revision)
+    return f"{name} is not ready: {failure.reason}: {failure.message}" if failure else f"{name} is not ready yet"
+
+
+def paused_by(paused: Paused) -> str:
+    return f"paused by {paused.by} since {paused.at}; resume to go on"
+
+
+def route_wait(seen: Observation) -> str:
+    if seen.route is None or seen.route.accepted:
+        return "waiting for the gateway to take the new weights"
+    return f"waiting for the gateway: {seen.route.message}"
+
+
+def say(status: Status, phase: Phase, message: str) -> Status:
+    """The status with what is going on, and why."""
+    return msgspec.structs.replace(status, phase=phase, message=message)

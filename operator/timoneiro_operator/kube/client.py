@@ -1,6 +1,5 @@
 """The requests that the operator makes, and no others: its RBAC rules are this file."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +11,8 @@ from lightkube.generic_resource import create_global_resource, create_namespaced
 from lightkube.types import CascadeType, PatchType
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.status import to_text
 from timoneiro_operator.kube.cache import SHARED, Key, Kind
+from timoneiro_operator.kube.event import MESSAGE_BYTES, at_most, event_about
 from timoneiro_operator.telemetry import Telemetry
 
 Body = Mapping[str, Any]
@@ -49,8 +48,6 @@ _CRD: Any = create_global_resource(
 
 # Objects in one answer. With all that managedFields say, each takes tens of kilobytes until it is in the cache.
 LISTED_AT_ONCE = 100
-# The API server takes 1,024 bytes, whatever the number of characters.
-_MESSAGE_BYTES = 1000
 
 
 class Conflict(Exception):
@@ -177,15 +174,7 @@ class KubeClient:
         self._count_write("apply", kind)
         metadata = body["metadata"]
         try:
-            applied = await self._client.patch(
-                _RESOURCES[kind],
-                metadata["name"],
-                dict(body),
-                namespace=metadata["namespace"],
-                patch_type=PatchType.APPLY,
-                field_manager=names.FIELD_MANAGER,
-                force=not first,
-            )
+            return await self._apply(kind, body, force=not first)
         except ApiError as error:
             self._note(error)
             if error.status.code == 409:
@@ -194,7 +183,6 @@ class KubeClient:
             raise Refused(f"{kind} {metadata['name']} was refused: {_reason(error)}") from error
         except httpx2.HTTPError as error:
             raise _unanswered(kind, metadata["name"], error) from error
-        return _as_dict(applied)
 
     async def refusal(self, kind: Kind, body: Body) -> tuple[int, str] | None:
         """Code and message with which a child would be refused, by a dry run; None when it would be taken or unknown.
@@ -202,23 +190,27 @@ class KubeClient:
         Fields that the served schema does not have are refused, as by every server-side apply.
         """
         self._telemetry.count_request("dry-run", kind)
-        metadata = body["metadata"]
         try:
-            await self._client.patch(
-                _RESOURCES[kind],
-                metadata["name"],
-                dict(body),
-                namespace=metadata["namespace"],
-                patch_type=PatchType.APPLY,
-                field_manager=names.FIELD_MANAGER,
-                force=True,
-                dry_run=True,
-            )
+            await self._apply(kind, body, force=True, dry_run=True)
         except ApiError as error:
             return error.status.code or 0, _reason(error)
         except httpx2.HTTPError:
             return None
         return None
+
+    async def _apply(self, kind: Kind, body: Body, *, force: bool, dry_run: bool = False) -> Body:
+        metadata = body["metadata"]
+        applied = await self._client.patch(
+            _RESOURCES[kind],
+            metadata["name"],
+            dict(body),
+            namespace=metadata["namespace"],
+            patch_type=PatchType.APPLY,
+            field_manager=names.FIELD_MANAGER,
+            force=force,
+            dry_run=dry_run,
+        )
+        return _as_dict(applied)
 
     def _note(self, error: ApiError) -> None:
         self.forbidden = self.forbidden or error.status.code == 403
@@ -292,32 +284,7 @@ class KubeClient:
     ) -> None:
         """Writes an Event about a ModelDeployment. One of the same `identity` that is there already is counted."""
         self._count_write("create", "Event")
-        metadata = body["metadata"]
-        digest = hashlib.sha256(f"{metadata['uid']}/{identity}".encode()).hexdigest()[:16]
-        # In whole seconds, unlike `eventTime`.
-        second = f"{to_text(now)[:19]}Z"
-        event = {
-            "apiVersion": "v1",
-            "kind": "Event",
-            "metadata": {"name": f"{metadata['name']}.{digest}", "namespace": metadata["namespace"]},
-            "involvedObject": {
-                "apiVersion": names.API_VERSION,
-                "kind": names.KIND,
-                "name": metadata["name"],
-                "namespace": metadata["namespace"],
-                "uid": metadata["uid"],
-            },
-            "type": kind,
-            "reason": reason,
-            "message": _at_most(message, _MESSAGE_BYTES),
-            "action": reason,
-            "eventTime": to_text(now),
-            "firstTimestamp": second,
-            "lastTimestamp": second,
-            "count": 1,
-            "reportingComponent": names.FIELD_MANAGER,
-            "reportingInstance": names.FIELD_MANAGER,
-        }
+        event = event_about(body, kind=kind, reason=reason, message=message, identity=identity, now=now)
         resource: Any = _RESOURCES["Event"]
         try:
             await self._client.create(resource.from_dict(event))
@@ -350,12 +317,7 @@ def _unanswered(kind: str, name: str, error: httpx2.HTTPError) -> Unanswered:
 
 def _reason(error: ApiError) -> str:
     """What the API server says, without the end of what it quotes: a spec may be most of a megabyte."""
-    return _at_most(error.status.message or "", _MESSAGE_BYTES)
-
-
-def _at_most(text: str, size: int) -> str:
-    """The beginning of `text` that takes at most `size` bytes, cut between two characters."""
-    return text.encode()[:size].decode(errors="ignore")
+    return at_most(error.status.message or "", MESSAGE_BYTES)
 
 
 def _as_dict(item: Any) -> dict[str, Any]:

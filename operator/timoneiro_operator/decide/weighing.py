@@ -1,0 +1,54 @@
+"""The counts of a pass go into the evidence, whatever they are: neither a command nor a rollback may wait for them."""
+
+import dataclasses
+
+import msgspec
+
+from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.decide.observation import Metrics, Observation
+from timoneiro_operator.decide.steps import arms_to_measure, requests_of
+from timoneiro_operator.decide.text import verdict_sentence
+
+replace = msgspec.structs.replace
+
+
+def weighed(deployment: ModelDeployment, seen: Observation) -> tuple[Status, Observation, Exception | None]:
+    """The status with the counts of this pass in it, if they can be weighed.
+
+    If they cannot, which is a fault of ours, there are no counts: neither a command nor a rollback may wait for them.
+    """
+    status = deployment.status
+    try:
+        return _with_new_counts(deployment, status, seen), seen, None
+    except Exception as error:
+        sentence = f"the counts cannot be weighed ({type(error).__name__}); commands and rollbacks go on"
+        seen = dataclasses.replace(seen, metrics=Metrics(problem=("CountsNotWeighed", sentence)))
+        try:
+            return _with_new_counts(deployment, status, seen), seen, error
+        except Exception:
+            # Not the counts of this pass, but what is kept of those before it: it is of no use to anybody.
+            status = replace(status, analysis=None)
+            return _with_new_counts(deployment, status, seen), seen, error
+
+
+def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
+    """The status with the counts of this pass in it, if they belong to the rollout that is running."""
+    arms = arms_to_measure(status)
+    if arms is None:
+        return status
+    both = seen.workload(arms.candidate).serving and seen.workload(arms.stable).serving
+    analysis = deployment.spec.analysis
+    metrics = seen.metrics
+    if seen.workload(arms.stable).strayed is not None:
+        # What it answers is not what the candidate is compared with: this stretch of time counts for neither.
+        metrics = dataclasses.replace(metrics, windows={}, answers=None)
+    folded = fold(status, arms.candidate, arms.stable, analysis, metrics, split=both)
+    # Asked again by the rules; what it raises has to be raised here, where something is done about it.
+    verdict_of(analysis, folded)
+    status = replace(status, analysis=folded)
+    if status.step is not None and status.step.requests_before > requests_of(status):
+        # The evidence began anew because its limits were edited, and so does the count of requests.
+        status = replace(status, step=replace(status.step, requests_before=0))
+    return replace(status, verdict=verdict_sentence(status))
