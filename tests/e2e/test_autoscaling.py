@@ -14,12 +14,9 @@ pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
 # Half of what a pod of the runtime requests is 50m, so that this load needs three pods.
 BUSY, IDLE = 150, 10
 PREDICTOR = {"serviceAccountName": "models", "minReplicas": 1, "maxReplicas": 4, "scaleTarget": 50}
-ROLLOUT = {
-    "canary": {"steps": [{"weight": 50, "for": "1s"}]},
-    "progressDeadline": "90s",
-    "keepStable": "8s",
-    "scaleDownDelay": "1s",
-}
+COMMON = {"progressDeadline": "90s", "keepStable": "8s", "scaleDownDelay": "1s"}
+ROLLOUT = {**COMMON, "canary": {"steps": [{"weight": 50, "for": "1s"}]}}
+HELD = {**COMMON, "canary": {"steps": [{"weight": 50, "for": "1h"}]}}
 ANALYSIS = {"interval": "1s", "minRequests": 5, "promotion": "NoHarm"}
 
 
@@ -32,7 +29,7 @@ def usage(platform: Cluster) -> Iterator[Usage]:
 
 @pytest.fixture(scope="module")
 def bench(usage: Usage, open_bench: Callable[..., Bench]) -> Bench:
-    return open_bench("scaled", predictor=PREDICTOR, rollout=ROLLOUT, analysis=ANALYSIS)
+    return open_bench("scaled", predictor=PREDICTOR, rollout=HELD, analysis=ANALYSIS)
 
 
 def serving(bench: Bench) -> str:
@@ -88,6 +85,7 @@ def test_a_candidate_has_the_pods_of_the_stable_model_before_it_gets_all_its_tra
     bench: Bench, usage: Usage
 ) -> None:
     busy(bench, usage)
+    bench.configure(predictor=PREDICTOR, rollout=ROLLOUT, analysis=ANALYSIS)
     version = bench.release("good")
     bench.wait("the promotion", lambda: (bench.outcome(version) or {}).get("outcome") == "Promoted")
     name = serving(bench)
