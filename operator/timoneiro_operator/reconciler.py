@@ -315,8 +315,11 @@ class Reconciler:
             self._cache.put("InferenceService", patched)
         else:
             key = deployment.namespace, write.name
-            await self._client.delete(write.kind, key)
             gone = self._cache.get(write.kind, key)
+            if gone is not None and gone["metadata"].get("deletionTimestamp"):
+                # It is on its way, and what holds it up is not hastened by being asked again.
+                return False
+            await self._client.delete(write.kind, key)
             if gone is not None and not gone["metadata"].get("finalizers"):
                 # Nothing holds it up: no pass before its watch event needs to ask again.
                 self._cache.remove(write.kind, gone)

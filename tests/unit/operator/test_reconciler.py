@@ -445,6 +445,19 @@ async def test_what_was_deleted_is_not_deleted_again_before_its_watch_tells_unle
     assert client.calls.count("delete ServingRuntime") == asked
 
 
+async def test_what_is_on_its_way_out_is_not_deleted_again_however_long_something_holds_it_up(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    labels = {names.LABEL_DEPLOYMENT: "fraud", names.LABEL_REVISION: "old"}
+    metadata = {"name": "fraud-old", "namespace": "ns", "uid": "r", "resourceVersion": "5", "labels": labels}
+    metadata |= {"finalizers": ["somebody.example.com/waits"], "deletionTimestamp": "2026-11-23T10:00:00Z"}
+    cache.put("ServingRuntime", {"metadata": metadata, "spec": {"supportedModelFormats": []}})
+    cache.put("ModelDeployment", deployment())
+    for _ in range(3):
+        await reconciler.reconcile(KEY)
+    assert client.calls.count("delete ServingRuntime") == 0
+
+
 async def test_what_the_cluster_would_not_take_is_an_invalid_spec_before_anything_is_made(
     cache: Cache, client: FakeClient, reconciler: Reconciler
 ) -> None:
