@@ -7,16 +7,18 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 
 from timoneiro_operator.api import names
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.kube.cache import SHARED, Kind
 from timoneiro_operator.kube.client import LISTED_AT_ONCE
+from timoneiro_operator.kube.pace import Pace
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -57,7 +59,7 @@ async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
         outer.call_soon_threadsafe(functools.partial(controller.notice, kind, body, gone=gone))
 
     operator = kopf.operator(
-        registry=build_registry(notice, kinds), settings=build_settings(), clusterwide=True, standalone=True
+        registry=build_registry(notice, kinds, Pace()), settings=build_settings(), clusterwide=True, standalone=True
     )
     task = inner.create_task(operator)
 
@@ -79,10 +81,10 @@ async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
         raise
 
 
-def build_registry(notice: Callable[..., None], kinds: Collection[Kind]) -> kopf.OperatorRegistry:
+def build_registry(notice: Callable[..., None], kinds: Collection[Kind], pace: Pace) -> kopf.OperatorRegistry:
     """Handlers of one operator for `kinds`, in a registry of their own."""
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login)
+    kopf.on.login(registry=registry)(_login(pace))
     for kind, group, version, plural in _WATCHED:
         if kind in kinds:
             kopf.on.event(group, version, plural, id=f"watch-{plural}", registry=registry)(_watcher(kind, notice))
@@ -108,12 +110,37 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _login(**kwargs: Any) -> Any:
-    """In a pod its ServiceAccount, elsewhere the kubeconfig. Called again when the API server answers 401.
+def _login(pace: Pace) -> Callable[..., Awaitable[kopf.AiohttpSession | None]]:
+    """What kopf calls at its start, and again when the API server answers 401.
 
-    Said explicitly: kopf would otherwise prefer whatever client library happens to be installed. And by address, as
-    the other client does: kopf's own login wants to resolve a name, which needs a cluster DNS for nothing.
+    Said explicitly: kopf would otherwise prefer whatever client library happens to be installed. With a session of our
+    own: kopf's begins a watch that was dropped again at once, however often.
     """
+    last: tuple[kopf.ConnectionInfo, kopf.AiohttpSession] | None = None
+
+    async def login(**kwargs: Any) -> kopf.AiohttpSession | None:
+        nonlocal last
+        info = _credentials(**kwargs)
+        if info is None:
+            return None
+        # By the same object kopf knows that these credentials have been refused before, and ends.
+        if last is None or last[0] != info:
+            connector = aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context())
+            session = aiohttp.ClientSession(
+                connector=connector,
+                headers=info.as_http_headers(),
+                proxy=info.proxy_url,
+                trust_env=info.trust_env,
+                middlewares=[pace],
+            )
+            last = info, kopf.AiohttpSession(server=info.server, aiohttp_session=session)
+        return last[1]
+
+    return login
+
+
+def _credentials(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    """By address, as the other client does: kopf's own login wants to resolve a name, and a cluster DNS for nothing."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST")
     if host is None:
         return kopf.login_with_kubeconfig(**kwargs)
