@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .build_lock import build_lock
 from .errors import LocalClusterError
 from .image_reference import parse_image
 from .paths import REPOSITORY, image_root
@@ -93,7 +94,8 @@ def read_images(path: Path) -> dict[str, Image]:
 
 def build_images(report: Report) -> dict[str, Image]:
     """Builds the environments that are missing and returns all images by repository."""
-    folders = {environment.name: _build(environment, report) for environment in _ENVIRONMENTS}
+    with build_lock(image_root()):
+        folders = {environment.name: _build(environment, report) for environment in _ENVIRONMENTS}
     images = {recipe.repository: _image(folders[recipe.environment], recipe.arguments) for recipe in _RECIPES}
     return images | {DEVELOPMENT_IMAGE: _image(Path(sys.prefix), ())}
 
@@ -123,7 +125,6 @@ def _build(environment: _Environment, report: Report) -> Path:
     uv = shutil.which("uv", path=f"{sys.prefix}/bin:{os.environ.get('PATH', '')}")
     if uv is None:
         raise LocalClusterError("uv is missing; install requirements/dev.txt.")
-    image_root().mkdir(parents=True, exist_ok=True)
     report(f"building image environment {environment.name} ...")
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=image_root()))

@@ -6,21 +6,19 @@ changes nothing, and two callers at once build each tool once.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from .build_lock import build_lock
 from .errors import LocalClusterError
 from .paths import TOOL_SOURCES, tool_root
 
@@ -180,7 +178,7 @@ def build_tools(report: Report, tools: Sequence[Tool] = TOOLS) -> Toolbox:
         if version is None or not is_recent(version):
             found = f"found {version}" if version else "none was found"
             raise LocalClusterError(f"Go 1.26 or newer is needed to build the tools ({found}); install it.")
-        with _build_lock(tool_root()):
+        with build_lock(tool_root()):
             missing = missing_tools(tools)
             numbers = _numbers(tools)
             with ThreadPoolExecutor(max_workers=2) as pool:
@@ -247,17 +245,3 @@ def _run_go(source: Path, *arguments: str) -> str:
     if result.returncode != 0:
         raise LocalClusterError(f"`go {' '.join(arguments)}` failed in {source}:\n{result.stderr.strip()}")
     return result.stdout
-
-
-@contextmanager
-def _build_lock(root: Path) -> Iterator[None]:
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            sys.stderr.write("another build is running; waiting for it\n")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in root.glob(".*-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        yield
