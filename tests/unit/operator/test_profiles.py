@@ -1,10 +1,12 @@
 """Each model server by an exposition of its own: what was asked, what failed, what was slow."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from timoneiro_operator.api.names import PROFILES as NAMES
+from timoneiro_operator.metrics import profile as profile_module
 from timoneiro_operator.metrics.profile import Profile, Series
 from timoneiro_operator.metrics.profiles import KSERVE, PROFILES, profile_of
 from timoneiro_operator.metrics.samples import ALL, Implausible, NoSeries
@@ -165,3 +167,39 @@ def test_a_start_time_that_is_none_is_refused() -> None:
 def test_kserve_is_known_by_its_series() -> None:
     with pytest.raises(NoSeries, match="no series request_preprocess_seconds_count"):
         KSERVE.read("# TYPE x gauge\nx 1\n")
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_series_that_are_not_read_never_come_to_the_parser(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    parse = profile_module.text_string_to_metric_families
+    monkeypatch.setattr(
+        profile_module, "text_string_to_metric_families", lambda text: parsed.append(text) or parse(text)
+    )
+    text = f'{(EXPOSITIONS / f"{name}.txt").read_text()}python_info{{version="3.11"}} 1.0\nup 1\n'
+    PROFILES[name].read(text)
+    shown = {re.split(r"[{ ]", line)[0] for line in parsed[0].splitlines() if not line.startswith("#")}
+    read = {*PROFILES[name].series(), profile_module.START_TIME}
+    assert {series.removesuffix("_total") for series in shown} <= {series.removesuffix("_total") for series in read}
+
+
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_leaving_out_other_series_changes_no_sample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (EXPOSITIONS / f"{name}.txt").read_text()
+    sample = PROFILES[name].read(text)
+    monkeypatch.setattr(profile_module, "_others", lambda _: re.compile("(?!)"))
+    assert PROFILES[name].read(text) == sample
+
+
+@pytest.mark.parametrize(
+    "line", ["<html>", "other 1.2.3", "other", 'other{a="b" 1', 'other{a="b"} 1 now', "other{1} 1"]
+)
+def test_a_line_that_is_none_is_refused_also_among_series_that_are_not_read(line: str) -> None:
+    text = (EXPOSITIONS / "KServe.txt").read_text()
+    with pytest.raises(ValueError):
+        KSERVE.read(f"{text}{line}\n")
+
+
+def test_a_server_that_shows_other_series_only_has_metrics() -> None:
+    with pytest.raises(NoSeries, match="there is no series request_preprocess_seconds_count"):
+        KSERVE.read("up 1\n")
