@@ -25,7 +25,7 @@ from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
-from timoneiro_operator.decide.decision import on_record, with_refusal
+from timoneiro_operator.decide.decision import on_record, only_counted, with_refusal
 from timoneiro_operator.decide.events import Event
 from timoneiro_operator.decide.observation import Impairment, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
@@ -150,7 +150,8 @@ class Reconciler:
                 status = with_refusal(status, "Refused", refused, observation)
             elif contested is not None:
                 status = with_refusal(status, "HostnameConflict", contested, observation)
-            if await self._recorder.write(body, status, now, held=observation.held is not None):
+            told = await self._recorder.write(body, status, now, held=observation.held is not None)
+            if told and (writes or not only_counted(deployment.status, status)):
                 return _AT_ONCE
         except NotOnRecord:
             return _AT_ONCE

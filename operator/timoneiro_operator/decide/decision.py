@@ -36,6 +36,14 @@ def on_record(old: Status, new: Status) -> bool:
     return (old.stable, old.candidate, old.step) == (new.stable, new.candidate, new.step)
 
 
+def only_counted(old: Status, new: Status) -> bool:
+    """Whether only counts are new: they were weighed in this pass, and without others the next comes to the same."""
+    counted = msgspec.structs.replace(
+        old, analysis=new.analysis, verdict=new.verdict, message=new.message, conditions=new.conditions
+    )
+    return counted == new
+
+
 def with_refusal(status: Status, reason: str, refused: str, seen: Observation) -> Status:
     """The status with what the API server did not take, where people look for why nothing happens.
 

@@ -11,7 +11,7 @@ from support.fake_world import FakeWorld
 from timoneiro_operator.api.command import Action, Command
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.decide import decide
-from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.decision import Decision, only_counted
 from timoneiro_operator.decide.observation import Failure, Routing, Workload
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import routing_mismatch
@@ -191,8 +191,12 @@ class Rollouts(RuleBasedStateMachine):
         self._check_steps(before, decision)
         self._check_endings(before, decision.status)
         self._check_report(decision)
+        route = world.route
         world.carry_out(decision)
         world.status = decision.status
+        if only_counted(before, decision.status) and (services, route) == (world.services, world.route):
+            again = decide(world.deployment, world.observe(), world.now)
+            assert again.status == decision.status, "counts are all weighed in the pass that has them"
 
     def _check_weights(self, decision: Decision, services: dict[str, Any]) -> None:
         """Weight is never given to what is not ready, unless nobody is and the stable model has to take it."""

@@ -1,6 +1,7 @@
 """One pass: what is done, in which order, and what a refusal does not keep from being done."""
 
 import asyncio
+import copy
 import json
 import time
 from typing import Any
@@ -11,11 +12,13 @@ import pytest
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import Status as ApiStatus
 
-from support.fake_world import SPEC
+from support.fake_control_plane import FakeControlPlane
+from support.fake_world import EPOCH, SPEC
 from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weights, to_text
 from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.judge.comparison import Counts, Window
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused, Unanswered
 from timoneiro_operator.metrics.look import Look
@@ -333,6 +336,39 @@ async def test_a_status_that_has_changed_is_looked_at_again_at_once_and_one_that
     again = await reconciler.reconcile(KEY)
     assert again is not None
     assert again > 0
+
+
+async def test_counts_that_lead_to_nothing_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Windows(NoCounts):
+        def known(self, look: Look) -> Metrics | None:
+            return Metrics() if look.recorded == to_text(look.now) else None
+
+        async def read(self, look: Look) -> Metrics:
+            window = Window(candidate=Counts(requests=10, events=0), stable=Counts(requests=90, events=0))
+            return Metrics(windows={"errors": window}, window_end=look.now, seconds=10.0)
+
+    ends: list[float | None] = []
+    reconcile = Reconciler.reconcile
+
+    async def noted(reconciler: Reconciler, key: tuple[str, str]) -> float | None:
+        ends.append(await reconcile(reconciler, key))
+        return ends[-1]
+
+    monkeypatch.setattr(Reconciler, "reconcile", noted)
+    plane = FakeControlPlane(spec=copy.deepcopy(SPEC), now=EPOCH)
+    run = plane.operator({"Scrape": Windows()})
+    await run()
+    plane.publish(2)
+    for _ in range(3):
+        plane.now += 10
+        await run()
+    windows = plane.status["analysis"]["lastWindowEnd"]
+    ends.clear()
+    plane.now += 10
+    await run()
+    assert plane.status["analysis"]["lastWindowEnd"] > windows
+    assert len(ends) == 2
+    assert 0 not in ends
 
 
 def other(name: str, hosts: list[str]) -> dict[str, Any]:
