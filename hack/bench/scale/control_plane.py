@@ -6,7 +6,7 @@ They use fixed ports, so that they need a network namespace of their own. Everyt
 import asyncio
 import functools
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +33,11 @@ _LISTED = (
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """`api`: as an administrator; `kubeconfig`: the same for another process."""
+    """`api`: as an administrator; `kubeconfig`: the same for another process; `pids`: of its processes, by name."""
 
     api: KubeApi
     kubeconfig: Path
+    pids: Mapping[str, int]
 
 
 @asynccontextmanager
@@ -47,13 +48,13 @@ async def control_plane() -> AsyncIterator[ControlPlane]:
         layout = Layout(Path(folder))
         layout.logs.mkdir()
         write_identities(layout, f"https://127.0.0.1:{API_PORT}")
-        processes = [
-            await _start(component, layout)
+        processes = {
+            component.name: await _start(component, layout)
             for component in (
                 components.etcd(layout, toolbox.programs),
                 components.api_server(layout, toolbox.programs),
             )
-        ]
+        }
         api = KubeApi(Credentials(f"https://127.0.0.1:{API_PORT}", layout.authority, *layout.pair("admin")))
         try:
             await until("API server ready", api.ready, seconds=_START_SECONDS)
@@ -64,10 +65,10 @@ async def control_plane() -> AsyncIterator[ControlPlane]:
             await addons.apply_all([manifests.namespace("timoneiro-system")])
             for path in _LISTED:
                 await until(f"list of {path}", functools.partial(_lists, api, path), seconds=_START_SECONDS)
-            yield ControlPlane(api, layout.kubeconfig)
+            yield ControlPlane(api, layout.kubeconfig, {name: process.pid for name, process in processes.items()})
         finally:
             await api.close()
-            for process in reversed(processes):
+            for process in reversed(processes.values()):
                 process.terminate()
                 await process.wait()
 

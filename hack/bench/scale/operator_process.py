@@ -1,30 +1,27 @@
-"""The operator as a process of its own, with what it costs: CPU time and memory, as the kernel counts them."""
+"""The operator as a process of its own, with what it costs and what it asks of the API server."""
 
 import asyncio
-import os
 import shlex
+from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.scale.cost import Cost, cost_of
 from localcluster.images import build_images
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_SECONDS = 30.0
 _IMAGE = "ghcr.io/timoneiro/operator"
-
-
-class Cost(NamedTuple):
-    """CPU seconds since its start, and resident memory in MiB."""
-
-    cpu: float
-    memory: float
+_REQUESTS = "timoneiro_api_requests_total"
 
 
 class OperatorProcess:
     """`python -m timoneiro_operator` against the API server of `kubeconfig`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self._process = process
+        self._port = port
 
     @classmethod
     async def start(cls, kubeconfig: Path, log: Path, *, host: str = "host-1", port: int = 18080) -> "OperatorProcess":
@@ -38,15 +35,24 @@ class OperatorProcess:
                     env={**image.environment, "KUBECONFIG": str(kubeconfig)},
                     stdout=file,
                     stderr=file,
-                )
+                ),
+                port,
             )
 
     def cost(self) -> Cost:
         """Raises OSError when the process has ended."""
-        folder = Path("/proc") / str(self._process.pid)
-        fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-        pages = int((folder / "statm").read_text().split()[1])
-        return Cost(cpu=(int(fields[11]) + int(fields[12])) / _TICKS, memory=pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+        return cost_of(self._process.pid)
+
+    async def requests(self) -> Counter[str]:
+        """Requests to the API server since its start, watches aside, by verb and resource: as it counts them itself."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(f"http://127.0.0.1:{self._port}/metrics")
+        found: Counter[str] = Counter()
+        for family in text_string_to_metric_families(answer.text):
+            for sample in family.samples:
+                if sample.name == _REQUESTS:
+                    found[f"{sample.labels['verb']} {sample.labels['resource']}"] = int(sample.value)
+        return found
 
     async def lose(self) -> None:
         """As when its machine is gone: nothing is given back, and nothing starts it again."""
