@@ -12,6 +12,7 @@ from ipaddress import IPv4Address
 
 from aiohttp import web
 
+from bench.scale.follow import follow
 from localcluster.jsontypes import Json
 from localcluster.kube_api import ApiError, KubeApi
 
@@ -69,14 +70,9 @@ class FakeCluster:
             running.add(task)
             task.add_done_callback(running.discard)
 
-        while True:
-            # A watch ends after minutes; what came between two of them is in the list.
-            listing = await self._api.get(path)
-            for body in listing["items"]:
+        async for kind, body in follow(self._api, path):
+            if kind != "DELETED":
                 begin(body)
-            async for kind, body in self._api.watch(path, listing["metadata"]["resourceVersion"]):
-                if kind != "DELETED":
-                    begin(body)
 
     async def _serve(self, service: Json) -> None:
         metadata = service["metadata"]

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
+from bench.scale.follow import follow
 from localcluster.jsontypes import Json
 from localcluster.kube_api import KubeApi
 from timoneiro_operator.api import names
@@ -101,10 +102,6 @@ class Fleet:
         await asyncio.gather(*(one(name) for name in chosen))
 
     async def _follow(self) -> None:
-        while True:
-            # A watch ends after minutes; what came between two of them is in the list.
-            listing = await self._api.get(_PATH)
-            self.bodies = {body["metadata"]["name"]: body for body in listing["items"]}
-            async for _, body in self._api.watch(_PATH, listing["metadata"]["resourceVersion"]):
-                self.bodies[body["metadata"]["name"]] = body
-                self._changed.set()
+        async for _, body in follow(self._api, _PATH):
+            self.bodies[body["metadata"]["name"]] = body
+            self._changed.set()
