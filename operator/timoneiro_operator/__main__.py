@@ -106,7 +106,7 @@ async def _run(
         log.info("timoneiro %s starts", __version__)
         crd_task = asyncio.create_task(_watch_crd(reconciler.crd, controller))
         askers_task = asyncio.create_task(_watch_askers(reconciler.askers, lease))
-        main_task = asyncio.create_task(_lead(lease, controller))
+        main_task = asyncio.create_task(_first_end(_follow(controller), _lead(lease, controller)))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, main_task.cancel)
@@ -132,6 +132,22 @@ def _metrics_session(allowed: AllowedUrls) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
+async def _follow(controller: Controller) -> None:
+    """Everything is listed, then the watches tell; anew when a watch has ended, or other kinds are to be watched.
+
+    Whoever leads: a process that takes over has not to get to know the cluster first.
+    """
+    while True:
+        try:
+            await controller.sync()
+        except Exception as error:
+            log.warning("the cluster cannot be listed: %s", type(error).__name__)
+        if controller.synced:
+            log.info("the cluster is known; watching")
+            await _first_end(watch(controller, controller.watched()), controller.until_changed(), controller.resync())
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
 async def _lead(lease: LeaderLease, controller: Controller) -> None:
     """Stands by until this process leads, then operates. Stands by again when it has lost the leadership.
 
@@ -147,22 +163,9 @@ async def _lead(lease: LeaderLease, controller: Controller) -> None:
 
 
 async def _operate(controller: Controller) -> None:
-    """Everything is listed before anything is decided; from then on the watches tell. Returns when a part has ended."""
-    await controller.sync()
-    controller.start()
-    log.info("the cluster is known; watching")
-    await _first_end(_watch(controller), controller.until_ended())
-
-
-async def _watch(controller: Controller) -> None:
-    """Watches what can be watched, and begins anew when that changes or a watch has ended."""
-    while True:
-        await _first_end(watch(controller, controller.watched()), controller.until_changed())
-        await asyncio.sleep(_AGAIN_SECONDS)
-        try:
-            await controller.sync()
-        except Exception as error:
-            log.warning("the cluster cannot be listed: %s", type(error).__name__)
+    """Nothing is decided before everything is known. Returns when a worker has ended."""
+    await controller.take_over()
+    await controller.until_ended()
 
 
 async def _first_end(*works: Coroutine[Any, Any, None]) -> None:
@@ -211,7 +214,7 @@ async def _serve(
         return web.Response(body=telemetry.exposition(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def healthz(_: web.Request) -> web.Response:
-        if controller.synced and not controller.alive():
+        if not controller.alive():
             return web.Response(status=500, text="a worker has ended\n")
         return web.Response(text="ok\n")
 

@@ -1,10 +1,15 @@
-"""Workers around the reconciler: the queue, retries, the first list of everything and the regular ones after it."""
+"""Workers around the reconciler: the queue, retries, the first list of everything and the regular ones after it.
+
+What is listed and watched is known also to a process that stands by; only the workers wait for the leadership.
+"""
 
 import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Iterable
 
+from timoneiro_operator.api.deployment import is_asked
 from timoneiro_operator.drivers.available import needed_kinds
 from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
 from timoneiro_operator.kube.client import Conflict, Forbidden, KubeClient, NotInstalled, NotLeading
@@ -58,19 +63,30 @@ class Controller:
         # A kind that was there is gone.
         self._removed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self.synced = False
+        self._known = asyncio.Event()
+
+    @property
+    def synced(self) -> bool:
+        """Everything was listed once, and is watched since."""
+        return self._known.is_set()
 
     def notice(self, kind: Kind, body: Body, *, gone: bool) -> None:
         """A watch has something to tell. Never fails: an event that cannot be read is made up for by the next list."""
         owner = self._cache.remove(kind, body) if gone else self._cache.put(kind, body)
-        if owner is not None and self.synced:
-            for key in self._cache.concerned(owner):
-                self._queue.add(key)
+        if owner is not None:
+            self._wake(self._cache.concerned(owner), urgent=kind == "ModelDeployment" and not gone and is_asked(body))
 
     def wake_all(self) -> None:
         """Something has changed that concerns every ModelDeployment."""
-        for key in self._cache.deployments() if self.synced else ():
-            self._queue.add(key)
+        keys = self._cache.deployments() if self._tasks else []
+        asked = [key for key in keys if is_asked(self._cache.get("ModelDeployment", key) or {"metadata": {}})]
+        self._wake(asked, urgent=True)
+        self._wake(keys)
+
+    def _wake(self, keys: Iterable[Key], *, urgent: bool = False) -> None:
+        """What people ask for waits for nobody. While another process leads there is nothing to do."""
+        for key in keys if self._tasks else ():
+            self._queue.add(key, urgent=urgent)
 
     async def sync(self) -> None:
         """Lists everything once, so that no pass ever decides on half of the cluster. Waits for our own CRD."""
@@ -81,7 +97,7 @@ class Controller:
                 absent.add(kind)
         self._cache.absent = frozenset(absent)
         self._removed.clear()
-        self.synced = True
+        self._known.set()
         self.wake_all()
 
     async def _list(self, kind: Kind) -> bool:
@@ -150,12 +166,29 @@ class Controller:
             return False
         return True
 
+    async def take_over(self) -> None:
+        """Begins to work, as soon as everything is known.
+
+        What another process has decided meanwhile is read anew, and not only as far as a watch has told of it. All else
+        is as late as in every pass.
+        """
+        known = self.synced
+        await self._known.wait()
+        while known:
+            try:
+                await self._list("ModelDeployment")
+                break
+            except Exception as error:
+                log.warning("the list of ModelDeployment failed: %s", _sentence(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+        self.start()
+
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(WORKERS)]
-        self._tasks.append(asyncio.create_task(self._resync(), name="resync"))
+        self.wake_all()
 
     async def until_ended(self) -> None:
-        """Returns, or raises, when a worker or the regular list has ended: none of them is meant to."""
+        """Returns, or raises, when a worker has ended: none of them is meant to."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -165,11 +198,11 @@ class Controller:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks, self.synced = [], False
+        self._tasks = []
 
     def alive(self) -> bool:
         """No worker has ended."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return not any(task.done() for task in self._tasks)
 
     async def _work(self) -> None:
         while True:
@@ -197,7 +230,8 @@ class Controller:
                 self._queue.done(key)
                 self._telemetry.count_pass(result, time.perf_counter() - started)
 
-    async def _resync(self) -> None:
+    async def resync(self) -> None:
+        """Lists everything from time to time, and what may not be watched all the time. Never ends by itself."""
         listed_at = time.monotonic()
         while True:
             await asyncio.sleep(_POLL_SECONDS)
@@ -222,8 +256,7 @@ class Controller:
         else:
             self._permissions.granted_to_list(kind)
             for owner in concerned:
-                for key in self._cache.concerned(owner):
-                    self._queue.add(key)
+                self._wake(self._cache.concerned(owner))
 
 
 def _sentence(error: Exception) -> str:

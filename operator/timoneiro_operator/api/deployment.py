@@ -194,6 +194,12 @@ def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:
         return None
 
 
+def is_asked(body: Mapping[str, Any]) -> bool:
+    """Whether a command waits in the API object for being carried out, or for being refused."""
+    command, known = _command_of(body["metadata"]), (body.get("status") or {}).get("commands") or ()
+    return command is not None and all(record.get("id") != command.id for record in known)
+
+
 def _command_of(metadata: Mapping[str, Any]) -> Command | None:
     annotations = metadata.get("annotations") or {}
     text = annotations.get(names.ANNOTATION_COMMAND)

@@ -61,8 +61,13 @@ class LeaderLease:
             if not waiting:
                 log.info("standing by: %s leads", self._seen[0] if self._seen else "nobody known")
                 waiting = True
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(self._pause())
         log.info("%s leads", self._identity)
+
+    def _pause(self) -> float:
+        """Seconds until the next attempt: no longer than until the lease is free if nobody renews it."""
+        left = self._seen_at + DURATION_SECONDS - self._clock()
+        return min(RETRY_SECONDS, left) if left > 0 else RETRY_SECONDS
 
     async def keep(self) -> None:
         """Renews for as long as it can; returns when the leadership is lost."""

@@ -1,12 +1,13 @@
 """A queue of keys that never hands one key to two workers at once.
 
 The semantics of client-go's work queue, for asyncio: a key that is added while it waits is waited for once; a key that
-is added while it is worked on is handed out again afterwards; failures come back with growing delays.
+is added while it is worked on is handed out again afterwards; failures come back with growing delays. What is urgent
+comes before all that is not.
 """
 
 import asyncio
 import random
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -20,25 +21,24 @@ class WorkQueue(Generic[Key]):
     """Deduplicating queue. All methods are to be called from the event loop's thread."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Key] = deque()
-        self._dirty: set[Key] = set()
+        self._urgent: OrderedDict[Key, None] = OrderedDict()
+        self._waiting: OrderedDict[Key, None] = OrderedDict()
+        # What is to be worked on, and whether that is urgent.
+        self._dirty: dict[Key, bool] = {}
         self._processing: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._urgent) + len(self._waiting)
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, *, urgent: bool = False) -> None:
         """`key` is to be worked on as soon as a worker is free. A timer that was set for it is void."""
         self._cancel_timer(key)
-        if key in self._dirty:
-            return
-        self._dirty.add(key)
+        self._dirty[key] = urgent or self._dirty.get(key, False)
         if key not in self._processing:
-            self._waiting.append(key)
-            self._wake.set()
+            self._line_up(key)
 
     def add_after(self, key: Key, seconds: float) -> None:
         """`key` is to be worked on in `seconds`, unless something calls for it earlier."""
@@ -63,11 +63,11 @@ class WorkQueue(Generic[Key]):
 
     async def get(self) -> Key:
         """The next key; it is the caller's alone until `done`."""
-        while not self._waiting:
+        while not len(self):
             self._wake.clear()
             await self._wake.wait()
-        key = self._waiting.popleft()
-        self._dirty.discard(key)
+        key, _ = (self._urgent or self._waiting).popitem(last=False)
+        del self._dirty[key]
         self._processing.add(key)
         return key
 
@@ -76,8 +76,14 @@ class WorkQueue(Generic[Key]):
         self._processing.discard(key)
         if key in self._dirty:
             self._cancel_timer(key)
-            self._waiting.append(key)
-            self._wake.set()
+            self._line_up(key)
+
+    def _line_up(self, key: Key) -> None:
+        """At the end of its line, unless it stands there already."""
+        if self._dirty[key]:
+            self._waiting.pop(key, None)
+        (self._urgent if self._dirty[key] else self._waiting).setdefault(key)
+        self._wake.set()
 
     def _cancel_timer(self, key: Key) -> None:
         timer = self._timers.pop(key, None)

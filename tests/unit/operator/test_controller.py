@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from timoneiro_operator import controller as controller_module
+from timoneiro_operator.api.names import ANNOTATION_COMMAND
 from timoneiro_operator.controller import KINDS, Controller
 from timoneiro_operator.kube.cache import Cache, Key, Kind
 from timoneiro_operator.kube.client import Forbidden, NotInstalled
@@ -19,18 +20,22 @@ KEY = ("ns", "fraud")
 LISTED = {known.kind: known for known in PERMISSIONS if known.verb == "list"}
 
 
-def deployment() -> dict[str, Any]:
-    metadata = {"name": "fraud", "namespace": "ns", "uid": "u", "generation": 1, "resourceVersion": "10"}
-    return {"metadata": metadata, "spec": {"route": {}}}
+def deployment(name: str = "fraud", *, version: int = 10, command: str | None = None) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "ns", "uid": name, "generation": 1, "resourceVersion": str(version)}
+    annotations = {} if command is None else {ANNOTATION_COMMAND: command}
+    return {"metadata": {**metadata, "annotations": annotations}, "spec": {"route": {}}}
 
 
 class FakeApiServer:
-    """One ModelDeployment; refuses what a test says, and counts the lists of each kind."""
+    """One ModelDeployment, or more; refuses what a test says, and counts the lists of each kind."""
 
     def __init__(self) -> None:
+        self.deployments = [deployment()]
         self.denied: set[str] = set()
         self.absent: set[Kind] = set()
         self.forbidden = False
+        # How many lists fail from now on.
+        self.failing = 0
         self.lists: dict[Kind, int] = dict.fromkeys(KINDS, 0)
         self.listed = asyncio.Event()
 
@@ -46,13 +51,17 @@ class FakeApiServer:
     async def list_all(self, kind: Kind, take: Callable[[dict[str, Any]], None]) -> int:
         self.lists[kind] += 1
         self.listed.set()
+        if self.failing:
+            self.failing -= 1
+            raise OSError("connection refused")
         if kind in self.absent:
             raise NotInstalled(kind)
         if f"list {LISTED[kind].resource}" in self.denied:
             self.forbidden = True
             raise Forbidden(kind)
         if kind == "ModelDeployment":
-            take(deployment())
+            for body in self.deployments:
+                take(body)
         return 20
 
 
@@ -68,8 +77,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def made(server: FakeApiServer) -> Controller:
-    cache, queue, telemetry = Cache(), WorkQueue[Key](), Telemetry()
+def cache() -> Cache:
+    return Cache()
+
+
+@pytest.fixture
+def queue() -> WorkQueue[Key]:
+    return WorkQueue()
+
+
+@pytest.fixture
+def made(server: FakeApiServer, cache: Cache, queue: WorkQueue[Key]) -> Controller:
+    telemetry = Telemetry()
     reconciler = Reconciler(cache=cache, client=server, reader=None, telemetry=telemetry)  # type: ignore[arg-type]
     return Controller(cache=cache, client=server, queue=queue, reconciler=reconciler, telemetry=telemetry)  # type: ignore[arg-type]
 
@@ -90,9 +109,9 @@ async def test_a_kind_that_may_not_be_watched_is_listed_again_and_again(
     server.denied = {f"watch {LISTED[kind].resource}"}
     await made.sync()
     assert kind not in made.watched()
-    made.start()
+    listing = asyncio.create_task(made.resync())
     await server.until_listed(kind, 4)
-    await made.stop()
+    listing.cancel()
     assert sum(server.lists.values()) - server.lists[kind] == len(KINDS) - 1
 
 
@@ -145,11 +164,97 @@ async def test_a_kind_that_is_removed_is_no_reason_to_end(
     monkeypatch.setattr(controller_module, "RESYNC_SECONDS", 0.0)
     monkeypatch.setattr(controller_module, "_ABSENT_SECONDS", 10.0)
     await made.sync()
-    made.start()
+    listing = asyncio.create_task(made.resync())
     server.absent = {"HTTPRoute"}
     async with asyncio.timeout(10):
         await made.until_changed()
-    assert made.alive()
-    await made.stop()
+    assert not listing.done()
+    listing.cancel()
     await made.sync()
     assert set(made.watched()) == set(KINDS) - {"HTTPRoute"}
+
+
+async def test_who_stands_by_knows_the_cluster_and_has_nothing_to_do(
+    made: Controller, cache: Cache, queue: WorkQueue[Key]
+) -> None:
+    await made.sync()
+    made.notice("ModelDeployment", deployment(version=30), gone=False)
+    body = cache.get("ModelDeployment", KEY)
+    assert body is not None
+    assert body["metadata"]["resourceVersion"] == "30"
+    assert len(queue) == 0
+
+
+async def test_who_takes_over_has_read_what_was_decided_meanwhile_and_lists_nothing_else(
+    server: FakeApiServer, made: Controller, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    await made.sync()
+    server.deployments = [deployment(version=30)]
+    await made.take_over()
+    body = cache.get("ModelDeployment", KEY)
+    assert body is not None
+    assert body["metadata"]["resourceVersion"] == "30"
+    assert {kind for kind, times in server.lists.items() if times > 1} == {"ModelDeployment"}
+    await made.stop()
+
+
+async def test_who_takes_over_from_an_api_server_that_does_not_answer_yet_tries_again(
+    server: FakeApiServer, made: Controller, queue: WorkQueue[Key], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    await made.sync()
+    server.failing = 2
+    async with asyncio.timeout(10):
+        await made.take_over()
+        assert await queue.get() == KEY
+    await made.stop()
+
+
+async def test_who_leads_before_everything_is_known_waits_for_that(
+    server: FakeApiServer, made: Controller, queue: WorkQueue[Key], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    leading = asyncio.create_task(made.take_over())
+    await asyncio.sleep(0)
+    assert not leading.done()
+    await made.sync()
+    async with asyncio.timeout(10):
+        await leading
+        assert await queue.get() == KEY
+    assert set(server.lists.values()) == {1}
+    await made.stop()
+
+
+async def test_commands_that_wait_come_first_when_another_process_takes_over(
+    server: FakeApiServer, made: Controller, queue: WorkQueue[Key], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    server.deployments = [deployment("a"), deployment("b"), deployment("c", command="abort")]
+    await made.sync()
+    await made.take_over()
+    async with asyncio.timeout(10):
+        assert [(await queue.get())[1] for _ in range(3)] == ["c", "a", "b"]
+    await made.stop()
+
+
+async def test_a_command_comes_before_all_that_waits(
+    server: FakeApiServer, made: Controller, queue: WorkQueue[Key], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    server.deployments = [deployment("a"), deployment("b")]
+    await made.sync()
+    await made.take_over()
+    made.notice("ModelDeployment", deployment("b", version=30, command="abort"), gone=False)
+    async with asyncio.timeout(10):
+        assert [(await queue.get())[1] for _ in range(2)] == ["b", "a"]
+    await made.stop()
+
+
+def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that leave everything in the queue."""
+
+    async def wait(_: Controller) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Controller, "_work", wait)

@@ -44,6 +44,27 @@ async def test_a_key_that_was_added_meanwhile_comes_again_when_it_is_done() -> N
     assert await taken(queue) == "a"
 
 
+async def test_what_is_urgent_comes_before_all_that_waits_and_in_its_order() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    for key in ("a", "b", "c", "d"):
+        queue.add(key)
+    queue.add("c", urgent=True)
+    queue.add("d", urgent=True)
+    queue.add("c")
+    assert [await taken(queue) for _ in range(4)] == ["c", "d", "a", "b"]
+    assert len(queue) == 0
+
+
+async def test_what_became_urgent_while_it_was_worked_on_comes_first_when_it_is_done() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await taken(queue)
+    queue.add("b")
+    queue.add("a", urgent=True)
+    queue.done("a")
+    assert await taken(queue) == "a"
+
+
 async def test_a_delayed_key_that_is_called_for_earlier_comes_once() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add_after("a", 0.05)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from timoneiro_operator import __main__ as main_module
-from timoneiro_operator.__main__ import _lead
+from timoneiro_operator.__main__ import _follow, _lead
 
 
 class FakeLease:
@@ -63,3 +63,42 @@ async def test_a_process_whose_worker_has_ended_ends_while_it_leads(monkeypatch:
     async with asyncio.timeout(10):
         await _lead(lease, FakeController())  # type: ignore[arg-type]
     assert lease.acquired == 1
+
+
+class FakeCluster:
+    """A controller of a cluster that cannot be listed the first time."""
+
+    def __init__(self) -> None:
+        self.lists, self.synced = 0, False
+        self.watching = asyncio.Event()
+
+    async def sync(self) -> None:
+        self.lists += 1
+        if self.lists == 1:
+            raise OSError("connection refused")
+        self.synced = True
+
+    def watched(self) -> tuple[str, ...]:
+        return ()
+
+    async def until_changed(self) -> None:
+        self.watching.set()
+        await asyncio.Event().wait()
+
+    async def resync(self) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_cluster_that_cannot_be_listed_is_watched_as_soon_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def watch(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(main_module, "watch", watch)
+    monkeypatch.setattr(main_module, "_AGAIN_SECONDS", 0.0)
+    cluster = FakeCluster()
+    following = asyncio.create_task(_follow(cluster))  # type: ignore[arg-type]
+    async with asyncio.timeout(10):
+        await cluster.watching.wait()
+    assert cluster.lists == 2
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)

@@ -182,6 +182,20 @@ async def test_standing_by_ends_when_the_lease_is_free(
     assert leases.holder == "b"
 
 
+async def test_a_standby_is_there_at_the_moment_at_which_the_lease_is_free(
+    leases: FakeLeases, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    monkeypatch.setattr(module.asyncio, "sleep", sleep)
+    await candidate(leases, clock, "a")._try()
+    began = clock.now
+    await candidate(leases, clock, "b").acquire()
+    assert leases.holder == "b"
+    assert clock.now - began == DURATION_SECONDS
+
+
 async def test_transitions_are_counted_and_renewals_are_not(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
     await first._try()
