@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.async_client import AsyncClient
 
 from timoneiro_operator import __version__
@@ -22,6 +23,7 @@ from timoneiro_operator.kube.cache import Cache, Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.lease import LeaderLease
+from timoneiro_operator.kube.transport import AiohttpTransport
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.gateway import GatewaySource
@@ -88,7 +90,10 @@ async def _run(
     port: int, own_runtime: str | None, prometheus_urls: AllowedUrls, named: Mapping[Key, NamedGateway]
 ) -> None:
     telemetry, cache = Telemetry(), Cache()
-    async with AsyncClient() as lightkube, _metrics_session(prometheus_urls) as session:
+    config = KubeConfig.from_env().get()
+    assert config is not None, "a kubeconfig without a context"
+    transport = AiohttpTransport.of(config)
+    async with AsyncClient(config, transport=transport) as lightkube, _metrics_session(prometheus_urls) as session:
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
         prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read, prometheus_urls))
