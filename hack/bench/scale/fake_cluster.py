@@ -136,16 +136,10 @@ class FakeCluster:
             "controllerName": "example.com/fake",
             "conditions": conditions,
         }
-        body = {
-            "apiVersion": "gateway.networking.k8s.io/v1",
-            "kind": "HTTPRoute",
-            "metadata": {"name": name, "namespace": self._namespace},
-            "status": {"parents": [parent]},
-        }
         path = f"/apis/gateway.networking.k8s.io/v1/namespaces/{self._namespace}/httproutes/{name}/status"
         async with self._doors:
             try:
-                await self._api.apply(path, body)
+                await self._api.merge(path, {"status": {"parents": [parent]}})
             except ApiError as error:
                 if error.status != 404:
                     raise
