@@ -41,7 +41,7 @@ class Servable:
         if taken or adopts:
             return self.forget(deployment.key)
         before, at, sentence = self._refused.get(deployment.key, ("", 0.0, ""))
-        if before != wanted or now - at >= ASK_AGAIN_SECONDS:
+        if before != wanted or not 0.0 <= now - at < ASK_AGAIN_SECONDS:
             body = build_inference_service(deployment, wanted_snapshot(deployment, wanted))
             refused = await self._client.refusal("InferenceService", body)
             if refused is None or not is_about_the_content(*refused):

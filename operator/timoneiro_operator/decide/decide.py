@@ -28,6 +28,7 @@ from timoneiro_operator.decide.rules import (
     rejection,
     verdict_on,
 )
+from timoneiro_operator.decide.set_back import set_back
 from timoneiro_operator.decide.steps import (
     entry,
     following,
@@ -43,7 +44,7 @@ replace = msgspec.structs.replace
 
 def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
-    fault = None
+    fault, deployment = None, replace(deployment, status=set_back(deployment.status, now))
     if seen.missing is not None:
         status = say(deployment.status, "Degraded", seen.missing[1])
     else:

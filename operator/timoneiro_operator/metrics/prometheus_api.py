@@ -53,7 +53,7 @@ class PrometheusApi:
         """
         url = self._allowed.address(request.source.url or "", request.namespace)
         wait = self._not_before.get(url, 0.0) - request.now
-        if wait > 0:
+        if 0.0 < wait <= _LONGEST_BACK_OFF_SECONDS:
             raise ProblemError("ProviderBusy", f"Prometheus asked for patience: the next try is in {wait:.0f} s")
         secret = await self._secret(request)
         timeout = parse_duration(request.source.timeout)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 LONGEST_READ_SECONDS = 15.0
 # What took longer than this waits with its like the next time.
 _SLOW_SECONDS = 1.0
+_SET_BACK_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +48,8 @@ class Reader:
         self._standing: dict[Key, Metrics] = {}
         self._slow: set[Key] = set()
         self._not_before: dict[Key, float] = {}
+        # When each was looked at last, by a clock that may be set back.
+        self._latest: dict[Key, float] = {}
 
     def __len__(self) -> int:
         """How many reads are under way or wait for their turn."""
@@ -54,7 +57,12 @@ class Reader:
 
     def measure(self, look: Look) -> Metrics:
         """Counts that no pass has had yet, or what stands in their way; begins a read where one is due. Never waits."""
-        key, read = look.key, self._reads.get(look.key)
+        key = look.key
+        if look.now < self._latest.get(key, look.now) - _SET_BACK_SECONDS:
+            # Everybody would wait until it is as late again as it was.
+            self.forget(key)
+        self._latest[key] = look.now
+        read = self._reads.get(key)
         if read is not None and not _same(read.look, look):
             self._drop(key)
             read = None
@@ -77,6 +85,7 @@ class Reader:
         self._drop(key)
         self._standing.pop(key, None)
         self._not_before.pop(key, None)
+        self._latest.pop(key, None)
         self._slow.discard(key)
         for source in self._sources.values():
             source.forget(key)

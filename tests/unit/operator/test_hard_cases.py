@@ -359,7 +359,7 @@ def test_a_mirror_and_a_stranded_candidate_are_events_too() -> None:
 def test_a_clock_that_was_set_back_moves_nothing_early() -> None:
     world = rolling()
     world.now = EPOCH - 86400
-    assert world.trace(60, 20)[-1] == "Progressing 1/2 1:90,2:10 1 2"
+    assert world.trace(5, 12) == ["Progressing 1/2 1:90,2:10 1 2"]
 
 
 def test_a_second_leader_with_another_clock_decides_the_same_from_the_same() -> None:

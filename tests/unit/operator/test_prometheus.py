@@ -351,6 +351,15 @@ async def test_a_server_that_asks_for_patience_is_left_alone_for_as_long(server:
     assert (await server.read(NOW + 91)).windows
 
 
+async def test_the_patience_that_a_server_asked_for_ends_when_the_clock_is_set_back(server: Server) -> None:
+    server.fake.answer = (429, "", {"Retry-After": "90"})
+    await server.read(NOW + 3600)
+    server.fake.answer, asked = None, len(server.fake.requests)
+    server.source.forget(server.look().key)
+    await server.read(NOW)
+    assert len(server.fake.requests) > asked
+
+
 async def test_after_an_outage_the_window_is_as_long_as_the_outage(server: Server) -> None:
     server.fake.answer = (500, "", {})
     await server.read()

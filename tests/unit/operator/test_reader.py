@@ -113,6 +113,13 @@ async def test_a_gateway_is_asked_by_a_few_rollouts_at_once_and_another_one_by_a
     assert len(bench.source.asked) == 2 * SLOTS_OF_A_SOURCE
 
 
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting(bench: Bench) -> None:
+    bench.source.broken = True
+    await bench.result(look())
+    bench.source.broken, bench.now = False, 1000.0 - 3600.0
+    assert await bench.result(look(now=bench.now)) == COUNTED
+
+
 async def test_passes_that_come_while_a_read_runs_begin_no_other(bench: Bench) -> None:
     bench.source.go.clear()
     for _ in range(5):

@@ -99,6 +99,15 @@ async def test_a_refusal_is_a_sentence_with_the_field_and_is_remembered_for_a_wh
     assert api.asked == 2
 
 
+async def test_a_clock_that_was_set_back_keeps_no_refusal_for_longer() -> None:
+    api = Answers(BAD)
+    servable = Servable(api)  # type: ignore[arg-type]
+    for now in (3600.0, 0.0):
+        with pytest.raises(NotServable):
+            await servable.check(deployment(), now)
+    assert api.asked == 2
+
+
 async def test_what_was_mended_is_asked_about_at_once() -> None:
     api = Answers(BAD)
     servable = Servable(api)  # type: ignore[arg-type]
