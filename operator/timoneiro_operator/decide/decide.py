@@ -200,10 +200,20 @@ def _roll_out(
         return _go(deployment, status, promotion(rollout), seen, f"going to all traffic: {candidate.instant}")
 
     next_step = following(rollout, step)
-    proven = deployment.spec.analysis.promotion == "NoHarm" or verdict_on(deployment, status) == "NotWorse"
-    if next_step.weight == 100 and step.weight < 100 and not proven:
+    if next_step.weight == 100 and step.weight < 100 and not _may_take_all(deployment, status):
         return _inconclusive(deployment, status, stable, candidate, seen, now)
     return _go(deployment, status, next_step, seen, f"the next step is {share_text(next_step)}")
+
+
+def _may_take_all(deployment: ModelDeployment, status: Status) -> bool:
+    """It is not worse, by the evidence. With NoHarm it is enough that nothing speaks against it.
+
+    What would show in at most one of 1/falsePromotion harmless rollouts does, though it is too little for a rollback.
+    """
+    analysis = deployment.spec.analysis
+    against = status.analysis.worse if status.analysis is not None else None
+    quiet = against is None or against < 1.0 / analysis.false_promotion
+    return (analysis.promotion == "NoHarm" and quiet) or verdict_on(deployment, status) == "NotWorse"
 
 
 def _go(deployment: ModelDeployment, status: Status, step: Step, seen: Observation, message: str) -> Status:

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.observation import Failure, Workload
 
@@ -243,6 +244,28 @@ def test_with_no_harm_the_schedule_alone_promotes() -> None:
     world.spec["analysis"] |= {"minRequests": 1, "promotion": "NoHarm"}
     world.model(2)
     assert world.trace(60, 20)[-1] == "Healthy - 2:100 2 -"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "line"), [(19.0, "Promoting promote 2:100 1 2"), (21.0, "Holding 2/2 1:50,2:50 1 2")]
+)
+def test_with_no_harm_what_speaks_against_a_candidate_holds_it_though_it_is_too_little_for_a_rollback(
+    evidence: float, line: str
+) -> None:
+    world = FakeWorld(requests_per_second=1.5).healthy()
+    world.spec["analysis"] |= {"minRequests": 1, "promotion": "NoHarm"}
+    world.model(2)
+    world.until("Progressing 2/2")
+    # The window that is due now is counted; no other one is.
+    world.tick()
+    step, analysis = world.status.step, world.status.analysis
+    assert step is not None
+    assert analysis is not None
+    over = msgspec.structs.replace(step, not_before=to_text(world.now), requests_before=-1)
+    leaning = msgspec.structs.replace(analysis, worse=evidence)
+    world.status = msgspec.structs.replace(world.status, step=over, analysis=leaning)
+    world.tick()
+    assert world.line() == line
 
 
 def test_a_step_does_not_begin_before_the_gateway_has_accepted_its_weight() -> None:
