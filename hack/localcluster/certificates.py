@@ -92,7 +92,7 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .public_key(key)
         .serial_number(x509.random_serial_number())
         # Clocks of programs that start in the same second may differ by one.
-        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + _LIFE)
     )
 

@@ -73,6 +73,11 @@ class Container:
         self._init = init
         self._specification = specification
 
+    @property
+    def init(self) -> int:
+        """The process of the host above all processes of the container."""
+        return self._init
+
     @classmethod
     async def start(cls, specification: ContainerSpecification, file: Path, log: Path) -> Container:
         """Starts it; raises StartError when the program never ran."""
@@ -119,8 +124,12 @@ class Container:
                 pass
             else:
                 return
-        self._signal(signal.SIGUSR1)
+        self.kill()
         await self._process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL for everything in the container."""
+        self._signal(signal.SIGUSR1)
 
     async def execute(self, command: Sequence[str], timeout: float) -> tuple[int, str]:  # noqa: ASYNC109
         """Runs a command inside: (exit code, output). Raises TimeoutError, and the command is killed."""

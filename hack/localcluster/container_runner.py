@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -20,6 +19,7 @@ from .container_probes import ProbeReactions, run_probes
 from .container_rules import Role, named_ports, restarts_after, role_of, termination_message, volume_mounts
 from .images import Image, find_image, read_images
 from .jsontypes import Json
+from .memory_limit import enforce, memory_limit
 from .pod_env import ImageProcess, MissingReferenceError, resolve_argv, resolve_environment
 from .pod_status import ContainerFacts, Running, State, Terminated, Waiting, ended_before
 from .pod_volumes import VolumeError
@@ -129,21 +129,24 @@ class ContainerRunner:
         self._show(Running(started, identity))
         sandbox.note("Started", f"Started container {name}")
         reactions = self._reactions(sandbox, container)
-        probes = asyncio.create_task(run_probes(self._container, sandbox, container, reactions))
+        limit = memory_limit(self._container)
+        guards = [asyncio.create_task(run_probes(self._container, sandbox, container, reactions))]
+        if limit is not None:
+            guards.append(asyncio.create_task(enforce(container, limit)))
         try:
             if self._stopping.is_set():
                 await container.stop(0)
             code = await container.wait()
+            out_of_memory = limit is not None and guards[-1].done()
         finally:
             self._running = None
-            probes.cancel()
-            await asyncio.gather(probes, return_exceptions=True)
-        return self._terminated(sandbox, code, started, log, identity)
-
-    def _terminated(self, sandbox: Sandbox, code: int, started: datetime, log: Path, identity: str) -> Terminated:
+            for guard in guards:
+                guard.cancel()
+            await asyncio.gather(*guards, return_exceptions=True)
+        reason = "OOMKilled" if out_of_memory else "Completed" if code == 0 else "Error"
         policy = self._container.get("terminationMessagePolicy", "File")
         message = termination_message(self._message_file(sandbox).read_bytes(), log.read_bytes(), policy, code)
-        return Terminated(code, "Completed" if code == 0 else "Error", message, started, now(), identity)
+        return Terminated(code, reason, message, started, now(), identity)
 
     def _message_file(self, sandbox: Sandbox) -> Path:
         return sandbox.folder / f"{self._container['name']}.message"

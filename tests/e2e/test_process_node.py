@@ -179,6 +179,13 @@ def test_a_failing_liveness_probe_restarts_the_container(node: Node) -> None:
     wait("it was restarted", lambda: node.container("pod").get("restartCount", 0) >= 1)
 
 
+def test_a_container_that_has_more_memory_than_its_limit_is_killed_and_it_is_said_why(node: Node) -> None:
+    leak = "import time\nblocks = []\nwhile True:\n blocks.append(b'x' * 2**20)\n time.sleep(0.01)"
+    node.run("leaks", leak, container={"resources": {"limits": {"memory": "64Mi"}}}, restartPolicy="Never")
+    ended = node.ended("leaks")
+    assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+
+
 def test_a_container_is_asked_to_stop_before_it_is_killed(node: Node) -> None:
     node.run("pod", SERVER, container={"readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1}})
     node.until_ready("pod")

@@ -73,9 +73,10 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, least
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
     if status.step is not None and status.step.kind != "Listed":
-        return (
-            silence(status, now) if workload.serving else "LostReadiness: the candidate has no ready replica any more"
-        )
+        if workload.serving:
+            return silence(status, now)
+        detail = f" ({failure.reason}: {failure.message})" if failure else ""
+        return f"LostReadiness: the candidate has no ready replica any more{detail}"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
     whole = workload.has(least) and (workload.known or failure is None)

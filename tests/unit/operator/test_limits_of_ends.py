@@ -1,11 +1,13 @@
 """Limits of behaviour (ends), which mutants of `decide` found untested (docs/mutation.md)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import BLUE_GREEN, lose, rolled_back, rolling, stable_of
+from timoneiro_operator.decide.observation import Failure
 
 
 def test_a_candidate_with_a_copy_of_the_traffic_has_none_to_keep_and_goes_at_once() -> None:
@@ -118,11 +120,16 @@ def test_a_candidate_that_is_not_wanted_any_more_goes_with_the_reason(
     assert world.status.history[-1].reason == reason.format(wanted=world.wanted())
 
 
-def test_a_candidate_that_is_lost_goes_with_the_reason() -> None:
+@pytest.mark.parametrize(
+    ("failure", "detail"),
+    [(None, ""), (Failure(reason="OOMKilled", message="too much", final=False), " (OOMKilled: too much)")],
+)
+def test_a_candidate_that_is_lost_goes_with_the_reason(failure: Failure | None, detail: str) -> None:
     world = rolling()
     lose(world, world.wanted())
+    world.services[world.wanted()] = replace(world.services[world.wanted()], failure=failure)
     world.tick()
-    reason = "LostReadiness: the candidate has no ready replica any more"
+    reason = f"LostReadiness: the candidate has no ready replica any more{detail}"
     assert world.status.history[-1].reason == reason
 
 

@@ -90,6 +90,16 @@ def test_a_crash_is_seen_among_pods_that_the_cluster_has_ended() -> None:
     assert (failure.reason, failure.final) == ("CrashLoopBackOff", True)
 
 
+def test_a_container_that_is_killed_for_its_memory_is_said_to_be() -> None:
+    ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled", "message": "GET /metrics 200"}}
+    failure = read_workload(
+        service(), [pod(UNREADY, phase="Running", containerStatuses=[CRASHED | {"lastState": ended}])]
+    ).failure
+    assert failure is not None
+    assert (failure.reason, failure.final) == ("OOMKilled", True)
+    assert failure.message == "the container kserve-container had more memory than its limit"
+
+
 def foreign(**changes: Any) -> dict[str, Any]:
     """A pod with the labels of one of ours, and another owner."""
     body = pod(READY, phase="Running", containerStatuses=[CRASHED])
