@@ -7,25 +7,27 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from chaos import proxied, report
+from chaos import proxied, report, table
 from chaos.campaign import Campaign
 from chaos.faults import FAULTS
 from chaos.record import Record
 from chaos.releases import ANALYSIS, CANARY, RELEASES
 from chaos.schedule import rounds
 from chaos.stage import Stage, Stuck
-from chaos.table import Ended, Table, cells, install_runtime
+from chaos.table import Ended, install_runtime
+from chaos.traffic import RATE
 from demo.platform import ROOT, install
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
 from support.bench import Bench, make_package
 
 _DOCS = ROOT / "docs"
+# Rollouts of the table at once: they mostly wait.
+_LANES = 6
 
 
 def main() -> int:
@@ -40,7 +42,7 @@ def main() -> int:
     words = [word for word in arguments.only.split(",") if word]
     cluster = None
     try:
-        cluster = Cluster.up(f"chaos-{arguments.seed}", _say)
+        cluster = Cluster.up(f"chaos-{arguments.seed}", _say, prometheus=not arguments.table)
         install(cluster)
         if arguments.table:
             ended = _table(cluster, words, arguments.seconds)
@@ -66,7 +68,7 @@ def main() -> int:
 
 def _campaign(cluster: Cluster, seed: int, seconds: float, faults: list[str]) -> Record:
     proxied.install(cluster)
-    with _opened(cluster, "chaos") as stage:
+    with _packages() as packages, _opened(cluster, packages, "chaos") as stage:
         stage.release("good")
         stage.wait("the first model", lambda: stage.bench.status().get("phase") == "Healthy", seconds=120)
         stage.start_traffic()
@@ -81,36 +83,30 @@ def _campaign(cluster: Cluster, seed: int, seconds: float, faults: list[str]) ->
 
 
 def _table(cluster: Cluster, words: list[str], seconds: float) -> list[Ended]:
-    """As many cells as fit into the time."""
     install_runtime(cluster)
-    deadline = time.monotonic() + seconds
-    with _opened(cluster, "odd") as stage:
-        table = Table(stage, _say)
-        table.begin()
-        ended = []
-        try:
-            for cell in cells(words):
-                if time.monotonic() >= deadline:
-                    break
-                ended.append(table.play(cell))
-        except Stuck as error:
-            _say(f"the table ends here: {error}")
-        finally:
-            stage.close()
-        return ended
+    with ExitStack() as stack:
+        packages = stack.enter_context(_packages())
+        names = [f"odd-{number}" for number in range(1, _LANES + 1)]
+        stages = [stack.enter_context(_opened(cluster, packages, name, rate=table.RATE)) for name in names]
+        lanes = [table.Lane(stage, _say) for stage in stages]
+        return list(table.play_all(lanes, table.cells(words), seconds=seconds))
 
 
 @contextmanager
-def _opened(cluster: Cluster, name: str) -> Iterator[Stage]:
+def _packages() -> Iterator[dict[str, Path]]:
     with tempfile.TemporaryDirectory() as folder:
-        packages = {
+        yield {
             kind: make_package(Path(folder) / kind, impute=impute) for kind, impute in (("good", True), ("bad", False))
         }
-        bench = Bench(cluster, packages, name=name, rollout=CANARY, analysis=ANALYSIS)
-        try:
-            yield Stage(cluster, bench)
-        finally:
-            bench.close()
+
+
+@contextmanager
+def _opened(cluster: Cluster, packages: dict[str, Path], name: str, *, rate: float = RATE) -> Iterator[Stage]:
+    bench = Bench(cluster, packages, name=name, rollout=CANARY, analysis=ANALYSIS)
+    try:
+        yield Stage(cluster, bench, rate=rate)
+    finally:
+        bench.close()
 
 
 def _say(line: str) -> None:

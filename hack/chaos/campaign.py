@@ -57,7 +57,7 @@ class Campaign:
         began = fault_began = fault_ended = time.monotonic()
         missed, version, end, reason = False, "", "", ""
         try:
-            self._stage.configure(release.rollout)
+            self._stage.configure(release.rollout, fault.source)
             version = release.publish(self._stage)
             if round_.moment == "in a step" and release.name != "never loads":
                 self._stage.in_step(version)

@@ -19,7 +19,9 @@ class Behaviour:
     text: str = ""
 
 
-_COUNTERS = 'timoneiro_requests_begun_total 5\ntimoneiro_requests_ended_total{{outcome="well"}} {}\n'
+# As the profile of KServe's servers reads them, which is the one of an unknown runtime.
+_PARTS = ("preprocess", "predict", "postprocess")
+_COUNTERS = "\n".join(f"request_{part}_seconds_count {{0}}" for part in _PARTS) + "\n"
 BEHAVIOURS = {
     behaviour.name: behaviour
     for behaviour in (
@@ -30,6 +32,7 @@ BEHAVIOURS = {
         Behaviour("slow on all", "predict"),
         Behaviour("cuts 30 % of the answers", "answer", 0.3, harmful=True),
         Behaviour("200 with an error in 30 %", "answer", 0.3, harmful=True),
+        Behaviour("leaks memory", "predict", harmful=True),
         Behaviour("readiness flaps", "ready"),
         Behaviour("starts slowly", "start"),
         Behaviour("metrics: 404", "metrics"),

@@ -22,6 +22,7 @@ from timoneiro_serving.__main__ import main
 
 _SLOW_SECONDS = 0.4
 _START_SECONDS = 15.0
+_LEAK_BYTES = 24 * 2**20
 _FLAP_SECONDS = 10.0
 _READY, _METRICS, _PREDICT = "/v2/health/ready", "/metrics", ":predict"
 
@@ -39,7 +40,7 @@ class Every:
 
 def odd_model(behaviour: Behaviour) -> type[server.PackagedModel]:
     """The model class of the server, with a `predict` that misbehaves."""
-    every = Every(behaviour.share)
+    every, leaked = Every(behaviour.share), list[bytes]()
 
     class OddModel(server.PackagedModel):
         async def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
@@ -48,6 +49,8 @@ def odd_model(behaviour: Behaviour) -> type[server.PackagedModel]:
                     await asyncio.Event().wait()
                 if behaviour.name.startswith("slow"):
                     await asyncio.sleep(_SLOW_SECONDS)
+                if behaviour.name.startswith("leaks"):
+                    leaked.append(b"x" * _LEAK_BYTES)
                 if behaviour.name.startswith("fails"):
                     raise InferenceError("the model failed: on purpose")
             return await super().predict(payload, headers)

@@ -1,4 +1,4 @@
-"""Puts a proxy between each operator and the API server of a cluster, and speaks with it.
+"""Puts a proxy between each operator and the API server of a cluster, and speaks with it; gives them other clocks.
 
 The API server itself carries what the campaign says to the proxies: nothing else leads from here to a pod.
 """
@@ -9,6 +9,7 @@ import base64
 import json
 from typing import Any
 
+from chaos import clocks
 from chaos.api_faults import Trouble
 from chaos.proxy import CONTROL_PORT, PORT
 from demo.platform import ROOT, SYSTEM_NAMESPACE
@@ -23,7 +24,14 @@ def install(cluster: Cluster) -> None:
     """Returns when all operators run behind a proxy."""
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(_secret(cluster)))
     cluster.kubectl(
-        "-n", SYSTEM_NAMESPACE, "patch", "deployment", _DEPLOYMENT, "--type=strategic", "-p", json.dumps(_patch())
+        "-n",
+        SYSTEM_NAMESPACE,
+        "patch",
+        "deployment",
+        _DEPLOYMENT,
+        "--type=strategic",
+        "-p",
+        json.dumps(_patch(cluster)),
     )
     cluster.kubectl("-n", SYSTEM_NAMESPACE, "rollout", "status", f"deployment/{_DEPLOYMENT}", "--timeout=120s")
 
@@ -74,13 +82,16 @@ def _secret(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def _patch() -> dict[str, Any]:
+def _patch(cluster: Cluster) -> dict[str, Any]:
+    library = clocks.library()
     operator = {
         "name": "operator",
         "env": [
             {"name": "KUBERNETES_SERVICE_HOST", "value": "127.0.0.1"},
             {"name": "KUBERNETES_SERVICE_PORT", "value": str(PORT)},
+            *(clocks.environment(library) if library else []),
         ],
+        "volumeMounts": [clocks.MOUNT],
     }
     proxy = {
         "name": _SECRET,
@@ -89,5 +100,5 @@ def _patch() -> dict[str, Any]:
         "env": [{"name": "PYTHONPATH", "value": str(ROOT / "hack")}],
         "volumeMounts": [{"name": _SECRET, "mountPath": "/certificates", "readOnly": True}],
     }
-    volumes = [{"name": _SECRET, "secret": {"secretName": _SECRET}}]
+    volumes = [{"name": _SECRET, "secret": {"secretName": _SECRET}}, clocks.volume(cluster)]
     return {"spec": {"template": {"spec": {"containers": [operator, proxy], "volumes": volumes}}}}

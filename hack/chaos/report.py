@@ -11,19 +11,34 @@ from typing import Any
 
 from chaos.odd_behaviours import BEHAVIOURS
 from chaos.record import Played, Record, middle
+from chaos.table import RATE as TABLE_RATE
 from chaos.table import Cell, Ended
 from chaos.traffic import CALM_SECONDS, LONGEST_EXCUSE_SECONDS, RATE
 
 _FIGURES = "reliability.json"
-_MISBEHAVING = """Each as the candidate of a server that behaves well, under the same load; `make chaos TABLE=1`. Two
-steps of 3 s, or 3 s of mirror and of bake; what was not decided within a minute has the phase in which it was, and was
-aborted then. Bold: users suffer from it, and it was promoted.
+_MISBEHAVING = f"""Each as the candidate of a server that behaves well, under {TABLE_RATE:g} requests a second;
+`make chaos TABLE=1`, several at once. Two steps of 3 s, or 3 s of mirror and of bake; what was not decided a minute
+after it was ready has the phase in which it was, and was aborted. Bold: users suffer from it, and it was promoted. What
+is spoilt after the model server has counted it is seen by no source of counts: an answer that is cut after its head,
+and a 200 with an error in it. Only a metric of type `Ratio` about what is in the answers can tell of those. Without
+evidence (`NoHarm`) a schedule of seconds may be over before a harm has shown.
+"""
+_CALLS_ARE_FOR = """Of two operators, with rollouts without end and an interval of a second. `leases`: the leader
+reads and renews its own every 2 s, the standby reads it as often; that is all that a cluster at rest sees. `PATCH
+modeldeployments/status`: one for each window that was counted (a second here), and for each step. `POST
+selfsubjectaccessreviews`: one for each permission whenever an operator starts or begins its watches anew. Lists (`GET`
+of a kind): at a start, after a 410, and every ten minutes. `WATCH`: one that did not last begins anew after a pause
+that grows to 5 s. `GET deployments`: why pods are lacking, while they are.
 """
 _INTRODUCTION = f"""# Reliability: what was seen when things went wrong
 
-Made by `make chaos` on the local cluster (real etcd, API server, controllers, KServe, Contour, Envoy and model servers;
-the node runs pods as processes). `make chaos SEED=7 SECONDS=600` repeats a plan, and `ADD=1` adds a run to this page. A
-short one is part of `make test`. Not played: clocks that jump, full disks, memory limits, a Prometheus that is away.
+Made by `make chaos` on the local cluster (real etcd, API server, controllers, KServe, Contour, Envoy, Prometheus and
+model servers; the node runs pods as processes). `make chaos SEED=7 SECONDS=600` repeats a plan, and `ADD=1` adds a run
+to this page. A short one is part of `make test`. Three faults are injected rather than brought about: the disk of etcd
+is full by its own alarm (`NOSPACE`: writes are refused, reads go on), raised by hand; clocks jump in the operator's
+process (libfaketime, package `faketime`; without it those rounds are missed); and memory limits are enforced by the
+process node, which looks twice a second and reports `OOMKilled`. Not played: full disks of nodes and of the operator,
+which writes to none; a network that loses packets.
 
 A campaign publishes one version after the other of one `ModelDeployment`, good ones and bad ones, while a client
 sends {RATE:g} requests a second through the gateway and every rollout meets a fault. An observer of its own watches
@@ -77,7 +92,7 @@ def page(runs: Sequence[Record], table: Sequence[Ended] = ()) -> str:
     """The whole page."""
     parts = [_INTRODUCTION, "## Runs\n", _runs(runs), "\n## Violations\n", _violations(runs)]
     parts += ["\n## Rounds by fault\n", _faults(runs), "\n## Rounds by release\n", _releases(runs)]
-    parts += ["\n## Calls of the operators to the API server\n", _calls(runs)]
+    parts += ["\n## Calls of the operators to the API server\n", _calls(runs), f"\n{_CALLS_ARE_FOR}"]
     if table:
         parts += ["\n## Model servers that misbehave\n", _MISBEHAVING, _misbehaving(table)]
     return "\n".join(parts) + "\n"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from chaos.processes import Process, processes
 from chaos.proxied import Proxied
@@ -24,6 +24,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.status import to_seconds
 
 T = TypeVar("T")
+SourceType = Literal["Scrape", "Prometheus"]
 _RETRY_SECONDS = 0.3
 _PEOPLE_SECONDS = 90.0
 
@@ -39,7 +40,7 @@ class Stuck(Exception):
 class Stage:
     """One bench and everything that can be done to it."""
 
-    def __init__(self, cluster: Cluster, bench: Bench) -> None:
+    def __init__(self, cluster: Cluster, bench: Bench, *, rate: float = RATE) -> None:
         self.cluster, self.bench = cluster, bench
         self.proxied = Proxied(cluster)
         self.kinds: dict[str, str] = {}
@@ -47,7 +48,7 @@ class Stage:
         self.takeovers: list[float] = []
         self.violations: list[str] = []
         self._background = Background()
-        self.load = Load(url=bench.url, host=bench.host, rows=production_rows(), rate=RATE)
+        self.load = Load(url=bench.url, host=bench.host, rows=production_rows(), rate=rate)
 
     def start_traffic(self) -> None:
         self._background.call(self.load.start)
@@ -74,8 +75,10 @@ class Stage:
         """Does something as often as it takes."""
         return self.wait(what, lambda: (act(),), seconds=_PEOPLE_SECONDS)[0]
 
-    def configure(self, rollout: dict[str, Any]) -> None:
-        self.insist("configure", lambda: self.bench.configure(rollout=rollout, analysis=ANALYSIS))
+    def configure(self, rollout: dict[str, Any], source: SourceType = "Scrape") -> None:
+        url = {"url": self.cluster.description.cluster_prometheus} if source == "Prometheus" else {}
+        analysis = {**ANALYSIS, "source": {"type": source, **url}}
+        self.insist("configure", lambda: self.bench.configure(rollout=rollout, analysis=analysis))
 
     def release(self, kind: str) -> str:
         version, model = self.bench.upload(kind)

@@ -1,14 +1,17 @@
 """Misbehaving model servers as candidates: fault x strategy x promotion, and how each rollout ended.
 
-The stable model is the same server, behaving well. Nothing is asserted here: what came of it is written down.
+The stable model is the same server, behaving well. Nothing is asserted here: what came of it is written down. Cells
+mostly wait, so that several are played at once, each on a ModelDeployment of its own with users of its own.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +21,18 @@ from chaos.stage import Stage, Stuck
 from demo.load import Record
 from demo.platform import ROOT
 from localcluster.cluster import Cluster
+from localcluster.errors import LocalClusterError
 
 RUNTIME = "odd"
-# Long enough for the evidence of "not worse" at this load.
+# Requests of users a second, of each cell that is played.
+RATE = 12.0
+# A server that starts slowly, beside others that start; then it was never ready.
+_READY_SECONDS = 110.0
+# Counted from then on. Long enough for the evidence of "not worse" at this load.
 _DECIDED_SECONDS = 60.0
+_MEMORY = "700Mi"
+# Longer than any answer takes on a machine that is busy.
+_HANGS_SECONDS = 5.0
 _STRATEGIES: dict[str, dict[str, Any]] = {
     "Canary": {"strategy": "Canary", "canary": {"steps": [{"weight": 20, "for": "3s"}, {"weight": 50, "for": "3s"}]}},
     "BlueGreen": {"strategy": "BlueGreen", "blueGreen": {"mirror": "3s", "bake": "3s"}},
@@ -79,43 +90,71 @@ def install_runtime(cluster: Cluster) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
 
-class Table:
-    """Plays cells one after the other."""
+def play_all(lanes: Sequence[Lane], wanted: Iterable[Cell], *, seconds: float) -> Iterator[Ended]:
+    """As many cells as can be begun within the time; a lane that is stuck plays no more."""
+    left, lock, deadline = iter(wanted), threading.Lock(), time.monotonic() + seconds
+
+    def next_cell() -> Cell | None:
+        with lock:
+            return next(left, None) if time.monotonic() < deadline else None
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for ended in pool.map(lambda lane: list(lane.play_until_none(next_cell)), lanes):
+            yield from ended
+
+
+class Lane:
+    """Plays cells one after the other on its own ModelDeployment."""
 
     def __init__(self, stage: Stage, say: Callable[[str], None]) -> None:
         self._stage, self._say = stage, say
         self._run = itertools.count(1)
         self._seen: set[str] = set()
 
-    def begin(self) -> None:
+    def play_until_none(self, next_cell: Callable[[], Cell | None]) -> Iterator[Ended]:
+        """What came of the cells that it was given."""
+        try:
+            self._begin()
+            while (cell := next_cell()) is not None:
+                yield self._play(cell)
+        except (Stuck, LocalClusterError) as error:
+            self._say(f"{self._stage.bench.name} plays no more: {error}")
+        finally:
+            self._stage.close()
+
+    def _begin(self) -> None:
         """The first model, which behaves well, goes live."""
         self._want(BEHAVIOURS["well"], "Canary", "NoHarm")
         self._stage.release("good")
-        self._stage.wait("the first model", lambda: self._status().get("phase") == "Healthy", seconds=120)
+        self._stage.wait("the first model", lambda: self._status().get("phase") == "Healthy", seconds=240)
         self._stage.start_traffic()
 
-    def play(self, cell: Cell) -> Ended:
+    def _play(self, cell: Cell) -> Ended:
         began = time.monotonic()
         self._want(BEHAVIOURS[cell.behaviour], cell.strategy, cell.promotion)
         revision = self._candidate()
         weight = 0
 
-        def end() -> dict[str, Any] | None:
+        def over() -> dict[str, Any] | None:
             nonlocal weight
             status = self._status()
             weight = max(weight, ((status.get("traffic") or {}).get("desired") or {}).get("candidate", 0))
             history = [entry for entry in status.get("history") or [] if entry["revision"] == revision]
             return history[-1] if history and not status.get("candidate") else None
 
+        def ready() -> bool:
+            return over() is not None or bool((self._status().get("candidate") or {}).get("ready"))
+
         try:
-            entry = self._stage.wait("the end", end, seconds=_DECIDED_SECONDS)
+            self._stage.wait("a candidate that is ready", ready, seconds=_READY_SECONDS)
+            entry = self._stage.wait("the end", over, seconds=_DECIDED_SECONDS)
             outcome, reason = entry["outcome"], entry["reason"]
         except Stuck:
             status = self._status()
             outcome, reason = status["phase"], status["message"]
             self._stage.ask("abort")
         ended = time.monotonic()
-        failed = sum(1 for request in self._stage.load.records if _fails_in(request, began, ended))
+        failed = sum(1 for request in self._stage.load.records if fails_in(request, began, ended))
         if outcome == "Promoted" and cell.behaviour != "well":
             self._back()
         result = Ended(cell, outcome, reason, round(ended - began, 1), 100 if outcome == "Promoted" else weight, failed)
@@ -136,14 +175,19 @@ class Table:
             {"name": "ODD_RUN", "value": str(next(self._run))},
         ]
         spec = {
-            "rollout": {**COMMON, "progressDeadline": "40s", **_STRATEGIES[strategy]},
+            "rollout": {**COMMON, "progressDeadline": "90s", **_STRATEGIES[strategy]},
             "analysis": {"interval": "1s", "minRequests": 20, "promotion": promotion, "metrics": metrics},
-            "predictor": {"serviceAccountName": "models", "runtime": RUNTIME, "env": env},
+            "predictor": {
+                "serviceAccountName": "models",
+                "runtime": RUNTIME,
+                "env": env,
+                "resources": {"limits": {"memory": _MEMORY}},
+            },
         }
         self._stage.insist("configure", lambda: self._stage.bench.configure(**spec))
 
     def _status(self) -> dict[str, Any]:
-        return self._stage.bench.status()
+        return self._stage.bench.outside.status()
 
     def _candidate(self) -> str:
         """The revision of the next candidate."""
@@ -157,5 +201,10 @@ class Table:
         return revision
 
 
-def _fails_in(request: Record, began: float, ended: float) -> bool:
-    return request.blamed != "nobody" and began <= request.sent <= ended
+def fails_in(request: Record, began: float, ended: float) -> bool:
+    """Whether users suffer from a request that was sent meanwhile. One that is open is not failed yet, unless it hangs.
+
+    `began`, `ended`: by the monotonic clock.
+    """
+    hangs = request.blamed is None and ended - request.sent > _HANGS_SECONDS
+    return began <= request.sent <= ended and (hangs or request.blamed in ("the model", "the rollout"))

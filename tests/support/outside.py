@@ -41,6 +41,11 @@ class Outside:
     def close(self) -> None:
         self._versions.close()
 
+    def status(self) -> dict[str, Any]:
+        """The last status that was seen of the deployment that is watched."""
+        status: dict[str, Any] = self._versions.latest("ModelDeployment", self._name).get("status") or {}
+        return status
+
     def routes(self) -> list[dict[str, int]]:
         """Weights by revision of every version of the route, in their order, without repeats."""
         found: list[dict[str, int]] = []

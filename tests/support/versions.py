@@ -58,6 +58,10 @@ class Versions:
         seen = dict(self._seen)
         return [seen[key] for key in sorted(seen)]
 
+    def latest(self, kind: str, name: str) -> dict[str, Any]:
+        """What was seen last of an object; empty when there is none."""
+        return self._latest.get(kind, {}).get(name, {})
+
     async def _run(self, kubeconfig: Path) -> None:
         client = AsyncClient(config=KubeConfig.from_file(kubeconfig), trust_env=False)
         try:

@@ -4,7 +4,8 @@ import pytest
 
 from chaos.odd_behaviours import BEHAVIOURS
 from chaos.releases import RELEASES, verdict
-from chaos.table import cells
+from chaos.table import cells, fails_in
+from demo.load import Blamed, Record
 
 
 @pytest.mark.parametrize(
@@ -28,3 +29,20 @@ def test_no_fault_excuses_a_wrong_end(release: str, outcome: str, expected: str)
 def test_the_table_has_every_way_to_misbehave_with_every_strategy_and_promotion() -> None:
     assert len(list(cells([]))) == len(BEHAVIOURS) * 4
     assert {cell.behaviour for cell in cells(["hangs"])} == {"hangs on 30 %", "hangs on all"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "blamed", "fails"),
+    [
+        (15.0, "nobody", False),
+        (15.0, "the model", True),
+        (15.0, "the rollout", True),
+        (9.0, "the model", False),
+        (19.0, None, False),
+        (11.0, None, True),
+    ],
+)
+def test_users_suffer_from_what_failed_and_from_what_hangs_and_not_from_what_is_on_its_way(
+    sent: float, blamed: Blamed | None, fails: bool
+) -> None:
+    assert fails_in(Record(sent=sent, blamed=blamed), began=10.0, ended=20.0) is fails
