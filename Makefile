@@ -87,8 +87,8 @@ chaos: setup ## Rollouts under load and faults on a local cluster, and docs/reli
 demo: setup ## Train, serve, promote and roll back models on a local cluster (KEEP=1 leaves it up)
 	@PYTHONPATH=hack $(BIN)/python -m demo $(if $(KEEP),--keep)
 
-cluster-up: setup ## Start a local cluster (NAME=dev; PROMETHEUS=1 for one with Prometheus)
-	@$(LOCALCLUSTER) up --name $(NAME) $(if $(PROMETHEUS),--prometheus)
+cluster-up: setup ## Start a local cluster (NAME=dev; PROMETHEUS=1 and SERVICES=1 for one with more)
+	@$(LOCALCLUSTER) up --name $(NAME) $(if $(PROMETHEUS),--prometheus) $(if $(SERVICES),--services)
 
 cluster-down: setup ## Stop it and leave nothing behind
 	@$(LOCALCLUSTER) down --name $(NAME)

@@ -21,7 +21,7 @@ def _say(text: str) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> None:
-    build_tools(_say, wanted_tools(prometheus=arguments.prometheus))
+    build_tools(_say, wanted_tools(prometheus=arguments.prometheus, services=arguments.services))
     build_images(_say)
     _say("everything is built")
 
@@ -39,7 +39,7 @@ def _show(cluster: Cluster) -> None:
 
 def _up(arguments: argparse.Namespace) -> None:
     started = time.monotonic()
-    cluster = Cluster.up(arguments.name, _say, prometheus=arguments.prometheus)
+    cluster = Cluster.up(arguments.name, _say, prometheus=arguments.prometheus, services=arguments.services)
     _show(cluster)
     _say(f"ready after {time.monotonic() - started:.1f} s")
 
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     extended = argparse.ArgumentParser(add_help=False)
     extended.add_argument("--prometheus", action="store_true", help="with Prometheus, which reads all model servers")
+    extended.add_argument("--services", action="store_true", help="with names and addresses of Services")
 
     verbs.add_parser("build", parents=[extended], help="build tools and images").set_defaults(run=_build)
     verbs.add_parser("up", parents=[named, extended], help="start a cluster").set_defaults(run=_up)

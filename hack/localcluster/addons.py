@@ -11,7 +11,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from . import manifests, prometheus
+from . import manifests, prometheus, services
 from .jsontypes import Json
 from .kube_api import ApiError, KubeApi
 from .kubeconfig import kubeconfig
@@ -66,6 +66,12 @@ class Addons:
         await self.apply_all([prometheus.own_namespace()])
         await self.apply_all(prometheus.access())
         await self._account_kubeconfig("prometheus", prometheus.NAMESPACE, prometheus.ACCOUNT)
+
+    async def services_account(self) -> None:
+        """CoreDNS' service account, which sees Services, and its kubeconfig."""
+        await self.apply_all([manifests.namespace(services.NAMESPACE)])
+        await self.apply_all(services.access())
+        await self._account_kubeconfig("coredns", services.NAMESPACE, services.ACCOUNT)
 
     async def kserve_crds(self) -> None:
         """KServe's custom resources, usable when this returns."""

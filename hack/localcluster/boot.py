@@ -7,14 +7,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from . import components, prometheus
+from . import components, prometheus, services
 from .addons import Addons
 from .components import Component
 from .description import ClusterDescription
 from .http_status import http_status
 from .kube_api import KubeApi
 from .launch_report import Reporter
-from .layout import GATEWAY_STATS_PORT, KSERVE_HEALTH_PORT, PROMETHEUS_PORT, S3_PORT, Layout
+from .layout import (
+    COREDNS_READY_PORT,
+    GATEWAY_STATS_PORT,
+    KSERVE_HEALTH_PORT,
+    KUBE_PROXY_HEALTH_PORT,
+    PROMETHEUS_PORT,
+    S3_PORT,
+    Layout,
+)
 from .pod_network import BRIDGE_ADDRESS
 from .waiting import until
 
@@ -52,7 +60,7 @@ async def boot(
     await until("API server ready", api.ready, seconds=_API_SECONDS)
     reporter.step("API server ready")
     starter.start(components.controller_manager(layout, programs))
-    starter.start(components.node(layout))
+    starter.start(components.node(layout, services=description.services))
     async with asyncio.TaskGroup() as group:
         accounts = group.create_task(addons.accounts())
         gateway_crds = group.create_task(addons.gateway_crds())
@@ -61,10 +69,12 @@ async def boot(
         group.create_task(_gateway(starter, addons, layout, programs, reporter, [accounts, gateway_crds]))
         kserve_needs = [accounts, gateway_crds, kserve_crds, knative_crds]
         group.create_task(_kserve(starter, addons, layout, programs, reporter, kserve_needs))
-        group.create_task(_node(addons, reporter))
+        node = group.create_task(_node(addons, reporter))
         group.create_task(_answering("S3 server", BRIDGE_ADDRESS, S3_PORT, "/"))
         if description.prometheus is not None:
             group.create_task(_prometheus(starter, addons, layout, programs, reporter))
+        if description.services:
+            group.create_task(_services(starter, addons, layout, programs, reporter, [node]))
 
 
 async def _gateway(
@@ -116,6 +126,26 @@ async def _prometheus(
     starter.start(components.prometheus(layout, programs))
     await _answering("Prometheus", BRIDGE_ADDRESS, PROMETHEUS_PORT, "/-/ready", wanted=200)
     reporter.step("Prometheus ready")
+
+
+async def _services(
+    starter: Starter,
+    addons: Addons,
+    layout: Layout,
+    programs: Mapping[str, Path],
+    reporter: Reporter,
+    needs: Sequence[asyncio.Task[None]],
+) -> None:
+    await addons.services_account()
+    kubeconfig = layout.component_kubeconfig("coredns")
+    (layout.configuration / "Corefile").write_text(services.corefile(kubeconfig, COREDNS_READY_PORT))
+    starter.start(components.coredns(layout, programs))
+    # kube-proxy looks for its node, and waits long when it does not find it at once.
+    await asyncio.gather(*needs)
+    starter.start(components.kube_proxy(layout, programs))
+    await _answering("CoreDNS", "127.0.0.1", COREDNS_READY_PORT, "/ready", wanted=200)
+    await _answering("kube-proxy", "127.0.0.1", KUBE_PROXY_HEALTH_PORT, "/healthz", wanted=200)
+    reporter.step("Services ready")
 
 
 async def _answering(what: str, host: str, port: int, path: str, wanted: int | None = None) -> None:

@@ -44,24 +44,27 @@ class Cluster:
     folder: Path
 
     @classmethod
-    def up(cls, name: str = "dev", report: Report = _silent, *, prometheus: bool = False) -> Cluster:
+    def up(
+        cls, name: str = "dev", report: Report = _silent, *, prometheus: bool = False, services: bool = False
+    ) -> Cluster:
         """Starts the cluster, or returns it when it runs already. Builds what is missing first.
 
-        Prometheus is built and started only where it is asked for; raises when the cluster runs already, but without.
+        Prometheus, and names and addresses of Services, are built and started only where they are asked for; raises
+        when the cluster runs already, but without.
         """
         if not _NAME.match(name):
             raise LocalClusterError(f"{name!r} is no cluster name; use up to 42 lower-case letters, digits and dashes.")
-        tools = wanted_tools(prometheus=prometheus)
+        tools = wanted_tools(prometheus=prometheus, services=services)
         missing = findings(tools)
         if missing:
             raise LocalClusterError("\n".join(missing))
         layout = Layout(cluster_folder(name))
         # Before minutes of building as well as below, where nobody else can start it any more.
-        cls._running(layout, prometheus=prometheus)
+        cls._running(layout, prometheus=prometheus, services=services)
         build_tools(report, tools)
         images = build_images(report)
         with _locked(layout.folder):
-            running = cls._running(layout, prometheus=prometheus)
+            running = cls._running(layout, prometheus=prometheus, services=services)
             if running is None:
                 _clear(layout)
             write_images(images, layout.images)
@@ -69,7 +72,7 @@ class Cluster:
                 report(f"cluster {name} is running")
                 return running
             try:
-                launch.start(layout, report, prometheus=prometheus)
+                launch.start(layout, report, prometheus=prometheus, services=services)
             except KeyboardInterrupt:
                 shutil.rmtree(layout.folder)
                 raise
@@ -84,16 +87,18 @@ class Cluster:
         return running
 
     @classmethod
-    def _running(cls, layout: Layout, *, prometheus: bool = False) -> Cluster | None:
+    def _running(cls, layout: Layout, *, prometheus: bool = False, services: bool = False) -> Cluster | None:
         try:
             description = ClusterDescription.of_json(layout.description.read_text())
         except FileNotFoundError:
             return None
         if not description.process.alive():
             return None
-        if prometheus and description.prometheus is None:
+        lacking = ["Prometheus"] if prometheus and description.prometheus is None else []
+        lacking += ["Services"] if services and not description.services else []
+        if lacking:
             raise LocalClusterError(
-                f"The cluster {description.name} runs without Prometheus; end it first with"
+                f"The cluster {description.name} runs without {' and '.join(lacking)}; end it first with"
                 f" `python -m localcluster down --name {description.name}`."
             )
         return cls(description, layout.folder)

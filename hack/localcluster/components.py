@@ -15,13 +15,16 @@ from .layout import (
     GATEWAY_STATS_PORT,
     KSERVE_HEALTH_PORT,
     KSERVE_WEBHOOK_PORT,
+    KUBE_PROXY_HEALTH_PORT,
+    KUBE_PROXY_METRICS_PORT,
+    NODE_NAME,
     PROMETHEUS_PORT,
     S3_PORT,
     S3_REGION,
     XDS_PORT,
     Layout,
 )
-from .pod_network import BRIDGE_ADDRESS
+from .pod_network import BRIDGE_ADDRESS, SERVICE_NETWORK
 
 _XDS = f"--xds-address=127.0.0.1 --xds-port={XDS_PORT}".split()
 # Contour 1.33 refuses to start when the CRD of a feature is missing; these are not in the standard channel as it
@@ -78,8 +81,8 @@ def api_server(layout: Layout, programs: Mapping[str, Path]) -> Component:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={layout.keys / 'service-account.pub'}",
             f"--service-account-signing-key-file={layout.keys / 'service-account.key'}",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            # There is no kube-proxy, so nothing could use the endpoints of the kubernetes service.
+            f"--service-cluster-ip-range={SERVICE_NETWORK}",
+            # Most clusters have no kube-proxy, and pods reach the API server at its own address in all of them.
             "--endpoint-reconciler-type=none",
             "--allow-privileged=true",
         ),
@@ -212,9 +215,38 @@ def prometheus(layout: Layout, programs: Mapping[str, Path]) -> Component:
     )
 
 
-def node(layout: Layout) -> Component:
+def kube_proxy(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """Leads the addresses of Services to their pods, by rules of nftables in the cluster's own network."""
+    return Component(
+        "kube-proxy",
+        (
+            str(programs["kube-proxy"]),
+            f"--kubeconfig={layout.component_kubeconfig('kube-proxy')}",
+            f"--hostname-override={NODE_NAME}",
+            "--proxy-mode=nftables",
+            # Pods are neighbours on the bridge: an answer would go straight to the one that has asked somebody else.
+            "--masquerade-all",
+            # They are of the whole machine, and none of a cluster's business.
+            "--conntrack-max-per-core=0",
+            "--conntrack-min=0",
+            "--conntrack-tcp-timeout-established=0s",
+            "--conntrack-tcp-timeout-close-wait=0s",
+            f"--bind-address={BRIDGE_ADDRESS}",
+            f"--healthz-bind-address=127.0.0.1:{KUBE_PROXY_HEALTH_PORT}",
+            f"--metrics-bind-address=127.0.0.1:{KUBE_PROXY_METRICS_PORT}",
+        ),
+    )
+
+
+def coredns(layout: Layout, programs: Mapping[str, Path]) -> Component:
+    """The names of Services, at an address that pods reach without one of them."""
+    return Component("coredns", (str(programs["coredns"]), "-conf", str(layout.configuration / "Corefile")))
+
+
+def node(layout: Layout, *, services: bool) -> Component:
     """The node that runs pods as processes."""
-    return Component("node", (sys.executable, "-m", "localcluster.node", str(layout.folder)))
+    options = ("--services",) if services else ()
+    return Component("node", (sys.executable, "-m", "localcluster.node", str(layout.folder), *options))
 
 
 def forwarder(routes: Mapping[int, tuple[str, int]]) -> Component:

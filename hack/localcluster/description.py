@@ -35,6 +35,8 @@ class ClusterDescription:
     # None in a cluster that was started without Prometheus.
     prometheus: str | None = None
     cluster_prometheus: str | None = None
+    # Whether Services have names and addresses that lead to their pods.
+    services: bool = False
 
     def to_json(self) -> str:
         """The file's contents."""
@@ -55,6 +57,7 @@ class ClusterDescription:
                 },
                 "prometheus": self.prometheus,
                 "clusterPrometheus": self.cluster_prometheus,
+                "services": self.services,
                 "toolsBin": {name: str(path) for name, path in self.programs.items()},
             },
             indent=1,
@@ -77,4 +80,5 @@ class ClusterDescription:
             # A cluster may be older than this code, and must still be found in order to be ended.
             prometheus=content.get("prometheus"),
             cluster_prometheus=content.get("clusterPrometheus"),
+            services=content.get("services", False),
         )

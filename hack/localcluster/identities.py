@@ -31,6 +31,7 @@ def write_identities(layout: Layout, host_server: str) -> None:
     authority.client("admin", "admin", "system:masters")
     authority.client("controller-manager", "system:kube-controller-manager")
     authority.client("scheduler", "system:kube-scheduler")
+    authority.client("kube-proxy", "system:kube-proxy")
     authority.client("node", f"system:node:{NODE_NAME}", "system:nodes")
     authority.server("tls", ["127.0.0.1"])
 
@@ -44,6 +45,7 @@ def write_identities(layout: Layout, host_server: str) -> None:
     inner_server = f"https://127.0.0.1:{API_PORT}"
     for file, server, identity in (
         (layout.component_kubeconfig("controller-manager"), inner_server, "controller-manager"),
+        (layout.component_kubeconfig("kube-proxy"), inner_server, "kube-proxy"),
         (layout.kubeconfig, host_server, "admin"),
     ):
         file.touch(mode=0o600)

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .errors import LocalClusterError
@@ -25,13 +25,13 @@ _POLL_SECONDS = 0.02
 Report = Callable[[str], None]
 
 
-def start(layout: Layout, report: Report, *, prometheus: bool = False) -> None:
+def start(layout: Layout, report: Report, *, prometheus: bool = False, services: bool = False) -> None:
     """Starts the cluster whose folder is prepared."""
     # The fifth of the supervisor's doors is what asks it for Prometheus.
     doors = 5 if prometheus else 4
     layout.logs.mkdir(parents=True, exist_ok=True)
     try:
-        last = _start(layout, report, doors=doors)
+        last = _start(layout, report, doors=doors, options=["--services"] if services else [])
     except BaseException:
         # Also for an interrupt: the supervisor is in a session of its own and would not notice.
         stop(layout)
@@ -64,7 +64,7 @@ def supervisor(layout: Layout) -> ProcessIdentity | None:
         return None
 
 
-def _start(layout: Layout, report: Report, *, doors: int) -> Message | None:
+def _start(layout: Layout, report: Report, *, doors: int, options: Sequence[str]) -> Message | None:
     receiver, sender = os.pipe()
     listening = [_listen() for _ in range(doors)]
     descriptors = (sender, *(door.fileno() for door in listening))
@@ -76,6 +76,7 @@ def _start(layout: Layout, report: Report, *, doors: int) -> Message | None:
         sys.executable,
         "-m",
         "localcluster.supervisor",
+        *options,
         str(layout.folder),
         *(str(descriptor) for descriptor in descriptors),
     ]

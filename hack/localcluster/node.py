@@ -160,12 +160,12 @@ def _needs_worker(pod: Json) -> bool:
     return not finished or bool(pod["metadata"].get("deletionTimestamp"))
 
 
-async def _main(folder: Path) -> None:
+async def _main(folder: Path, *, services: bool) -> None:
     layout = Layout(folder)
     server = f"https://{BRIDGE_ADDRESS}:{API_PORT}"
     api = KubeApi(Credentials(server, layout.authority, *layout.pair("node")))
     binder = KubeApi(Credentials(server, layout.authority, *layout.pair("scheduler")))
-    networks = PodNetworks()
+    networks = PodNetworks(services=services)
     await networks.remove_all()
     context = NodeContext(
         api=api,
@@ -175,9 +175,10 @@ async def _main(folder: Path) -> None:
         images=layout.images,
         host_ip=BRIDGE_ADDRESS,
         allocatable=_capacity(),
-        # There is no kube-proxy and hence no cluster IP: pods reach the API server at its own address.
+        # Most clusters have no kube-proxy, and hence no cluster IP: pods reach the API server at its own address.
         base_environment={"KUBERNETES_SERVICE_HOST": BRIDGE_ADDRESS, "KUBERNETES_SERVICE_PORT": str(API_PORT)},
         restart_base=LOCAL_BASE_SECONDS,
+        nameserver=BRIDGE_ADDRESS if services else None,
     )
     node = Node(context)
     await node.register()
@@ -191,4 +192,4 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     # One line for every request would bury the rest.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    asyncio.run(_main(Path(sys.argv[1])))
+    asyncio.run(_main(Path(sys.argv[1]), services="--services" in sys.argv[2:]))

@@ -12,6 +12,7 @@ from pathlib import Path
 BRIDGE = "br0"
 BRIDGE_ADDRESS = "10.244.0.1"
 POD_NETWORK = IPv4Network("10.244.0.0/16")
+SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
 # The first 256 addresses are for the cluster itself.
 _FIRST_POD = IPv4Address("10.244.1.1")
 _LAST_POD = IPv4Address("10.244.255.254")
@@ -47,7 +48,10 @@ class AddressPool:
 class PodNetworks:
     """The network namespaces of all pods on this node."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, services: bool = False) -> None:
+        """`services`: whether the addresses of Services lead anywhere."""
+        # No default route: whatever is outside the cluster is refused at once instead of timing out.
+        self._routes = f"route add {SERVICE_NETWORK} via {BRIDGE_ADDRESS}\n" if services else ""
         self._pool = AddressPool()
         self._count = 0
         # `ip netns add` prepares /run/netns, which two of them must not do at once.
@@ -70,10 +74,10 @@ class PodNetworks:
                 f"link add veth{self._count} type veth peer name eth0 netns {name}\n"
                 f"link set veth{self._count} master {BRIDGE} up\n",
             )
-            # No default route: whatever is outside the cluster is refused at once instead of timing out.
             await _ip(
                 ["-n", name, "-batch", "-"],
-                f"address add {address}/{POD_NETWORK.prefixlen} dev eth0\nlink set lo up\nlink set eth0 up\n",
+                f"address add {address}/{POD_NETWORK.prefixlen} dev eth0\nlink set lo up\nlink set eth0 up\n"
+                f"{self._routes}",
             )
         return name, address
 

@@ -21,6 +21,7 @@ from .container_runner import ContainerRunner
 from .events import EventRecorder
 from .jsontypes import Json
 from .kube_api import ApiError, KubeApi
+from .pod_dns import resolv_conf
 from .pod_env import EnvSources
 from .pod_network import NetworkError, PodNetworks, namespace_path
 from .pod_status import PodFacts, build_status, replacing_addresses
@@ -48,6 +49,8 @@ class NodeContext:
     allocatable: Mapping[str, str]
     base_environment: Mapping[str, str]
     restart_base: float
+    # Where cluster DNS is; None in a cluster without.
+    nameserver: str | None = None
 
 
 class PodWorker:
@@ -179,8 +182,7 @@ class PodWorker:
         for alias in self._pod["spec"].get("hostAliases") or []:
             hosts += f"{alias['ip']} {' '.join(alias['hostnames'])}\n"
         (self._folder / "hosts").write_text(hosts)
-        # There is no cluster DNS: an address where nobody listens makes look-ups fail at once.
-        (self._folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+        (self._folder / "resolv.conf").write_text(resolv_conf(self._pod, self._node.nameserver))
         volumes = VolumeManager(self._node.api, self._pod, self._folder / "volumes")
         env = EnvSources(
             pod=self._pod,

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from .tools import TOOLS, Tool, go_version, is_recent, missing_tools
+from .tools import SERVICES, TOOLS, Tool, go_version, is_recent, missing_tools
 
 _PROGRAMS = {"ip": "iproute2", "unshare": "util-linux", "setsid": "util-linux"}
+# With which kube-proxy makes its rules.
+_PROGRAMS_OF_SERVICES = {"nft": "nftables"}
 _PACKAGES = ("httpx", "yaml", "cryptography", "envoy", "uv")
 _MINIMUM_KERNEL = (5, 12)
 # What a cluster does first: its own namespaces, a network card in one, a file system in the other.
@@ -29,7 +31,7 @@ def findings(tools: Sequence[Tool] = TOOLS) -> list[str]:
     """Everything that is missing; an empty list means that a cluster can be started."""
     if platform.system() != "Linux":
         return ["The local cluster is made of Linux namespaces; use a Linux machine or a Linux virtual machine."]
-    return [*_kernel(), *_missing_programs(), *_missing_packages(), *_go(tools), *_namespaces()]
+    return [*_kernel(), *_missing_programs(tools), *_missing_packages(), *_go(tools), *_namespaces()]
 
 
 def _kernel() -> list[str]:
@@ -40,10 +42,11 @@ def _kernel() -> list[str]:
     return [f"Linux 5.12 or newer is needed to keep containers from writing to the host; this is {release}."]
 
 
-def _missing_programs() -> list[str]:
+def _missing_programs(tools: Sequence[Tool]) -> list[str]:
+    needed = _PROGRAMS | (_PROGRAMS_OF_SERVICES if set(SERVICES) & set(tools) else {})
     return [
         f"The program `{program}` is missing; install the package {package}."
-        for program, package in _PROGRAMS.items()
+        for program, package in needed.items()
         if shutil.which(program) is None
     ]
 

@@ -3,8 +3,9 @@
 Guarantees: everything that the cluster starts lives in this process's namespaces, so that the kernel ends it all when
 this process ends, however it ends; the launcher hears of every step, of readiness, and of the reason for a failure.
 
-Usage: python -m localcluster.supervisor FOLDER REPORT API GATEWAY S3 STATS [PROMETHEUS], the last ones being
-descriptors: a pipe to the launcher, and listening sockets of the host. Prometheus runs where it is given a socket.
+Usage: python -m localcluster.supervisor [--services] FOLDER REPORT API GATEWAY S3 STATS [PROMETHEUS], the last ones
+being descriptors: a pipe to the launcher, and listening sockets of the host. Prometheus runs where it is given a
+socket, and what makes the names and addresses of Services work where it is asked for.
 """
 
 from __future__ import annotations
@@ -142,6 +143,11 @@ def _prepare_network() -> None:
     subprocess.run(["ip", "-batch", "-"], input=script, text=True, check=True)
 
 
+def _forward_packets() -> None:
+    """What pods send to the address of a Service comes to the bridge, and goes on to a pod."""
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
+
+
 def _host_address(descriptor: int) -> str:
     # Another object for the same socket; closing it would close the descriptor that is handed on.
     with socket.socket(fileno=os.dup(descriptor)) as listening:
@@ -149,7 +155,9 @@ def _host_address(descriptor: int) -> str:
     return f"{host}:{port}"
 
 
-def _describe(layout: Layout, identity: ProcessIdentity, doors: Doors, toolbox: Toolbox) -> ClusterDescription:
+def _describe(
+    layout: Layout, identity: ProcessIdentity, doors: Doors, toolbox: Toolbox, *, services: bool
+) -> ClusterDescription:
     return ClusterDescription(
         name=layout.folder.name,
         process=identity,
@@ -166,16 +174,17 @@ def _describe(layout: Layout, identity: ProcessIdentity, doors: Doors, toolbox: 
         programs=toolbox.programs,
         prometheus=None if doors.prometheus is None else f"http://{_host_address(doors.prometheus)}",
         cluster_prometheus=None if doors.prometheus is None else f"http://{BRIDGE_ADDRESS}:{PROMETHEUS_PORT}",
+        services=services,
     )
 
 
-async def _main(layout: Layout, identity: ProcessIdentity, reporter: Reporter, doors: Doors) -> None:
+async def _main(layout: Layout, identity: ProcessIdentity, reporter: Reporter, doors: Doors, *, services: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # The kernel ends everything else in the namespace together with its process 1.
         asyncio.get_running_loop().add_signal_handler(number, os._exit, 0)
     supervisor = Supervisor(layout)
-    toolbox = locate_toolbox(wanted_tools(prometheus=doors.prometheus is not None))
-    description = _describe(layout, identity, doors, toolbox)
+    toolbox = locate_toolbox(wanted_tools(prometheus=doors.prometheus is not None, services=services))
+    description = _describe(layout, identity, doors, toolbox, services=services)
     write_identities(layout, description.api_server)
     routes = doors.routes()
     supervisor.start(components.forwarder(routes), pass_fds=tuple(routes))
@@ -197,8 +206,10 @@ async def _main(layout: Layout, identity: ProcessIdentity, reporter: Reporter, d
 
 def main() -> None:
     """Starts the cluster in the namespaces that this process was given."""
-    layout = Layout(Path(sys.argv[1]))
-    reporter, *listening = (int(argument) for argument in sys.argv[2:])
+    services = sys.argv[1] == "--services"
+    folder, *descriptors = sys.argv[2:] if services else sys.argv[1:]
+    layout = Layout(Path(folder))
+    reporter, *listening = (int(descriptor) for descriptor in descriptors)
     report = Reporter(reporter)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -206,7 +217,9 @@ def main() -> None:
         identity = _prepare_mounts()
         layout.process.write_text(identity.to_json())
         _prepare_network()
-        asyncio.run(_main(layout, identity, report, Doors(*listening)))
+        if services:
+            _forward_packets()
+        asyncio.run(_main(layout, identity, report, Doors(*listening), services=services))
     except Exception as failure:
         _log.exception("the cluster could not be started")
         report.failed(failure)

@@ -111,6 +111,16 @@ PROMETHEUS = Tool(
     # Without the service discovery of a dozen clouds, which would more than double its size.
     tags="netgo,remove_all_sd,enable_kubernetes_sd,enable_file_sd",
 )
+# Likewise: for clusters whose pods call each other by the names of Services.
+SERVICES = (
+    Tool(
+        "kube-proxy",
+        (Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy"),),
+        ldflags=TOOLS[0].ldflags,
+        shares="kubernetes",
+    ),
+    Tool("coredns", (Program("coredns", "timoneiro.dev/hack/tools/coredns"),)),
+)
 Report = Callable[[str], None]
 
 
@@ -136,9 +146,9 @@ def is_recent(version: str) -> bool:
     return all(part.isdigit() for part in numbers) and tuple(int(part) for part in numbers) >= MINIMUM_GO
 
 
-def wanted_tools(*, prometheus: bool) -> tuple[Tool, ...]:
-    """What a cluster with or without Prometheus is made of."""
-    return (PROMETHEUS, *TOOLS) if prometheus else TOOLS
+def wanted_tools(*, prometheus: bool = False, services: bool = False) -> tuple[Tool, ...]:
+    """What a cluster with or without its optional parts is made of."""
+    return (*((PROMETHEUS,) if prometheus else ()), *TOOLS, *(SERVICES if services else ()))
 
 
 def missing_tools(tools: Sequence[Tool] = TOOLS) -> tuple[Tool, ...]:
@@ -194,8 +204,10 @@ def _numbers(tools: Sequence[Tool]) -> dict[str, int]:
 
 def _folder_name(tool: Tool, version: str) -> str:
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        digest.update((tool.source / name).read_bytes())
+    for name in ("go.mod", "go.sum", "main.go"):
+        # Most tools are other people's programs as they are, and only one has a main package of its own.
+        if (tool.source / name).exists():
+            digest.update((tool.source / name).read_bytes())
     digest.update(repr(tool).encode())
     digest.update(tool.tags.encode())
     return f"{tool.name}-{digest.hexdigest()[:12]}-{version}"

@@ -24,7 +24,7 @@ WITHOUT = ClusterDescription(
     s3=S3Access("http://127.0.0.1:4", "http://10.244.0.1:9000", "key", "secret"),
     programs={"kubectl": Path("/bin/kubectl")},
 )
-WITH = replace(WITHOUT, prometheus="http://127.0.0.1:5", cluster_prometheus="http://10.244.0.1:9090")
+WITH = replace(WITHOUT, prometheus="http://127.0.0.1:5", cluster_prometheus="http://10.244.0.1:9090", services=True)
 
 
 def test_prometheus_is_built_only_where_it_is_asked_for() -> None:
@@ -47,7 +47,7 @@ def test_a_description_that_was_written_is_read_back(description: ClusterDescrip
     assert ClusterDescription.of_json(description.to_json()) == description
 
 
-def test_a_running_cluster_without_prometheus_is_not_handed_out_as_one_with(
+def test_a_running_cluster_without_an_optional_part_is_not_handed_out_as_one_with(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TIMONEIRO_STATE", str(tmp_path))
@@ -58,3 +58,5 @@ def test_a_running_cluster_without_prometheus_is_not_handed_out_as_one_with(
     layout.description.write_text(replace(WITHOUT, process=ProcessIdentity.of_self()).to_json())
     with pytest.raises(LocalClusterError, match="The cluster dev runs without Prometheus; end it first"):
         Cluster.up("dev", prometheus=True)
+    with pytest.raises(LocalClusterError, match="The cluster dev runs without Prometheus and Services; end it first"):
+        Cluster.up("dev", prometheus=True, services=True)
