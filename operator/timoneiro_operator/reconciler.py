@@ -260,8 +260,10 @@ class Reconciler:
         for part in (status.stable, status.candidate):
             workload = seen.workload(part.revision) if part is not None else None
             if part is not None and workload is not None and workload.lacks_pods:
-                body = await self._client.predictor((deployment.namespace, part.inference_service))
-                causes[part.revision] = with_cause(workload, body)
+                for name in workload.lacks_pods:
+                    body = await self._client.component((deployment.namespace, name))
+                    workload = with_cause(workload, body)
+                causes[part.revision] = workload
         return dataclasses.replace(seen, workloads={**seen.workloads, **causes}) if causes else seen
 
     def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
@@ -312,7 +314,7 @@ class Reconciler:
                     await self._put(write.kind, write.plain, first=write.first)
                 raise
         if isinstance(write, Patch):
-            patched = await self._client.patch_predictor((deployment.namespace, write.name), write.predictor)
+            patched = await self._client.patch_components((deployment.namespace, write.name), write.components)
             self._cache.put("InferenceService", patched)
         else:
             key = deployment.namespace, write.name

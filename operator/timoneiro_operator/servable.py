@@ -1,7 +1,7 @@
 """Whether the cluster would take what a spec describes: asked before anything is touched.
 
-Much of `spec.predictor` is KServe's and Kubernetes' own, and no schema of ours follows theirs. The API server that
-serves them knows, and so do KServe's webhooks: a dry run of the InferenceService asks both.
+Much of `spec.predictor` and `spec.transformer` is KServe's and Kubernetes' own, and no schema of ours follows theirs.
+The API server that serves them knows, and so do KServe's webhooks: a dry run of the InferenceService asks both.
 """
 
 from timoneiro_operator.api.checks import InvalidSpec
@@ -35,8 +35,8 @@ class Servable:
         wanted, status = deployment.revision, deployment.status
         if wanted is None or rejection_entry(status, wanted) is not None:
             return self.forget(deployment.key)
-        how = (deployment.model.format, deployment.spec.predictor)
-        taken = any((known.model.format, known.predictor) == how for known in status.revisions)
+        how = (deployment.model.format, deployment.spec.predictor, deployment.spec.transformer)
+        taken = any((known.model.format, known.predictor, known.transformer) == how for known in status.revisions)
         adopts = deployment.spec.adopt is not None and status.stable is None
         if taken or adopts:
             return self.forget(deployment.key)

@@ -24,10 +24,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def watched() -> Iterator[Cluster]:
-    """A cluster of its own with Prometheus and Timoneiro, and a namespace `models` in it that pods can be made in."""
+    """A cluster of its own with Timoneiro and all that is optional, and a namespace `models` in it for pods."""
     name = f"own-{uuid4().hex[:6]}"
     try:
-        cluster = Cluster.up(name, print, prometheus=True)
+        cluster = Cluster.up(name, print, prometheus=True, services=True)
         install(cluster)
         cluster.kubectl("create", "namespace", "models")
         wait(

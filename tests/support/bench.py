@@ -57,14 +57,17 @@ def make_package(folder: Path, *, impute: bool) -> Path:
 class Bench:
     """One ModelDeployment, and what a user and an outside observer can do with it."""
 
-    def __init__(self, cluster: Cluster, packages: dict[str, Path], *, name: str, **spec: Any) -> None:
+    def __init__(
+        self, cluster: Cluster, packages: dict[str, Path], *, name: str, rate: float = 60, **spec: Any
+    ) -> None:
+        """`rate`: requests a second, once the load has started."""
         self.cluster = cluster
         self.name, self.host = name, f"{name}.models.example.com"
         self.outside = Outside(cluster.kubeconfig, namespace=NAMESPACE, name=name)
         self._packages = packages
         self._versions = itertools.count(1)
         self._background = Background()
-        self._load = Load(url=self.url, host=self.host, rows=production_rows(), rate=60)
+        self._load = Load(url=self.url, host=self.host, rows=production_rows(), rate=rate)
         self.configure(**spec)
 
     @property

@@ -161,7 +161,7 @@ class FakeControlPlane:
         body["metadata"]["namespace"] = KEY[0]
         self._store("Pod", body)
 
-    async def predictor(self, service: tuple[str, str]) -> Body | None:
+    async def component(self, key: tuple[str, str]) -> Body | None:
         """Nothing ever keeps pods from being made."""
 
     async def delete(self, kind: Kind, key: tuple[str, str]) -> None:

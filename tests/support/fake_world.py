@@ -18,7 +18,16 @@ from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import CommandRecord, Snapshot, Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
-from timoneiro_operator.decide.observation import Answers, Failure, Metrics, Observation, RouteState, Routing, Workload
+from timoneiro_operator.decide.observation import (
+    Answers,
+    Failure,
+    Metrics,
+    Observation,
+    Pods,
+    RouteState,
+    Routing,
+    Workload,
+)
 from timoneiro_operator.decide.steps import Arms, arms_to_measure
 from timoneiro_operator.judge.comparison import Counts, Window
 
@@ -199,8 +208,15 @@ class FakeWorld:
         for snapshot in decision.ensure:
             failure = self.failures.get(snapshot.revision)
             up = self.ready and failure is None
-            least = decision.scale[snapshot.revision].least
-            made = Workload(ready_replicas=least if up else 0, routable=up, replicas=least, failure=failure)
+            wanted = decision.scale[snapshot.revision]
+            least, before = wanted.least, wanted.transformer
+            made = Workload(
+                ready_replicas=least if up else 0,
+                transformer=Pods(ready=before.least if up else 0, staying=before.least) if before else None,
+                routable=up,
+                replicas=least,
+                failure=failure,
+            )
             self.services[snapshot.revision] = made
             self.scaled[snapshot.revision] = decision.scale[snapshot.revision]
             self.uris[snapshot.revision] = snapshot.model.uri
@@ -218,10 +234,14 @@ class FakeWorld:
 
     def autoscale(self, name: str, load: int) -> None:
         """Its autoscaler finds that a revision needs `load` replicas, and they are ready at once, if any can be."""
-        least, most = self.scaled[name]
+        least, most, before = self.scaled[name]
         there, number = self.services[name], min(max(load, least), most)
         up = there.ready_replicas > 0 and self.ready
         self.services[name] = replace(there, replicas=number, ready_replicas=number if up else there.ready_replicas)
+        if before is not None and there.transformer is not None:
+            number = min(max(load, before.least), before.most)
+            pods = Pods(ready=number if up else there.transformer.ready, staying=number)
+            self.services[name] = replace(self.services[name], transformer=pods)
 
     def settle(self, passes: int = 10) -> None:
         """Passes without time going on, until nothing changes any more."""

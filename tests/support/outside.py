@@ -16,7 +16,7 @@ _KINDS: dict[str, Any] = {
     "ModelDeployment": create_namespaced_resource(names.GROUP, names.VERSION, names.KIND, names.PLURAL),
     "Pod": Pod,
 }
-_SUFFIX = "-predictor"
+_SUFFIXES = ("-predictor", "-transformer")
 
 
 @dataclass
@@ -125,7 +125,9 @@ class Outside:
         return {self._revision(backend["name"]): backend["weight"] for backend in backends}
 
     def _revision(self, service: str) -> str:
-        return service.removeprefix(f"{self._name}-").removesuffix(_SUFFIX)
+        for suffix in _SUFFIXES:
+            service = service.removesuffix(suffix)
+        return service.removeprefix(f"{self._name}-")
 
     def ordered(self) -> list[Seen]:
         """Those of the deployment that is watched."""

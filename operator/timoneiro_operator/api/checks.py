@@ -3,9 +3,9 @@
 import re
 from itertools import pairwise
 
+from timoneiro_operator.api.component_checks import component_problem
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
-from timoneiro_operator.api.predictor_checks import predictor_problem
 from timoneiro_operator.api.promql import BadSelector, depends_on, matchers, selector
 from timoneiro_operator.api.spec import (
     Analysis,
@@ -24,6 +24,8 @@ _LONGEST_SECONDS = 3650 * 86400.0
 MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
 # And it makes a host name of `<name>-<revision>-predictor-<namespace>`, even where nobody uses it.
 MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
+# By so much the names of a transformer's objects are longer.
+_LONGER = len("transformer") - len("predictor")
 # A path without a slash at its beginning would be another host.
 _PATH = re.compile(r"/[^\s]*")
 _GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
@@ -42,17 +44,19 @@ class InvalidSpec(ValueError):
 
 def check(namespace: str, name: str, spec: Spec) -> None:
     """The rules of the CRD once more, for the cluster whose CRD is older than this operator."""
-    if len(name) > MAX_NAME_LENGTH:
-        raise InvalidSpec(f"metadata.name '{name}' is longer than {MAX_NAME_LENGTH} characters")
-    if len(name) + len(namespace) > MAX_NAMES_LENGTH:
+    longer, because = (_LONGER, " with spec.transformer") if spec.transformer is not None else (0, "")
+    if len(name) > MAX_NAME_LENGTH - longer:
+        raise InvalidSpec(f"metadata.name '{name}' is longer than {MAX_NAME_LENGTH - longer} characters{because}")
+    if len(name) + len(namespace) > MAX_NAMES_LENGTH - longer:
         raise InvalidSpec(
             f"metadata.name '{name}' and the namespace '{namespace}' have {len(name) + len(namespace)} characters "
-            f"together, and KServe can make a host name of {MAX_NAMES_LENGTH} at most: choose a shorter name"
+            f"together, and KServe can make a host name of {MAX_NAMES_LENGTH - longer} at most{because}: choose a "
+            "shorter name"
         )
     _check_steps(spec.rollout.canary.steps)
     _check_comparison(spec)
     _check_route(spec)
-    problem = predictor_problem(spec)
+    problem = component_problem(spec)
     if problem is not None:
         raise InvalidSpec(problem)
     if not spec.analysis.metrics:
@@ -115,6 +119,11 @@ def check_selectors(spec: Spec) -> None:
         if not depends_on(found, telling):
             names = ", ".join(f"{{{{{name}}}}}" for name in telling)
             raise InvalidSpec(f"{field} has the same series for both models: give it a label with one of {names}")
+        if spec.transformer is not None and read is matchers and not depends_on(found, ["workload"]):
+            raise InvalidSpec(
+                f"{field} has the series of a transformer and of its predictor together: give it a label with "
+                "{{workload}}, which names the one that requests reach first"
+            )
 
 
 def _check_steps(steps: tuple[CanaryStep, ...]) -> None:

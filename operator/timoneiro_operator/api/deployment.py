@@ -13,7 +13,7 @@ from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.packing import unpack
 from timoneiro_operator.api.runtime import Runtime, runtime_name
 from timoneiro_operator.api.scaling import autoscaler_class, of_the_pods
-from timoneiro_operator.api.spec import Model, Predictor, Spec
+from timoneiro_operator.api.spec import Component, Model, Predictor, Spec, Transformer
 from timoneiro_operator.api.status import Snapshot, Status
 
 
@@ -69,10 +69,10 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
         for known in alike:
             if known.revision in serving and (runtime is None or known.runtime is None):
                 return known.revision
-        before = revision_of(self.spec.model, self.spec.predictor)
+        before = revision_of(self.spec.model, self.spec.predictor, transformer=self.spec.transformer)
         if runtime is None or any(entry.revision == before for entry in self.status.rejected):
             return before
-        return revision_of(self.spec.model, self.spec.predictor, runtime.digest)
+        return revision_of(self.spec.model, self.spec.predictor, runtime.digest, self.spec.transformer)
 
     @property
     def wanted_runtime(self) -> Runtime | None:
@@ -92,9 +92,8 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
     def _is_alike(self, known: Snapshot) -> bool:
         """It is the same model, served in the same way, whatever the runtime."""
         wanted = msgspec.structs.replace(self.model, version=known.model.version)
-        mine, theirs = self.spec.predictor, known.predictor
-        same_pods = of_the_pods(mine) == of_the_pods(theirs) and autoscaler_class(mine) == autoscaler_class(theirs)
-        return known.model == wanted and same_pods
+        pairs = ((self.spec.predictor, known.predictor), (self.spec.transformer, known.transformer))
+        return known.model == wanted and all(_how(mine) == _how(theirs) for mine, theirs in pairs)
 
     def adopted(self, revision: str) -> str | None:
         """The InferenceService that serves `revision` and was not made for it; None when there is no such one."""
@@ -108,26 +107,42 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
         """Name of the InferenceService that serves `revision`."""
         return self.adopted(revision) or self.made_name(revision)
 
+    def backend_name(self, revision: str) -> str:
+        """Name of the Service, and of the Deployment, that requests to `revision` reach first."""
+        transforms = any(known.revision == revision and known.transformer for known in self.status.revisions)
+        return f"{self.service_name(revision)}-{'transformer' if transforms else 'predictor'}"
+
     @property
     def route_name(self) -> str:
         """Name of a new HTTPRoute: KServe names one of its own after an InferenceService that was adopted."""
         return f"{self.name}-rollout" if self.spec.adopt == self.name else self.name
 
 
-def revision_of(model: Model, predictor: Predictor, runtime: str | None = None) -> str:
+def revision_of(
+    model: Model, predictor: Predictor, runtime: str | None = None, transformer: Transformer | None = None
+) -> str:
     """Eight hexadecimal digits, the same for the same model served in the same way, with the `runtime` of that digest.
 
     Without a runtime it is what older versions, which did not know it, have called a revision.
     """
     what = msgspec.to_builtins(model)
     what.pop("version", None)
-    how = msgspec.to_builtins(of_the_pods(predictor))
-    if (autoscaler := autoscaler_class(predictor)) != "none":
-        # KServe copies the annotation that chooses it to the pods.
-        how["autoscalerClass"] = autoscaler
-    parts = {"model": what, "predictor": how} | ({"runtime": runtime} if runtime is not None else {})
+    parts = {"model": what, "predictor": _how(predictor)} | ({"runtime": runtime} if runtime is not None else {})
+    # Without one a revision is called what it was before there could be any.
+    parts |= {"transformer": _how(transformer)} if transformer is not None else {}
     text = msgspec.json.encode(parts, order="deterministic")
     return hashlib.sha256(text).hexdigest()[:REVISION_LENGTH]
+
+
+def _how(component: Component | None) -> dict[str, Any] | None:
+    """All of a component that changes its pods."""
+    if component is None:
+        return None
+    how: dict[str, Any] = msgspec.to_builtins(of_the_pods(component))
+    if (autoscaler := autoscaler_class(component)) != "none":
+        # KServe copies the annotation that chooses it to the pods.
+        how["autoscalerClass"] = autoscaler
+    return how
 
 
 class UnreadableStatus(Exception):

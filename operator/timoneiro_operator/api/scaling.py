@@ -1,53 +1,59 @@
-"""How many pods serve a revision: KServe's own fields of a predictor that say so, and what autoscales by them."""
+"""How many pods serve a revision: KServe's own fields of a component that say so, and what autoscales by them."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from timoneiro_operator.api.spec import Predictor
+from timoneiro_operator.api.spec import Component, Spec
+
+C = TypeVar("C", bound=Component)
 
 # As KServe calls them in the annotation that chooses; it can only be chosen when an InferenceService is made.
 AutoscalerClass = Literal["none", "hpa", "keda"]
-# Fields of a predictor that say how often it serves, and nothing of its pods: an edit of them restarts nothing.
+# Fields of a component that say how often it serves, and nothing of its pods: an edit of them restarts nothing.
 SCALING_FIELDS = ("minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "scaleMetricType", "autoScaling")
 # Kinds of metrics that KServe hands to KEDA; a HorizontalPodAutoscaler gets those of resources only.
 _OF_KEDA = ("External", "PodMetric")
 
 
 class Replicas(NamedTuple):
-    """Between how many pods an autoscaler has its choice; as many as both, where there is none."""
+    """Between how many pods an autoscaler has its choice; as many as both, where there is none.
+
+    Of the predictor, and of the transformer before it, if there is one.
+    """
 
     least: int
     most: int
+    transformer: "Replicas | None" = None
 
 
-def autoscaler_class(predictor: Predictor) -> AutoscalerClass:
+def autoscaler_class(component: Component) -> AutoscalerClass:
     """What decides on the number of pods: nothing, unless they may be more than `minReplicas`."""
-    if predictor.max_replicas is None or predictor.max_replicas <= predictor.min_replicas:
+    if component.max_replicas is None or component.max_replicas <= component.min_replicas:
         return "none"
-    return "keda" if metric_types(predictor) & set(_OF_KEDA) else "hpa"
+    return "keda" if metric_types(component) & set(_OF_KEDA) else "hpa"
 
 
-def metric_types(predictor: Predictor) -> set[str]:
+def metric_types(component: Component) -> set[str]:
     """Types of the metrics in `autoScaling`, as far as it is made as KServe wants it."""
-    metrics = (predictor.auto_scaling or {}).get("metrics")
+    metrics = (component.auto_scaling or {}).get("metrics")
     entries = metrics if isinstance(metrics, list) else []
     return {str(entry.get("type")) for entry in entries if isinstance(entry, dict)}
 
 
-def of_the_pods(predictor: Predictor) -> Predictor:
-    """`predictor` without how often it serves."""
-    return _as_often_as(Predictor(), predictor)
+def of_the_pods(component: C) -> C:
+    """`component` without how often it serves."""
+    return _as_often_as(Component(), component)
 
 
-def rescaled(served: Predictor, wanted: Predictor) -> Predictor:
+def rescaled(served: C, wanted: C) -> C:
     """`served` with what the spec says today of how often it serves, if that is about an autoscaler such as it has."""
     return _as_often_as(wanted, served) if autoscaler_class(served) == autoscaler_class(wanted) else served
 
 
-def _as_often_as(other: Predictor, predictor: Predictor) -> Predictor:
+def _as_often_as(other: Component, component: C) -> C:
     return msgspec.structs.replace(
-        predictor,
+        component,
         min_replicas=other.min_replicas,
         max_replicas=other.max_replicas,
         scale_target=other.scale_target,
@@ -57,7 +63,7 @@ def _as_often_as(other: Predictor, predictor: Predictor) -> Predictor:
     )
 
 
-def scaling_of(wanted: Predictor, served: Predictor) -> Predictor:
+def scaling_of(wanted: C, served: C) -> C:
     """Whose word counts on how many pods serve what was made as `served`, while the spec has `wanted`.
 
     The spec of today; where it wants another autoscaler than this revision can have, what that was served by last, with
@@ -70,10 +76,17 @@ def scaling_of(wanted: Predictor, served: Predictor) -> Predictor:
     return msgspec.structs.replace(served, min_replicas=least)
 
 
-def replicas_of(wanted: Predictor, served: Predictor, held: int | None = None) -> Replicas:
+def replicas_of(wanted: C, served: C, held: int | None = None) -> Replicas:
     """Of what was made as `served` while the spec has `wanted`. `held`: as many at least, where it autoscales."""
     scaling = scaling_of(wanted, served)
     if autoscaler_class(served) == "none":
         return Replicas(scaling.min_replicas, scaling.min_replicas)
     most = scaling.max_replicas or scaling.min_replicas
     return Replicas(min(max(scaling.min_replicas, held or 0), most), most)
+
+
+def replicas_wanted(spec: Spec) -> Replicas:
+    """Of a revision that is made as the spec says."""
+    transformer = spec.transformer
+    before = replicas_of(transformer, transformer) if transformer is not None else None
+    return replicas_of(spec.predictor, spec.predictor)._replace(transformer=before)

@@ -32,12 +32,8 @@ class Model(_Struct, frozen=True):
 _Objects = tuple[dict[str, Any], ...]
 
 
-class Predictor(_Struct, frozen=True):
-    """How it is served; handed on to KServe as it is, under KServe's own names.
-
-    The model server's container, in `predictor.model` of an InferenceService, and below that its pods and all else of
-    `predictor`.
-    """
+class Component(_Struct, frozen=True):
+    """Pods that serve, and how many: handed on to KServe as it is, under KServe's own names."""
 
     min_replicas: int = 1
     max_replicas: int | None = None
@@ -45,19 +41,6 @@ class Predictor(_Struct, frozen=True):
     scale_metric: Literal["cpu", "memory", "concurrency", "rps"] | None = None
     scale_metric_type: Literal["Utilization", "AverageValue", "Value"] | None = None
     auto_scaling: dict[str, Any] | None = None
-
-    runtime: str | None = None
-    args: tuple[str, ...] = ()
-    env: _Objects = ()
-    env_from: _Objects = ()
-    resources: dict[str, Any] | None = None
-    volume_mounts: _Objects = ()
-    storage: dict[str, Any] | None = None
-    protocol_version: str | None = None
-    runtime_version: str | None = None
-    readiness_probe: dict[str, Any] | None = None
-    liveness_probe: dict[str, Any] | None = None
-    startup_probe: dict[str, Any] | None = None
 
     service_account_name: str | None = None
     image_pull_secrets: _Objects = ()
@@ -79,6 +62,29 @@ class Predictor(_Struct, frozen=True):
     container_concurrency: int | None = None
     logger: dict[str, Any] | None = None
     batcher: dict[str, Any] | None = None
+
+
+class Predictor(Component, frozen=True):
+    """What serves the model. Here the model server's container, in `predictor.model` of an InferenceService."""
+
+    runtime: str | None = None
+    args: tuple[str, ...] = ()
+    env: _Objects = ()
+    env_from: _Objects = ()
+    resources: dict[str, Any] | None = None
+    volume_mounts: _Objects = ()
+    storage: dict[str, Any] | None = None
+    protocol_version: str | None = None
+    runtime_version: str | None = None
+    readiness_probe: dict[str, Any] | None = None
+    liveness_probe: dict[str, Any] | None = None
+    startup_probe: dict[str, Any] | None = None
+
+
+class Transformer(Component, frozen=True):
+    """What stands before the predictor and calls it; the first of its containers is the transformer."""
+
+    storage_uris: _Objects = ()
 
 
 class GatewayRef(_Struct, frozen=True):
@@ -269,5 +275,6 @@ class Spec(_Struct, frozen=True):
     model: Model | None = None
     adopt: str | None = None
     predictor: Predictor = Predictor()
+    transformer: Transformer | None = None
     rollout: Rollout = Rollout()
     analysis: Analysis = Analysis()

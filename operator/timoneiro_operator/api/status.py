@@ -11,7 +11,7 @@ import msgspec
 
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
-from timoneiro_operator.api.spec import Model, Predictor
+from timoneiro_operator.api.spec import Model, Predictor, Transformer
 
 Phase = Literal[
     "Pending", "Healthy", "Progressing", "Paused", "Holding", "Promoting", "RollingBack", "RolledBack", "Degraded"
@@ -41,6 +41,7 @@ class Revision(_Struct, frozen=True):
     `asked`: a person's command brought it, and not the spec.
     `backend`: Knative's name of the revision, with that driver.
     `replicas`: that its autoscaler must not go below; None while it may go down to the spec's minimum.
+    `transformer_replicas`: the same of the transformer before it.
     """
 
     revision: str
@@ -51,6 +52,7 @@ class Revision(_Struct, frozen=True):
     since: str | None = None
     backend: str | None = None
     replicas: int | None = None
+    transformer_replicas: int | None = None
     started_at: str | None = None
     progress_deadline: str | None = None
     deadline: str | None = None
@@ -70,6 +72,7 @@ class Snapshot(_Struct, frozen=True):
     revision: str
     model: Model
     predictor: Predictor
+    transformer: Transformer | None = None
     runtime: Runtime | None = None
     stable_since: str | None = None
     adopted: str | None = None

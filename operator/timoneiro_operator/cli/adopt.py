@@ -78,6 +78,7 @@ def manifest_for(cluster: Cluster, wish: Wish) -> tuple[dict[str, Any], list[str
         "model": _json(served.model),
         "adopt": wish.service,
         "predictor": _json(served.predictor),
+        **({"transformer": _json(served.transformer)} if served.transformer is not None else {}),
         "route": route,
     }
     metadata = {"name": name, "namespace": cluster.namespace}
@@ -94,7 +95,7 @@ def manifest_for(cluster: Cluster, wish: Wish) -> tuple[dict[str, Any], list[str
     if not served.left_out:
         return manifest, []
     fields = ", ".join(served.left_out)
-    return manifest, [f"Of its predictor the next model is served without {fields}: spec.predictor has no such fields."]
+    return manifest, [f"The next model is served without {fields}: a ModelDeployment has no such fields."]
 
 
 def _parted(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

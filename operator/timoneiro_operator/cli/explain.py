@@ -182,7 +182,15 @@ def _healthy(view: View, stable: Revision, now: float) -> list[str]:
 
 def _surroundings(view: View, now: float) -> list[str]:
     """What holds beside the state: the route, the operator, a command on its way, what had to be put back."""
-    status, sentences = view.status, []
+    status, sentences = view.status, list[str]()
+    transformed = [known for known in status.revisions if known.transformer is not None]
+    serving = [part for part in (status.stable, status.candidate) if part is not None]
+    named = [name_of(p.revision, p.version) for p in serving if any(k.revision == p.revision for k in transformed)]
+    if named:
+        sentences.append(
+            f"Requests to {' and '.join(named)} reach a transformer first, which calls the predictor of its own "
+            "revision: what is counted is what the transformer answers."
+        )
     route = view.condition("RouteAccepted")
     if route is not None and route.reason == "RoutingMismatch":
         sentences.append(f"The gateway splits the traffic otherwise than it says: {sentence(route.message)}")
@@ -203,9 +211,9 @@ def _surroundings(view: View, now: float) -> list[str]:
     if operator is not None and operator.status == "False":
         since = clock(operator.last_transition_time)
         sentences.append(f"The operator lacks something since {since}: {sentence(operator.message)}")
-    held = [part for part in (status.stable, status.candidate) if part is not None and part.replicas is not None]
+    held = [(part, text) for part in (status.stable, status.candidate) if part and (text := _held(part))]
     if held:
-        numbers = ", ".join(f"{name_of(part.revision, part.version)} at {part.replicas}" for part in held)
+        numbers = ", ".join(f"{name_of(part.revision, part.version)} at {text}" for part, text in held)
         until = "until the rollout is over and spec.rollout.keepStable has passed after it"
         sentences.append(f"Autoscalers are held at the replicas that the traffic may need, {until}: {numbers}.")
     command = view.command
@@ -217,6 +225,14 @@ def _surroundings(view: View, now: float) -> list[str]:
         what = upper(status.restored.what)
         sentences.append(f"{what} by somebody else, and was put back {ago(status.restored.at, now)}.")
     return sentences
+
+
+def _held(part: Revision) -> str:
+    """Replicas that an autoscaler is held at; empty where none is."""
+    transformers = part.transformer_replicas
+    texts = [str(part.replicas)] if part.replicas is not None else []
+    texts += [f"{transformers} of its transformer"] if transformers is not None else []
+    return " and ".join(texts)
 
 
 def _deadline(until: str, now: float) -> str:

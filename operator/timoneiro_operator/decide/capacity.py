@@ -20,37 +20,47 @@ replace = msgspec.structs.replace
 
 def replicas(deployment: ModelDeployment, status: Status, part: Revision) -> Replicas:
     """Between how many replicas `part` is to serve. How many what was adopted has is not ours to say."""
-    known = snapshot_of(status, part.revision)
+    known, spec = snapshot_of(status, part.revision), deployment.spec
+    predictor, transformer = (known.predictor, known.transformer) if known else (spec.predictor, spec.transformer)
     if known is not None and known.adopted is not None:
-        return Replicas(least=1, most=1)
-    wanted = deployment.spec.predictor
-    return replicas_of(wanted, known.predictor if known else wanted, part.replicas)
+        one = Replicas(least=1, most=1)
+        return one._replace(transformer=one if transformer is not None else None)
+    before = None
+    if transformer is not None:
+        before = replicas_of(spec.transformer or transformer, transformer, part.transformer_replicas)
+    return replicas_of(spec.predictor, predictor, part.replicas)._replace(transformer=before)
 
 
 def with_capacity(deployment: ModelDeployment, status: Status, step: Step, seen: Observation) -> Status:
     """The status with what candidate and stable model need of replicas before `step` may begin.
 
     The candidate needs its share of the most that the stable model had before any step, and the stable model all of
-    it: traffic may come back at any time.
+    it: traffic may come back at any time. So does each one's transformer.
     """
     stable, candidate = status.stable, status.candidate
     assert stable is not None
     assert candidate is not None
-    had = max(stable.replicas or 0, seen.workload(stable.revision).replicas)
+    serves = seen.workload(stable.revision)
+    had = max(stable.replicas or 0, serves.replicas)
+    before = max(stable.transformer_replicas or 0, serves.transformer.staying if serves.transformer else 0)
     # A copy of the traffic is as much as the traffic itself.
     share = 100 if step.kind == "Mirror" else step.weight
     return replace(
         status,
-        stable=_held(status, stable, had),
-        candidate=_held(status, candidate, -(-had * share // 100)),
+        stable=_held(status, stable, had, before),
+        candidate=_held(status, candidate, -(-had * share // 100), -(-before * share // 100)),
     )
 
 
-def _held(status: Status, part: Revision, number: int) -> Revision:
+def _held(status: Status, part: Revision, number: int, before: int) -> Revision:
     known = snapshot_of(status, part.revision)
-    if not number or known is None or known.adopted is not None or autoscaler_class(known.predictor) == "none":
+    if known is None or known.adopted is not None:
         return part
-    return replace(part, replicas=number)
+    if number and autoscaler_class(known.predictor) != "none":
+        part = replace(part, replicas=number)
+    if before and known.transformer is not None and autoscaler_class(known.transformer) != "none":
+        part = replace(part, transformer_replicas=before)
+    return part
 
 
 def lacks_replicas(deployment: ModelDeployment, status: Status, step: Step, seen: Observation) -> str | None:
@@ -58,12 +68,13 @@ def lacks_replicas(deployment: ModelDeployment, status: Status, step: Step, seen
     candidate = status.candidate
     assert candidate is not None
     workload = seen.workload(candidate.revision)
-    least = replicas(deployment, status, candidate).least
-    if workload.has(least):
+    wanted = replicas(deployment, status, candidate)
+    if workload.has(wanted):
         return None
     why = f" ({workload.failure.reason}: {workload.failure.message})" if workload.failure else ""
-    needed = f", which {share_text(step)} needs" if candidate.replicas else ""
-    return f"{workload.ready_replicas} of {least} replicas of the candidate are ready{needed}{why}"
+    needed = f", which {share_text(step)} needs" if candidate.replicas or candidate.transformer_replicas else ""
+    has = workload.lacking(wanted) or f"{workload.ready_replicas} of {wanted.least} replicas"
+    return f"{has} of the candidate are ready{needed}{why}"
 
 
 def released_at(deployment: ModelDeployment, status: Status) -> float | None:
@@ -71,7 +82,9 @@ def released_at(deployment: ModelDeployment, status: Status) -> float | None:
 
     As long after its end as the former model stays warm: the autoscaler has to see the new load before that.
     """
-    if status.stable is None or status.stable.replicas is None or status.candidate is not None:
+    stable = status.stable
+    held = stable is not None and (stable.replicas is not None or stable.transformer_replicas is not None)
+    if not held or status.candidate is not None:
         return None
     ended = to_seconds(status.history[-1].ended_at) if status.history else 0.0
     return ended + parse_duration(deployment.spec.rollout.keep_stable)
@@ -82,4 +95,4 @@ def released(deployment: ModelDeployment, status: Status, now: float) -> Status:
     at = released_at(deployment, status)
     if at is None or now < at or status.stable is None:
         return status
-    return replace(status, stable=replace(status.stable, replicas=None))
+    return replace(status, stable=replace(status.stable, replicas=None, transformer_replicas=None))

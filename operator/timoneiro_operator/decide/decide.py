@@ -9,8 +9,8 @@ import dataclasses
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.scaling import rescaled
-from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
+from timoneiro_operator.api.scaling import replicas_wanted, rescaled
+from timoneiro_operator.api.status import Leaving, Phase, Revision, Snapshot, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
@@ -66,8 +66,15 @@ def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
             return part
         return replace(part, version=deployment.spec.model.version)
 
-    wanted = deployment.spec.predictor
-    revisions = tuple(replace(known, predictor=rescaled(known.predictor, wanted)) for known in status.revisions)
+    spec = deployment.spec
+
+    def numbered(known: Snapshot) -> Snapshot:
+        known = replace(known, predictor=rescaled(known.predictor, spec.predictor))
+        if known.transformer is None or spec.transformer is None:
+            return known
+        return replace(known, transformer=rescaled(known.transformer, spec.transformer))
+
+    revisions = tuple(numbered(known) for known in status.revisions)
     return replace(status, stable=named(status.stable), candidate=named(status.candidate), revisions=revisions)
 
 
@@ -113,7 +120,7 @@ def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Obser
     Unless it has lost its place by evidence: who publishes it again may not know that, and has the evidence against it.
     """
     was_stable = any(i.revision == wanted and i.was == "Stable" and not i.outdone for i in status.retiring)
-    warm = was_stable and seen.workload(wanted).has(deployment.spec.predictor.min_replicas)
+    warm = was_stable and seen.workload(wanted).has(replicas_wanted(deployment.spec))
     instant = "it was stable before and is still warm" if warm and status.stable is not None else None
     snapshot = wanted_snapshot(deployment, wanted)
     if seen.workload(wanted).serving:
@@ -129,7 +136,7 @@ def _first_revision(
     workload = seen.workload(candidate.revision)
     if seen.held is not None:
         return say(status, "Pending", seen.held)
-    if not workload.has(deployment.spec.predictor.min_replicas):
+    if not workload.has(replicas_wanted(deployment.spec)):
         failed = workload.failure is not None and workload.failure.final
         late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
         status = replace(status, step=None)
@@ -247,7 +254,7 @@ def _wait_for_candidate(
     first = following(rollout, entry(rollout)) if candidate.instant is None else promotion(rollout)
     status = with_capacity(deployment, status, first, seen)
     candidate = status.candidate or candidate
-    if not workload.has(replicas(deployment, status, candidate).least):
+    if not workload.has(replicas(deployment, status, candidate)):
         message = not_ready(candidate, workload.failure)
         if workload.failure is not None and workload.failure.no_room:
             # It starts by itself when there is room, and that it could not before is nothing against it.

@@ -117,7 +117,7 @@ def _why(status: Status) -> str:
     stable = known.get(status.stable.revision) if status.stable else None
     if candidate is None or stable is None or candidate.runtime is None or candidate.runtime == stable.runtime:
         return ""
-    alike = (candidate.model, candidate.predictor) == (stable.model, stable.predictor)
+    alike = all(getattr(candidate, part) == getattr(stable, part) for part in ("model", "predictor", "transformer"))
     return f": the serving runtime {candidate.runtime.name} has changed" if alike else ""
 
 

@@ -47,10 +47,15 @@ def adopt(status: Status, snapshot: Snapshot, now: float) -> Status:
 
 def wanted_snapshot(deployment: ModelDeployment, wanted: str) -> Snapshot:
     """What the spec describes, as a revision that is to be made."""
-    model, predictor = deployment.model, deployment.spec.predictor
-    known = snapshot_of(deployment.status, wanted)
+    spec, known = deployment.spec, snapshot_of(deployment.status, wanted)
     runtime = known.runtime if known is not None else deployment.wanted_runtime
-    return Snapshot(revision=wanted, model=model, predictor=predictor, runtime=runtime)
+    return Snapshot(
+        revision=wanted,
+        model=deployment.model,
+        predictor=spec.predictor,
+        transformer=spec.transformer,
+        runtime=runtime,
+    )
 
 
 def with_runtimes(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:
@@ -203,6 +208,7 @@ def promote(deployment: ModelDeployment, status: Status, candidate: Revision, se
         version=candidate.version,
         ready=True,
         replicas=candidate.replicas,
+        transformer_replicas=candidate.transformer_replicas,
         since=to_text(now),
         backend=seen.workload(candidate.revision).backend or candidate.backend,
     )

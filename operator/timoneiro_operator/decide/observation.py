@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.judge.comparison import Window
 
@@ -22,11 +23,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pods:
+    """Pods of one component: those that are ready, and those that stay, ready or not."""
+
+    ready: int = 0
+    staying: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What serves one revision."""
+    """What serves one revision: its predictor, and the transformer before it."""
 
     ready_replicas: int = 0
-    # KServe has made all that traffic needs: the predictor's Service and a Deployment.
+    # None: requests reach the predictor itself.
+    transformer: Pods | None = None
+    # KServe has made all that traffic needs: a Service and a Deployment of each component.
     routable: bool = False
     # The cluster's controllers have noticed that its pods are ready, and so its gateway is about to hear of them.
     known: bool = True
@@ -43,17 +54,24 @@ class Workload:
     # The driver's own name of it, where the names of its objects do not follow from ours.
     backend: str | None = None
     failure: Failure | None = None
-    # There are fewer pods than there should be. Why that is only the Deployment says, and no watch tells when it ends.
-    lacks_pods: bool = False
+    # Deployments with fewer pods than there should be. Only they say why, and no watch tells when it ends.
+    lacks_pods: tuple[str, ...] = ()
 
     @property
     def serving(self) -> bool:
         """Traffic may be sent there."""
-        return self.routable and self.ready_replicas > 0
+        return self.routable and self.ready_replicas > 0 and (self.transformer is None or self.transformer.ready > 0)
 
-    def has(self, replicas: int) -> bool:
+    def has(self, wanted: Replicas) -> bool:
         """Traffic may be sent there, and as many replicas as wanted are ready for it."""
-        return self.serving and self.ready_replicas >= replicas
+        return self.serving and self.lacking(wanted) is None
+
+    def lacking(self, wanted: Replicas) -> str | None:
+        """Of what too few replicas are ready, in words; None when there are enough of all."""
+        before, needed = self.transformer, wanted.transformer
+        if before is not None and needed is not None and before.ready < needed.least:
+            return f"{before.ready} of {needed.least} replicas of the transformer"
+        return None if self.ready_replicas >= wanted.least else f"{self.ready_replicas} of {wanted.least} replicas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ def lacks_room(deployment: ModelDeployment, status: Status, snapshot: Snapshot) 
         return None
     return (
         f"revision {snapshot.revision} is too large to be put on record beside the stable one: spec and both revisions "
-        f"take {needed:,} bytes, and {ROOM:,} fit; move what is large out of spec.predictor"
+        f"take {needed:,} bytes, and {ROOM:,} fit; move what is large out of spec.predictor and spec.transformer"
     )
 
 

@@ -2,6 +2,7 @@
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.capacity import replicas
@@ -42,8 +43,8 @@ def reason_to_leave(
         return unwanted
     harm = None
     if not seen.blind:
-        least = replicas(deployment, status, candidate).least
-        harm = _hard_failure(status, candidate, seen.workload(candidate.revision), least, now)
+        needed = replicas(deployment, status, candidate)
+        harm = _hard_failure(status, candidate, seen.workload(candidate.revision), needed, now)
     if harm is None and verdict_on(deployment, status) == "Worse":
         harm = status.verdict
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
@@ -67,7 +68,7 @@ def _unwanted(deployment: ModelDeployment, status: Status, candidate: Revision) 
     return Leaving(outcome="Superseded", reason=f"{name_of(wanted, deployment.model.version)} is wanted")
 
 
-def _hard_failure(status: Status, candidate: Revision, workload: Workload, least: int, now: float) -> str | None:
+def _hard_failure(status: Status, candidate: Revision, workload: Workload, needed: Replicas, now: float) -> str | None:
     """A failure of the candidate that needs no statistics; None while there is none."""
     failure = workload.failure
     if failure is not None and failure.final:
@@ -79,11 +80,12 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, least
         return f"LostReadiness: the candidate has no ready replica any more{detail}"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
-    whole = workload.has(least) and (workload.known or failure is None)
+    whole = workload.has(needed) and (workload.known or failure is None)
     enough = workload.serving if candidate.ready else whole
     if late and not enough and not (failure is not None and failure.no_room):
         detail = f" ({failure.reason}: {failure.message})" if failure else ""
-        ready = f"{workload.ready_replicas} of {least} replicas ready"
+        has = workload.lacking(needed) or f"{workload.ready_replicas} of {needed.least} replicas"
+        ready = f"{has} ready"
         return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}{detail}"
     return None
 

@@ -82,10 +82,10 @@ class Apply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """Fields of the predictor of an InferenceService, and nothing else: anything else would restart its pods."""
+    """Fields of components of an InferenceService, and nothing else: anything else would restart its pods."""
 
     name: str
-    predictor: Mapping[str, Any]
+    components: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,12 +74,18 @@ def _scaled(deployment: ModelDeployment, decision: Decision, children: Children)
         snapshot = snapshot_of(decision.status, revision)
         if there is None or snapshot is None or revision in written or there["metadata"].get("deletionTimestamp"):
             continue
-        has = (there.get("spec") or {}).get("predictor") or {}
-        wanted = scaling(deployment.spec.predictor, snapshot, replicas)
-        merge = _merge({field: has[field] for field in SCALING_FIELDS if field in has}, wanted)
-        if not covers(has, wanted) or merge != wanted:
-            due.append(Patch(name=there["metadata"]["name"], predictor=merge))
+        numbers = scaling(deployment.spec, snapshot, replicas)
+        merges = {kind: _rescaling((there.get("spec") or {}).get(kind) or {}, numbers[kind]) for kind in numbers}
+        changes = {kind: merge for kind, merge in merges.items() if merge}
+        if changes:
+            due.append(Patch(name=there["metadata"]["name"], components=changes))
     return due
+
+
+def _rescaling(has: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a component that `has` other numbers serve as often as it is wanted; empty when it does."""
+    merge = _merge({field: has[field] for field in SCALING_FIELDS if field in has}, wanted)
+    return {} if covers(has, wanted) and merge == wanted else merge
 
 
 def _merge(has: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

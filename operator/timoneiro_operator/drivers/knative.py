@@ -86,7 +86,7 @@ class KnativeDriver:
         percent = 100 if served == stable.revision else share
         if _percent(service) == percent:
             return ()
-        return (Patch(name=deployment.name, predictor={"canaryTrafficPercent": percent}),)
+        return (Patch(name=deployment.name, components={"predictor": {"canaryTrafficPercent": percent}}),)
 
 
 def _replicas(deployment: ModelDeployment, part: Revision) -> int:

@@ -156,11 +156,11 @@ class KubeClient:
         found = self._client.list(_RESOURCES["Pod"], namespace=namespace, labels=wanted)
         return [_as_dict(item) async for item in found]
 
-    async def predictor(self, service: Key) -> Body | None:
-        """The Deployment that serves the InferenceService; None when it cannot be had: what it says is only a cause."""
+    async def component(self, key: Key) -> Body | None:
+        """The Deployment of a component; None when it cannot be had: what it says is only a cause."""
         self._telemetry.count_request("get", "Deployment")
         try:
-            found = await self._client.get(_RESOURCES["Deployment"], f"{service[1]}-predictor", namespace=service[0])
+            found = await self._client.get(_RESOURCES["Deployment"], key[1], namespace=key[0])
         except (ApiError, httpx2.HTTPError):
             return None
         return _as_dict(found)
@@ -220,14 +220,14 @@ class KubeClient:
             raise NotLeading("this process leads no more and writes nothing")
         self._telemetry.count_request(verb, resource)
 
-    async def patch_predictor(self, key: Key, predictor: Mapping[str, Any]) -> Body:
-        """Changes fields of the predictor of an InferenceService and nothing else. Raises Refused."""
+    async def patch_components(self, key: Key, components: Mapping[str, Mapping[str, Any]]) -> Body:
+        """Changes fields of components of an InferenceService and nothing else. Raises Refused."""
         self._count_write("patch", "InferenceService")
         try:
             patched = await self._client.patch(
                 _RESOURCES["InferenceService"],
                 key[1],
-                {"spec": {"predictor": dict(predictor)}},
+                {"spec": {kind: dict(fields) for kind, fields in components.items()}},
                 namespace=key[0],
                 patch_type=PatchType.MERGE,
                 field_manager=names.FIELD_MANAGER,

@@ -44,7 +44,7 @@ _WANTED = ENVOY_GATEWAY.series()
 
 def cluster_of(namespace: str, arm: ArmTargets) -> str:
     """What Contour calls the cluster of the arm's Service in Envoy's statistics, however many routes lead to it."""
-    return f"{namespace}_{arm.inference_service}-predictor_{_SERVICE_PORT}"
+    return f"{namespace}_{arm.workload}_{_SERVICE_PORT}"
 
 
 def only(clusters: Iterable[str]) -> Mapping[str, str]:

@@ -25,13 +25,17 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmTargets:
-    """One arm: its ready pods, and what it is called in the cluster. `workload`: beginning of its pods' names."""
+    """One arm: its ready pods, and what it is called in the cluster. `workload`: beginning of its pods' names.
+
+    `transforms`: the pods are those of a transformer, and the model is behind it.
+    """
 
     revision: str
     inference_service: str
     workload: str
     pods: tuple[Target, ...] = ()
     profile: Profile = KSERVE
+    transforms: bool = False
 
     def placeholders(self, namespace: str) -> Mapping[str, str]:
         """What a selector of PromQL may name."""

@@ -140,8 +140,17 @@ class ScrapeSource:
 
     async def _read_one(self, pod: Target, arm: ArmTargets, source: SourceSpec) -> Sample:
         port, path = source.port or arm.profile.port, source.path or arm.profile.path
-        with read_of(pod, path):
-            return arm.profile.read(await exposition_of(self._session, pod, port, path, source))
+        try:
+            with read_of(pod, path):
+                return arm.profile.read(await exposition_of(self._session, pod, port, path, source))
+        except ProblemError as error:
+            if not arm.transforms:
+                raise
+            words = (
+                f"{error.problem.message}; it is a transformer, which is read in the place of its predictor: let it "
+                f"show the metrics of {arm.profile.name} at port {port}, or choose spec.analysis.source of type Gateway"
+            )
+            raise ProblemError(error.problem.reason, words) from error
 
 
 def raised(result: T | BaseException) -> T:

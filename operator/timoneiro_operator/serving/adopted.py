@@ -16,13 +16,13 @@ import msgspec
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
-from timoneiro_operator.api.scaling import SCALING_FIELDS, of_the_pods
-from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
+from timoneiro_operator.api.scaling import SCALING_FIELDS, C, of_the_pods
+from timoneiro_operator.api.spec import Component, Model, ModelFormat, Predictor, Transformer
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.decide.observation import Failure, Workload
-from timoneiro_operator.serving.inference_service import OF_THE_MODEL
+from timoneiro_operator.serving.inference_service import AUTOSCALER, OF_THE_MODEL
 from timoneiro_operator.serving.runtime import named_runtime, read_runtime
-from timoneiro_operator.serving.workload import is_leaving, made_by, read_workload, ready_pods
+from timoneiro_operator.serving.workload import PREDICTOR, components_of, is_leaving, made_by, read_workload, ready_pods
 
 Body = Mapping[str, Any]
 
@@ -50,10 +50,11 @@ class Adopted(NamedTuple):
 
 
 class Served(NamedTuple):
-    """`left_out`: fields of its predictor that a ModelDeployment has no words for: the next model is served without."""
+    """`left_out`: fields of its components that a ModelDeployment has no words for; the next model goes without."""
 
     model: Model
     predictor: Predictor
+    transformer: Transformer | None
     left_out: tuple[str, ...]
 
 
@@ -70,13 +71,11 @@ def served_by(body: Body, runtime: Body | None) -> Served:
         "env": [item for item in env if item.get("name") != names.ENV_MODEL_DIGEST],
         "runtime": _original(runtime) or named_runtime(body),
     }
-    known = {field.encode_name for field in msgspec.structs.fields(Predictor)}
-    replicas = max(1, predictor.get("minReplicas") or 1)
-    # How an autoscaler chooses says nothing where it has no choice.
-    mute = set(SCALING_FIELDS) if (predictor.get("maxReplicas") or 0) <= replicas else set()
-    fields = {key: value for key, value in said.items() if key in known - mute and value not in (None, "", [], {})}
-    unknown = [key for key in predictor if key not in known | _OTHERWISE]
+    unknown = [key for key in predictor if key not in _known(Predictor) | _OTHERWISE]
     unknown += [f"model.{key}" for key in model if key not in {*OF_THE_MODEL, *_OF_MODEL_OTHERWISE}]
+    transformer = _transformer(body["spec"].get("transformer"))
+    more = body["spec"].get("transformer") or {}
+    unknown += [f"transformer.{key}" for key in more if key not in _known(Transformer)]
     annotations = body["metadata"].get("annotations") or {}
     return Served(
         model=Model(
@@ -85,14 +84,41 @@ def served_by(body: Body, runtime: Body | None) -> Served:
             digest=digest,
             version=annotations.get(names.ANNOTATION_MODEL_VERSION),
         ),
-        predictor=msgspec.convert({**fields, "minReplicas": replicas}, Predictor),
+        predictor=_component(Predictor, predictor, said),
+        transformer=transformer,
         left_out=tuple(sorted(unknown)),
     )
 
 
+def _known(kind: type[Component]) -> set[str]:
+    """Names of the fields that a ModelDeployment has for a component."""
+    return {field.encode_name for field in msgspec.structs.fields(kind)}
+
+
+def _component(kind: type[C], part: Body, said: Mapping[str, Any]) -> C:
+    """A component of an InferenceService as it is `said` in a ModelDeployment."""
+    replicas = max(1, part.get("minReplicas") or 1)
+    # How an autoscaler chooses says nothing where it has no choice.
+    mute = set(SCALING_FIELDS) if (part.get("maxReplicas") or 0) <= replicas else set()
+    known = _known(kind) - mute
+    fields = {key: value for key, value in said.items() if key in known and value not in (None, "", [], {})}
+    return msgspec.convert({**fields, "minReplicas": replicas}, kind)
+
+
+def _transformer(part: Body | None) -> Transformer | None:
+    if not part:
+        return None
+    first, *others = part.get("containers") or [{}]
+    args = _without_name(first.get("args") or [])
+    first = {**{key: value for key, value in first.items() if key != "args"}, **({"args": args} if args else {})}
+    annotations = {key: value for key, value in (part.get("annotations") or {}).items() if key != AUTOSCALER}
+    return _component(Transformer, part, {**part, "containers": [first, *others], "annotations": annotations})
+
+
 def model_name(body: Body) -> str:
-    """The name that its model answers to, as KServe finds it."""
-    model = (body["spec"].get("predictor") or {}).get("model") or {}
+    """The name that its model answers to, as KServe finds it: that of the transformer, where there is one."""
+    containers = (body["spec"].get("transformer") or {}).get("containers") or [None]
+    model = containers[0] or (body["spec"].get("predictor") or {}).get("model") or {}
     args = model.get("args") or []
     found = [match[1] for arg in args if (match := _MODEL_NAME.fullmatch(arg))]
     found += [after for arg, after in pairwise(args) if arg == _FLAG]
@@ -107,7 +133,7 @@ def why_not(body: Body, *, name: str, hostnames: Collection[str] = ()) -> str | 
     model = predictor.get("model") or {}
     owner = next((ref for ref in metadata.get("ownerReferences") or [] if ref.get("controller")), None)
     mode = (body.get("status") or {}).get("deploymentMode") or annotations.get(_MODE) or _STANDARD[0]
-    more = [part for part in ("transformer", "explainer", "canary") if spec.get(part)]
+    more = [part for part in ("explainer", "canary") if spec.get(part)]
     taken = sorted(set(hostnames) & _hosts(body))
     if owner is not None:
         return f"it belongs to {owner.get('kind')} {owner.get('name')}"
@@ -135,12 +161,14 @@ def why_not(body: Body, *, name: str, hostnames: Collection[str] = ()) -> str | 
 
 def why_not_yet(body: Body, pods: Sequence[Body]) -> str | None:
     """Why it cannot be adopted at this moment; None when all of its pods serve the same thing."""
-    workload = _workload(body)
-    mine = [pod for pod in pods if made_by(pod, workload) and not is_leaving(pod)]
-    if not ready_pods(mine, workload):
-        return "none of its pods is ready: mend it first"
-    if len({(pod["metadata"].get("labels") or {}).get("pod-template-hash") for pod in mine}) > 1:
-        return "its pods are being replaced: it can be adopted when that is over"
+    for kind in components_of(body):
+        workload = f"{body['metadata']['name']}-{kind}"
+        words = "pods" if kind == PREDICTOR else f"{kind}'s pods"
+        mine = [pod for pod in pods if made_by(pod, workload) and not is_leaving(pod)]
+        if not ready_pods(mine, workload):
+            return f"none of its {words} is ready: mend it first"
+        if len({(pod["metadata"].get("labels") or {}).get("pod-template-hash") for pod in mine}) > 1:
+            return f"its {words} are being replaced: it can be adopted when that is over"
     return None
 
 
@@ -157,12 +185,19 @@ def adoption_of(
     reason = why_not(body, name=deployment.name, hostnames=deployment.spec.route.hostnames) or why_not_yet(body, pods)
     if reason is not None:
         return f"InferenceService {name} cannot be adopted: {reason}"
-    model, predictor, _ = served_by(body, runtime)
+    model, predictor, transformer, _ = served_by(body, runtime)
     made_with = None
     if runtime is not None:
         made_with = msgspec.structs.replace(read_runtime(runtime), name=predictor.runtime)
-    revision = revision_of(model, predictor, made_with.digest if made_with is not None else None)
-    snapshot = Snapshot(revision=revision, model=model, predictor=predictor, runtime=made_with, adopted=name)
+    digest = made_with.digest if made_with is not None else None
+    snapshot = Snapshot(
+        revision=revision_of(model, predictor, digest, transformer),
+        model=model,
+        predictor=predictor,
+        transformer=transformer,
+        runtime=made_with,
+        adopted=name,
+    )
     return Adopted(snapshot, body, pods, runtime)
 
 
@@ -194,12 +229,13 @@ def _changed(body: Body, snapshot: Snapshot, runtime: Body | None) -> bool:
         now = served_by(body, runtime)
     except (KeyError, msgspec.ValidationError):
         return True
-    before = revision_of(snapshot.model, of_the_pods(snapshot.predictor))
-    return revision_of(now.model, of_the_pods(now.predictor)) != before
+    return _serves(now) != _serves(snapshot)
 
 
-def _workload(body: Body) -> str:
-    return f"{body['metadata']['name']}-predictor"
+def _serves(what: Served | Snapshot) -> str:
+    """A name of what is served, however often."""
+    transformer = of_the_pods(what.transformer) if what.transformer is not None else None
+    return revision_of(what.model, of_the_pods(what.predictor), transformer=transformer)
 
 
 def _hosts(body: Body) -> set[str]:

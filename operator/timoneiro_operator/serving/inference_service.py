@@ -11,13 +11,16 @@ import msgspec
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.ownership import owned_metadata
-from timoneiro_operator.api.scaling import SCALING_FIELDS, Replicas, autoscaler_class, replicas_of, scaling_of
-from timoneiro_operator.api.spec import Predictor
+from timoneiro_operator.api.scaling import SCALING_FIELDS, C, Replicas, autoscaler_class, replicas_of, scaling_of
+from timoneiro_operator.api.spec import Spec, Transformer
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.serving.runtime import copy_name
 
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
+# Whatever people call the container of a transformer: KServe gives it this name.
+TRANSFORMER_CONTAINER = "kserve-container"
+AUTOSCALER = "serving.kserve.io/autoscalerClass"
 # What of our predictor is about the model server's container; the rest is about its pods.
 OF_THE_MODEL = (
     "runtime",
@@ -61,12 +64,22 @@ def build_inference_service(
         # Unless it may choose, the number of replicas is the ModelDeployment's, and an autoscaler would fight it.
         annotations = {
             "serving.kserve.io/deploymentMode": "Standard",
-            "serving.kserve.io/autoscalerClass": autoscaler_class(predictor),
+            AUTOSCALER: autoscaler_class(predictor),
         }
         # Our own HTTPRoute carries the traffic; KServe must not make another one.
         labels["networking.kserve.io/visibility"] = "cluster-local"
     if wanted.version is not None:
         annotations[names.ANNOTATION_MODEL_VERSION] = wanted.version
+    numbers = scaling(deployment.spec, snapshot, replicas)
+    spec = {
+        "predictor": {
+            **{key: value for key, value in handed_on.items() if key not in (*OF_THE_MODEL, *SCALING_FIELDS)},
+            **numbers["predictor"],
+            "model": model,
+        }
+    }
+    if snapshot.transformer is not None:
+        spec["transformer"] = {**_transformer(deployment, snapshot.transformer), **numbers["transformer"]}
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -76,22 +89,37 @@ def build_inference_service(
             labels=labels,
             annotations=annotations,
         ),
-        "spec": {
-            "predictor": {
-                **{key: value for key, value in handed_on.items() if key not in (*OF_THE_MODEL, *SCALING_FIELDS)},
-                **scaling(deployment.spec.predictor, snapshot, replicas),
-                "model": model,
-            }
-        },
+        "spec": spec,
     }
 
 
-def scaling(wanted: Predictor, snapshot: Snapshot, replicas: Replicas | None = None) -> dict[str, Any]:
-    """How often `snapshot` serves while the spec has `wanted`: fields of its predictor, which restart no pod."""
-    least, most = replicas or replicas_of(wanted, snapshot.predictor)
+def _transformer(deployment: ModelDeployment, transformer: Transformer) -> dict[str, Any]:
+    """What stands before the predictor, without how often. KServe tells it where the predictor is."""
+    handed_on = _as_json(transformer)
+    first, *others = handed_on["containers"]
+    args = [f"--model_name={deployment.name}", *first.get("args", [])]
+    return {
+        **{key: value for key, value in handed_on.items() if key not in SCALING_FIELDS},
+        "containers": [{**first, "name": TRANSFORMER_CONTAINER, "args": args}, *others],
+        # It autoscales or not whether the predictor does or not, whose annotation is that of the whole.
+        "annotations": {**transformer.annotations, AUTOSCALER: autoscaler_class(transformer)},
+    }
+
+
+def scaling(spec: Spec, snapshot: Snapshot, replicas: Replicas | None = None) -> dict[str, dict[str, Any]]:
+    """How often `snapshot` serves while `spec` is wanted: fields of each of its components, which restart no pod."""
+    numbers = {"predictor": _scaling(spec.predictor, snapshot.predictor, replicas)}
+    if snapshot.transformer is not None:
+        wanted = spec.transformer or snapshot.transformer
+        numbers["transformer"] = _scaling(wanted, snapshot.transformer, replicas.transformer if replicas else None)
+    return numbers
+
+
+def _scaling(wanted: C, served: C, replicas: Replicas | None) -> dict[str, Any]:
+    least, most, _ = replicas or replicas_of(wanted, served)
     metrics: dict[str, Any] = {}
-    if autoscaler_class(snapshot.predictor) != "none":
-        handed_on = _as_json(scaling_of(wanted, snapshot.predictor))
+    if autoscaler_class(served) != "none":
+        handed_on = _as_json(scaling_of(wanted, served))
         metrics = {key: handed_on[key] for key in SCALING_FIELDS if key in handed_on}
     return {**metrics, "minReplicas": least, "maxReplicas": most}
 

@@ -4,6 +4,7 @@ import re
 
 # Path of an InferenceService as people write it, with or without the dot that some messages begin with.
 _PATH = re.compile(r"(?<![\w.])\.?spec\.predictor\.model\.(modelFormat|storageUri|args\[(\d+)\])?")
+_TRANSFORMER_ARG = re.compile(r"(?<![\w.])\.?(spec\.transformer\.containers\[0\]\.args)\[(\d+)\]")
 _DENIED = re.compile(r'^(admission webhook "|\S+ "[^"]*" is forbidden: )')
 _WEBHOOK = re.compile(r'^admission webhook "[^"]*kserve[^"]*" denied the request: ')
 _PREAMBLE = re.compile(r"^failed to create typed patch object \([^)]*\): (errors:)?\s*")
@@ -27,12 +28,16 @@ def in_our_words(message: str) -> str:
     for words in (_WEBHOOK, _PREAMBLE, _NAMED):
         message = words.sub("", message)
     lines = [line.strip().removeprefix(".") for line in message.splitlines() if line.strip()]
-    return _PATH.sub(_our_path, "; ".join(lines))
+    return _TRANSFORMER_ARG.sub(_our_arg, _PATH.sub(_our_path, "; ".join(lines)))
+
+
+def _our_arg(found: re.Match[str]) -> str:
+    # The first one is the operator's.
+    return f"{found.group(1)}[{int(found.group(2)) - 1}]"
 
 
 def _our_path(found: re.Match[str]) -> str:
     name, index = found.group(1), found.group(2)
     if index is not None:
-        # The first one is the operator's.
         return f"spec.predictor.args[{int(index) - 1}]"
     return _OURS[name] if name else "spec.predictor."

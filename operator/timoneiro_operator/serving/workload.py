@@ -6,16 +6,19 @@ status from the newest pod only. Ready pods are counted instead; one InferenceSe
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.scaling import SCALING_FIELDS
-from timoneiro_operator.decide.observation import Failure, Workload
+from timoneiro_operator.decide.observation import Failure, Pods, Workload
 
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
 FINAL_AFTER_RESTARTS = 2
 
-# Of a predictor, what says nothing of its pods.
+# As KServe calls its components, in names too.
+PREDICTOR, TRANSFORMER = "predictor", "transformer"
+_READY = {PREDICTOR: "PredictorReady", TRANSFORMER: "TransformerReady"}
+# Of a component, what says nothing of its pods.
 _HOW_OFTEN = (*SCALING_FIELDS, "canaryTrafficPercent")
 _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
 
@@ -27,20 +30,54 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
 
     `built`: what it was built as, when that is known: an edit of what is served is told from it.
     """
-    workload = f"{inference_service['metadata']['name']}-predictor"
-    pods = [pod for pod in pods if made_by(pod, workload)]
-    ready = sum(1 for pod in pods if is_ready(pod))
-    predictor = (inference_service.get("spec") or {}).get("predictor") or {}
-    staying = [pod for pod in pods if not is_leaving(pod)]
-    announced = _condition(inference_service, "PredictorReady") == "True"
+    parts = [_read_part(inference_service, kind, pods) for kind in components_of(inference_service)]
+    predictor, transformer = parts[0], next(iter(parts[1:]), None)
+    failures = [part.failure for part in parts if part.failure is not None]
+    failures.sort(key=lambda failure: not failure.final)
     return Workload(
-        ready_replicas=ready,
-        routable=announced or ready > 0,
-        known=announced,
-        replicas=len(staying),
+        ready_replicas=predictor.pods.ready,
+        transformer=transformer.pods if transformer is not None else None,
+        routable=all(part.announced or part.pods.ready > 0 for part in parts),
+        known=all(part.announced for part in parts),
+        replicas=predictor.pods.staying,
         as_built=built is None or is_as_built(inference_service, built),
-        lacks_pods=len(staying) < (predictor.get("minReplicas") or 1),
-        failure=_failure(inference_service, [pod for pod in staying if not is_ready(pod)], serving=ready > 0),
+        lacks_pods=tuple(part.name for part in parts if part.lacks_pods),
+        failure=next(iter(failures), None),
+    )
+
+
+def components_of(inference_service: Body) -> tuple[str, ...]:
+    """Its components, the one that is called last at first."""
+    has_transformer = (inference_service.get("spec") or {}).get("transformer") is not None
+    return (PREDICTOR, TRANSFORMER) if has_transformer else (PREDICTOR,)
+
+
+class _Part(NamedTuple):
+    """One component. `name`: of its Deployment. `announced`: KServe has seen it ready."""
+
+    name: str
+    pods: Pods
+    announced: bool
+    lacks_pods: bool
+    failure: Failure | None
+
+
+def _read_part(inference_service: Body, kind: str, pods: Sequence[Body]) -> _Part:
+    name = f"{inference_service['metadata']['name']}-{kind}"
+    pods = [pod for pod in pods if made_by(pod, name)]
+    ready = sum(1 for pod in pods if is_ready(pod))
+    spec = (inference_service.get("spec") or {}).get(kind) or {}
+    staying = [pod for pod in pods if not is_leaving(pod)]
+    starting = [pod for pod in staying if not is_ready(pod)]
+    failure = _failure(inference_service, kind, starting, serving=ready > 0)
+    if failure is not None and kind == TRANSFORMER:
+        failure = dataclasses.replace(failure, message=f"in the transformer: {failure.message}")
+    return _Part(
+        name=name,
+        pods=Pods(ready=ready, staying=len(staying)),
+        announced=_condition(inference_service, _READY[kind]) == "True",
+        lacks_pods=len(staying) < (spec.get("minReplicas") or 1),
+        failure=failure,
     )
 
 
@@ -48,10 +85,15 @@ def is_as_built(inference_service: Body, built: Body) -> bool:
     """Whether it serves what it was built for, however often and with whatever share of the traffic."""
     if is_written(inference_service, built):
         return True
-    wanted = {key: value for key, value in built["spec"]["predictor"].items() if key not in _HOW_OFTEN}
+    wanted = {
+        kind: {key: value for key, value in part.items() if key not in _HOW_OFTEN}
+        for kind, part in built["spec"].items()
+    }
     # Its runtime is told by what it was before, too.
-    wanted["model"] = {key: value for key, value in wanted["model"].items() if key != "runtime"}
-    return covers((inference_service.get("spec") or {}).get("predictor") or {}, wanted)
+    model = wanted[PREDICTOR]["model"]
+    wanted[PREDICTOR]["model"] = {key: value for key, value in model.items() if key != "runtime"}
+    as_many = components_of(inference_service) == components_of(built)
+    return as_many and covers(inference_service.get("spec") or {}, wanted)
 
 
 def made_by(pod: Body, workload: str) -> bool:
@@ -89,7 +131,7 @@ def is_leaving(pod: Body) -> bool:
 
 
 def with_cause(workload: Workload, deployment: Body | None) -> Workload:
-    """`workload`, which lacks pods, with why Kubernetes makes none, as the Deployment of its predictor says it.
+    """`workload`, which lacks pods, with why Kubernetes makes none, as the Deployment of a component says it.
 
     A quota is none of the model's doing; a ServiceAccount that does not exist, or what a policy forbids, may be.
     """
@@ -111,17 +153,18 @@ def _condition_of(body: Body, kind: str) -> Body:
     return next((c for c in conditions if c.get("type") == kind), {})
 
 
-def _failure(inference_service: Body, pods: Sequence[Body], *, serving: bool) -> Failure | None:
+def _failure(inference_service: Body, kind: str, pods: Sequence[Body], *, serving: bool) -> Failure | None:
     """The most telling reason why `pods` are not ready: a container's last words first, KServe's summary after that."""
     found = [failure for pod in pods for status in _containers(pod) if (failure := _container_failure(status))]
     found += [failure for pod in pods if (failure := _unscheduled(pod))]
     found.sort(key=lambda failure: not failure.final)
-    refused = _condition_of(inference_service, "PredictorReady")
+    refused = _condition_of(inference_service, _READY[kind])
     if not found and refused.get("status") == "False" and refused.get("reason") == "ReconcileFailed":
         # KServe could not make all that it needs: what lacks may be its autoscaler, beside pods that are ready.
         message = _one_line(refused.get("message") or "KServe gives no message")
         return Failure(reason="ReconcileFailed", message=message, final=False)
-    if found or serving:
+    if found or serving or kind != PREDICTOR:
+        # What follows is about the model.
         return found[0] if found else None
     model_status = (inference_service.get("status") or {}).get("modelStatus") or {}
     transition = model_status.get("transitionStatus")

@@ -13,7 +13,8 @@ from timoneiro_operator.decide.observation import RouteState, Routing
 
 API_VERSION = "gateway.networking.k8s.io/v1"
 KIND = "HTTPRoute"
-_SUFFIX = "-predictor"
+# As KServe ends the names of Services: requests reach the last one of them first that there is.
+_SUFFIXES = ("-predictor", "-transformer")
 # They decide where requests go.
 _ROUTING_FILTERS = ("RequestMirror", "RequestRedirect")
 _ALL_PATHS = {"type": "PathPrefix", "value": "/"}
@@ -116,7 +117,7 @@ def _main_rule(deployment: ModelDeployment, routing: Routing) -> dict[str, Any]:
 
 
 def _backend(deployment: ModelDeployment, revision: str) -> dict[str, Any]:
-    return {"group": "", "kind": "Service", "name": f"{deployment.service_name(revision)}{_SUFFIX}", "port": 80}
+    return {"group": "", "kind": "Service", "name": deployment.backend_name(revision), "port": 80}
 
 
 def read_route(deployment: ModelDeployment, route: Mapping[str, Any] | None) -> RouteState | None:
@@ -162,11 +163,14 @@ def _has_headers(rule: Mapping[str, Any]) -> bool:
 def _revision(deployment: ModelDeployment, backend: Mapping[str, Any]) -> str:
     """The revision behind a backend; the name of a Service that is not ours stays a name."""
     name = str(backend.get("name", ""))
-    adopted = {f"{known.adopted}{_SUFFIX}": known.revision for known in deployment.status.revisions if known.adopted}
-    if name in adopted:
-        return adopted[name]
-    own = name.removeprefix(f"{deployment.name}-").removesuffix(_SUFFIX)
-    return own if name == f"{deployment.service_name(own)}{_SUFFIX}" else name
+    known = {deployment.backend_name(known.revision): known.revision for known in deployment.status.revisions}
+    if name in known:
+        return known[name]
+    for suffix in _SUFFIXES:
+        own = name.removeprefix(f"{deployment.name}-").removesuffix(suffix)
+        if name == f"{deployment.service_name(own)}{suffix}":
+            return own
+    return name
 
 
 def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:

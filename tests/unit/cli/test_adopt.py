@@ -76,9 +76,17 @@ def test_a_dry_run_prints_what_git_is_to_have_and_writes_nothing(fake_cluster, r
     printed = read(out)
     assert (code, cluster.applied, printed["spec"]["adopt"]) == (DONE, [], "fraud")
     assert parse({**printed, "metadata": {**printed["metadata"], "uid": "u"}}).spec.adopt == "fraud"
-    assert out.startswith("# Of its predictor the next model is served without deploymentStrategy") is (
-        output == "yaml"
-    )
+    assert out.startswith("# The next model is served without deploymentStrategy") is (output == "yaml")
+
+
+def test_a_transformer_is_in_what_git_is_to_have(fake_cluster, run) -> None:
+    body = service()
+    container = {"name": "kserve-container", "image": "tokens:1"}
+    body["spec"]["transformer"] = {"containers": [{**container, "args": ["--model_name=fraud"]}]}
+    cluster = serving(fake_cluster(NOT_THERE), body)
+    cluster.pods["fraud"].append(pod_of("fraud-transformer", conditions=[{"type": "Ready", "status": "True"}]))
+    _, out, _ = run(cluster, "adopt", "fraud", *HOST, "--dry-run", "-o", "json")
+    assert json.loads(out)["spec"]["transformer"] == {"containers": [container]}
 
 
 def test_what_is_left_out_is_told_when_it_is_made(fake_cluster, run) -> None:

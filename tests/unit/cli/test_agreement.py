@@ -148,7 +148,7 @@ def no_room() -> FakeWorld:
     world = FakeWorld().healthy()
     name = world.model(2)
     world.tick(1)
-    world.services[name] = Workload(failure=FULL, lacks_pods=True)
+    world.services[name] = Workload(failure=FULL, lacks_pods=("fraud-b-predictor",))
     world.tick(1)
     return world
 

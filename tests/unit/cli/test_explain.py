@@ -296,3 +296,17 @@ def test_what_keeps_an_autoscaler_from_taking_pods_away_is_told(md) -> None:
     assert "Autoscalers are held at the replicas that the traffic may need" in text
     assert f"version 1 ({md.revision('1')}) at 8, version 2 ({md.revision('2')}) at 4." in text
     assert "Autoscalers" not in why(md, md.rolling())
+
+
+def test_that_requests_reach_a_transformer_first_is_said_of_the_revisions_that_have_one(md) -> None:
+    with_one = {**md.snapshot("2"), "transformer": {"containers": [{"image": "tokens:1"}]}}
+    text = why(md, md.rolling(revisions=[md.snapshot("1", -86400), with_one]))
+    assert f"Requests to version 2 ({md.revision('2')}) reach a transformer first, which calls the predictor of" in text
+    assert "transformer" not in why(md, md.rolling())
+
+
+def test_the_transformers_that_an_autoscaler_is_held_at_are_told_beside_the_others(md) -> None:
+    stable = md.part("1", ready=True, replicas=8, transformerReplicas=4)
+    text = why(md, md.rolling(stable=stable, candidate=md.candidate(transformerReplicas=2)))
+    assert f"version 1 ({md.revision('1')}) at 8 and 4 of its transformer, version 2" in text
+    assert text.endswith(f"({md.revision('2')}) at 2 of its transformer.")

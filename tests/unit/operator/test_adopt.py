@@ -152,7 +152,7 @@ class TestWhatCannotBeAdopted:
             (_with(metadata={"deletionTimestamp": "2026-11-26T10:00:00Z"}), "being deleted"),
             (_with(status={"deploymentMode": "Knative"}), "deployment mode is Knative"),
             (_with(metadata={"annotations": {"serving.kserve.io/stop": "true"}}), "stopped"),
-            (_with(spec={"transformer": {"containers": []}}), "spec.transformer"),
+            (_with(spec={"explainer": {"containers": []}}), "spec.explainer"),
             (_with(spec={"canary": [{"trafficPercent": 5}]}), "spec.canary"),
             (_with(spec={"predictor": {"containers": [{"name": "kserve-container"}]}}), "no spec.predictor.model"),
             (service(predictor={"workerSpec": {"size": 2}}), "workerSpec"),

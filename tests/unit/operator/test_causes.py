@@ -63,7 +63,7 @@ def test_what_keeps_pods_from_being_made_is_quoted(body: dict[str, Any] | None, 
 
 def test_what_a_pod_says_comes_before_what_its_deployment_says() -> None:
     told = Failure(reason="CrashLoopBackOff", message="digest differs", final=True)
-    assert with_cause(Workload(failure=told, lacks_pods=True), made(QUOTA)).failure == told
+    assert with_cause(Workload(failure=told, lacks_pods=("fraud-b-predictor",)), made(QUOTA)).failure == told
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_keeps_a_pod_off_the_nodes_is_quoted(body: dict[str, Any], failure:
 def test_pods_lack_where_there_are_fewer_than_there_should_be(
     replicas: int, pods: list[dict[str, Any]], lacks: bool
 ) -> None:
-    assert read_workload(service(replicas), pods).lacks_pods is lacks
+    assert read_workload(service(replicas), pods).lacks_pods == (("fraud-a-predictor",) if lacks else ())
 
 
 def waiting(failure: Failure) -> FakeWorld:
@@ -102,7 +102,7 @@ def waiting(failure: Failure) -> FakeWorld:
     world = FakeWorld().healthy()
     name = world.model(2)
     world.tick(1)
-    world.services[name] = Workload(failure=failure, lacks_pods=True)
+    world.services[name] = Workload(failure=failure, lacks_pods=("fraud-b-predictor",))
     return world
 
 
@@ -142,7 +142,7 @@ def test_what_the_spec_names_and_is_not_there_takes_the_candidate_back_at_its_de
 def test_a_first_model_without_room_says_so_and_serves_when_there_is_some() -> None:
     world = FakeWorld(ready=False)
     world.tick()
-    world.services[world.wanted()] = Workload(failure=FULL, lacks_pods=True)
+    world.services[world.wanted()] = Workload(failure=FULL, lacks_pods=("fraud-b-predictor",))
     world.trace(60, 60)
     assert "exceeded quota: full" in world.status.message
     world.services[world.wanted()] = Workload(ready_replicas=1, routable=True)
@@ -152,7 +152,7 @@ def test_a_first_model_without_room_says_so_and_serves_when_there_is_some() -> N
 def test_while_pods_lack_there_is_another_look_soon_since_nobody_tells_when_that_ends() -> None:
     world = waiting(FULL)
     assert world.tick(1).look_again == 10
-    world.services[world.wanted()] = replace(world.services[world.wanted()], lacks_pods=False, failure=None)
+    world.services[world.wanted()] = replace(world.services[world.wanted()], lacks_pods=(), failure=None)
     assert (world.tick(1).look_again or 0) > 10
 
 

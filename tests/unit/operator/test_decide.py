@@ -407,7 +407,7 @@ def test_replicas_of_a_stable_model_that_is_not_the_wanted_one_can_be_changed() 
     world.trace(10, 20)
     world.spec["predictor"] = {"minReplicas": 9}
     stable = world.status.stable.revision
-    assert world.tick().scale == {stable: (9, 9)}
+    assert world.tick().scale == {stable: (9, 9, None)}
 
 
 def test_limits_that_are_edited_in_mid_step_start_the_evidence_and_the_requests_anew() -> None:

@@ -74,7 +74,9 @@ class TestGateway:
         children = Children(services={there["metadata"]["name"]: there}, pods={})
         writes = GATEWAY.writes(deployment(), decision, children)
         assert [type(write) for write in writes] == [Apply, Patch, Apply, Remove]
-        assert writes[1] == Patch(name=there["metadata"]["name"], predictor={"minReplicas": 3, "maxReplicas": 3})
+        assert writes[1] == Patch(
+            name=there["metadata"]["name"], components={"predictor": {"minReplicas": 3, "maxReplicas": 3}}
+        )
         assert writes[3] == Remove(name="fraud-c")
         assert [write.first for write in writes if isinstance(write, Apply)] == [True, True]
 
@@ -230,7 +232,7 @@ class TestKnative:
         snapshot = Snapshot(revision="a", model=deployment().model, predictor=fixed)
         status = msgspec.structs.replace(knative_deployment("a").status, revisions=(snapshot,))
         found = KNATIVE.workloads(deployment(status, **spec), children(service("a"), ksvc("a")))
-        assert found["a"].has(5)
+        assert found["a"].has(Replicas(5, 5))
 
     def test_a_candidate_that_was_ready_and_is_no_more_has_lost_its_readiness(self) -> None:
         made = knative_deployment("a", "b", backends=("n1", "n2"))
@@ -370,7 +372,7 @@ class TestKnative:
         writes = self.writes(
             knative_deployment("a", "b"), service("b", percent=0), routing=Routing(weights={"a": 80, "b": 20})
         )
-        assert writes == (Patch(name="fraud", predictor={"canaryTrafficPercent": 20}),)
+        assert writes == (Patch(name="fraud", components={"predictor": {"canaryTrafficPercent": 20}}),)
 
     def test_a_share_that_is_there_is_left_alone(self) -> None:
         made = knative_deployment("a", "b")
@@ -379,7 +381,7 @@ class TestKnative:
 
     def test_a_revision_that_was_rolled_back_stays_at_percent_0(self) -> None:
         writes = self.writes(knative_deployment("a"), service("b", percent=20), routing=Routing(weights={"a": 100}))
-        assert writes == (Patch(name="fraud", predictor={"canaryTrafficPercent": 0}),)
+        assert writes == (Patch(name="fraud", components={"predictor": {"canaryTrafficPercent": 0}}),)
 
     def test_without_anything_wanted_nothing_is_written(self) -> None:
         assert self.writes(knative_deployment(), None) == ()

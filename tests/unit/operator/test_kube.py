@@ -245,7 +245,7 @@ async def test_the_name_of_a_secret_does_not_become_another_path() -> None:
     assert asked == ["..%2F..%2Fteam-a%2Fsecrets%2Flogin"]
 
 
-@pytest.mark.parametrize("verb", ["apply", "patch_predictor", "delete"])
+@pytest.mark.parametrize("verb", ["apply", "patch_components", "delete"])
 async def test_a_write_without_an_answer_keeps_nothing_else_from_being_done(verb: str) -> None:
     class Silent:
         async def patch(self, *_: Any, **__: Any) -> None:
@@ -256,7 +256,7 @@ async def test_a_write_without_an_answer_keeps_nothing_else_from_being_done(verb
     client = KubeClient(Silent(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
     writes: dict[str, Any] = {
         "apply": lambda: client.apply("InferenceService", body(1), first=False),
-        "patch_predictor": lambda: client.patch_predictor(("ns", "fraud-a"), {"minReplicas": 8}),
+        "patch_components": lambda: client.patch_components(("ns", "fraud-a"), {"predictor": {"minReplicas": 8}}),
         "delete": lambda: client.delete("InferenceService", ("ns", "fraud-a")),
     }
     with pytest.raises(Unanswered, match=r"InferenceService fraud-a: the API server gives no clear answer"):

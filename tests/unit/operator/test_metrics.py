@@ -144,11 +144,17 @@ class Looks:
         self.bounds: dict[str, tuple[float, ...]] = {}
         self.metrics: tuple[Metric, ...] = (Metric(),)
         self.profile = PROFILES["Timoneiro"]
+        self.transforms = False
 
     def arm(self, revision: str) -> ArmTargets:
         pods = tuple(self.targets.get(revision, ()))
         return ArmTargets(
-            revision=revision, inference_service=revision, workload=revision, pods=pods, profile=self.profile
+            revision=revision,
+            inference_service=revision,
+            workload=revision,
+            pods=pods,
+            profile=self.profile,
+            transforms=self.transforms,
         )
 
     async def look(self, now: float, arms: Arms = ARMS, record: bool = True):
@@ -225,6 +231,15 @@ async def test_a_pod_that_answers_with_an_error_is_a_problem_and_no_window(looks
         {},
         ("ScrapeFailed", "pod fraud-a-1 answers /metrics with 500"),
     )
+
+
+async def test_of_a_transformer_that_shows_no_metrics_it_is_said_what_it_is_and_what_helps(looks) -> None:
+    looks.transforms, looks.state.broken = True, True
+    metrics = await looks.look(0)
+    assert metrics.problem is not None
+    reason, sentence = metrics.problem
+    assert (reason, "answers /metrics with 500; it is a transformer" in sentence) == ("ScrapeFailed", True)
+    assert sentence.endswith("or choose spec.analysis.source of type Gateway")
 
 
 async def test_a_problem_stays_visible_until_the_next_look(looks) -> None:

@@ -43,7 +43,7 @@ class FakeClient:
         self.dry_runs: list[str] = []
         self.content: tuple[int, str] | None = None
         self.routes: list[dict[str, Any]] = []
-        self.predictors: dict[str, dict[str, Any]] = {}
+        self.deployments: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self._version = 1000
 
@@ -65,9 +65,9 @@ class FakeClient:
         self.dry_runs.append(body["metadata"]["name"])
         return self.content
 
-    async def predictor(self, service: tuple[str, str]) -> dict[str, Any] | None:
-        self.asked.append(service[1])
-        return self.predictors.get(service[1])
+    async def component(self, key: tuple[str, str]) -> dict[str, Any] | None:
+        self.asked.append(key[1])
+        return self.deployments.get(key[1])
 
     async def delete(self, kind: str, key: tuple[str, str]) -> None:
         self.calls.append(f"delete {kind}")
@@ -462,9 +462,9 @@ async def test_why_there_are_no_pods_is_asked_of_those_that_lack_some_and_of_nob
         "reason": "FailedCreate",
         "message": "exceeded quota: full",
     }
-    client.predictors["fraud-b"] = {"status": {"conditions": [condition]}}
+    client.deployments["fraud-b-predictor"] = {"status": {"conditions": [condition]}}
     await reconciler.reconcile(KEY)
-    assert client.asked == ["fraud-b"]
+    assert client.asked == ["fraud-b-predictor"]
 
 
 @pytest.mark.parametrize(("finalizers", "asked"), [([], 1), (["somebody.example.com/waits"], 3)])

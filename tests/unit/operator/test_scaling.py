@@ -117,13 +117,18 @@ def test_what_is_there_as_it_is_wanted_is_not_written() -> None:
 def test_a_minimum_is_written_alone() -> None:
     (write,) = patches(SCALED, SCALED, Replicas(6, 10))
     assert isinstance(write, Patch)
-    assert write.predictor == {**SCALED, "minReplicas": 6}
+    assert write.components["predictor"] == {**SCALED, "minReplicas": 6}
 
 
 def test_a_target_that_the_spec_has_taken_away_is_taken_away() -> None:
     (write,) = patches(SCALED, {"minReplicas": 2, "maxReplicas": 10}, Replicas(2, 10))
     assert isinstance(write, Patch)
-    assert write.predictor == {"minReplicas": 2, "maxReplicas": 10, "scaleTarget": None, "scaleMetric": None}
+    assert write.components["predictor"] == {
+        "minReplicas": 2,
+        "maxReplicas": 10,
+        "scaleTarget": None,
+        "scaleMetric": None,
+    }
 
 
 def test_a_behaviour_that_the_spec_has_taken_away_is_taken_away() -> None:
@@ -131,7 +136,7 @@ def test_a_behaviour_that_the_spec_has_taken_away_is_taken_away() -> None:
     slow = {"metrics": metrics, "behavior": {"scaleDown": {"stabilizationWindowSeconds": 5}}}
     (write,) = patches({**BY_A_QUERY, "autoScaling": slow}, BY_A_QUERY, Replicas(1, 10))
     assert isinstance(write, Patch)
-    assert write.predictor["autoScaling"] == {"metrics": metrics, "behavior": None}
+    assert write.components["predictor"]["autoScaling"] == {"metrics": metrics, "behavior": None}
 
 
 def test_what_has_no_autoscaler_gets_none_by_an_edit() -> None:
@@ -167,7 +172,7 @@ def test_between_how_many_replicas_a_revision_serves(
     wanted: dict[str, Any], served: dict[str, Any], held: int | None, replicas: tuple[int, int]
 ) -> None:
     specs = (deployment(wanted).spec.predictor, deployment(served).spec.predictor)
-    assert replicas_of(*specs, held) == replicas
+    assert replicas_of(*specs, held) == Replicas(*replicas)
 
 
 @pytest.mark.parametrize("wanted", [{"minReplicas": 2}, {**BY_A_QUERY, "minReplicas": 2}])
