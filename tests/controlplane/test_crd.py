@@ -20,6 +20,8 @@ BODY: dict[str, Any] = {
     },
 }
 
+BEFORE: dict[str, Any] = {"containers": [{"name": "mine", "image": "tokens:1"}]}
+
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """BODY with one field set; `path` is dotted."""
@@ -148,6 +150,12 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.predictor", {"maxReplicas": 2, "scaleMetric": "rps"}, "must be cpu or memory with route.driver Gateway"),
         ("spec.predictor", {"canaryTrafficPercent": 5}, "give the shares of the traffic in rollout.canary.steps"),
         ("spec.predictor", {"deploymentStrategy": {"type": "Recreate"}}, "a revision is never changed"),
+        ("spec.transformer", {"minReplicas": 1}, "spec.transformer.containers: Required value"),
+        ("spec.transformer", {"containers": []}, "should have at least 1 items"),
+        ("spec.transformer", {**BEFORE, "maxReplicas": 2, "scaleMetric": "rps"}, "scaleMetric must be cpu or memory"),
+        ("spec.transformer", {**BEFORE, "maxReplicas": 2, "scaleTarget": 101}, "scaleTarget must be from 1 to 100"),
+        ("spec.transformer", {**BEFORE, "scaleTarget": 50}, "need maxReplicas"),
+        ("spec.transformer", {**BEFORE, "canaryTrafficPercent": 5}, "give the shares of the traffic in rollout.canary"),
         ("metadata.name", "f" * 40, "at most 39 characters"),
         ("metadata.name", "1fraud", "must begin with a letter"),
     ],
@@ -169,6 +177,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
         ),
         ({"preview": {"header": {"name": "X-Preview"}}}, "route.preview needs route.driver Gateway"),
         ({"adopt": "theirs"}, "adopt needs route.driver Gateway"),
+        ({"transformer": BEFORE}, "transformer needs route.driver Gateway: in Knative mode a request to the new"),
         ({"analysis": {"source": {"type": "Gateway"}}}, "source of type Gateway needs route.driver Gateway"),
         (
             {"predictor": {"maxReplicas": 2, "autoScaling": {"metrics": []}}},
@@ -187,6 +196,15 @@ def test_what_knative_cannot_do_is_refused(
     with pytest.raises(LocalClusterError) as refusal:
         dry_run(platform, namespace, body)
     assert sentence in str(refusal.value)
+
+
+def test_with_a_transformer_names_are_two_characters_shorter(platform: Cluster, namespace: str) -> None:
+    body = changed("spec.transformer", BEFORE)
+    body["metadata"]["name"] = "f" * 37
+    assert dry_run(platform, namespace, body)["spec"]["transformer"] == {**BEFORE, "minReplicas": 1}
+    body["metadata"]["name"] = "f" * 38
+    with pytest.raises(LocalClusterError, match=r"at most 37 characters with spec\.transformer"):
+        dry_run(platform, namespace, body)
 
 
 @pytest.mark.parametrize(
