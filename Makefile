@@ -12,7 +12,7 @@ LOCALCLUSTER := PYTHONPATH=hack $(BIN)/python -m localcluster
 NAME ?= dev
 # What decides and what is written is tested on every branch.
 PURE := decide drivers serving traffic api
-COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov-branch --cov-fail-under=100 \
+COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov=timoneiro_judge --cov-branch --cov-fail-under=100 \
 	--cov-report=term-missing:skip-covered
 
 # Tests of one module share what is costly to set up.

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.duration import parse_duration
@@ -29,7 +30,6 @@ from timoneiro_operator.decide.observation import (
     Workload,
 )
 from timoneiro_operator.decide.steps import Arms, arms_to_measure
-from timoneiro_operator.judge.comparison import Counts, Window
 
 EPOCH = 1_800_000_000.0
 

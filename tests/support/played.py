@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from support.fake_world import SPEC, FakeWorld
+from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api import names
 from timoneiro_operator.decide.observation import Observation
-from timoneiro_operator.judge.comparison import Counts, Window
 
 SOURCE = {"type": "Prometheus", "url": "http://prometheus.example.com"}
 ONE, TWO = "s3://models/fraud/1", "s3://models/fraud/2"

@@ -1,4 +1,4 @@
-"""The judge of `timoneiro_operator.judge` for many rollouts at once.
+"""The judge of `timoneiro_judge` for many rollouts at once.
 
 Guarantees the same evidence as `Comparison.observe`, to rounding: a test feeds both the same windows.
 """
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Rows, Windows
-from timoneiro_operator.judge.comparison import LEAST_FREEDOM, Limits
-from timoneiro_operator.judge.evidence import LOG_GRID, NOT_WORSE_WIDTH, RATE_POINTS, RATE_SPAN, WORSE_WIDTH
+from timoneiro_judge.comparison import LEAST_FREEDOM, Limits
+from timoneiro_judge.evidence import LOG_GRID, NOT_WORSE_WIDTH, RATE_POINTS, RATE_SPAN, WORSE_WIDTH
 
-DEFAULT_LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
+DEFAULT_LIMITS = Limits()
 _GRID = np.array(LOG_GRID)
 # Likelihoods of that many rollouts at a time stay in the processor's cache.
 _CHUNK = 256

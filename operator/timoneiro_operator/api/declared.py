@@ -49,7 +49,7 @@ def _undeclared(kind: msgspec.inspect.Type, schema: Mapping[str, Any], path: str
             yield from _undeclared(member, schema, path)
     elif isinstance(kind, msgspec.inspect.VarTupleType):
         yield from _undeclared(kind.item_type, schema.get("items") or {}, path)
-    elif isinstance(kind, msgspec.inspect.StructType):
+    elif isinstance(kind, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
         declared = schema.get("properties") or {}
         for field in kind.fields:
             inner = f"{path}.{field.encode_name}" if path else field.encode_name

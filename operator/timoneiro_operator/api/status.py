@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from timoneiro_judge import Counts, Verdict
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor, Transformer
@@ -19,7 +20,6 @@ Phase = Literal[
 Outcome = Literal["Adopted", "Promoted", "Restored", "RolledBack", "Aborted", "Superseded", "Withdrawn"]
 StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Bake", "Promotion"]
 Mirrored = Literal["None", "Candidate", "Stable"]
-Verdict = Literal["Worse", "NotWorse", "Undecided"]
 Role = Literal["Required", "Inform"]
 
 
@@ -158,11 +158,6 @@ class Traffic(_Struct, frozen=True, omit_defaults=False):
     desired: Weights
     accepted: bool = False
     mirror: Mirrored = "None"
-
-
-class Counts(_Struct, frozen=True, omit_defaults=False):
-    requests: int = 0
-    events: int = 0
 
 
 class Ratio(_Struct, frozen=True):

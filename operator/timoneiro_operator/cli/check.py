@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from timoneiro_judge.comparison import Counts
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.parts import Planned, planned
-from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.envoy import cluster_of, sample_of
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.problem import Problem, ProblemError

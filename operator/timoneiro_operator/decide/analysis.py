@@ -5,10 +5,13 @@ from functools import lru_cache
 
 import msgspec
 
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.forecast import forecast
+from timoneiro_judge.routing import ALPHA, log_e_mismatch
+from timoneiro_judge.verdict import Judgement, Part, Verdict, judge
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import (
     AnalysisStatus,
-    Counts,
     Evidence,
     LastWindow,
     MetricStatus,
@@ -22,11 +25,6 @@ from timoneiro_operator.api.status import (
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.parts import Planned, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.trail import longer
-from timoneiro_operator.judge import comparison
-from timoneiro_operator.judge.comparison import Comparison
-from timoneiro_operator.judge.forecast import forecast
-from timoneiro_operator.judge.routing import ALPHA, log_e_mismatch
-from timoneiro_operator.judge.verdict import Judgement, Part, Verdict, judge
 
 replace = msgspec.structs.replace
 
@@ -164,8 +162,8 @@ def _reports(
                 role=item.metric.role,
                 bound=item.bound,
                 ratio=Ratio(estimate=estimate, lower=lower, upper=upper),
-                candidate=_counts(value.candidate),
-                stable=_counts(value.stable),
+                candidate=value.candidate,
+                stable=value.stable,
                 evidence=Evidence(
                     worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.best_log_not_worse)
                 ),
@@ -183,7 +181,7 @@ def _reports(
                     verdict=judgement.metrics[metric.name],
                     role=metric.role,
                     limit=metric.max,
-                    candidate=_counts(part.counts.candidate),
+                    candidate=part.counts.candidate,
                     evidence=Evidence(worse=_e_value(part.log_worse)),
                 )
             )
@@ -204,10 +202,6 @@ def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None
     )
     times = [seconds for seconds in (foreseen.worse, foreseen.not_worse) if seconds is not None]
     return float(f"{min(times):.2g}") if times else None
-
-
-def _counts(counts: comparison.Counts) -> Counts:
-    return Counts(requests=counts.requests, events=counts.events)
 
 
 def _rounded(number: float | None) -> float | None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from timoneiro_judge.comparison import Window
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot
-from timoneiro_operator.judge.comparison import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ own, and looks at that of another metric.
 
 from typing import NamedTuple
 
+from timoneiro_judge.comparison import Comparison, Dispersion, Limits
+from timoneiro_judge.verdict import Guard, Part
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
-from timoneiro_operator.judge.comparison import Comparison, Dispersion, Limits
-from timoneiro_operator.judge.verdict import Guard, Part
 
 
 class Planned(NamedTuple):

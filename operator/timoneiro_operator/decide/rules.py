@@ -1,5 +1,7 @@
 """The rules of a rollout: why a candidate has to go, what freezes it, what a step waits for. Each a pure question."""
 
+from timoneiro_judge.routing import ALPHA
+from timoneiro_judge.verdict import Verdict
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.scaling import Replicas
@@ -10,8 +12,6 @@ from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.steps import requests_of
 from timoneiro_operator.decide.text import name_of
-from timoneiro_operator.judge.routing import ALPHA
-from timoneiro_operator.judge.verdict import Verdict
 
 # A model that needs up to this for an answer is not taken for one that gives none.
 SILENCE_SECONDS = 60.0

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from timoneiro_judge import Counts
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Counts, MetricStatus, Paused, Phase, Retiring, Revision, Status, Step
+from timoneiro_operator.api.status import MetricStatus, Paused, Phase, Retiring, Revision, Status, Step
 from timoneiro_operator.decide.observation import Failure, Observation
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}

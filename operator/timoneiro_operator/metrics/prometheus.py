@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from timoneiro_judge.comparison import Counts
 from timoneiro_operator.api.promql import BadSelector, Selector
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.profile import Profile

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from timoneiro_judge.comparison import Counts
 from timoneiro_operator.api.promql import (
     NAME,
     NAMESPACE,
@@ -21,7 +22,6 @@ from timoneiro_operator.api.promql import (
     written,
 )
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.problem import Problem, ProblemError
 from timoneiro_operator.metrics.profile import START_TIME, Profile

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from support import played
-from timoneiro_operator.api.status import AnalysisStatus, Counts, MetricStatus, TrailPoint, to_seconds
+from timoneiro_judge import Counts
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, TrailPoint, to_seconds
 from timoneiro_operator.cli.report.content import Report, encoded
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.metrics import metrics_of

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from timoneiro_operator.judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 INTERVAL, LOOKS, OUTAGE = 30, 20, 20

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import binom
 
-from timoneiro_operator.judge.comparison import Comparison, Counts, Limits, Window
-from timoneiro_operator.judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood
-from timoneiro_operator.judge.verdict import Part, judge
+from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood, log_sum_exp
+from timoneiro_judge.verdict import Part, judge
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 counts = st.builds(
@@ -94,8 +94,30 @@ def test_a_comparison_survives_the_way_through_the_status_to_the_last_bit(seen: 
 
 
 def test_a_state_that_is_not_ours_is_refused_with_a_sentence() -> None:
-    with pytest.raises(ValueError, match="the evidence kept in the status cannot be read"):
+    with pytest.raises(ValueError, match="another edition"):
         Comparison.decode("bm90IG91cnM=")
+
+
+@pytest.mark.parametrize("length", [10, 11])
+def test_a_state_that_was_cut_is_refused_with_a_sentence(length: int) -> None:
+    text = Comparison(limits=LIMITS).encode()
+    with pytest.raises(ValueError, match="cannot be read"):
+        Comparison.decode(text[:length])
+
+
+def test_a_state_of_counts_that_cannot_be_is_refused_with_a_sentence() -> None:
+    text = Comparison(limits=LIMITS, candidate=Counts(requests=1, events=2)).encode()
+    with pytest.raises(ValueError, match="no counts that there can be"):
+        Comparison.decode(text)
+
+
+def test_the_difference_of_the_rates_is_that_of_what_was_counted() -> None:
+    assert observe((100, 5, 900, 9)).difference == pytest.approx(0.04)
+    assert observe((0, 0, 900, 9)).difference == pytest.approx(-0.01)
+
+
+def test_the_sum_of_nothing_is_nothing() -> None:
+    assert log_sum_exp([]) == -math.inf
 
 
 def test_a_window_in_which_nothing_happened_changes_no_evidence() -> None:

@@ -10,8 +10,8 @@ from scipy.stats import binom
 
 from bench.judge.counts import Ints, Windows
 from bench.judge.ours import Course, Settings, follow
-from timoneiro_operator.judge.comparison import Limits
-from timoneiro_operator.judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood
+from timoneiro_judge.comparison import Limits
+from timoneiro_judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood
 
 TOLERATED = 1.25
 # The closed form's prior: twenty events' worth of belief that the candidate's share of events is the tolerated one.

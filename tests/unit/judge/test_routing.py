@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from timoneiro_operator.judge.routing import ALPHA, log_e_mismatch
+from timoneiro_judge.routing import ALPHA, log_e_mismatch
 
 BOUND = math.log(1 / ALPHA)
 

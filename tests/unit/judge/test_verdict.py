@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from timoneiro_operator.judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
-from timoneiro_operator.judge.evidence import log_e_rate_above
-from timoneiro_operator.judge.verdict import Guard, Judgement, Part, judge
+from timoneiro_judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
+from timoneiro_judge.evidence import log_e_rate_above
+from timoneiro_judge.verdict import Guard, Judgement, Part, judge
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 

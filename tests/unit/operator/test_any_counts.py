@@ -14,16 +14,15 @@ from hypothesis import strategies as st
 
 from support.fake_pods import FakePods
 from support.fake_world import FakeWorld
+from timoneiro_judge.comparison import Comparison, Counts, Limits, Spread, Window
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.api.status import Counts, Share, to_seconds, to_text
+from timoneiro_operator.api.status import Share, to_seconds, to_text
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
-from timoneiro_operator.judge.comparison import Comparison, Limits, Spread, Window
-from timoneiro_operator.judge.comparison import Counts as JudgedCounts
 from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY, cluster_of
 from timoneiro_operator.metrics.gateway import GatewayPods, GatewaySource
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
@@ -289,7 +288,7 @@ def test_no_answer_of_prometheus_keeps_traffic_from_going_back(
 
 # Packed as the product packs it, with numbers that no rollout leads to.
 _FLOATS, _WHOLE = st.floats(), st.integers(-(2**63), 2**63 - 1)
-COUNTS = st.builds(JudgedCounts, requests=_WHOLE, events=_WHOLE)
+COUNTS = st.builds(Counts, requests=_WHOLE, events=_WHOLE)
 EVIDENCE = st.builds(
     Comparison,
     limits=st.just(Limits(tolerance=0.25, margin=1.0, negligible=0.01)),
@@ -334,7 +333,7 @@ def test_no_evidence_that_is_kept_keeps_traffic_from_going_back(
             ),
         )
         pending(world)
-        window = Window(candidate=JudgedCounts(requests=10, events=1), stable=JudgedCounts(requests=90, events=1))
+        window = Window(candidate=Counts(requests=10, events=1), stable=Counts(requests=90, events=1))
         fresh = Metrics(windows={"errors": window}, window_end=world.now, seconds=10.0)
         takes_back(world, Metrics(problem=problem) if problem else fresh)
 

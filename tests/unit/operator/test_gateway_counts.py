@@ -11,12 +11,12 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 
 from support.fake_pods import FakePods
 from support.pods import pod_of
+from timoneiro_judge.comparison import Counts
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.gateways import Gateways, read_gateways
-from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.envoy import cluster_of, only, sample_of
 from timoneiro_operator.metrics.gateway import GatewayPods, GatewaySource
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target

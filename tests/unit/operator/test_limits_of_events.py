@@ -6,16 +6,9 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import BAD, BLUE_GREEN, lose, rolling, stable_of
+from timoneiro_judge import Counts, Verdict
 from timoneiro_operator.api.command import Action
-from timoneiro_operator.api.status import (
-    AnalysisStatus,
-    Counts,
-    MetricStatus,
-    Ratio,
-    Status,
-    Step,
-    Verdict,
-)
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Ratio, Status, Step
 from timoneiro_operator.decide.events import Event, events_between
 from timoneiro_operator.decide.observation import Failure
 from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence

@@ -4,9 +4,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import BLUE_GREEN, lose, metric_of, rolled_back, rolling, stable_of
-from timoneiro_operator.api.status import (
-    Counts,
-)
+from timoneiro_judge import Counts
 from timoneiro_operator.decide.steps import arms_to_measure
 
 # Evidence

@@ -7,17 +7,12 @@ import pytest
 
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import rolling
+from timoneiro_judge import Verdict
+from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.routing import ALPHA
+from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.api.status import (
-    AnalysisStatus,
-    Condition,
-    MetricStatus,
-    Revision,
-    Status,
-    Step,
-    Verdict,
-    to_text,
-)
+from timoneiro_operator.api.status import AnalysisStatus, Condition, MetricStatus, Revision, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.observation import Metrics
@@ -25,9 +20,6 @@ from timoneiro_operator.decide.parts import dispersion_of, parts_of, planned, re
 from timoneiro_operator.decide.rules import routing_mismatch
 from timoneiro_operator.decide.text import verdict_sentence
 from timoneiro_operator.decide.trail import MOST_POINTS
-from timoneiro_operator.judge.comparison import Counts, Window
-from timoneiro_operator.judge.routing import ALPHA
-from timoneiro_operator.judge.verdict import Part
 
 STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=to_text(EPOCH))
 GUARD = {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02}

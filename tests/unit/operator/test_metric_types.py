@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Revision, Share, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
@@ -13,7 +14,6 @@ from timoneiro_operator.decide.parts import bounds_key, planned
 from timoneiro_operator.decide.rules import routing_mismatch
 from timoneiro_operator.decide.text import metric_sentence, verdict_sentence
 from timoneiro_operator.decide.trail import MOST_POINTS
-from timoneiro_operator.judge.comparison import Counts, Window
 
 NOW = 1_800_000_000.0
 STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=to_text(NOW - 60))

@@ -9,12 +9,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
+from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.judge.comparison import Counts, Window
 from timoneiro_operator.metrics import scrape
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target

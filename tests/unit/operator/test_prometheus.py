@@ -13,11 +13,11 @@ from aiohttp.test_utils import TestServer
 
 from localcluster.certificates import CertificateAuthority
 from support.fake_prometheus import FakePrometheus
+from timoneiro_judge.comparison import Counts
 from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, Source, Tls
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.judge.comparison import Counts
 from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import ProblemError

@@ -17,9 +17,9 @@ import pytest
 from support.fake_control_plane import FakeControlPlane
 from support.fake_prometheus import FakePrometheus
 from support.fake_world import EPOCH, SPEC
+from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.verdict import Part, judge
 from timoneiro_operator.api.status import to_seconds
-from timoneiro_operator.judge.comparison import Comparison, Counts, Limits, Window
-from timoneiro_operator.judge.verdict import Part, judge
 from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.prometheus import PrometheusSource
 from timoneiro_operator.metrics.prometheus_api import PrometheusApi

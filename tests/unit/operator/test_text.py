@@ -3,8 +3,9 @@
 import pytest
 
 from support.fake_world import FakeWorld
+from timoneiro_judge import Counts
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.status import Counts, MetricStatus, Ratio, Status
+from timoneiro_operator.api.status import MetricStatus, Ratio, Status
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.text import metric_sentence
 

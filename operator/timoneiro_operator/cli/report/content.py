@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from timoneiro_judge import Verdict
 from timoneiro_operator.api.command import asker
-from timoneiro_operator.api.status import Outcome, Role, Verdict
+from timoneiro_operator.api.status import Outcome, Role
 
 SCHEMA = 1
 

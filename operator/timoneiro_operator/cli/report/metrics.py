@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from timoneiro_judge import Counts
 from timoneiro_operator.api.spec import Analysis, Metric
-from timoneiro_operator.api.status import AnalysisStatus, Counts, MetricStatus, TrailPoint
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, TrailPoint
 from timoneiro_operator.cli.report.content import (
     Arm,
     Interval,

@@ -7,7 +7,7 @@ for any decision.
 import math
 from dataclasses import dataclass
 
-from timoneiro_operator.judge.comparison import Comparison
+from timoneiro_judge.comparison import Comparison
 
 # Without failures nobody knows the ratio; then the candidate is taken to be as good as the stable model.
 _UNKNOWN_RATIO = 1.0

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from timoneiro_operator.judge.comparison import Comparison
-from timoneiro_operator.judge.evidence import log_e_rate_above, log_sum_exp
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.evidence import log_e_rate_above, log_sum_exp
 
 Verdict = Literal["Worse", "NotWorse", "Undecided"]
 

@@ -7,10 +7,11 @@ A `Comparison` is frozen; `observe` returns the next one. It is additive over wi
 import base64
 import math
 import struct
+import zlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from timoneiro_operator.judge.evidence import (
+from timoneiro_judge.evidence import (
     LOG_GRID,
     confidence_bounds,
     log_e_rate_above,
@@ -26,6 +27,9 @@ _LARGEST = 2.0**63
 # Two exact points beside the grid: the tolerated ratio and the margin.
 _POINTS = len(LOG_GRID) + 2
 _FORMAT = f">4d5q3d{_POINTS}d"
+# Evidence is read only by the edition that kept it: other numbers in other places would look as good. Made of what they
+# mean, so that no change of the grid can forget to change it.
+_EDITION = f"{zlib.crc32(repr((_FORMAT, [round(x, 9) for x in LOG_GRID])).encode()):08x}"
 CONFIDENCE_ALPHA = 0.05
 # Fewer degrees of freedom say too little of a spread: simulated, docs/judge.md.
 LEAST_FREEDOM = 100
@@ -100,9 +104,9 @@ class Limits:
     Harmless: ratio <= 1 + tolerance, or rate <= negligible. Harmful: ratio >= 1 + margin and rate >= negligible.
     """
 
-    tolerance: float
-    margin: float
-    negligible: float
+    tolerance: float = 0.25
+    margin: float = 1.0
+    negligible: float = 0.001
 
 
 # Without slots, for what is worked out once of each and asked for again and again.
@@ -217,23 +221,26 @@ class Comparison:
             self.weighed_events,
             *self.likelihood,
         )
-        return base64.b64encode(packed).decode("ascii")
+        return f"{_EDITION}:{base64.b64encode(packed).decode('ascii')}"
 
     @classmethod
     def decode(cls, text: str) -> "Comparison":
-        """Inverse of `encode`. Raises ValueError when the text is not one of ours."""
+        """Inverse of `encode`. Raises ValueError when the text is none of ours, or one of another edition."""
+        edition, _, text = text.rpartition(":")
+        if edition != _EDITION:
+            raise ValueError("the evidence was kept by another edition of the judge, and is gathered anew")
         try:
             tolerance, margin, negligible, best, n_c, e_c, n_s, e_s, *rest = struct.unpack(
                 _FORMAT, base64.b64decode(text, validate=True)
             )
         except (struct.error, ValueError) as error:
-            raise ValueError(f"the evidence kept in the status cannot be read: {error}") from error
+            raise ValueError(f"the evidence that was kept cannot be read: {error}") from error
         freedom, chi_square, weighed_requests, weighed_events, *likelihood = rest
         limits, counts = (tolerance, margin, negligible), (n_c - e_c, e_c, n_s - e_s, e_s, freedom)
         weighed = (chi_square, weighed_requests - weighed_events, weighed_events)
         numbers = (*limits, *weighed, best, *likelihood)
         if min(*counts, *weighed) < 0 or not all(abs(number) < _LARGEST for number in numbers):
-            raise ValueError("the evidence kept in the status is of no counts that there can be")
+            raise ValueError("the evidence that was kept is of no counts that there can be")
         return cls(
             limits=Limits(tolerance=tolerance, margin=margin, negligible=negligible),
             likelihood=tuple(likelihood),

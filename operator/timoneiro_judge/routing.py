@@ -2,7 +2,7 @@
 
 import math
 
-from timoneiro_operator.judge.evidence import log_e_rate_above, log_e_rate_below, log_sum_exp
+from timoneiro_judge.evidence import log_e_rate_above, log_e_rate_below, log_sum_exp
 
 # By this factor the odds of candidate to stable may be off before anybody has to know.
 TOLERATED_ODDS = 1.25

@@ -1,0 +1,190 @@
+"""One candidate against one stable model, judged by one metric: the judge as a notebook uses it."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.forecast import forecast
+from timoneiro_judge.verdict import Part, Verdict, judge
+
+# Columns of a table of counts, one row a window.
+COLUMNS = ("candidate_requests", "candidate_events", "stable_requests", "stable_events")
+_METRIC = "the metric"
+# A row can be no larger than what a double counts exactly.
+_LARGEST_COUNT = 2**53
+_DEFAULTS = Limits()
+# Beyond it, an error is likelier than the truth.
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Rate of the candidate divided by rate of the stable model, and its 95 % confidence sequence.
+
+    Valid at every look at once; None: the counts do not bound it on that side yet.
+    """
+
+    estimate: float | None
+    lower: float | None
+    upper: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """e-values: 100 for `worse` is what luck alone would ever show for one harmless candidate of 100 at most."""
+
+    worse: float
+    not_worse: float
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """About how many more requests to the candidate until each verdict, if the rates and the split stay as they are.
+
+    0: it is reached. None: the counts so far do not lead there. A forecast, and no promise.
+    """
+
+    worse: float | None
+    not_worse: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """Counts so far, and what follows from them. Frozen: `add` returns the next one.
+
+    A harmless candidate (`limits`) ever gets the verdict Worse with a probability of at most `false_rollback`, and a
+    harmful one the verdict NotWorse with at most `false_promotion`, however often it is checked.
+    Raises ValueError that names a setting which is out of its range.
+    """
+
+    limits: Limits = _DEFAULTS
+    false_rollback: float = 0.01
+    false_promotion: float = 0.05
+    # All windows so far, folded; None before the first one.
+    counted: Comparison | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("false_rollback", "false_promotion"):
+            value = getattr(self, name)
+            if not 0 < value < _HALF:
+                raise ValueError(f"{name} is {value}: it must be above 0 and below {_HALF}")
+        limits = self.limits
+        if not 0 <= limits.tolerance < limits.margin < math.inf:
+            raise ValueError(f"tolerance is {limits.tolerance} and margin {limits.margin}: 0 <= tolerance < margin")
+        if not 0 < limits.negligible < 1:
+            raise ValueError(f"negligible is {limits.negligible}: it must be above 0 and below 1")
+
+    def add(self, *, candidate: tuple[int, int], stable: tuple[int, int]) -> "Trial":
+        """The trial with one more window: (requests, events) of each model in the same stretch of time.
+
+        Raises ValueError for what is no count: negative, a fraction, or more events than requests.
+        """
+        window = Window(candidate=_counts("candidate", *candidate), stable=_counts("stable model", *stable))
+        return replace(self, counted=self._comparison.observe(window))
+
+    @classmethod
+    def from_frame(cls, frame: Any, **settings: Any) -> "Trial":
+        """A trial of the rows of a table, in the order of time; `settings` are those of the trial.
+
+        `frame`: anything that gives columns by name (a data frame of pandas or polars, a dict of lists), with
+        COLUMNS in it. Raises ValueError that names the column or the row that is wrong.
+        """
+        there = list(getattr(frame, "columns", frame))
+        missing = [column for column in COLUMNS if column not in there]
+        if missing:
+            raise ValueError(f"the table lacks {', '.join(missing)}; it needs the columns {', '.join(COLUMNS)}")
+        trial = cls(**settings)
+        for number, (n_c, e_c, n_s, e_s) in enumerate(zip(*(frame[column] for column in COLUMNS), strict=True)):
+            try:
+                trial = trial.add(candidate=(n_c, e_c), stable=(n_s, e_s))
+            except ValueError as error:
+                raise ValueError(f"row {number}: {error}") from error
+        return trial
+
+    @cached_property
+    def _comparison(self) -> Comparison:
+        return self.counted or Comparison(limits=self.limits)
+
+    @property
+    def candidate(self) -> Counts:
+        """All that was counted of the candidate."""
+        return self._comparison.candidate
+
+    @property
+    def stable(self) -> Counts:
+        """All that was counted of the stable model."""
+        return self._comparison.stable
+
+    @property
+    def verdict(self) -> Verdict:
+        """Worse, NotWorse or Undecided."""
+        parts = {_METRIC: Part(evidence=self._comparison)}
+        return judge(parts, false_rollback=self.false_rollback, false_promotion=self.false_promotion).verdict
+
+    @property
+    def ratio(self) -> Ratio:
+        """How many times as often as the stable model the candidate fails."""
+        return Ratio(*self._comparison.ratio)
+
+    @property
+    def evidence(self) -> Evidence:
+        """Worse is reached at 1 / false_rollback, not worse at 1 / false_promotion."""
+        return Evidence(_e_value(self._comparison.log_worse), _e_value(self._comparison.best_log_not_worse))
+
+    @property
+    def needs(self) -> Needs:
+        """What is missing to each verdict, in requests to the candidate."""
+        total = self.candidate.requests + self.stable.requests
+        if not self.candidate.requests or not self.stable.requests:
+            return Needs(None, None)
+        foreseen = forecast(
+            self._comparison,
+            share=self.candidate.requests / total,
+            # So that the candidate gets one request a second: its seconds are its requests.
+            requests_per_second=total / self.candidate.requests,
+            false_rollback=self.false_rollback,
+            false_promotion=self.false_promotion,
+        )
+        return Needs(foreseen.worse, foreseen.not_worse)
+
+    def to_text(self) -> str:
+        """All of it as one line, exact to the last bit."""
+        return f"{self.false_rollback!r} {self.false_promotion!r} {self._comparison.encode()}"
+
+    @classmethod
+    def from_text(cls, text: str) -> "Trial":
+        """Inverse of `to_text`. Raises ValueError where it is none, or one of another edition of the judge."""
+        try:
+            rollback, promotion, state = text.split()
+            probabilities = float(rollback), float(promotion)
+        except ValueError as error:
+            raise ValueError(f"no trial: {error}") from error
+        counted = Comparison.decode(state)
+        return cls(
+            limits=counted.limits,
+            false_rollback=probabilities[0],
+            false_promotion=probabilities[1],
+            counted=counted,
+        )
+
+
+def _counts(arm: str, requests: Any, events: Any) -> Counts:
+    """Raises ValueError for what is no count. Numbers of numpy, and whole floats of a table with gaps, are some."""
+    whole: list[int] = []
+    for name, value in (("requests", requests), ("events", events)):
+        number = float(value)
+        if not (number.is_integer() and 0 <= number <= _LARGEST_COUNT):
+            raise ValueError(f"{name} of the {arm} are {value}, which is no count")
+        whole.append(int(value))
+    if whole[1] > whole[0]:
+        raise ValueError(f"the {arm} has {whole[1]} events of {whole[0]} requests: more events than requests")
+    return Counts(requests=whole[0], events=whole[1])
+
+
+def _e_value(log_e: float) -> float:
+    try:
+        return math.exp(log_e)
+    except OverflowError:
+        return math.inf

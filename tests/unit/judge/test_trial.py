@@ -1,0 +1,114 @@
+"""The judge as a notebook uses it."""
+
+import doctest
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import timoneiro_judge
+from timoneiro_judge import Limits, Needs, Ratio, Trial
+
+PAGE = Path(__file__).parents[3] / "docs" / "judge-library.md"
+TABLE = {
+    "candidate_requests": [1000, 500],
+    "candidate_events": [12, 3],
+    "stable_requests": [9000, 4500],
+    "stable_events": [45, 21],
+}
+FEW = Trial().add(candidate=(1000, 12), stable=(9000, 45))
+
+
+def test_the_page_shows_what_its_examples_print() -> None:
+    result = doctest.testfile(str(PAGE), module_relative=False)
+    assert result.attempted > 10
+    assert result.failed == 0
+
+
+def test_what_the_package_promises_is_there() -> None:
+    assert [name for name in timoneiro_judge.__all__ if not hasattr(timoneiro_judge, name)] == []
+
+
+def test_a_window_makes_another_trial_and_leaves_the_old_one() -> None:
+    trial = Trial()
+    assert trial.add(candidate=(10, 1), stable=(90, 1)).candidate.requests == 10
+    assert trial.candidate.requests == 0
+
+
+def test_nothing_counted_decides_nothing_and_bounds_nothing() -> None:
+    assert Trial().verdict == "Undecided"
+    assert Trial().ratio == Ratio(None, None, None)
+    assert Trial().needs == Needs(None, None)
+
+
+def test_more_evidence_than_a_double_holds_is_infinite() -> None:
+    assert Trial().add(candidate=(10**6, 10**5), stable=(10**6, 100)).evidence.worse == math.inf
+
+
+def test_what_is_needed_is_nothing_once_it_is_reached() -> None:
+    trial = Trial().add(candidate=(10_000, 300), stable=(90_000, 300))
+    assert (trial.verdict, trial.needs.worse) == ("Worse", 0.0)
+
+
+def test_about_as_many_requests_as_were_foreseen_are_enough() -> None:
+    trial = FEW
+    for _ in range(math.ceil((FEW.needs.worse or 0) / 1000)):
+        trial = trial.add(candidate=(1000, 12), stable=(9000, 45))
+    assert trial.evidence.worse == pytest.approx(100, rel=0.5)
+
+
+def test_a_trial_survives_as_text_to_the_last_bit() -> None:
+    trial = Trial.from_frame(TABLE, false_rollback=0.02, limits=Limits(tolerance=0.1))
+    assert Trial.from_text(trial.to_text()) == trial
+
+
+@pytest.mark.parametrize("text", ["", "0.01 0.05", "a b c", "0.01 0.05 deadbeef:AAAA", "0.7 0.05 {}"])
+def test_a_text_that_is_no_trial_of_this_edition_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no trial|another edition|false_rollback"):
+        Trial.from_text(text.format(FEW.to_text().split()[2]))
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ((-1, 0), "requests of the candidate are -1, which is no count"),
+        ((10, 0.5), r"events of the candidate are 0\.5, which is no count"),
+        ((10, math.nan), "events of the candidate are nan, which is no count"),
+        ((2.0**60, 0), "which is no count"),
+        ((10, 11), "the candidate has 11 events of 10 requests: more events than requests"),
+    ],
+)
+def test_what_is_no_count_is_named(counts: tuple[Any, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Trial().add(candidate=counts, stable=(10, 0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"false_rollback": 0.0}, "false_rollback"),
+        ({"false_promotion": 0.5}, "false_promotion"),
+        ({"limits": Limits(tolerance=1.0)}, "tolerance"),
+        ({"limits": Limits(negligible=0.0)}, "negligible"),
+    ],
+)
+def test_a_setting_that_is_out_of_range_is_named(settings: dict[str, Any], name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Trial(**settings)
+
+
+def test_a_data_frame_is_as_good_as_windows_one_by_one() -> None:
+    frame = pd.DataFrame(TABLE).astype({"stable_events": float})
+    assert Trial.from_frame(frame) == FEW.add(candidate=(500, 3), stable=(4500, 21))
+
+
+def test_a_column_that_is_missing_is_named() -> None:
+    with pytest.raises(ValueError, match="lacks stable_events; it needs the columns candidate_requests, "):
+        Trial.from_frame({name: values for name, values in TABLE.items() if name != "stable_events"})
+
+
+def test_the_row_that_is_no_count_is_named() -> None:
+    with pytest.raises(ValueError, match="row 1: events of the stable model are -5"):
+        Trial.from_frame({**TABLE, "stable_events": [45, -5]})
