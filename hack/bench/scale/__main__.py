@@ -6,6 +6,7 @@ the machine with them, so that times are upper bounds. Prints figures, and exits
 
 import argparse
 import asyncio
+import math
 import os
 import statistics
 import subprocess
@@ -27,6 +28,7 @@ from localcluster.jsontypes import Json
 from localcluster.tools import build_tools
 
 _SETTLE_SECONDS = 600.0
+_INTERVAL_SECONDS = 30
 _ABORTED_EACH = 100
 _START_TARGET, _CPU_TARGET, _MEMORY_TARGET, _ABORT_TARGET, _LOSS_TARGET = 10.0, 25.0, 120.0, 2.0, 17.0
 # Enough for a second process to be up and to know the cluster.
@@ -51,7 +53,12 @@ Say = Callable[[Line], None]
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.scale", description=__doc__)
     parser.add_argument("--size", type=int, default=1000, help="ModelDeployments (default 1000)")
-    parser.add_argument("--seconds", type=int, default=90, help="how long each cost is measured (default 90)")
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=90,
+        help=f"how long each cost is measured, in full intervals of {_INTERVAL_SECONDS} (default 90)",
+    )
     parser.add_argument(
         "--hanging", type=int, nargs="*", default=[0, 40, 400], help="sources that hang (default 0 40 400)"
     )
@@ -74,7 +81,9 @@ def main() -> int:
         ]
         return subprocess.run(command, check=False).returncode
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    lines = asyncio.run(_bench(given.size, given.seconds, given.hanging))
+    # All of them have begun at about the same time: a part of an interval may have the counts of all, or of none.
+    seconds = math.ceil(given.seconds / _INTERVAL_SECONDS) * _INTERVAL_SECONDS
+    lines = asyncio.run(_bench(given.size, seconds, given.hanging))
     return 1 if any(line.kept is False for line in lines) else 0
 
 
@@ -111,7 +120,7 @@ async def _measure(
     operator = await OperatorProcess.start(plane.kubeconfig, log)
     try:
         started = time.monotonic()
-        await fleet.create(interval="30s")
+        await fleet.create(interval=f"{_INTERVAL_SECONDS}s")
         created = time.monotonic() - started
         await fleet.until("healthy", lambda status: status.get("phase") == "Healthy", seconds=_SETTLE_SECONDS)
         say(Line(f"{size} first models created (in {created:.1f} s) and served", f"{time.monotonic() - started:.1f} s"))
@@ -137,7 +146,7 @@ async def _measure(
         memory = operator.cost().memory
         say(
             Line(
-                f"{size} rolling out, counts every 30 s (at most {_CPU_TARGET:g} % of a core)",
+                f"{size} rolling out, counts every {_INTERVAL_SECONDS} s (at most {_CPU_TARGET:g} % of a core)",
                 f"{with_counts:.1f} %",
                 with_counts <= _CPU_TARGET,
             )
