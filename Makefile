@@ -17,6 +17,8 @@ COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov=timoneiro_judge --cov-bra
 
 # Tests of one module share what is costly to set up.
 PARALLEL := -n auto --dist loadscope
+# Tests on clusters mostly wait: two at a time, each with clusters of its own, unless they are to share one that is up.
+CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 2 --dist loadfile)
 
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
@@ -54,13 +56,13 @@ format: setup ## Put the code into its form
 
 test: lint ## Everything: lint, unit, control plane, end to end
 	$(BIN)/pytest tests/unit $(PARALLEL) $(COVERAGE)
-	$(BIN)/pytest tests --ignore=tests/unit
+	$(BIN)/pytest tests --ignore=tests/unit $(CLUSTERS)
 
 test-unit: setup ## Tests that need no cluster
 	$(BIN)/pytest tests/unit $(PARALLEL)
 
 test-cluster: setup ## Tests on the local cluster
-	$(BIN)/pytest tests/controlplane tests/e2e
+	$(BIN)/pytest tests/controlplane tests/e2e $(CLUSTERS)
 
 mutation: setup ## Break `decide` in every small way, and list what no test notices
 	rm -rf $(MUTATION)
