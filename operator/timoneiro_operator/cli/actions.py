@@ -10,7 +10,6 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.command import encode_command
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.cli.cluster import Cluster, Kind
-from timoneiro_operator.cli.commands import Request, command_for
 from timoneiro_operator.cli.errors import DONE, USAGE, CliError
 from timoneiro_operator.cli.explain import explain
 from timoneiro_operator.cli.outcome import Outcome, status_exit
@@ -18,6 +17,7 @@ from timoneiro_operator.cli.report.cards import read_cards
 from timoneiro_operator.cli.report.content import encoded
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
+from timoneiro_operator.cli.request import CommandRequest, command_for
 from timoneiro_operator.cli.tables import deployments_table, history_tables
 from timoneiro_operator.cli.tree import Picture, draw
 from timoneiro_operator.cli.view import Body, View, view_of
@@ -62,7 +62,7 @@ def ask(
     *,
     cluster: Cluster,
     name: str,
-    request: Request,
+    request: CommandRequest,
     id: str,
     timeout: float | None,
     console: Console,

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from timoneiro_operator.api.status import CommandRecord
 from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, UNFINISHED
-from timoneiro_operator.cli.text import status_line
+from timoneiro_operator.cli.text import status_line, was_refused
 from timoneiro_operator.cli.view import View
-from timoneiro_operator.decide.text import name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ def answer(record: CommandRecord) -> Outcome:
     if record.outcome == "Done":
         return Outcome(code=DONE, line=record.message or f"{record.action} of {record.revision}: done")
     reason = record.message or "no reason was given"
-    return Outcome(code=FAILED, line=f"{record.action} of {name_of(record.revision, None)} was refused: {reason}")
+    return Outcome(code=FAILED, line=was_refused(record.action, record.revision, reason))
 
 
 def unanswered(view: View, *, action: str, waited: str) -> str:

@@ -125,14 +125,14 @@ def _ask(
 ) -> None:
     """`timeout` None: does not wait for the answer."""
     from timoneiro_operator.cli import actions  # noqa: PLC0415
-    from timoneiro_operator.cli.commands import Request  # noqa: PLC0415
+    from timoneiro_operator.cli.request import CommandRequest  # noqa: PLC0415
 
     limit = None if timeout is None else seconds_of(timeout)
     checked_name(name)
     code = actions.ask(
         cluster=shell.cluster_of(target),
         name=name,
-        request=Request(action=action, full=full, to=to),
+        request=CommandRequest(action=action, full=full, to=to),
         id=str(uuid.uuid4()),
         timeout=limit,
         console=shell.console(),

@@ -121,6 +121,11 @@ def counts_text(metric: MetricStatus) -> str:
     return f"candidate {candidate.events:,} of {candidate.requests:,}, stable {stable.events:,} of {stable.requests:,}"
 
 
+def was_refused(action: str, revision: str, reason: str) -> str:
+    """What is said to who asked for a command that the operator has refused, or would refuse."""
+    return f"{action} of {name_of(revision, None)} was refused: {reason}"
+
+
 def measured_text(metric: MetricStatus) -> str:
     """Ratio and counts, with the bound of a latency and the time that is left; of a guard its rate and its limit."""
     if metric.limit is not None:

@@ -12,8 +12,11 @@ from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.events import NOT_TAKEN
+from timoneiro_operator.decide.lifecycle import former
 
 Body = Mapping[str, Any]
+
+_SHORTEST_PREFIX = 4
 
 LACKING = ("KServeNotInstalled", "DriverNotInstalled", "HostnameConflict")
 
@@ -99,10 +102,15 @@ class View:
 
     def former(self) -> list[Snapshot]:
         """The revisions that were the stable model before this one, the last one first."""
-        stable = self.status.stable
-        kept = [entry for entry in self.status.revisions if entry.stable_since]
-        others = [entry for entry in kept if stable is None or entry.revision != stable.revision]
-        return sorted(others, key=lambda entry: entry.stable_since or "", reverse=True)
+        return former(self.status)
+
+    def meant_by(self, to: str) -> list[Snapshot]:
+        """The former revisions that `to` may mean: a revision, else a version, else the first digits of a revision."""
+        former = self.former()
+        exact = [entry for entry in former if entry.revision == to]
+        versions = [entry for entry in former if entry.model.version == to]
+        started = [entry for entry in former if len(to) >= _SHORTEST_PREFIX and entry.revision.startswith(to)]
+        return exact or versions or started
 
 
 def view_of(body: Body) -> View:

@@ -8,8 +8,9 @@ from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import CommandRecord, Leaving, Paused, Revision, Status, to_seconds, to_text
 from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
-from timoneiro_operator.decide.lifecycle import begin, pardon, rejection_entry, snapshot_of
+from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
 from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.refusal import refusal
 from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.rules import verdict_on
 from timoneiro_operator.decide.steps import following, waits_for_a_person
@@ -23,7 +24,7 @@ _ALWAYS = ("abort", "pause")
 
 
 class _Refusal(Exception):
-    """The command does not apply; the sentence says why and what would. `after`: what it has set going all the same."""
+    """The command is not carried out; the sentence says why. `after`: what it has set going all the same."""
 
     def __init__(self, sentence: str, after: Status | None = None) -> None:
         super().__init__(sentence)
@@ -43,10 +44,13 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
             raise _Refusal(command.problem)
         if seen.held is not None and command.action not in _ALWAYS:
             raise _Refusal(f"nothing goes forward now: {seen.held}")
+        refused = refusal(command, status, deployment.revision)
+        if refused is not None:
+            raise _Refusal(refused.sentence)
         after, message = _ACTIONS[command.action](deployment, status, command, seen, now)
         done = True
-    except _Refusal as refusal:
-        after, message, done = refusal.after or status, str(refusal), False
+    except _Refusal as error:
+        after, message, done = error.after or status, str(error), False
     record = CommandRecord(
         id=command.id,
         action=command.action or "unknown",
@@ -60,46 +64,34 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
     return replace(after, commands=(*after.commands, record)[-_KEPT_RECORDS:])
 
 
-def _candidate(status: Status, command: Command) -> Revision:
-    """The candidate that the command is meant for."""
-    candidate = status.candidate
-    if candidate is None:
-        raise _Refusal("no rollout is running")
-    if candidate.revision != command.revision:
-        raise _Refusal(f"it is meant for revision {command.revision}, and the candidate is {candidate.revision}")
-    if candidate.leaving is not None:
-        raise _Refusal(f"the candidate is on its way out: {candidate.leaving.reason}")
-    if status.stable is None:
-        raise _Refusal("this is the first revision: it gets all traffic as soon as it is ready")
-    return candidate
+def _candidate(status: Status) -> Revision:
+    """The candidate that a command is about which was not refused."""
+    assert status.candidate is not None
+    return status.candidate
 
 
 def _promote(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
-    candidate, step = _candidate(status, command), status.step
+    candidate, step = _candidate(status), status.step
     name = revision_name(candidate)
-    if candidate.instant is not None or (step is not None and step.kind == "Promotion"):
-        raise _Refusal(f"{name} is going to all traffic already")
     if command.full:
         asked = replace(candidate, instant=f"promoted in full by {command.asker}")
         return replace(_resumed(status, asked, now), paused=None), f"{name} gets all traffic as soon as it is ready"
-    if step is None or step.kind == "Listed":
-        raise _Refusal(f"{name} has no step to end yet; promote it in full to skip all of them")
+    assert step is not None
     after = following(deployment.spec.rollout, step)
     status = with_capacity(deployment, status, after, seen)
     lacking = lacks_replicas(deployment, status, after, seen)
     if lacking is not None:
         raise _Refusal(f"{name} cannot go on yet: {lacking}; promote it again when they are", status)
-    candidate = _candidate(status, command)
-    status = replace(_resumed(status, candidate, now), step=after, paused=None)
+    status = replace(_resumed(status, _candidate(status), now), step=after, paused=None)
     return status, f"{name} went on to {share_text(after)}"
 
 
 def _abort(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
-    candidate = _candidate(status, command)
+    candidate = _candidate(status)
     leaving = Leaving(outcome="Aborted", reason=f"aborted by {command.asker}")
     aborted = replace(status, candidate=replace(candidate, leaving=leaving))
     return aborted, f"{revision_name(candidate)} is taken back"
@@ -108,21 +100,14 @@ def _abort(
 def _pause(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
-    candidate, step = _candidate(status, command), status.step
-    if status.paused is not None:
-        raise _Refusal(f"it is paused already, by {status.paused.by} since {status.paused.at}")
-    if candidate.instant is not None or (step is not None and step.kind == "Promotion"):
-        raise _Refusal(f"{revision_name(candidate)} is going to all traffic already; abort takes it back")
     return replace(status, paused=Paused(by=command.asker, at=to_text(now))), "the rollout stays where it is"
 
 
 def _resume(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
-    candidate, step = _candidate(status, command), status.step
-    if status.paused is None and not waits_for_a_person(step):
-        raise _Refusal("the rollout is not paused")
-    after = replace(_resumed(status, candidate, now), paused=None)
+    step = status.step
+    after = replace(_resumed(status, _candidate(status), now), paused=None)
     if step is not None and waits_for_a_person(step):
         after = replace(after, step=replace(step, seconds=0.0, not_before=to_text(now)))
     return after, "the rollout goes on"
@@ -143,11 +128,8 @@ def _resumed(status: Status, candidate: Revision, now: float) -> Status:
 def _retry(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
-    wanted, entry = deployment.revision, rejection_entry(status, command.revision)
-    if entry is None:
-        raise _Refusal(f"revision {command.revision} was not rolled back")
-    if command.revision != wanted:
-        raise _Refusal(f"the spec wants revision {wanted}, not {command.revision}")
+    entry = rejection_entry(status, command.revision)
+    assert entry is not None
     judged = status.analysis is not None and status.analysis.candidate == command.revision
     if judged and verdict_on(deployment, status) == "Worse":
         # A person says that this evidence does not count: it would take the candidate back at once.
@@ -158,24 +140,7 @@ def _retry(
 def _rollback(
     deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
 ) -> tuple[Status, str]:
-    stable = status.stable
-    if stable is None:
-        raise _Refusal("no model serves yet")
-    if stable.revision != command.revision:
-        raise _Refusal(f"it is meant for revision {command.revision}, and the stable model is {stable.revision}")
-    if status.candidate is not None:
-        raise _Refusal(f"a rollout of {revision_name(status.candidate)} is running; abort it first")
-    former = sorted(
-        (known.stable_since, known.revision)
-        for known in status.revisions
-        if known.stable_since is not None and known.revision != stable.revision
-    )
-    known = [revision for _, revision in former]
-    target = command.to or (known[-1] if known else None)
-    snapshot = snapshot_of(status, target) if target in known and target is not None else None
-    if snapshot is None:
-        choice = ", ".join(reversed(known)) or "none is known any more"
-        raise _Refusal(f"there is no former stable revision {target or ''} to go back to; known: {choice}")
+    snapshot = next(known for known in former(status) if known.revision == (command.to or known.revision))
     too_large = lacks_room(deployment, status, snapshot)
     if too_large is not None:
         raise _Refusal(too_large)

@@ -81,6 +81,13 @@ def snapshot_of(status: Status, revision: str) -> Snapshot | None:
     return next((snapshot for snapshot in status.revisions if snapshot.revision == revision), None)
 
 
+def former(status: Status) -> list[Snapshot]:
+    """The revisions that were the stable model before the one that is, the last one first."""
+    stable = status.stable.revision if status.stable else None
+    kept = [known for known in status.revisions if known.stable_since is not None and known.revision != stable]
+    return sorted(kept, key=lambda known: (known.stable_since, known.revision), reverse=True)
+
+
 def is_adopted(status: Status, revision: str) -> bool:
     """Whether what serves `revision` was made by somebody else, and is not ours to change."""
     known = snapshot_of(status, revision)

@@ -3,13 +3,13 @@
 import pytest
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.cli.commands import Request, command_for
 from timoneiro_operator.cli.errors import FAILED, CliError
+from timoneiro_operator.cli.request import CommandRequest, command_for
 from timoneiro_operator.cli.view import view_of
 
 
 def ask(body, action, **more) -> Command:
-    request = Request(action=action, **more)
+    request = CommandRequest(action=action, **more)
     return command_for(view=view_of(body), request=request, by="ada", at="2026-11-24T10:00:00.000000Z", id="c-1")
 
 
@@ -160,3 +160,14 @@ def test_before_the_first_model_serves_there_is_nothing_to_roll_back(md) -> None
 
 def test_a_rollback_during_a_rollout_is_pointed_to_abort(md) -> None:
     assert "`timoneiro abort fraud`" in refusal(md.rolling(), "rollback")
+
+
+def test_an_empty_target_is_a_slip_and_not_the_last_model(md) -> None:
+    assert "'' is no revision or version" in refusal(md.healthy(), "rollback", to="")
+
+
+def test_what_only_the_operator_has_words_for_is_said_as_it_will_answer(md) -> None:
+    body = md.rolling(step=md.step(kind="Promotion", index=4, weight=100))
+    assert refusal(body, "promote") == (
+        f"promote of revision {md.second} was refused: version 2 ({md.second}) is going to all traffic already"
+    )
