@@ -19,8 +19,10 @@ class FakeLeases:
         self.away = False
         self.denied: str | None = None
         self.version = 0
+        self.asked: list[str] = []
 
     def _answer(self, verb: str) -> None:
+        self.asked.append(verb)
         if self.away:
             raise OSError("connection refused")
         if verb == self.denied:
@@ -38,16 +40,17 @@ class FakeLeases:
             raise ApiError(status=ApiStatus(code=409, message="exists"))
         self._store(lease.to_dict())
 
-    async def replace(self, lease: Any) -> None:
+    async def replace(self, lease: Any) -> Any:
         self._answer("update")
         body = lease.to_dict()
         if self.body is None or body["metadata"]["resourceVersion"] != self.body["metadata"]["resourceVersion"]:
             raise ApiError(status=ApiStatus(code=409, message="changed"))
-        self._store(body)
+        return self._store(body)
 
-    def _store(self, body: dict[str, Any]) -> None:
+    def _store(self, body: dict[str, Any]) -> Any:
         self.version += 1
         self.body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
+        return module._LEASE.from_dict(self.body)
 
     @property
     def holder(self) -> str:
@@ -94,6 +97,47 @@ async def test_a_standby_takes_over_only_after_it_has_seen_no_renewal_for_the_wh
     clock.now += 1
     assert await second._try()
     assert leases.holder == "b"
+
+
+async def test_a_leader_renews_without_reading_what_it_has_written_itself(leases: FakeLeases, clock: Clock) -> None:
+    first = candidate(leases, clock, "a")
+    await first._try()
+    await first._try()
+    leases.asked.clear()
+    assert await first._try()
+    assert leases.asked == ["update"]
+
+
+async def test_a_leader_whose_lease_somebody_has_touched_reads_it_and_goes_on(
+    leases: FakeLeases, clock: Clock
+) -> None:
+    first = candidate(leases, clock, "a")
+    await first._try()
+    await first._try()
+    assert leases.body is not None
+    leases._store(leases.body)
+    assert await first._try()
+    assert leases.holder == "a"
+
+
+async def test_a_leader_whose_lease_was_deleted_makes_it_again(leases: FakeLeases, clock: Clock) -> None:
+    first = candidate(leases, clock, "a")
+    await first._try()
+    await first._try()
+    leases.body = None
+    assert await first._try()
+    assert leases.holder == "a"
+
+
+async def test_a_leader_that_was_taken_over_gets_nothing_by_renewing(leases: FakeLeases, clock: Clock) -> None:
+    first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
+    await first._try()
+    await first._try()
+    await second._try()
+    clock.now += DURATION_SECONDS
+    assert await second._try()
+    assert not await first._try()
+    assert (first.held(), leases.holder) == (False, "b")
 
 
 async def test_a_renewal_starts_the_wait_of_a_standby_anew(leases: FakeLeases, clock: Clock) -> None:
