@@ -27,7 +27,7 @@ from support.bench import Bench, make_package
 
 _DOCS = ROOT / "docs"
 # Rollouts of the table at once: they mostly wait.
-_LANES = 6
+_LANES = 4
 
 
 def main() -> int:

@@ -23,12 +23,13 @@ is spoilt after the model server has counted it is seen by no source of counts: 
 and a 200 with an error in it. Only a metric of type `Ratio` about what is in the answers can tell of those. Without
 evidence (`NoHarm`) a schedule of seconds may be over before a harm has shown.
 """
-_CALLS_ARE_FOR = """Of two operators, with rollouts without end and an interval of a second. `leases`: the leader
-reads and renews its own every 2 s, the standby reads it as often; that is all that a cluster at rest sees. `PATCH
-modeldeployments/status`: one for each window that was counted (a second here), and for each step. `POST
-selfsubjectaccessreviews`: one for each permission whenever an operator starts or begins its watches anew. Lists (`GET`
-of a kind): at a start, after a 410, and every ten minutes. `WATCH`: one that did not last begins anew after a pause
-that grows to 5 s. `GET deployments`: why pods are lacking, while they are.
+_CALLS_ARE_FOR = """Of two operators, with rollouts without end and an interval of a second. `PUT leases`: the leader
+renews its own every 2 s. `GET leases`: the standby reads it every 3 s; until 2026-11-27 it did so every 2 s, and the
+leader read it before each renewal as well. That is all that a cluster at rest sees. `PATCH modeldeployments/status`:
+one for each window that was counted (a second here), and for each step. `POST selfsubjectaccessreviews`: one for each
+permission whenever an operator starts or begins its watches anew. Lists (`GET` of a kind): at a start, after a 410, and
+every ten minutes. `WATCH`: one that did not last begins anew after a pause that grows to 5 s. `GET deployments`: why
+pods are lacking, while they are.
 """
 _INTRODUCTION = f"""# Reliability: what was seen when things went wrong
 
@@ -170,13 +171,17 @@ def _misbehaving(table: Sequence[Ended]) -> str:
             f"**{ended.outcome}**" if ended.harm else ended.outcome,
             f"{ended.seconds:.0f} s",
             f"{ended.weight} %",
-            str(ended.failed),
+            f"{ended.failed}{f' (and {ended.overloaded})' if ended.overloaded else ''}",
             ended.reason.replace("|", "/")[:160],
         ]
-        for ended in sorted(table, key=lambda e: (list(BEHAVIOURS).index(e.cell.behaviour), e.cell.strategy))
+        for ended in sorted(table, key=lambda e: _place(e.cell))
     ]
     header = ["the candidate", "strategy", "promotion", "end", "after", "highest weight", "requests that failed"]
     return _table([*header, "why"], rows)
+
+
+def _place(cell: Cell) -> tuple[int, str, str]:
+    return list(BEHAVIOURS).index(cell.behaviour), cell.strategy, cell.promotion
 
 
 def _verdicts(played: Sequence[Played]) -> str:

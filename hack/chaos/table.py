@@ -10,6 +10,7 @@ import itertools
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,7 +52,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. `failed`: requests of users that failed or were lost; `weight`: the highest that it got."""
+    """How it ended. `failed`: requests of users that failed or were lost; `weight`: the highest that it got.
+
+    `overloaded`: requests besides that had no answer in time while this machine had no time for its load either.
+    """
 
     cell: Cell
     outcome: str
@@ -59,6 +63,7 @@ class Ended:
     seconds: float
     weight: int
     failed: int
+    overloaded: int = 0
 
     @property
     def harm(self) -> bool:
@@ -116,7 +121,10 @@ class Lane:
         try:
             self._begin()
             while (cell := next_cell()) is not None:
-                yield self._play(cell)
+                ended = self._play(cell)
+                yield ended
+                if ended.outcome == "Promoted" and cell.behaviour != "well":
+                    self._back()
         except (Stuck, LocalClusterError) as error:
             self._say(f"{self._stage.bench.name} plays no more: {error}")
         finally:
@@ -154,12 +162,23 @@ class Lane:
             outcome, reason = status["phase"], status["message"]
             self._stage.ask("abort")
         ended = time.monotonic()
-        failed = sum(1 for request in self._stage.load.records if fails_in(request, began, ended))
-        if outcome == "Promoted" and cell.behaviour != "well":
-            self._back()
-        result = Ended(cell, outcome, reason, round(ended - began, 1), 100 if outcome == "Promoted" else weight, failed)
-        self._say(f"{cell.behaviour:28} {cell.strategy:10} {cell.promotion:9} {outcome:12} {failed:5} {reason[:100]}")
-        return result
+        load = self._stage.load
+        failed = [request for request in load.records if fails_in(request, began, ended)]
+        overloaded = [request for request in failed if no_time_for(request, ended, load.late)]
+        self._say(f"{cell.behaviour:28} {cell.strategy:10} {cell.promotion:9} {outcome:12} {reason[:100]}")
+        for way, count in Counter(_in_words(request) for request in failed).items():
+            self._say(f"    {count} requests: {way}")
+        if overloaded:
+            self._say(f"    {len(overloaded)} of them while this machine had no time for its load")
+        return Ended(
+            cell,
+            outcome,
+            reason,
+            seconds=round(ended - began, 1),
+            weight=100 if outcome == "Promoted" else weight,
+            failed=len(failed) - len(overloaded),
+            overloaded=len(overloaded),
+        )
 
     def _back(self) -> None:
         """A server that behaves well becomes the stable model again."""
@@ -208,3 +227,20 @@ def fails_in(request: Record, began: float, ended: float) -> bool:
     """
     hangs = request.blamed is None and ended - request.sent > _HANGS_SECONDS
     return began <= request.sent <= ended and (hangs or request.blamed in ("the model", "the rollout"))
+
+
+def no_time_for(request: Record, ended: float, late: Iterable[float]) -> bool:
+    """Whether a request had no answer while the client itself, on the same machine, came too late with its requests.
+
+    Who was too slow is not known then. `late`: when it did; `ended`: until when one that is open has been watched.
+    """
+    silent = request.blamed is None or "TimeoutError" in request.detail
+    return silent and any(request.sent - _HANGS_SECONDS <= moment <= min(request.ended, ended) for moment in late)
+
+
+def _in_words(request: Record) -> str:
+    """What became of one that failed."""
+    if request.blamed is None:
+        return f"no answer within {_HANGS_SECONDS:g} s"
+    # Without the time of day, which is at its beginning.
+    return request.detail.partition(" ")[2] or f"blamed is {request.blamed}"

@@ -84,6 +84,7 @@ class Load:
         # Numbers of the requests before which others could not be sent, one for each of those.
         self._held_back: list[int] = []
         self._late: list[int] = []
+        self._late_at: list[float] = []
         self._recent: deque[float] = deque(maxlen=1000)
         self._task: asyncio.Task[None] | None = None
 
@@ -118,6 +119,11 @@ class Load:
         """Every request so far, in the order in which they were sent."""
         return tuple(self._records)
 
+    @property
+    def late(self) -> Sequence[float]:
+        """When requests were due and could not be sent, for this machine was busy elsewhere; by the monotonic clock."""
+        return tuple(self._late_at)
+
     def requests_per_second(self) -> float:
         """Answers a second over the last few seconds."""
         now = time.monotonic()
@@ -150,6 +156,7 @@ class Load:
                         # Sent all at once they would be another load than the one that was due.
                         missed = int(behind * self._rate)
                         self._late += [self.sent] * missed
+                        self._late_at.append(time.monotonic())
                         due += missed
                     if len(self._open) >= _IN_FLIGHT:
                         self._held_back.append(self.sent)

@@ -4,7 +4,7 @@ import pytest
 
 from chaos.odd_behaviours import BEHAVIOURS
 from chaos.releases import RELEASES, verdict
-from chaos.table import cells, fails_in
+from chaos.table import cells, fails_in, no_time_for
 from demo.load import Blamed, Record
 
 
@@ -46,3 +46,21 @@ def test_users_suffer_from_what_failed_and_from_what_hangs_and_not_from_what_is_
     sent: float, blamed: Blamed | None, fails: bool
 ) -> None:
     assert fails_in(Record(sent=sent, blamed=blamed), began=10.0, ended=20.0) is fails
+
+
+@pytest.mark.parametrize(
+    ("blamed", "detail", "late", "overloaded"),
+    [
+        (None, "", 14.0, True),
+        ("the rollout", "10:00:00 TimeoutError: ", 14.0, True),
+        ("the rollout", "10:00:00 HTTP 503: no healthy upstream", 14.0, False),
+        ("the model", "", 14.0, False),
+        (None, "", 2.0, False),
+        (None, "", 20.0, False),
+    ],
+)
+def test_only_a_request_without_an_answer_may_be_the_doing_of_an_overloaded_machine(
+    blamed: Blamed | None, detail: str, late: float, overloaded: bool
+) -> None:
+    request = Record(sent=10.0, blamed=blamed, detail=detail)
+    assert no_time_for(request, ended=18.0, late=[late]) is overloaded

@@ -66,3 +66,9 @@ def test_a_harmful_server_that_was_promoted_is_bold_and_a_cell_that_is_played_ag
     text = (tmp_path / "reliability.md").read_text()
     assert "**Promoted**" not in text
     assert "| 7 | 10 min |" in text
+
+
+def test_what_an_overloaded_machine_left_unanswered_is_published_apart_from_what_failed(tmp_path: Path) -> None:
+    cell = Cell("well", "Canary", "NoHarm")
+    publish_table(tmp_path, [Ended(cell, "Promoted", "none", 10.0, 100, 0, overloaded=3)])
+    assert "| 100 % | 0 (and 3) |" in (tmp_path / "reliability.md").read_text()
