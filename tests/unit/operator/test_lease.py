@@ -108,9 +108,7 @@ async def test_a_leader_renews_without_reading_what_it_has_written_itself(leases
     assert leases.asked == ["update"]
 
 
-async def test_a_leader_whose_lease_somebody_has_touched_reads_it_and_goes_on(
-    leases: FakeLeases, clock: Clock
-) -> None:
+async def test_a_leader_whose_lease_somebody_has_touched_reads_it_and_goes_on(leases: FakeLeases, clock: Clock) -> None:
     first = candidate(leases, clock, "a")
     await first._try()
     await first._try()
