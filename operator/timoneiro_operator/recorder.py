@@ -6,7 +6,7 @@ import httpx2
 import msgspec
 from lightkube.core.exceptions import ApiError
 
-from timoneiro_operator.api.declared import may_pack
+from timoneiro_operator.api.declared import packable
 from timoneiro_operator.api.deployment import parse_status
 from timoneiro_operator.api.packing import pack
 from timoneiro_operator.api.status import Status
@@ -51,8 +51,7 @@ class Recorder:
             return False
         # As JSON has it, with lists in the place of tuples, so that the answer can be compared with it.
         sent = msgspec.json.decode(msgspec.json.encode(status))
-        if may_pack(self._crd.lacking):
-            sent = pack(sent)
+        sent = pack(sent, packable(self._crd.lacking))
         try:
             written = await self._client.write_status(body, sent)
         except ApiError as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from timoneiro_operator.api.packing import Packed
+from timoneiro_operator.api.packing import PARTS, Packed
 from timoneiro_operator.api.status import Status
 
 # What only people read: without it everything goes on as it would.
@@ -29,7 +29,7 @@ _INFORMING = frozenset(
 # Within what decides: a picture for people, what the source of counts can do without, and who is known to have asked.
 _DISPENSABLE = ("analysis.trail", "analysis.marks", "commands.verified")
 # Without them a status is written as it was before there were any.
-_PACKING = ("predictors", "revisions.predictorHash")
+_PACKING = tuple(path for paths in PARTS.values() for path in paths)
 
 
 def undeclared(schema: Mapping[str, Any]) -> frozenset[str]:
@@ -86,6 +86,7 @@ def decides(path: str) -> bool:
     return path.split(".", 1)[0] not in _INFORMING and not path.startswith((*_PACKING, *_DISPENSABLE))
 
 
-def may_pack(lacking: Iterable[str]) -> bool:
-    """Whether what a packed status needs is not among the fields that the CRD lacks."""
-    return not any(path.startswith(_PACKING) for path in lacking)
+def packable(lacking: Iterable[str]) -> frozenset[str]:
+    """Parts of a status that can be packed, with what is among the fields that the CRD lacks."""
+    lacking = list(lacking)
+    return frozenset(part for part, paths in PARTS.items() if not any(path.startswith(paths) for path in lacking))

@@ -6,7 +6,7 @@ import pytest
 
 from support.crd import crd, fields, status_schema, without
 from support.faulty_rollout import FaultyRollout
-from timoneiro_operator.api.declared import outermost, paths_of, undeclared
+from timoneiro_operator.api.declared import outermost, packable, paths_of, undeclared
 from timoneiro_operator.api.status import to_text
 
 ALL = sorted(fields(status_schema(crd())))
@@ -58,7 +58,11 @@ async def test_a_process_that_starts_anew_takes_no_step_while_the_crd_lacks_what
 
 
 @pytest.mark.parametrize(
-    "path", ["message", "history", "conditions.reason", "traffic.desired", "predictors", "revisions.predictorHash"]
+    "path",
+    [
+        *("message", "history", "conditions.reason", "traffic.desired"),
+        *("predictors", "revisions.predictorHash", "transformers", "revisions.transformerHash"),
+    ],
 )
 async def test_a_process_that_starts_anew_goes_on_while_the_crd_lacks_what_only_people_read(path: str) -> None:
     rollout = played(path)
@@ -69,6 +73,11 @@ async def test_a_process_that_starts_anew_goes_on_while_the_crd_lacks_what_only_
 
 def test_the_crd_of_this_version_declares_all_that_the_operator_writes() -> None:
     assert undeclared(status_schema(crd())) == frozenset()
+
+
+@pytest.mark.parametrize("path", ["transformers", "transformers.hash", "revisions.transformerHash"])
+def test_a_part_that_the_crd_has_no_place_for_keeps_no_other_one_from_being_packed(path: str) -> None:
+    assert packable({path}) == {"predictor"}
 
 
 @pytest.mark.parametrize("path", ALL)

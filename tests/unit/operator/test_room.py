@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,6 +99,16 @@ def test_a_large_spec_that_only_the_model_of_changes_is_kept_once() -> None:
     assert not world.status.forgotten
 
 
+def test_a_large_transformer_is_kept_once_however_many_revisions_it_stands_before() -> None:
+    world = FakeWorld().healthy()
+    world.spec["transformer"] = {"containers": [{"image": "tokens:1", "args": ["x" * 240_000]}]}
+    for number in range(2, 8):
+        promoted(world, number, {})
+    assert len([known for known in world.status.revisions if known.transformer is not None]) >= 5
+    assert size(stored(world)) < 300_000
+    assert not world.status.forgotten
+
+
 def test_a_revision_that_does_not_fit_beside_the_stable_one_is_not_begun_and_says_so() -> None:
     world = FakeWorld().healthy()
     promoted(world, 2, large(300_000, 2))
@@ -117,19 +128,24 @@ def test_a_rollback_that_does_not_fit_is_refused_in_words() -> None:
     assert "too large" in world.ask("rollback", to=world.status.revisions[-2].revision).message
 
 
-def test_a_packed_status_says_the_same() -> None:
+@pytest.mark.parametrize("parts", [set(), {"predictor"}, {"transformer"}, {"predictor", "transformer"}])
+def test_a_packed_status_says_the_same(parts: set[str]) -> None:
     world = FakeWorld().healthy()
+    world.spec["transformer"] = {"containers": [{"image": "tokens:1"}]}
     promoted(world, 2, large(100, 2))
     body = {"metadata": {"name": "fraud", "namespace": "ns", "uid": "u"}, "spec": world.spec}
     plain = msgspec.json.decode(msgspec.json.encode(world.status))
-    assert unpack(pack(plain)) == plain
-    assert parse_status({**body, "status": pack(plain)}) == parse_status({**body, "status": plain}) == world.status
-    assert parse_acted_on({**body, "status": pack(plain)}) == parse_acted_on({**body, "status": plain})
+    packed = pack(plain, parts)
+    assert unpack(packed) == plain
+    assert parse_status({**body, "status": packed}) == parse_status({**body, "status": plain}) == world.status
+    assert parse_acted_on({**body, "status": packed}) == parse_acted_on({**body, "status": plain})
 
 
-def test_a_reference_to_a_predictor_that_is_gone_is_no_reference() -> None:
-    packed = pack({"revisions": [{"revision": "a", "predictor": {"args": ["x"]}}], "actedOn": {"predictor": {}}})
-    packed["predictors"] = []
+@pytest.mark.parametrize("part", ["predictor", "transformer"])
+def test_a_reference_to_a_part_that_is_gone_is_no_reference(part: str) -> None:
+    whole = {"predictor": {"args": ["x"]}, "transformer": {"timeout": 5}}
+    packed = pack({"revisions": [{"revision": "a", **whole}], "actedOn": whole})
+    packed[f"{part}s"] = []
     assert unpack(packed) == {"revisions": [], "actedOn": None}
 
 
