@@ -51,7 +51,7 @@ def parse_command(text: str, by: str | None) -> Command:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     try:
         command = msgspec.json.decode(text.encode(), type=Command)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
         why = _plain(f"the annotation is no command: {error}", 256)
         return Command(id=digest, by=_plain(by or "", 128) or "somebody", problem=why)
     problem = None if command.action and command.revision else "a command needs an action and a revision"

@@ -355,6 +355,7 @@ def test_records_of_commands_are_bounded() -> None:
         ('{"action": "abort"}', "a command needs an action and a revision"),
         ('{"revision": "a"}', "a command needs an action and a revision"),
         ("[]", "the annotation is no command"),
+        (f'{{"x": {"[" * 5000}{"]" * 5000}}}', "the annotation is no command"),
     ],
 )
 def test_an_annotation_that_is_no_command_is_refused_with_what_is_wrong(text: str, words: str) -> None:
