@@ -1,5 +1,5 @@
 """`timoneiro`, and the same program as `kubectl timoneiro`: what people see of a rollout, and what they ask of it.
 
-A pure core (view, text, commands, outcome, explain, tree, tables, report) in a thin shell (main, cluster, waiting,
-live).
+Three rooms: `commands` reads and writes the cluster, `presentation` says and draws what was read, and `report` makes a
+page of it. The last two are pure.
 """

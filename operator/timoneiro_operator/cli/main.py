@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from timoneiro_operator.cli import hand, read, shell, steer
+from timoneiro_operator.cli.commands import hand, read, shell, steer
 from timoneiro_operator.cli.errors import CliError
 
 app = typer.Typer(

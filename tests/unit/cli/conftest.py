@@ -10,12 +10,12 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.command import parse_command
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.api.status import to_seconds, to_text
-from timoneiro_operator.cli import shell
-from timoneiro_operator.cli.cluster import Kind, Listing
+from timoneiro_operator.cli.commands import shell
+from timoneiro_operator.cli.commands.cluster import Kind, Listing
+from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
 from timoneiro_operator.cli.main import main
-from timoneiro_operator.cli.view import Body
-from timoneiro_operator.cli.waiting import Clock
+from timoneiro_operator.cli.presentation.view import Body
 
 START = to_seconds("2026-11-24T10:00:00Z")
 

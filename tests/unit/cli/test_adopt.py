@@ -10,10 +10,10 @@ from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.cli.errors import DONE, FAILED, NOT_FOUND, UNFINISHED, USAGE, CliError
-from timoneiro_operator.cli.explain import explain
+from timoneiro_operator.cli.presentation.explain import explain
+from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
-from timoneiro_operator.cli.view import view_of
 
 NOT_THERE = CliError("there is no modeldeployments.timoneiro.dev 'fraud'", code=NOT_FOUND)
 HOST = ("--hostname", "fraud.example.com")

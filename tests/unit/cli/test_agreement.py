@@ -13,11 +13,11 @@ from support.rolling import BAD, BLUE_GREEN, lose, rolled_back, rolling, stable_
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Status, Weights
 from timoneiro_operator.cli.errors import DONE, FAILED, UNFINISHED
-from timoneiro_operator.cli.explain import explain
-from timoneiro_operator.cli.outcome import status_exit
-from timoneiro_operator.cli.tables import deployments_table
-from timoneiro_operator.cli.tree import Picture, draw
-from timoneiro_operator.cli.view import View, view_of
+from timoneiro_operator.cli.presentation.explain import explain
+from timoneiro_operator.cli.presentation.outcome import status_exit
+from timoneiro_operator.cli.presentation.tables import deployments_table
+from timoneiro_operator.cli.presentation.tree import Picture, draw
+from timoneiro_operator.cli.presentation.view import View, view_of
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.observation import Failure, RouteState, Workload

@@ -8,9 +8,9 @@ from rich.console import Console
 
 from support.pods import pod_of
 from timoneiro_operator.api.names import LABEL_REVISION
-from timoneiro_operator.cli.check_metrics import check_metrics
+from timoneiro_operator.cli.commands.check_metrics import check_metrics
+from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import DONE, FAILED, CliError
-from timoneiro_operator.cli.waiting import Clock
 
 NOW = 1_800_000_000.0
 EXPOSITION = """\

@@ -8,7 +8,7 @@ from lightkube import Client, KubeConfig
 from lightkube.config.models import Cluster, User
 
 from timoneiro_operator.api import names
-from timoneiro_operator.cli.cluster import KubeCluster
+from timoneiro_operator.cli.commands.cluster import KubeCluster
 from timoneiro_operator.cli.errors import FAILED, NO_ANSWER, NOT_FOUND, CliError
 
 SERVER = "https://cluster.example.com:6443"

@@ -1,7 +1,7 @@
 """The sentences of `explain`: in each state the reason, and what would change it."""
 
-from timoneiro_operator.cli.explain import explain
-from timoneiro_operator.cli.view import view_of
+from timoneiro_operator.cli.presentation.explain import explain
+from timoneiro_operator.cli.presentation.view import view_of
 
 
 def why(md, body) -> str:

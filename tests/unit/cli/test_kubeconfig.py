@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from timoneiro_operator.cli.commands.kubeconfig import select
 from timoneiro_operator.cli.errors import NO_ANSWER, CliError
-from timoneiro_operator.cli.kubeconfig import select
 
 
 def config(*contexts, current=None, user=None, cluster=None):

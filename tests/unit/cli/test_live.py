@@ -7,9 +7,9 @@ import threading
 import pytest
 from rich.console import Console
 
+from timoneiro_operator.cli.commands.live import Scene, Update, follow, take_all, watch
+from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
-from timoneiro_operator.cli.live import Scene, Update, follow, take_all, watch
-from timoneiro_operator.cli.waiting import Clock
 
 
 class Enough(Exception):

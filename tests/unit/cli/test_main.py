@@ -257,7 +257,7 @@ def test_ctrl_c_ends_a_watch_without_complaint(md, fake_cluster, run, monkeypatc
             threading.Event().wait()
             yield from ()
 
-    monkeypatch.setattr("timoneiro_operator.cli.live.take_all", interrupt)
+    monkeypatch.setattr("timoneiro_operator.cli.commands.live.take_all", interrupt)
     assert run(FakeQuietCluster(md.rolling()), "watch", "fraud") == (DONE, "", "")
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, UNFINISHED
-from timoneiro_operator.cli.outcome import answer, record_of, status_exit, timed_out, unanswered
-from timoneiro_operator.cli.view import view_of
+from timoneiro_operator.cli.presentation.outcome import answer, record_of, status_exit, timed_out, unanswered
+from timoneiro_operator.cli.presentation.view import view_of
 
 
 def code(body) -> int:

@@ -10,10 +10,10 @@ import pytest
 from support import played
 from timoneiro_judge import Counts
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, TrailPoint, to_seconds
+from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.content import Report, encoded
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.metrics import metrics_of
-from timoneiro_operator.cli.view import view_of
 
 GOLDEN = Path(__file__).parent / "golden" / "report.json"
 

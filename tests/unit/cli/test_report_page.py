@@ -9,11 +9,11 @@ import pytest
 
 from support import played
 from timoneiro_operator.cli.errors import USAGE, CliError
+from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.cards import read_cards
 from timoneiro_operator.cli.report.content import Card
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
-from timoneiro_operator.cli.view import view_of
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 VOID = {"meta", "br", "hr"}

@@ -3,9 +3,9 @@
 import pytest
 
 from timoneiro_operator.api.command import Command
+from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.errors import FAILED, CliError
-from timoneiro_operator.cli.request import CommandRequest, command_for
-from timoneiro_operator.cli.view import view_of
+from timoneiro_operator.cli.presentation.view import view_of
 
 
 def ask(body, action, **more) -> Command:

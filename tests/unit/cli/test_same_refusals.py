@@ -9,9 +9,9 @@ import pytest
 
 from timoneiro_operator.api.command import Action, Command
 from timoneiro_operator.api.status import CommandRecord, to_seconds
+from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.errors import CliError
-from timoneiro_operator.cli.request import CommandRequest, command_for
-from timoneiro_operator.cli.view import View, view_of
+from timoneiro_operator.cli.presentation.view import View, view_of
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.refusal import refusal

@@ -12,10 +12,10 @@ import pytest
 import yaml
 
 from support.waiting import wait
-from timoneiro_operator.cli import shell
+from timoneiro_operator.cli.commands import shell
+from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import DONE, FAILED, UNFINISHED, CliError
 from timoneiro_operator.cli.main import main
-from timoneiro_operator.cli.waiting import Clock
 
 # Of one, two and four bytes in UTF-8, what rich could take for a picture, and half a character.
 WORDS = "Größe 模型 🚢 :ship: \udcff"

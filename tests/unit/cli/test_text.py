@@ -3,8 +3,8 @@
 import pytest
 
 from timoneiro_operator.api.status import Ratio, Step, to_seconds
-from timoneiro_operator.cli.text import age, known_name, number, ratio_text, status_line
-from timoneiro_operator.cli.view import view_of
+from timoneiro_operator.cli.presentation.text import age, known_name, number, ratio_text, status_line
+from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.decide.text import step_text
 
 

@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from timoneiro_operator.api import names
-from timoneiro_operator.cli.evidence import BAR_LENGTH, filled
-from timoneiro_operator.cli.tree import Picture, draw
-from timoneiro_operator.cli.view import view_of
+from timoneiro_operator.cli.presentation.evidence import BAR_LENGTH, filled
+from timoneiro_operator.cli.presentation.tree import Picture, draw
+from timoneiro_operator.cli.presentation.view import view_of
 
 
 def pod(md, name, revision, *, ready=True, **status):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, UNFINISHED, CliError
-from timoneiro_operator.cli.waiting import Clock, wait_for_answer, wait_for_rollout
 
 AWAY = CliError("the API server cannot be reached", code=NO_ANSWER, transient=True)
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.status import Status, to_seconds, to_text
-from timoneiro_operator.cli.explain import explain
+from timoneiro_operator.cli.presentation.explain import explain
+from timoneiro_operator.cli.presentation.text import bound, clock, sentence, upper
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import SCHEMA, Card, MetricReport, Promises, Report, Rollout
 from timoneiro_operator.cli.report.metrics import comparable, metrics_of, promises_of, together_of
 from timoneiro_operator.cli.report.revisions import revisions_of
@@ -17,8 +19,6 @@ from timoneiro_operator.cli.report.rollout import (
     rollout_of,
     weights_of,
 )
-from timoneiro_operator.cli.text import bound, clock, sentence, upper
-from timoneiro_operator.cli.view import View
 
 _PHASES = {
     "Paused": "is paused at {weight} %",

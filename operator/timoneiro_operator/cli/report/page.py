@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.cli.presentation.text import sentence
 from timoneiro_operator.cli.report.content import CommandReport, Event, Promises, Report, Rollout
 from timoneiro_operator.cli.report.markup import e, facts, moment, prose
 from timoneiro_operator.cli.report.metric_pages import metrics_section
 from timoneiro_operator.cli.report.pictures import Time, weights_picture
 from timoneiro_operator.cli.report.revision_pages import revisions_section
 from timoneiro_operator.cli.report.style import STYLE
-from timoneiro_operator.cli.text import sentence
 from timoneiro_operator.decide.text import percent
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

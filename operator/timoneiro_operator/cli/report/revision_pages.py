@@ -7,9 +7,9 @@ would be fetched from elsewhere.
 import json
 from collections.abc import Iterable
 
+from timoneiro_operator.cli.presentation.text import upper
 from timoneiro_operator.cli.report.content import Card, Report, RevisionReport
 from timoneiro_operator.cli.report.markup import e, facts, moment
-from timoneiro_operator.cli.text import upper
 from timoneiro_operator.decide.text import name_of
 
 _STANDINGS = {

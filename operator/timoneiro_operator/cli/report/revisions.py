@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from timoneiro_operator.api.spec import Model
 from timoneiro_operator.api.status import Status
+from timoneiro_operator.cli.presentation.text import known_version
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import Card, RevisionReport, Rollout, Standing
-from timoneiro_operator.cli.text import known_version
-from timoneiro_operator.cli.view import View
 
 
 def revisions_of(view: View, rollout: Rollout | None, cards: Mapping[str, Card]) -> tuple[RevisionReport, ...]:

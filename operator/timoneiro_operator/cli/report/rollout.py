@@ -6,9 +6,9 @@ from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Rollout as Wish
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import AnalysisStatus, HistoryEntry, Revision, Status, to_seconds, to_text
+from timoneiro_operator.cli.presentation.text import known_version, sentence, upper
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import CommandReport, Event, Named, PlannedStep, Rollout, WeightPoint
-from timoneiro_operator.cli.text import known_version, sentence, upper
-from timoneiro_operator.cli.view import View
 from timoneiro_operator.decide.text import name_of
 
 FIRST = "first revision"

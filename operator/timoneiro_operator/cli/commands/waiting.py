@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.cli.cluster import Cluster
+from timoneiro_operator.cli.commands.cluster import Cluster
 from timoneiro_operator.cli.errors import UNFINISHED, CliError
-from timoneiro_operator.cli.outcome import Outcome, answer, record_of, status_exit, timed_out, unanswered
-from timoneiro_operator.cli.view import View, view_of
+from timoneiro_operator.cli.presentation.outcome import Outcome, answer, record_of, status_exit, timed_out, unanswered
+from timoneiro_operator.cli.presentation.view import View, view_of
 
 ANSWER_SECONDS = 0.3
 ROLLOUT_SECONDS = 1.0

@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from timoneiro_operator.cli import shell
-from timoneiro_operator.cli.errors import DONE, USAGE, CliError
-from timoneiro_operator.cli.options import (
+from timoneiro_operator.cli.commands import shell
+from timoneiro_operator.cli.commands.options import (
     Context,
     Kubeconfig,
     Name,
@@ -18,6 +17,7 @@ from timoneiro_operator.cli.options import (
     checked_name,
     seconds_of,
 )
+from timoneiro_operator.cli.errors import DONE, USAGE, CliError
 
 PANEL = "Look"
 
@@ -41,7 +41,7 @@ def get(
 
     The bars show evidence on its way to the bound at which the operator acts, on a logarithmic scale.
     """
-    from timoneiro_operator.cli import actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     if name is not None and all_namespaces:
         raise CliError("a NAME is looked for in one namespace: leave -A out", code=USAGE)
@@ -62,7 +62,7 @@ def watch(name: Name, namespace: Namespace = None, context: Context = None, kube
 
     Into a file or a pipe it prints one line for each change instead.
     """
-    from timoneiro_operator.cli import live  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import live  # noqa: PLC0415
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     try:
@@ -87,7 +87,7 @@ def status(
 serves as it should. 3: not over (in time). 4: there is no such ModelDeployment. 5: the cluster cannot be asked. \
 A status about an older spec is no answer, so that `kubectl apply && timoneiro status --wait` needs no pause between.
     """
-    from timoneiro_operator.cli import actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     limit = seconds_of(timeout) if wait else None
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
@@ -100,7 +100,7 @@ A status about an older spec is no answer, so that `kubectl apply && timoneiro s
 
 def explain(name: Name, namespace: Namespace = None, context: Context = None, kubeconfig: Kubeconfig = None) -> None:
     """Say in sentences why the rollout is where it is, and what would change that."""
-    from timoneiro_operator.cli import actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(
@@ -116,7 +116,7 @@ def history(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """List the rollouts that have ended and why, and the commands that people gave and what came of them."""
-    from timoneiro_operator.cli import actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(actions.history(cluster=cluster, name=checked_name(name), output=output, console=shell.console()))
@@ -138,7 +138,7 @@ def report(
     `timoneiro report NAME > report.html`. The page needs nothing else: it can be mailed, printed and kept. A model \
 card is in the package of its model: `--card 14=FOLDER` puts it into the page, for as many versions as you like.
     """
-    from timoneiro_operator.cli import actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(
@@ -175,7 +175,7 @@ def check_metrics(
     Nothing is changed. Pods and Prometheus are read through the API server, which needs the right to `get` \
 `pods/proxy` or `services/proxy`. Exit code 1 when a metric cannot be measured.
     """
-    from timoneiro_operator.cli import check_metrics as checking  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import check_metrics as checking  # noqa: PLC0415
 
     cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(

@@ -6,13 +6,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from timoneiro_operator.cli.options import Target, checked_name
+from timoneiro_operator.cli.commands.options import Target, checked_name
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from timoneiro_operator.cli.cluster import Cluster
-    from timoneiro_operator.cli.waiting import Clock
+    from timoneiro_operator.cli.commands.cluster import Cluster
+    from timoneiro_operator.cli.commands.waiting import Clock
 
 
 # What the pictures are drawn with, for a terminal that has ASCII only.
@@ -24,7 +24,7 @@ _WIDTH_OF_FILES = 10_000
 
 def cluster_of(target: Target) -> "Cluster":
     """The cluster that the options mean."""
-    from timoneiro_operator.cli.cluster import connect  # noqa: PLC0415
+    from timoneiro_operator.cli.commands.cluster import connect  # noqa: PLC0415
 
     if target.namespace is not None:
         checked_name(target.namespace, "a namespace")
@@ -60,6 +60,6 @@ def console() -> "Console":
 
 
 def clock() -> "Clock":
-    from timoneiro_operator.cli.waiting import Clock  # noqa: PLC0415
+    from timoneiro_operator.cli.commands.waiting import Clock  # noqa: PLC0415
 
     return Clock(now=time.time, sleep=time.sleep)

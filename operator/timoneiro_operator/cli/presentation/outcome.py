@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from timoneiro_operator.api.status import CommandRecord
 from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, UNFINISHED
-from timoneiro_operator.cli.text import status_line, was_refused
-from timoneiro_operator.cli.view import View
+from timoneiro_operator.cli.presentation.text import status_line, was_refused
+from timoneiro_operator.cli.presentation.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

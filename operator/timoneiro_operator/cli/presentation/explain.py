@@ -3,8 +3,8 @@
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Revision
-from timoneiro_operator.cli.explain_rollout import explain_rollout
-from timoneiro_operator.cli.text import (
+from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
+from timoneiro_operator.cli.presentation.text import (
     ago,
     big_name,
     bound,
@@ -18,7 +18,7 @@ from timoneiro_operator.cli.text import (
     shares_text,
     upper,
 )
-from timoneiro_operator.cli.view import View
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import name_of
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.live import Live
 
-from timoneiro_operator.cli.cluster import KINDS, Cluster, Kind
+from timoneiro_operator.cli.commands.cluster import KINDS, Cluster, Kind
+from timoneiro_operator.cli.commands.waiting import Clock, stamped
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
-from timoneiro_operator.cli.outcome import status_exit
-from timoneiro_operator.cli.tree import Picture, draw
-from timoneiro_operator.cli.view import Body, view_of
-from timoneiro_operator.cli.waiting import Clock, stamped
+from timoneiro_operator.cli.presentation.outcome import status_exit
+from timoneiro_operator.cli.presentation.tree import Picture, draw
+from timoneiro_operator.cli.presentation.view import Body, view_of
 
 REDRAW_SECONDS = 0.2
 # Remaining times are shown, so that the picture changes also when nothing else does.

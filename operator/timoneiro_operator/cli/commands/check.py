@@ -14,6 +14,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.errors import CliError
+from timoneiro_operator.cli.presentation.finding import Finding
 from timoneiro_operator.decide.parts import Planned, planned
 from timoneiro_operator.metrics.envoy import cluster_of, sample_of
 from timoneiro_operator.metrics.look import ArmTargets, Target
@@ -41,19 +42,6 @@ ReadPrometheus = Callable[[str], list[RawSeries]]
 _LOOKS = 3
 _SEVERAL = "pod {} answers from several processes in turn: run one worker in each pod"
 _SHORTEST_LOOK_BACK = 300.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One metric of one arm. `counts`: what it has counted (`over`: in which time); `missing`: why that is all."""
-
-    metric: str
-    arm: str
-    query: str
-    series: int = 0
-    counts: Counts | None = None
-    over: str = ""
-    missing: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from timoneiro_operator.api.command import Action, Command
 from timoneiro_operator.cli.errors import CliError
-from timoneiro_operator.cli.refused import no_target, not_seen, refused_text
-from timoneiro_operator.cli.view import View
+from timoneiro_operator.cli.presentation.refused import no_target, not_seen, refused_text
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.refusal import refusal
 
 

@@ -7,8 +7,8 @@ from rich.text import Text
 
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
-from timoneiro_operator.cli.text import bound, known_name, measured_text, number
-from timoneiro_operator.cli.view import View
+from timoneiro_operator.cli.presentation.text import bound, known_name, measured_text, number
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import VERDICT_WORDS
 
 BAR_LENGTH = 20

@@ -11,9 +11,9 @@ from rich.tree import Tree
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Retiring, Revision, Status
-from timoneiro_operator.cli.evidence import draw_evidence
-from timoneiro_operator.cli.text import age, is_routed, left, shares
-from timoneiro_operator.cli.view import Body, View
+from timoneiro_operator.cli.presentation.evidence import draw_evidence
+from timoneiro_operator.cli.presentation.text import age, is_routed, left, shares
+from timoneiro_operator.cli.presentation.view import Body, View
 from timoneiro_operator.decide.text import revision_name, step_text
 
 PHASE_STYLES = {

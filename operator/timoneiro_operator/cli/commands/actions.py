@@ -9,19 +9,19 @@ from rich.console import Console, RenderableType
 from timoneiro_operator.api import names
 from timoneiro_operator.api.command import encode_command
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.cli.cluster import Cluster, Kind
+from timoneiro_operator.cli.commands.cluster import Cluster, Kind
+from timoneiro_operator.cli.commands.request import CommandRequest, command_for
+from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, USAGE, CliError
-from timoneiro_operator.cli.explain import explain
-from timoneiro_operator.cli.outcome import Outcome, status_exit
+from timoneiro_operator.cli.presentation.explain import explain
+from timoneiro_operator.cli.presentation.outcome import Outcome, status_exit
+from timoneiro_operator.cli.presentation.tables import deployments_table, history_tables
+from timoneiro_operator.cli.presentation.tree import Picture, draw
+from timoneiro_operator.cli.presentation.view import Body, View, view_of
 from timoneiro_operator.cli.report.cards import read_cards
 from timoneiro_operator.cli.report.content import encoded
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
-from timoneiro_operator.cli.request import CommandRequest, command_for
-from timoneiro_operator.cli.tables import deployments_table, history_tables
-from timoneiro_operator.cli.tree import Picture, draw
-from timoneiro_operator.cli.view import Body, View, view_of
-from timoneiro_operator.cli.waiting import Clock, wait_for_answer, wait_for_rollout
 
 
 def get_all(*, cluster: Cluster, everywhere: bool, output: str | None, console: Console, clock: Clock) -> int:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timoneiro_operator.cli import shell
-from timoneiro_operator.cli.options import (
+from timoneiro_operator.cli.commands import shell
+from timoneiro_operator.cli.commands.options import (
     Context,
     Kubeconfig,
     Name,
@@ -124,8 +124,8 @@ def _ask(
     name: str, action: "Action", *, target: Target, timeout: str | None, full: bool = False, to: str | None = None
 ) -> None:
     """`timeout` None: does not wait for the answer."""
-    from timoneiro_operator.cli import actions  # noqa: PLC0415
-    from timoneiro_operator.cli.request import CommandRequest  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands.request import CommandRequest  # noqa: PLC0415
 
     limit = None if timeout is None else seconds_of(timeout)
     checked_name(name)

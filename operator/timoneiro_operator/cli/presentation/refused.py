@@ -2,8 +2,8 @@
 
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.status import Snapshot
-from timoneiro_operator.cli.text import was_refused
-from timoneiro_operator.cli.view import View
+from timoneiro_operator.cli.presentation.text import was_refused
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.refusal import Refusal
 from timoneiro_operator.decide.text import name_of, revision_name
 

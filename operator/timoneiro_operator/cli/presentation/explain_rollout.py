@@ -3,8 +3,8 @@
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import MetricStatus, Revision, Step
-from timoneiro_operator.cli.text import ago, big_name, bound, clock, left, measured_text, number, sentence
-from timoneiro_operator.cli.view import View
+from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, number, sentence
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of
 
 

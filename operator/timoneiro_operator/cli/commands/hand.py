@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from timoneiro_operator.cli import shell
-from timoneiro_operator.cli.errors import USAGE, CliError
-from timoneiro_operator.cli.options import (
+from timoneiro_operator.cli.commands import shell
+from timoneiro_operator.cli.commands.options import (
     Context,
     Kubeconfig,
     Name,
@@ -18,6 +17,7 @@ from timoneiro_operator.cli.options import (
     checked_name,
     seconds_of,
 )
+from timoneiro_operator.cli.errors import USAGE, CliError
 
 PANEL = "Move"
 
@@ -54,7 +54,7 @@ def adopt(
     ModelDeployment has the name that the model answers to, and describes what serves, so that no rollout begins. What
     cannot be adopted is refused with the reason, and nothing is written.
     """
-    from timoneiro_operator.cli import adopt as actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import adopt as actions  # noqa: PLC0415
 
     target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
     limit = None if no_wait else seconds_of(timeout)
@@ -84,7 +84,7 @@ def release(
 
     Refused in the middle of a rollout: wait for its end, or abort it. `kubectl delete` removes what serves, too.
     """
-    from timoneiro_operator.cli import adopt as actions  # noqa: PLC0415
+    from timoneiro_operator.cli.commands import adopt as actions  # noqa: PLC0415
 
     target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
     limit = seconds_of(timeout)

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
@@ -10,13 +9,13 @@ from rich.console import Console
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.names import is_service_of
-from timoneiro_operator.cli.actions import dump, say, show
-from timoneiro_operator.cli.check import Finding, check
-from timoneiro_operator.cli.cluster import Cluster
+from timoneiro_operator.cli.commands.actions import dump, say, show
+from timoneiro_operator.cli.commands.check import check
+from timoneiro_operator.cli.commands.cluster import Cluster
+from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import DONE, FAILED, CliError
-from timoneiro_operator.cli.tables import findings_table
-from timoneiro_operator.cli.view import view_of
-from timoneiro_operator.cli.waiting import Clock
+from timoneiro_operator.cli.presentation.tables import findings_table
+from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.drivers.driver import children_of
 from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY
 from timoneiro_operator.metrics.look import ArmTargets, Target
@@ -65,7 +64,7 @@ def check_metrics(
     findings = check(deployment, arms, read_pod=read_pod, read_prometheus=read_prometheus, now=clock.now())
     notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note}) + _to_be_allowed(deployment)
     if output is not None:
-        say(console, dump({"findings": [_plain(finding) for finding in findings], "notes": notes}, output, console))
+        say(console, dump({"findings": [finding.as_data() for finding in findings], "notes": notes}, output, console))
     else:
         show(console, findings_table(findings))
         for note in notes:
@@ -120,16 +119,3 @@ def _prometheus(deployment: ModelDeployment, url: str | None) -> str:
     port = split.port or (443 if split.scheme == "https" else 80)
     where = quote(f"{split.scheme}:{service[1]}:{port}", safe=":")
     return f"/api/v1/namespaces/{service[2]}/services/{where}/proxy{split.path.rstrip('/')}/api/v1/query"
-
-
-def _plain(finding: Finding) -> Mapping[str, object]:
-    counts = {"requests": finding.counts.requests, "events": finding.counts.events} if finding.counts else None
-    return {
-        "metric": finding.metric,
-        "arm": finding.arm,
-        "query": finding.query,
-        "series": finding.series,
-        "counts": counts,
-        "over": finding.over or None,
-        "missing": finding.missing,
-    }

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from timoneiro_operator.api import names
+from timoneiro_operator.cli.commands.failures import Asked, in_one_sentence, refusal
+from timoneiro_operator.cli.commands.kubeconfig import select
 from timoneiro_operator.cli.errors import NO_ANSWER, CliError
-from timoneiro_operator.cli.failures import Asked, in_one_sentence, refusal
-from timoneiro_operator.cli.kubeconfig import select
-from timoneiro_operator.cli.view import Body
+from timoneiro_operator.cli.presentation.view import Body
 
 if TYPE_CHECKING:
     import httpx2

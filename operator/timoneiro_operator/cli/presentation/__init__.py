@@ -1,0 +1,1 @@
+"""What was read, in sentences, trees and tables. Pure: no cluster, and time is an argument."""
