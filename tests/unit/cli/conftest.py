@@ -11,7 +11,7 @@ from timoneiro_operator.api.command import parse_command
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.cli.commands import shell
-from timoneiro_operator.cli.commands.cluster import Kind, Listing
+from timoneiro_operator.cli.commands.cluster import Kind, Listed
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
 from timoneiro_operator.cli.main import main
@@ -244,13 +244,13 @@ class FakeCluster:
         self.everywhere = everywhere
         return [read for read in self.reads if not isinstance(read, CliError)]
 
-    def part(self, kind: Kind, name: str) -> Listing:
+    def part(self, kind: Kind, name: str) -> Listed:
         if kind == "ModelDeployment":
-            return Listing(items=[self.get(name)], version="7")
+            return Listed(items=[self.get(name)], version="7")
         found = self.parts[kind]
         if isinstance(found, CliError):
             raise found
-        return Listing(items=found, version="7")
+        return Listed(items=found, version="7")
 
     def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
         yield from ()

@@ -14,7 +14,7 @@ from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, USAGE, CliError
 from timoneiro_operator.cli.presentation.explain import explain
-from timoneiro_operator.cli.presentation.outcome import Outcome, status_exit
+from timoneiro_operator.cli.presentation.outcome import Ending, status_exit
 from timoneiro_operator.cli.presentation.tables import deployments_table, history_tables
 from timoneiro_operator.cli.presentation.tree import Picture, draw
 from timoneiro_operator.cli.presentation.view import Body, View, view_of
@@ -160,7 +160,7 @@ def show(console: Console, picture: RenderableType) -> None:
         say(console, line.rstrip())
 
 
-def _finish(console: Console, outcome: Outcome, *, always_out: bool = False) -> int:
+def _finish(console: Console, outcome: Ending, *, always_out: bool = False) -> int:
     """The line on stdout, or on stderr when it says that what was asked did not happen."""
     if outcome.code != DONE and not always_out:
         raise CliError(outcome.line, code=outcome.code)

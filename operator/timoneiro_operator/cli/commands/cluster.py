@@ -31,7 +31,7 @@ _RESOURCES: Mapping[Kind, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listed:
     """Objects, and the version of the list, from which a watch goes on without a gap."""
 
     items: list[Body]
@@ -62,7 +62,7 @@ class Cluster(Protocol):
     def list(self, *, everywhere: bool) -> "list[Body]":
         """All ModelDeployments of the namespace, or of all of them."""
 
-    def part(self, kind: Kind, name: str) -> Listing:
+    def part(self, kind: Kind, name: str) -> Listed:
         """The objects of `kind` of the ModelDeployment `name`: itself, or what belongs to it."""
 
     def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
@@ -139,11 +139,11 @@ class KubeCluster:
             found = self._client.list(_resource("ModelDeployment"), namespace=namespace, chunk_size=500)
             return [dict(item) for item in found]
 
-    def part(self, kind: Kind, name: str) -> Listing:
+    def part(self, kind: Kind, name: str) -> Listed:
         with in_one_sentence(self._asked("list", kind)):
             found = self._client.list(_resource(kind), namespace=self._namespace, **_selector(kind, name))
             items: list[Body] = [dict(item) for item in found]
-            return Listing(items=items, version=found.resourceVersion)
+            return Listed(items=items, version=found.resourceVersion)
 
     def changes(self, kind: Kind, name: str, version: str) -> Iterator[tuple[str, Body]]:
         with in_one_sentence(self._asked("watch", kind)):

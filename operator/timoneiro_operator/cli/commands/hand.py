@@ -6,13 +6,13 @@ import typer
 
 from timoneiro_operator.cli.commands import shell
 from timoneiro_operator.cli.commands.options import (
+    ClusterOptions,
     Context,
     Kubeconfig,
     Name,
     Namespace,
     NoWait,
     Output,
-    Target,
     Timeout,
     checked_name,
     seconds_of,
@@ -56,7 +56,7 @@ def adopt(
     """
     from timoneiro_operator.cli.commands import adopt as actions  # noqa: PLC0415
 
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     limit = None if no_wait else seconds_of(timeout)
     checked_name(service, "an InferenceService")
     if output is not None and not dry_run:
@@ -86,7 +86,7 @@ def release(
     """
     from timoneiro_operator.cli.commands import adopt as actions  # noqa: PLC0415
 
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     limit = seconds_of(timeout)
     checked_name(name)
     code = actions.release(

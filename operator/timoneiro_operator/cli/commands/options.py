@@ -27,7 +27,7 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Write the command, and 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class ClusterOptions:
     """Where the cluster is."""
 
     namespace: str | None

@@ -6,13 +6,13 @@ import typer
 
 from timoneiro_operator.cli.commands import shell
 from timoneiro_operator.cli.commands.options import (
+    ClusterOptions,
     Context,
     Kubeconfig,
     Name,
     Namespace,
     OptionalName,
     Output,
-    Target,
     Timeout,
     checked_name,
     seconds_of,
@@ -45,7 +45,7 @@ def get(
 
     if name is not None and all_namespaces:
         raise CliError("a NAME is looked for in one namespace: leave -A out", code=USAGE)
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     if name is None:
         code = actions.get_all(
             cluster=cluster, everywhere=all_namespaces, output=output, console=shell.console(), clock=shell.clock()
@@ -64,7 +64,7 @@ def watch(name: Name, namespace: Namespace = None, context: Context = None, kube
     """
     from timoneiro_operator.cli.commands import live  # noqa: PLC0415
 
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     try:
         live.watch(cluster=cluster, name=checked_name(name), console=shell.console(), clock=shell.clock())
     except KeyboardInterrupt:
@@ -90,7 +90,7 @@ A status about an older spec is no answer, so that `kubectl apply && timoneiro s
     from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     limit = seconds_of(timeout) if wait else None
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(
         actions.status(
             cluster=cluster, name=checked_name(name), timeout=limit, console=shell.console(), clock=shell.clock()
@@ -102,7 +102,7 @@ def explain(name: Name, namespace: Namespace = None, context: Context = None, ku
     """Say in sentences why the rollout is where it is, and what would change that."""
     from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(
         actions.tell_why(cluster=cluster, name=checked_name(name), console=shell.console(), clock=shell.clock())
     )
@@ -118,7 +118,7 @@ def history(
     """List the rollouts that have ended and why, and the commands that people gave and what came of them."""
     from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(actions.history(cluster=cluster, name=checked_name(name), output=output, console=shell.console()))
 
 
@@ -140,7 +140,7 @@ card is in the package of its model: `--card 14=FOLDER` puts it into the page, f
     """
     from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(
         actions.report(
             cluster=cluster,
@@ -177,7 +177,7 @@ def check_metrics(
     """
     from timoneiro_operator.cli.commands import check_metrics as checking  # noqa: PLC0415
 
-    cluster = shell.cluster_of(Target(namespace=namespace, context=context, kubeconfig=kubeconfig))
+    cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     raise typer.Exit(
         checking.check_metrics(
             cluster=cluster,

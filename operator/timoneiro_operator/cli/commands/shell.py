@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from timoneiro_operator.cli.commands.options import Target, checked_name
+from timoneiro_operator.cli.commands.options import ClusterOptions, checked_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +22,7 @@ _DRAWN = {"\u2588": "#", "\u2591": "."}
 _WIDTH_OF_FILES = 10_000
 
 
-def cluster_of(target: Target) -> "Cluster":
+def cluster_of(target: ClusterOptions) -> "Cluster":
     """The cluster that the options mean."""
     from timoneiro_operator.cli.commands.cluster import connect  # noqa: PLC0415
 

@@ -7,12 +7,12 @@ import typer
 
 from timoneiro_operator.cli.commands import shell
 from timoneiro_operator.cli.commands.options import (
+    ClusterOptions,
     Context,
     Kubeconfig,
     Name,
     Namespace,
     NoWait,
-    Target,
     Timeout,
     checked_name,
     seconds_of,
@@ -44,7 +44,7 @@ def promote(
     With --full all traffic goes to the candidate at once, without the steps and the evidence that are missing.
     Replicas have to be ready in any case.
     """
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "promote", target=target, timeout=None if no_wait else timeout, full=full)
 
 
@@ -57,7 +57,7 @@ def abort(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Take the candidate back: all traffic to the stable model. The revision counts as rejected until `retry`."""
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "abort", target=target, timeout=None if no_wait else timeout)
 
 
@@ -70,7 +70,7 @@ def pause(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Keep the weight where it is until `resume`. Evidence of harm still takes the candidate back."""
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "pause", target=target, timeout=None if no_wait else timeout)
 
 
@@ -83,7 +83,7 @@ def resume(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Let a rollout go on that a person has paused, or that its schedule has paused until a person comes."""
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "resume", target=target, timeout=None if no_wait else timeout)
 
 
@@ -96,7 +96,7 @@ def retry(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Roll the revision that the spec wants out again, after it was rolled back or aborted."""
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "retry", target=target, timeout=None if no_wait else timeout)
 
 
@@ -116,12 +116,18 @@ def rollback(
     A model that is still warm takes all traffic at once; `timoneiro explain` lists the choice. While a rollout is
     running, `abort` is the command.
     """
-    target = Target(namespace=namespace, context=context, kubeconfig=kubeconfig)
+    target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "rollback", target=target, timeout=None if no_wait else timeout, to=to)
 
 
 def _ask(
-    name: str, action: "Action", *, target: Target, timeout: str | None, full: bool = False, to: str | None = None
+    name: str,
+    action: "Action",
+    *,
+    target: ClusterOptions,
+    timeout: str | None,
+    full: bool = False,
+    to: str | None = None,
 ) -> None:
     """`timeout` None: does not wait for the answer."""
     from timoneiro_operator.cli.commands import actions  # noqa: PLC0415

@@ -7,7 +7,7 @@ from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.cli.commands.cluster import Cluster
 from timoneiro_operator.cli.errors import UNFINISHED, CliError
-from timoneiro_operator.cli.presentation.outcome import Outcome, answer, record_of, status_exit, timed_out, unanswered
+from timoneiro_operator.cli.presentation.outcome import Ending, answer, record_of, status_exit, timed_out, unanswered
 from timoneiro_operator.cli.presentation.view import View, view_of
 
 ANSWER_SECONDS = 0.3
@@ -22,10 +22,10 @@ class Clock:
     sleep: Callable[[float], None]
 
 
-def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeout: float, clock: Clock) -> Outcome:
+def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeout: float, clock: Clock) -> Ending:
     """What the operator says to the command `id`; UNFINISHED with the state when it says nothing within `timeout`."""
 
-    def answered(view: View) -> Outcome | None:
+    def answered(view: View) -> Ending | None:
         record = record_of(view, id)
         return answer(record) if record is not None else None
 
@@ -38,13 +38,13 @@ def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeou
 
 def wait_for_rollout(
     *, cluster: Cluster, name: str, timeout: float, clock: Clock, tell: Callable[[str], None]
-) -> Outcome:
+) -> Ending:
     """How the rollout of what the spec wants has ended; UNFINISHED when it has not within `timeout`.
 
     Every change on the way is told in one line.
     """
 
-    def ended(view: View) -> Outcome | None:
+    def ended(view: View) -> Ending | None:
         outcome = status_exit(view)
         return outcome if outcome.over else None
 
@@ -66,12 +66,12 @@ class _Poll:
 
     def until(
         self,
-        ended: Callable[[View], Outcome | None],
+        ended: Callable[[View], Ending | None],
         *,
         late: Callable[[View], str],
         timeout: float,
         tell: Callable[[str], None] | None,
-    ) -> Outcome:
+    ) -> Ending:
         deadline = self.clock.now() + timeout
         last: str | None = None
         while True:
@@ -86,7 +86,7 @@ class _Poll:
                 if outcome is not None:
                     return outcome
                 if self.clock.now() >= deadline:
-                    return Outcome(code=UNFINISHED, line=late(view))
+                    return Ending(code=UNFINISHED, line=late(view))
                 line = status_exit(view).line
             if tell is not None and line != last:
                 tell(stamped(line, self.clock.now()))

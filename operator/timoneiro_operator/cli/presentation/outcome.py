@@ -9,7 +9,7 @@ from timoneiro_operator.cli.presentation.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Ending:
     """`code`: DONE, FAILED, UNFINISHED, or NO_ANSWER. `line`: the state, in one line without the time."""
 
     code: int
@@ -20,18 +20,18 @@ class Outcome:
         return self.code != UNFINISHED
 
 
-def status_exit(view: View) -> Outcome:
+def status_exit(view: View) -> Ending:
     """The outcome for the spec as it is now: a status about an older spec is no answer, and so is UNFINISHED."""
     line = status_line(view.name, view.status)
     if view.invalid is not None:
-        return Outcome(code=FAILED, line=f"{view.name}: the spec is invalid: {view.invalid}")
+        return Ending(code=FAILED, line=f"{view.name}: the spec is invalid: {view.invalid}")
     if view.foreign is not None:
-        return Outcome(code=NO_ANSWER, line=f"{view.name}: {view.foreign}")
+        return Ending(code=NO_ANSWER, line=f"{view.name}: {view.foreign}")
     if not view.seen:
         seen = view.status.observed_generation
         what = f"spec {view.generation}, it knows {seen}" if seen else f"spec {view.generation}"
-        return Outcome(code=UNFINISHED, line=f"{view.name}: the operator has not seen the latest spec yet ({what})")
-    return Outcome(code=_code(view), line=line)
+        return Ending(code=UNFINISHED, line=f"{view.name}: the operator has not seen the latest spec yet ({what})")
+    return Ending(code=_code(view), line=line)
 
 
 def _code(view: View) -> int:
@@ -67,12 +67,12 @@ def record_of(view: View, id: str) -> CommandRecord | None:
     return next((record for record in view.status.commands if record.id == id), None)
 
 
-def answer(record: CommandRecord) -> Outcome:
+def answer(record: CommandRecord) -> Ending:
     """The answer to a command: what was done, or why not."""
     if record.outcome == "Done":
-        return Outcome(code=DONE, line=record.message or f"{record.action} of {record.revision}: done")
+        return Ending(code=DONE, line=record.message or f"{record.action} of {record.revision}: done")
     reason = record.message or "no reason was given"
-    return Outcome(code=FAILED, line=was_refused(record.action, record.revision, reason))
+    return Ending(code=FAILED, line=was_refused(record.action, record.revision, reason))
 
 
 def unanswered(view: View, *, action: str, waited: str) -> str:

@@ -30,7 +30,7 @@ class Named(_Struct, frozen=True):
     name: str
 
 
-class Arm(_Struct, frozen=True):
+class ArmReport(_Struct, frozen=True):
     """Counts of one of the two models. `rate` None: there was no request."""
 
     requests: int
@@ -53,8 +53,8 @@ class Point(_Struct, frozen=True):
     ratio: Interval
     worse: float
     not_worse: float
-    candidate: Arm
-    stable: Arm | None
+    candidate: ArmReport
+    stable: ArmReport | None
 
 
 class MetricReport(_Struct, frozen=True):
@@ -80,8 +80,8 @@ class MetricReport(_Struct, frozen=True):
     ratio: Interval
     worse: float
     not_worse: float
-    candidate: Arm
-    stable: Arm | None
+    candidate: ArmReport
+    stable: ArmReport | None
     seconds_left: float | None
     problem: str | None
     trail: tuple[Point, ...]
@@ -123,7 +123,7 @@ class PlannedStep(_Struct, frozen=True):
     now: bool
 
 
-class Rollout(_Struct, frozen=True):
+class RolloutReport(_Struct, frozen=True):
     """The rollout that the report is about.
 
     `stable`: the model that the candidate was compared with; None for the first revision.
@@ -142,7 +142,7 @@ class Rollout(_Struct, frozen=True):
     steps: tuple[PlannedStep, ...]
 
 
-class Event(_Struct, frozen=True):
+class EventReport(_Struct, frozen=True):
     at: str
     what: str
 
@@ -207,12 +207,12 @@ class Report(_Struct, frozen=True):
     headline: str
     decision: tuple[str, ...]
     explanation: tuple[str, ...]
-    rollout: Rollout | None
+    rollout: RolloutReport | None
     promises: Promises | None
     weights: tuple[WeightPoint, ...]
     metrics: tuple[MetricReport, ...]
     together: Together | None
-    events: tuple[Event, ...]
+    events: tuple[EventReport, ...]
     commands: tuple[CommandReport, ...]
     revisions: tuple[RevisionReport, ...]
 

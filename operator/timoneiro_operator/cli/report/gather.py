@@ -7,7 +7,7 @@ from timoneiro_operator.api.status import Status, to_seconds, to_text
 from timoneiro_operator.cli.presentation.explain import explain
 from timoneiro_operator.cli.presentation.text import bound, clock, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
-from timoneiro_operator.cli.report.content import SCHEMA, Card, MetricReport, Promises, Report, Rollout
+from timoneiro_operator.cli.report.content import SCHEMA, Card, MetricReport, Promises, Report, RolloutReport
 from timoneiro_operator.cli.report.metrics import comparable, metrics_of, promises_of, together_of
 from timoneiro_operator.cli.report.revisions import revisions_of
 from timoneiro_operator.cli.report.rollout import (
@@ -67,7 +67,7 @@ def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -
     )
 
 
-def _headline(status: Status, rollout: Rollout | None) -> str:
+def _headline(status: Status, rollout: RolloutReport | None) -> str:
     if rollout is None:
         return "No rollout yet"
     candidate = rollout.candidate
@@ -86,7 +86,7 @@ def _headline(status: Status, rollout: Rollout | None) -> str:
 
 
 def _decision(
-    status: Status, rollout: Rollout, metrics: tuple[MetricReport, ...], promises: Promises | None
+    status: Status, rollout: RolloutReport, metrics: tuple[MetricReport, ...], promises: Promises | None
 ) -> list[str]:
     """What became of the candidate, or where it stands, and what that is worth."""
     name = upper(rollout.candidate.name)
@@ -121,7 +121,7 @@ def _no_harm() -> str:
     )
 
 
-def _worth(rollout: Rollout, metrics: tuple[MetricReport, ...], promises: Promises | None) -> list[str]:
+def _worth(rollout: RolloutReport, metrics: tuple[MetricReport, ...], promises: Promises | None) -> list[str]:
     """What a decision says: only as much as the evidence behind it."""
     if rollout.stable is None or promises is None or rollout.outcome not in ("Promoted", "RolledBack"):
         return [] if promises is not None else _promise(promises)
@@ -144,7 +144,7 @@ def _worth(rollout: Rollout, metrics: tuple[MetricReport, ...], promises: Promis
     return ["It was promoted without the evidence of 'not worse' for every metric: the probability does not hold here."]
 
 
-def _missing(rollout: Rollout, metrics: tuple[MetricReport, ...]) -> list[str]:
+def _missing(rollout: RolloutReport, metrics: tuple[MetricReport, ...]) -> list[str]:
     if not metrics:
         words = "Nothing was compared" if rollout.outcome else "Nothing has been compared yet"
         return [f"{words}: there are no counts of the two models side by side."]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.cli.report.content import Arm, MetricReport, Promises, Report
+from timoneiro_operator.cli.report.content import ArmReport, MetricReport, Promises, Report
 from timoneiro_operator.cli.report.markup import e, facts
 from timoneiro_operator.cli.report.pictures import (
     Time,
@@ -119,7 +119,7 @@ def _counts(metric: MetricReport) -> str:
     )
 
 
-def _cells(arm: Arm) -> str:
+def _cells(arm: ArmReport) -> str:
     rate = percent(arm.rate) if arm.rate is not None else "no request"
     return f"<td>{arm.requests:,}</td><td>{arm.events:,}</td><td>{rate}</td>"
 

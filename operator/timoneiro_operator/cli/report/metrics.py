@@ -6,7 +6,7 @@ from timoneiro_judge import Counts
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, TrailPoint
 from timoneiro_operator.cli.report.content import (
-    Arm,
+    ArmReport,
     Interval,
     MetricReport,
     Point,
@@ -110,9 +110,9 @@ def _mean(weights: Sequence[float], values: Sequence[float]) -> float:
     return float(f"{sum(weight * value for weight, value in zip(weights, values, strict=True)) / total:.4g}")
 
 
-def _arm(counts: Counts) -> Arm:
+def _arm(counts: Counts) -> ArmReport:
     rate = float(f"{counts.events / counts.requests:.4g}") if counts.requests else None
-    return Arm(requests=counts.requests, events=counts.events, rate=rate)
+    return ArmReport(requests=counts.requests, events=counts.events, rate=rate)
 
 
 def _point(at: str, values: Sequence[float | None], guard: bool) -> Point:

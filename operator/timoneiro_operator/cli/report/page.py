@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.cli.presentation.text import sentence
-from timoneiro_operator.cli.report.content import CommandReport, Event, Promises, Report, Rollout
+from timoneiro_operator.cli.report.content import CommandReport, EventReport, Promises, Report, RolloutReport
 from timoneiro_operator.cli.report.markup import e, facts, moment, prose
 from timoneiro_operator.cli.report.metric_pages import metrics_section
 from timoneiro_operator.cli.report.pictures import Time, weights_picture
@@ -67,7 +67,7 @@ def _badge(report: Report) -> tuple[str, str, str]:
     return phase, "\u2026", "bad" if phase in ("Degraded", "RollingBack") else "open"
 
 
-def _pair(rollout: Rollout | None) -> str:
+def _pair(rollout: RolloutReport | None) -> str:
     if rollout is None:
         return ""
     stable = f"against <b>{e(rollout.stable.name)}</b>" if rollout.stable else "first revision, without comparison"
@@ -131,7 +131,7 @@ def _traffic(report: Report, time: Time) -> str:
     )
 
 
-def _weight_words(rollout: Rollout) -> str:
+def _weight_words(rollout: RolloutReport) -> str:
     words = "Share of the traffic that the candidate has. A change is drawn at the end of the window in which it came."
     if rollout.mirrored:
         words += " Blue-green: while the candidate has none it gets a copy of the traffic, and so does the old model "
@@ -139,7 +139,7 @@ def _weight_words(rollout: Rollout) -> str:
     return words
 
 
-def _events(events: tuple[Event, ...]) -> str:
+def _events(events: tuple[EventReport, ...]) -> str:
     items = "".join(f"<li>{moment(event.at)} {prose(event.what)}</li>" for event in events)
     return f'<h3>Events</h3><ul class="events">{items}</ul>' if items else "<p>Nothing has happened yet.</p>"
 

@@ -6,10 +6,10 @@ from timoneiro_operator.api.spec import Model
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.cli.presentation.text import known_version
 from timoneiro_operator.cli.presentation.view import View
-from timoneiro_operator.cli.report.content import Card, RevisionReport, Rollout, Standing
+from timoneiro_operator.cli.report.content import Card, RevisionReport, RolloutReport, Standing
 
 
-def revisions_of(view: View, rollout: Rollout | None, cards: Mapping[str, Card]) -> tuple[RevisionReport, ...]:
+def revisions_of(view: View, rollout: RolloutReport | None, cards: Mapping[str, Card]) -> tuple[RevisionReport, ...]:
     """The candidate of the rollout first, what it was compared with next, then the others, the last one that served
     first. `cards` by version or by revision.
     """

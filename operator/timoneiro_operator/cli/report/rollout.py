@@ -3,12 +3,18 @@
 from itertools import pairwise
 
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.spec import Rollout as Wish
-from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.spec import Rollout, Spec
 from timoneiro_operator.api.status import AnalysisStatus, HistoryEntry, Revision, Status, to_seconds, to_text
 from timoneiro_operator.cli.presentation.text import known_version, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
-from timoneiro_operator.cli.report.content import CommandReport, Event, Named, PlannedStep, Rollout, WeightPoint
+from timoneiro_operator.cli.report.content import (
+    CommandReport,
+    EventReport,
+    Named,
+    PlannedStep,
+    RolloutReport,
+    WeightPoint,
+)
 from timoneiro_operator.decide.text import name_of
 
 FIRST = "first revision"
@@ -28,7 +34,7 @@ def ended_words(outcome: str) -> str:
     return _ENDS.get(outcome, f"ended as {outcome}")
 
 
-def rollout_of(view: View, spec: Spec | None) -> Rollout | None:
+def rollout_of(view: View, spec: Spec | None) -> RolloutReport | None:
     """The rollout that runs, else the last one that ended; None when there was none."""
     status = view.status
     if status.candidate is not None:
@@ -36,7 +42,7 @@ def rollout_of(view: View, spec: Spec | None) -> Rollout | None:
     return _ended(view, status.history[-1], spec) if status.history else None
 
 
-def analysis_of(status: Status, rollout: Rollout | None) -> AnalysisStatus | None:
+def analysis_of(status: Status, rollout: RolloutReport | None) -> AnalysisStatus | None:
     """The evidence about that rollout; None when nothing was compared in it."""
     analysis = status.analysis
     if analysis is None or rollout is None or not analysis.metrics:
@@ -44,9 +50,9 @@ def analysis_of(status: Status, rollout: Rollout | None) -> AnalysisStatus | Non
     return analysis if analysis.candidate in ("", rollout.candidate.revision) else None
 
 
-def _running(status: Status, candidate: Revision, spec: Spec | None) -> Rollout:
+def _running(status: Status, candidate: Revision, spec: Spec | None) -> RolloutReport:
     stable = status.stable
-    return Rollout(
+    return RolloutReport(
         candidate=_named(candidate.revision, candidate.version),
         stable=None if stable is None else _named(stable.revision, stable.version),
         outcome=None,
@@ -59,10 +65,10 @@ def _running(status: Status, candidate: Revision, spec: Spec | None) -> Rollout:
     )
 
 
-def _ended(view: View, entry: HistoryEntry, spec: Spec | None) -> Rollout:
+def _ended(view: View, entry: HistoryEntry, spec: Spec | None) -> RolloutReport:
     stable = _compared_with(view, entry)
     stepped = stable is not None and entry.outcome != "Restored"
-    return Rollout(
+    return RolloutReport(
         candidate=_named(entry.revision, entry.version),
         stable=None if stable is None else _named(stable, known_version(view.status, stable)),
         outcome=entry.outcome,
@@ -96,13 +102,13 @@ def _mirrored(spec: Spec | None) -> bool:
     return spec is not None and spec.rollout.strategy == "BlueGreen"
 
 
-def _steps(wish: Wish, status: Status | None) -> tuple[PlannedStep, ...]:
+def _steps(wish: Rollout, status: Status | None) -> tuple[PlannedStep, ...]:
     step = status.step if status else None
     at = step.index if step else None
     return tuple(PlannedStep(text=text, now=index == at) for index, text in enumerate(_planned(wish)))
 
 
-def _planned(wish: Wish) -> list[str]:
+def _planned(wish: Rollout) -> list[str]:
     if wish.strategy == "BlueGreen":
         return [
             f"the candidate gets a copy of the traffic for at least {_long(wish.blue_green.mirror)}",
@@ -123,7 +129,9 @@ def _long(duration: str) -> str:
     return format_duration(parse_duration(duration))
 
 
-def weights_of(rollout: Rollout, analysis: AnalysisStatus | None, status: Status, interval: float) -> list[WeightPoint]:
+def weights_of(
+    rollout: RolloutReport, analysis: AnalysisStatus | None, status: Status, interval: float
+) -> list[WeightPoint]:
     """The staircase of weights. What the trail tells is the weight of a window at its end: one window exact, not more.
 
     `interval`: seconds of a window, by which the first weight began before the trail did.
@@ -152,7 +160,7 @@ def weights_of(rollout: Rollout, analysis: AnalysisStatus | None, status: Status
     return found
 
 
-def commands_of(status: Status, rollout: Rollout | None, now: float) -> tuple[CommandReport, ...]:
+def commands_of(status: Status, rollout: RolloutReport | None, now: float) -> tuple[CommandReport, ...]:
     """All commands that the status remembers, the latest last."""
     began = to_seconds(rollout.started_at) if rollout and rollout.started_at else now
     over = to_seconds(rollout.ended_at) if rollout and rollout.ended_at else now
@@ -172,29 +180,31 @@ def commands_of(status: Status, rollout: Rollout | None, now: float) -> tuple[Co
 
 
 def events_of(
-    rollout: Rollout, weights: list[WeightPoint], commands: tuple[CommandReport, ...], status: Status
-) -> tuple[Event, ...]:
+    rollout: RolloutReport, weights: list[WeightPoint], commands: tuple[CommandReport, ...], status: Status
+) -> tuple[EventReport, ...]:
     """What happened, in the order of time, as far as the status remembers it."""
     events = []
     if rollout.started_at:
-        events.append(Event(at=rollout.started_at, what=f"The rollout of {rollout.candidate.name} begins."))
+        events.append(EventReport(at=rollout.started_at, what=f"The rollout of {rollout.candidate.name} begins."))
     # The weight at the end is what the outcome says.
     steps = weights[:-1] if rollout.ended_at and weights and weights[-1].at == rollout.ended_at else weights
     for before, point in pairwise(steps):
         moved = "goes up" if point.weight > before.weight else "goes back"
-        events.append(Event(at=point.at, what=f"The weight {moved} to {point.weight} %."))
+        events.append(EventReport(at=point.at, what=f"The weight {moved} to {point.weight} %."))
     for command in commands:
         if command.during:
-            events.append(Event(at=command.at, what=command_words(command)))
+            events.append(EventReport(at=command.at, what=command_words(command)))
     if rollout.outcome is None and status.paused is not None:
-        events.append(Event(at=status.paused.at, what=f"Paused by {status.paused.by}; it is paused still."))
+        events.append(EventReport(at=status.paused.at, what=f"Paused by {status.paused.by}; it is paused still."))
     restored = status.restored
     if restored is not None and to_seconds(restored.at) >= to_seconds(rollout.started_at or restored.at):
-        events.append(Event(at=restored.at, what=sentence(f"Put back what somebody else had changed: {restored.what}")))
+        events.append(
+            EventReport(at=restored.at, what=sentence(f"Put back what somebody else had changed: {restored.what}"))
+        )
     events += _no_metrics(rollout, status)
     if rollout.ended_at and rollout.outcome:
         what = f"{rollout.candidate.name} {ended_words(rollout.outcome)}: {rollout.reason}"
-        events.append(Event(at=rollout.ended_at, what=sentence(upper(what))))
+        events.append(EventReport(at=rollout.ended_at, what=sentence(upper(what))))
     return tuple(sorted(events, key=lambda event: to_seconds(event.at)))
 
 
@@ -204,8 +214,10 @@ def command_words(command: CommandReport) -> str:
     return sentence(f"{command.asker} asked for {command.action}, {answer}: {command.message}")
 
 
-def _no_metrics(rollout: Rollout, status: Status) -> list[Event]:
+def _no_metrics(rollout: RolloutReport, status: Status) -> list[EventReport]:
     if rollout.outcome is not None:
         return []
     found = [item for item in status.conditions if item.type == "MetricsAvailable" and item.status == "False"]
-    return [Event(at=item.last_transition_time, what=sentence(f"No metrics since: {item.message}")) for item in found]
+    return [
+        EventReport(at=item.last_transition_time, what=sentence(f"No metrics since: {item.message}")) for item in found
+    ]
