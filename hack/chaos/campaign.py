@@ -31,7 +31,8 @@ class Campaign:
     def __init__(self, stage: Stage, *, seed: int, say: Say) -> None:
         self._stage, self._say = stage, say
         self._record = Record(seed=seed, date=datetime.now(UTC).strftime("%Y-%m-%d"))
-        self._killing: list[Window] = []
+        # What kills requests, and when the status was safe again.
+        self._killing: list[tuple[Window, float]] = []
         self._began = 0.0
         self._counters: dict[tuple[str, str], int] = {}
 
@@ -80,10 +81,10 @@ class Campaign:
             self._stage.wait("rest", self._at_rest, seconds=_REST_SECONDS)
         except (Stuck, LocalClusterError) as error:
             end, reason, judged = end or "stuck", str(error), "wrong"
+        safe = None if missed or end == "stuck" else self._safe(release, version, fault_began, fault_ended)
         if fault.kills_requests and not missed:
             # It may take longer to be back than the rollout to end.
-            self._killing.append(Window(fault.name, fault_began, fault_ended))
-        safe = None if missed or end == "stuck" else self._safe(release, version, fault_began, fault_ended)
+            self._killing.append((Window(fault.name, fault_began, fault_ended), fault_ended + (safe or 0.0)))
         played = Played(
             number=round_.number,
             release=release.name,
@@ -168,7 +169,7 @@ class Campaign:
     def _judge(self) -> None:
         record, history = self._record, self._history()
         requests = self._stage.load.records
-        windows = [excuse(w.fault, w.began, w.ended, requests) for w in self._killing]
+        windows = [excuse(window, safe, requests) for window, safe in self._killing]
         killed, unexplained = lost(requests), unexcused(requests, windows)
         record.requests = {
             "sent": len(requests),

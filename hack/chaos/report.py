@@ -50,7 +50,7 @@ end.
 
 **Excused** is a lost request only when the fault of its round itself takes away what answers (a killed or stopped
 Envoy or model server, a killed node, a route, pod or InferenceService that somebody deletes), from its beginning until
-nothing is lost for {CALM_SECONDS:g} s, and for {LONGEST_EXCUSE_SECONDS:g} s at most.
+the status is safe and nothing is lost for {CALM_SECONDS:g} s, and for {LONGEST_EXCUSE_SECONDS:g} s at most.
 **Safe** is counted from the end of the fault (a kill: at once) until the status is about the present spec and confirmed
 by the gateway, with a bad candidate off the traffic. **Cautious** are harmless models that went back because the fault
 hit them or their time to become ready. **Takeover** is from the loss of the leader's machine (it stands still, and goes

@@ -30,18 +30,18 @@ def lost(requests: Iterable[Record]) -> list[Record]:
     return [request for request in requests if request.blamed == "the rollout"]
 
 
-def excuse(fault: str, began: float, ended: float, requests: Iterable[Record]) -> Window:
-    """From the beginning of a fault until it is over and nothing has been lost for `CALM_SECONDS`.
+def excuse(fault: Window, safe: float, requests: Iterable[Record]) -> Window:
+    """From the beginning of a fault until the status was `safe` again and nothing has been lost for `CALM_SECONDS`.
 
-    What kills requests is rarely back at once: a model server has to load its model again. But no outage without end
-    is excused.
+    What kills requests is rarely back at once: a model server has to load its model again. Nor does it always begin at
+    once: what somebody deletes goes on for some seconds. But no outage without end is excused.
     """
-    latest = ended + LONGEST_EXCUSE_SECONDS
-    calm = ended
+    began, latest = fault.began, fault.ended + LONGEST_EXCUSE_SECONDS
+    calm = max(fault.ended, safe)
     for request in sorted(lost(requests), key=lambda r: r.ended):
         if request.ended >= began and request.sent <= min(calm + CALM_SECONDS, latest):
             calm = max(calm, request.ended)
-    return Window(fault, began, min(calm, latest))
+    return Window(fault.fault, began, min(calm, latest))
 
 
 def unexcused(requests: Iterable[Record], windows: Sequence[Window]) -> list[Record]:

@@ -13,18 +13,24 @@ def every_second(*blamed: Blamed) -> list[Record]:
 
 def test_a_window_ends_when_nothing_is_lost_any_more() -> None:
     requests = every_second("nobody", "the rollout", "the rollout", "nobody", "nobody", "the rollout")
-    assert excuse("kill Envoy", 0.9, 1.0, requests) == Window("kill Envoy", 0.9, 2.5)
+    assert excuse(Window("kill Envoy", 0.9, 1.0), 1.0, requests) == Window("kill Envoy", 0.9, 2.5)
 
 
 def test_what_is_lost_long_after_a_fault_is_not_its_doing() -> None:
     requests = every_second("nobody", "the rollout", "nobody", "nobody", "nobody", "the rollout")
-    windows = [excuse("kill Envoy", 0.9, 1.0, requests)]
+    windows = [excuse(Window("kill Envoy", 0.9, 1.0), 1.0, requests)]
     assert [r.sent for r in unexcused(requests, windows)] == [5.0]
+
+
+def test_what_a_fault_kills_may_begin_later_until_the_status_is_safe_again() -> None:
+    requests = every_second("nobody", "nobody", "nobody", "the rollout", "the rollout", "nobody", "the rollout")
+    windows = [excuse(Window("hand: InferenceService deleted", 0.2, 0.3), 4.0, requests)]
+    assert [r.sent for r in unexcused(requests, windows)] == [6.0]
 
 
 def test_no_outage_without_end_is_excused() -> None:
     requests = every_second(*["the rollout"] * 100)
-    window = excuse("kill Envoy", 0.0, 1.0, requests)
+    window = excuse(Window("kill Envoy", 0.0, 1.0), 1.0, requests)
     assert window.ended == 1.0 + LONGEST_EXCUSE_SECONDS
 
 
