@@ -25,7 +25,10 @@ class WorkQueue(Generic[Key]):
         self._waiting: OrderedDict[Key, None] = OrderedDict()
         # What is to be worked on, and whether that is urgent.
         self._dirty: dict[Key, bool] = {}
-        self._processing: set[Key] = set()
+        # What is worked on, and whether that was urgent.
+        self._processing: dict[Key, bool] = {}
+        # What was urgent and has failed since: it is no less urgent for that.
+        self._pressing: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
@@ -36,7 +39,7 @@ class WorkQueue(Generic[Key]):
     def add(self, key: Key, *, urgent: bool = False) -> None:
         """`key` is to be worked on as soon as a worker is free. A timer that was set for it is void."""
         self._cancel_timer(key)
-        self._dirty[key] = urgent or self._dirty.get(key, False)
+        self._dirty[key] = urgent or key in self._pressing or self._dirty.get(key, False)
         if key not in self._processing:
             self._line_up(key)
 
@@ -49,17 +52,20 @@ class WorkQueue(Generic[Key]):
         """`key` failed: again after a delay that doubles with each failure in a row. Returns the delay in seconds."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
+        if self._processing.get(key):
+            self._pressing.add(key)
         delay = min(FIRST_DELAY * 2.0**count, LONGEST_DELAY) * random.uniform(0.8, 1.2)  # noqa: S311
         self.add_after(key, delay)
         return delay
 
     def succeeded(self, key: Key) -> None:
         self._failures.pop(key, None)
+        self._pressing.discard(key)
 
     def forget(self, key: Key) -> None:
         """`key` is of no interest any more."""
         self._cancel_timer(key)
-        self._failures.pop(key, None)
+        self.succeeded(key)
 
     async def get(self) -> Key:
         """The next key; it is the caller's alone until `done`."""
@@ -67,13 +73,12 @@ class WorkQueue(Generic[Key]):
             self._wake.clear()
             await self._wake.wait()
         key, _ = (self._urgent or self._waiting).popitem(last=False)
-        del self._dirty[key]
-        self._processing.add(key)
+        self._processing[key] = self._dirty.pop(key)
         return key
 
     def done(self, key: Key) -> None:
         """The caller is through with `key`."""
-        self._processing.discard(key)
+        self._processing.pop(key, None)
         if key in self._dirty:
             self._cancel_timer(key)
             self._line_up(key)

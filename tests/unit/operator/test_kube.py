@@ -65,6 +65,22 @@ async def test_what_became_urgent_while_it_was_worked_on_comes_first_when_it_is_
     assert await taken(queue) == "a"
 
 
+async def test_what_is_urgent_and_fails_is_as_urgent_until_it_goes_well() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a", urgent=True)
+    await taken(queue)
+    queue.add_failed("a")
+    queue.done("a")
+    queue.add("b")
+    # Whatever calls for it now.
+    queue.add("a")
+    assert await taken(queue) == "a"
+    queue.succeeded("a")
+    queue.done("a")
+    queue.add("a")
+    assert [await taken(queue) for _ in range(2)] == ["b", "a"]
+
+
 async def test_a_delayed_key_that_is_called_for_earlier_comes_once() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add_after("a", 0.05)
