@@ -74,8 +74,9 @@ def _scaled(deployment: ModelDeployment, decision: Decision, children: Children)
         snapshot = snapshot_of(decision.status, revision)
         if there is None or snapshot is None or revision in written or there["metadata"].get("deletionTimestamp"):
             continue
-        numbers = scaling(deployment.spec, snapshot, replicas)
-        merges = {kind: _rescaling((there.get("spec") or {}).get(kind) or {}, numbers[kind]) for kind in numbers}
+        numbers, has = scaling(deployment.spec, snapshot, replicas), there.get("spec") or {}
+        # What somebody has taken away would be a component of nothing but numbers.
+        merges = {kind: _rescaling(has[kind], numbers[kind]) for kind in numbers if has.get(kind) is not None}
         changes = {kind: merge for kind, merge in merges.items() if merge}
         if changes:
             due.append(Patch(name=there["metadata"]["name"], components=changes))

@@ -30,7 +30,9 @@ def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | N
 
     `built`: what it was built as, when that is known: an edit of what is served is told from it.
     """
-    parts = [_read_part(inference_service, kind, pods) for kind in components_of(inference_service)]
+    # Requests go to what it was built with, also while somebody has taken that away.
+    kinds = dict.fromkeys((*components_of(inference_service), *(components_of(built) if built is not None else ())))
+    parts = [_read_part(inference_service, kind, pods) for kind in kinds]
     predictor, transformer = parts[0], next(iter(parts[1:]), None)
     failures = [part.failure for part in parts if part.failure is not None]
     failures.sort(key=lambda failure: not failure.final)

@@ -156,6 +156,15 @@ class TestWhatServes:
         body["status"] = {"conditions": conditions}
         assert not read_workload(body, pods(body["metadata"]["name"], predictors, transformers)).serving
 
+    def test_what_somebody_has_taken_the_transformer_from_serves_nothing(self) -> None:
+        body = built(deployment())
+        edited = copy.deepcopy(body)
+        del edited["spec"]["transformer"]
+        name = body["metadata"]["name"]
+        edited["status"] = {"conditions": [{"type": "TransformerReady", "status": "True"}]}
+        workload = read_workload(edited, pods(name, 2, 0), body)
+        assert (workload.as_built, workload.serving, workload.transformer) == (False, False, Pods())
+
     def test_kserve_has_to_know_of_both(self) -> None:
         body = built(deployment())
         body["status"] = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
@@ -297,6 +306,14 @@ class TestReplicas:
             decision = Decision(status=Status(revisions=(known,)), scale={known.revision: wanted})
             (write,) = GatewayDriver().writes(made, decision, children)
             assert write == Patch(name=body["metadata"]["name"], components=components)
+
+    def test_no_transformer_of_nothing_but_numbers_is_made(self) -> None:
+        made = on_record(SCALED)
+        body, known = built(made), snapshot(made)
+        del body["spec"]["transformer"]
+        children = Children(services={body["metadata"]["name"]: body}, pods={})
+        decision = Decision(status=Status(revisions=(known,)), scale={known.revision: Replicas(1, 1, Replicas(5, 10))})
+        assert GatewayDriver().writes(made, decision, children) == ()
 
 
 class TestAdoption:
