@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 WORKERS = 8
 # A watch that had to start anew does not tell what was deleted meanwhile; a list does.
 RESYNC_SECONDS = 600.0
+# And no more often than this when watches have started anew: an API server may let none of them last.
+_TRACK_SECONDS = 30.0
 _RETRY_SECONDS = 2.0
 
 KINDS: tuple[Kind, ...] = (
@@ -64,6 +66,8 @@ class Controller:
         self._removed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._known = asyncio.Event()
+        # All that was deleted since the last list of everything is known.
+        self._on_track = False
 
     @property
     def synced(self) -> bool:
@@ -75,6 +79,10 @@ class Controller:
         owner = self._cache.remove(kind, body) if gone else self._cache.put(kind, body)
         if owner is not None:
             self._wake(self._cache.concerned(owner), urgent=kind == "ModelDeployment" and not gone and is_asked(body))
+
+    def lose_track(self) -> None:
+        """A watch has started anew: what was deleted meanwhile, only a list can tell."""
+        self._on_track = False
 
     def wake_all(self) -> None:
         """Something has changed that concerns every ModelDeployment."""
@@ -90,6 +98,7 @@ class Controller:
 
     async def sync(self) -> None:
         """Lists everything once, so that no pass ever decides on half of the cluster. Waits for our own CRD."""
+        self._on_track = False
         await self._permissions.review()
         absent: set[Kind] = set()
         for kind in KINDS:
@@ -97,6 +106,7 @@ class Controller:
                 absent.add(kind)
         self._cache.absent = frozenset(absent)
         self._removed.clear()
+        self._on_track = True
         self._known.set()
         self.wake_all()
 
@@ -170,10 +180,13 @@ class Controller:
         """Begins to work, as soon as everything is known.
 
         What another process has decided meanwhile is read anew, and not only as far as a watch has told of it. All else
-        is as late as in every pass.
+        is as late as in every pass; it is listed where watches have not told all, if that can be done at all.
         """
         known = self.synced
         await self._known.wait()
+        if not self._on_track:
+            self._on_track = True
+            await asyncio.gather(*(self._relist(kind) for kind in self._listed()))
         while known:
             try:
                 await self._list("ModelDeployment")
@@ -235,8 +248,8 @@ class Controller:
         listed_at = time.monotonic()
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            if time.monotonic() - listed_at >= RESYNC_SECONDS:
-                listed_at, kinds = time.monotonic(), self._listed()
+            if time.monotonic() - listed_at >= (RESYNC_SECONDS if self._on_track else _TRACK_SECONDS):
+                listed_at, kinds, self._on_track = time.monotonic(), self._listed(), True
             else:
                 watched = self.watched()
                 kinds = tuple(kind for kind in self._listed() if kind not in watched)
@@ -253,6 +266,7 @@ class Controller:
             self._permissions.refused_to_list(kind)
         except Exception as error:
             log.warning("the regular list of %s failed: %s", kind, _sentence(error))
+            self._on_track = False
         else:
             self._permissions.granted_to_list(kind)
             for owner in concerned:

@@ -7,18 +7,19 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import kopf
+from aiohttp import ClientMiddlewareType
 
 from timoneiro_operator.api import names
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.kube.cache import SHARED, Kind
 from timoneiro_operator.kube.client import LISTED_AT_ONCE
-from timoneiro_operator.kube.pace import Pace
+from timoneiro_operator.kube.pace import LONGEST_SECONDS, Again, Pace
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -58,9 +59,11 @@ async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
     def notice(kind: Kind, body: Any, *, gone: bool) -> None:
         outer.call_soon_threadsafe(functools.partial(controller.notice, kind, body, gone=gone))
 
-    operator = kopf.operator(
-        registry=build_registry(notice, kinds, Pace()), settings=build_settings(), clusterwide=True, standalone=True
-    )
+    def lost_track() -> None:
+        outer.call_soon_threadsafe(controller.lose_track)
+
+    registry = build_registry(notice, kinds, Pace(), Again(lost_track))
+    operator = kopf.operator(registry=registry, settings=build_settings(), clusterwide=True, standalone=True)
     task = inner.create_task(operator)
 
     def run() -> None:
@@ -81,10 +84,12 @@ async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
         raise
 
 
-def build_registry(notice: Callable[..., None], kinds: Collection[Kind], pace: Pace) -> kopf.OperatorRegistry:
-    """Handlers of one operator for `kinds`, in a registry of their own."""
+def build_registry(
+    notice: Callable[..., None], kinds: Collection[Kind], *middlewares: ClientMiddlewareType
+) -> kopf.OperatorRegistry:
+    """Handlers of one operator for `kinds`, in a registry of their own. All its requests go by `middlewares`."""
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login(pace))
+    kopf.on.login(registry=registry)(_login(middlewares))
     for kind, group, version, plural in _WATCHED:
         if kind in kinds:
             kopf.on.event(group, version, plural, id=f"watch-{plural}", registry=registry)(_watcher(kind, notice))
@@ -99,6 +104,9 @@ def build_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
+    # kopf's own would leave a watch waiting long after the API server is back. After the last one it ends, and begins
+    # with everything listed.
+    settings.networking.error_backoffs = (1, 2, *(LONGEST_SECONDS,) * 5)
     settings.watching.connect_timeout = 5
     settings.watching.chunk_size = LISTED_AT_ONCE
     # A task for each object that was seen within this time: the first list is of thousands.
@@ -110,7 +118,7 @@ def build_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _login(pace: Pace) -> Callable[..., Awaitable[kopf.AiohttpSession | None]]:
+def _login(middlewares: Sequence[ClientMiddlewareType]) -> Callable[..., Awaitable[kopf.AiohttpSession | None]]:
     """What kopf calls at its start, and again when the API server answers 401.
 
     Said explicitly: kopf would otherwise prefer whatever client library happens to be installed. With a session of our
@@ -131,7 +139,7 @@ def _login(pace: Pace) -> Callable[..., Awaitable[kopf.AiohttpSession | None]]:
                 headers=info.as_http_headers(),
                 proxy=info.proxy_url,
                 trust_env=info.trust_env,
-                middlewares=[pace],
+                middlewares=middlewares,
             )
             last = info, kopf.AiohttpSession(server=info.server, aiohttp_session=session)
         return last[1]

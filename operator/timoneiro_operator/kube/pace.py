@@ -1,4 +1,4 @@
-"""How soon a watch may begin again.
+"""How soon a watch may begin again, and when it has begun anew with a list.
 
 One that lasted a while does so at once: API servers end watches all the time. One that ends as soon as it has begun
 waits longer each time, up to a limit: an API server, or a proxy before it, that answers and then drops the connection,
@@ -43,3 +43,22 @@ class Pace:
         if short > 1:
             await self._sleep(min(FIRST_SECONDS * 2.0 ** min(short - 2, 10), LONGEST_SECONDS))
         self._watches[path] = self._clock(), short
+
+
+class Again:
+    """Tells when a kind is listed that was watched before: its watch had ended for good. A client middleware of aiohttp.
+
+    Such a watch does not tell what was deleted in between.
+    """
+
+    def __init__(self, lost_track: Callable[[], None]) -> None:
+        self._lost_track = lost_track
+        self._watched: set[str] = set()
+
+    async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if "watch" in request.url.query:
+            self._watched.add(request.url.path)
+        elif request.url.path in self._watched:
+            self._watched.discard(request.url.path)
+            self._lost_track()
+        return await handler(request)

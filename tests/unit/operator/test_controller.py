@@ -34,6 +34,8 @@ class FakeApiServer:
         self.denied: set[str] = set()
         self.absent: set[Kind] = set()
         self.forbidden = False
+        # Kinds of which every list fails.
+        self.broken: set[Kind] = set()
         # How many lists fail from now on.
         self.failing = 0
         self.lists: dict[Kind, int] = dict.fromkeys(KINDS, 0)
@@ -54,6 +56,8 @@ class FakeApiServer:
         if self.failing:
             self.failing -= 1
             raise OSError("connection refused")
+        if kind in self.broken:
+            raise OSError("the conversion webhook does not answer")
         if kind in self.absent:
             raise NotInstalled(kind)
         if f"list {LISTED[kind].resource}" in self.denied:
@@ -197,6 +201,63 @@ async def test_who_takes_over_has_read_what_was_decided_meanwhile_and_lists_noth
     assert body["metadata"]["resourceVersion"] == "30"
     assert {kind for kind, times in server.lists.items() if times > 1} == {"ModelDeployment"}
     await made.stop()
+
+
+async def test_who_takes_over_lists_everything_when_watches_have_not_told_all(
+    server: FakeApiServer, made: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    await made.sync()
+    made.lose_track()
+    await made.take_over()
+    assert min(server.lists.values()) == 2
+    await made.stop()
+
+
+async def test_a_kind_that_cannot_be_listed_now_keeps_nobody_from_taking_over(
+    server: FakeApiServer, made: Controller, queue: WorkQueue[Key], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle(monkeypatch)
+    await made.sync()
+    server.broken = {"Pod"}
+    with pytest.raises(OSError, match="conversion"):
+        await made.sync()
+    async with asyncio.timeout(10):
+        await made.take_over()
+        assert await queue.get() == KEY
+    await made.stop()
+
+
+@pytest.mark.parametrize("lost", ["a watch has started anew", "the list has failed"])
+async def test_what_was_deleted_while_nobody_watched_is_known_soon(
+    server: FakeApiServer, made: Controller, cache: Cache, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller_module, "_TRACK_SECONDS", 0.0)
+    await made.sync()
+    server.deployments = []
+    if lost == "the list has failed":
+        server.failing = 1
+        with pytest.raises(OSError, match="refused"):
+            await made.sync()
+    else:
+        made.lose_track()
+    listing = asyncio.create_task(made.resync())
+    await server.until_listed("ModelDeployment", 2)
+    listing.cancel()
+    await asyncio.gather(listing, return_exceptions=True)
+    assert cache.get("ModelDeployment", KEY) is None
+
+
+async def test_a_regular_list_that_fails_is_tried_again_soon(
+    server: FakeApiServer, made: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(controller_module, "_TRACK_SECONDS", 0.0)
+    await made.sync()
+    made.lose_track()
+    server.failing = 1
+    listing = asyncio.create_task(made.resync())
+    await server.until_listed("ModelDeployment", 3)
+    listing.cancel()
 
 
 async def test_who_takes_over_from_an_api_server_that_does_not_answer_yet_tries_again(

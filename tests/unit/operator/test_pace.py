@@ -9,10 +9,10 @@ from typing import Any
 
 import kopf
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientMiddlewareType, ClientSession, web
 
 from timoneiro_operator.handlers import build_registry, build_settings
-from timoneiro_operator.kube.pace import FIRST_SECONDS, LASTING_SECONDS, LONGEST_SECONDS, Pace
+from timoneiro_operator.kube.pace import FIRST_SECONDS, LASTING_SECONDS, LONGEST_SECONDS, Again, Pace
 
 _DEADLINE_SECONDS = 10.0
 Watch = Callable[[web.Request], Any]
@@ -100,9 +100,9 @@ async def _served(app: web.Application) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def _watch_until(enough: asyncio.Event, pace: Pace) -> None:
+async def _watch_until(enough: asyncio.Event, *middlewares: ClientMiddlewareType) -> None:
     operator = kopf.operator(
-        registry=build_registry(lambda *_, **__: None, ["ModelDeployment"], pace),
+        registry=build_registry(lambda *_, **__: None, ["ModelDeployment"], *middlewares),
         settings=build_settings(),
         clusterwide=True,
         standalone=True,
@@ -128,14 +128,15 @@ def _kubeconfig(server: str) -> str:
     )
 
 
-@pytest.mark.parametrize("ends", [_dropped, _expired, _over])
-def test_a_watch_that_ends_as_soon_as_it_begins_waits_longer_each_time(
-    ends: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    time, begun = FakeTime(), 0
+Play = Callable[..., None]
 
-    async def scenario() -> None:
-        enough = asyncio.Event()
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Eight watches that all end in one way."""
+
+    async def scenario(ends: Watch, middlewares: tuple[ClientMiddlewareType, ...]) -> None:
+        enough, begun = asyncio.Event(), 0
 
         async def watch(request: web.Request) -> web.StreamResponse:
             nonlocal begun
@@ -147,11 +148,33 @@ def test_a_watch_that_ends_as_soon_as_it_begins_waits_longer_each_time(
 
         async with _served(_fake_api_server(watch)) as server:
             (tmp_path / "config").write_text(_kubeconfig(server))
-            await _watch_until(enough, time.pace())
+            await _watch_until(enough, *middlewares)
+
+    def played(ends: Watch, *middlewares: ClientMiddlewareType) -> None:
+        asyncio.run(scenario(ends, middlewares))
 
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    asyncio.run(scenario())
+    return played
+
+
+@pytest.mark.parametrize(("ends", "anew"), [(_dropped, False), (_expired, True), (_over, False)])
+def test_only_a_watch_that_begins_with_another_list_has_lost_track(ends: Watch, anew: bool, play: Play) -> None:
+    told: list[None] = []
+    play(ends, FakeTime().pace(), Again(lambda: told.append(None)))
+    assert bool(told) is anew
+
+
+def test_a_watch_waits_no_longer_for_an_api_server_that_was_away_than_for_one_that_drops_it() -> None:
+    backoffs = build_settings().networking.error_backoffs
+    assert isinstance(backoffs, tuple)
+    assert max(backoffs) <= LONGEST_SECONDS
+
+
+@pytest.mark.parametrize("ends", [_dropped, _expired, _over])
+def test_a_watch_that_ends_as_soon_as_it_begins_waits_longer_each_time(ends: Watch, play: Play) -> None:
+    time = FakeTime()
+    play(ends, time.pace())
     assert time.slept[:6] == [FIRST_SECONDS, 1.0, 2.0, 4.0, LONGEST_SECONDS, LONGEST_SECONDS]
 
 
