@@ -11,6 +11,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.scaling import Replicas, autoscaler_class, replicas_of
 from timoneiro_operator.api.status import Revision, Status, Step, to_seconds
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import share_text
@@ -31,7 +32,7 @@ def replicas(deployment: ModelDeployment, status: Status, part: Revision) -> Rep
     return replicas_of(spec.predictor, predictor, part.replicas)._replace(transformer=before)
 
 
-def with_capacity(deployment: ModelDeployment, status: Status, step: Step, seen: Observation) -> Status:
+def with_capacity(status: Status, step: Step, seen: Observation) -> Status:
     """The status with what candidate and stable model need of replicas before `step` may begin.
 
     The candidate needs its share of the most that the stable model had before any step, and the stable model all of
@@ -63,12 +64,12 @@ def _held(status: Status, part: Revision, number: int, before: int) -> Revision:
     return part
 
 
-def lacks_replicas(deployment: ModelDeployment, status: Status, step: Step, seen: Observation) -> str | None:
+def lacks_replicas(given: Given, status: Status, step: Step) -> str | None:
     """A sentence while the candidate has too few ready replicas for `step`; None when it has enough."""
     candidate = status.candidate
     assert candidate is not None
-    workload = seen.workload(candidate.revision)
-    wanted = replicas(deployment, status, candidate)
+    workload = given.seen.workload(candidate.revision)
+    wanted = replicas(given.deployment, status, candidate)
     if workload.has(wanted):
         return None
     why = f" ({workload.failure.reason}: {workload.failure.message})" if workload.failure else ""

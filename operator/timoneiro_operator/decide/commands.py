@@ -5,11 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import CommandRecord, Leaving, Paused, Revision, Status, to_seconds, to_text
 from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
-from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.refusal import refusal
 from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.rules import verdict_on
@@ -31,12 +30,12 @@ class _Refusal(Exception):
         self.after = after
 
 
-def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
+def carry_out(given: Given, status: Status) -> Status:
     """The status after the command in the annotation, if there is one that nobody has seen before.
 
     The record and the effect are one status write: a crash before it repeats the command, one after it does not.
     """
-    command = deployment.command
+    command, deployment, seen = given.deployment.command, given.deployment, given.seen
     if command is None or any(record.id == command.id for record in status.commands):
         return status
     try:
@@ -47,7 +46,7 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
         refused = refusal(command, status, deployment.revision)
         if refused is not None:
             raise _Refusal(refused.sentence)
-        after, message = _ACTIONS[command.action](deployment, status, command, seen, now)
+        after, message = _ACTIONS[command.action](given, status, command)
         done = True
     except _Refusal as error:
         after, message, done = error.after or status, str(error), False
@@ -57,7 +56,7 @@ def carry_out(deployment: ModelDeployment, status: Status, seen: Observation, no
         revision=command.revision,
         by=command.by,
         verified=command.verified,
-        at=to_text(now),
+        at=to_text(given.now),
         outcome="Done" if done else "Refused",
         message=message,
     )
@@ -70,46 +69,39 @@ def _candidate(status: Status) -> Revision:
     return status.candidate
 
 
-def _promote(
-    deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
-) -> tuple[Status, str]:
+def _promote(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     candidate, step = _candidate(status), status.step
     name = revision_name(candidate)
     if command.full:
         asked = replace(candidate, instant=f"promoted in full by {command.asker}")
-        return replace(_resumed(status, asked, now), paused=None), f"{name} gets all traffic as soon as it is ready"
+        status = replace(_resumed(status, asked, given.now), paused=None)
+        return status, f"{name} gets all traffic as soon as it is ready"
     assert step is not None
-    after = following(deployment.spec.rollout, step)
-    status = with_capacity(deployment, status, after, seen)
-    lacking = lacks_replicas(deployment, status, after, seen)
+    after = following(given.deployment.spec.rollout, step)
+    status = with_capacity(status, after, given.seen)
+    lacking = lacks_replicas(given, status, after)
     if lacking is not None:
         raise _Refusal(f"{name} cannot go on yet: {lacking}; promote it again when they are", status)
-    status = replace(_resumed(status, _candidate(status), now), step=after, paused=None)
+    status = replace(_resumed(status, _candidate(status), given.now), step=after, paused=None)
     return status, f"{name} went on to {share_text(after)}"
 
 
-def _abort(
-    deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
-) -> tuple[Status, str]:
+def _abort(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     candidate = _candidate(status)
     leaving = Leaving(outcome="Aborted", reason=f"aborted by {command.asker}")
     aborted = replace(status, candidate=replace(candidate, leaving=leaving))
     return aborted, f"{revision_name(candidate)} is taken back"
 
 
-def _pause(
-    deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
-) -> tuple[Status, str]:
-    return replace(status, paused=Paused(by=command.asker, at=to_text(now))), "the rollout stays where it is"
+def _pause(given: Given, status: Status, command: Command) -> tuple[Status, str]:
+    return replace(status, paused=Paused(by=command.asker, at=to_text(given.now))), "the rollout stays where it is"
 
 
-def _resume(
-    deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
-) -> tuple[Status, str]:
+def _resume(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     step = status.step
-    after = replace(_resumed(status, _candidate(status), now), paused=None)
+    after = replace(_resumed(status, _candidate(status), given.now), paused=None)
     if step is not None and waits_for_a_person(step):
-        after = replace(after, step=replace(step, seconds=0.0, not_before=to_text(now)))
+        after = replace(after, step=replace(step, seconds=0.0, not_before=to_text(given.now)))
     return after, "the rollout goes on"
 
 
@@ -125,30 +117,26 @@ def _resumed(status: Status, candidate: Revision, now: float) -> Status:
     return replace(status, candidate=candidate)
 
 
-def _retry(
-    deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
-) -> tuple[Status, str]:
+def _retry(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     entry = rejection_entry(status, command.revision)
     assert entry is not None
     judged = status.analysis is not None and status.analysis.candidate == command.revision
-    if judged and verdict_on(deployment, status) == "Worse":
+    if judged and verdict_on(given.deployment, status) == "Worse":
         # A person says that this evidence does not count: it would take the candidate back at once.
         status = replace(status, analysis=None)
     return pardon(status, command.revision), f"{name_of(entry.revision, entry.version)} is rolled out again"
 
 
-def _rollback(
-    deployment: ModelDeployment, status: Status, command: Command, seen: Observation, now: float
-) -> tuple[Status, str]:
+def _rollback(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     snapshot = next(known for known in former(status) if known.revision == (command.to or known.revision))
-    too_large = lacks_room(deployment, status, snapshot)
+    too_large = lacks_room(given.deployment, status, snapshot)
     if too_large is not None:
         raise _Refusal(too_large)
-    status = begin(deployment, status, snapshot, now, instant=f"rolled back by {command.asker}", asked=True)
+    status = begin(given, status, snapshot, instant=f"rolled back by {command.asker}", asked=True)
     return status, f"{name_of(snapshot.revision, snapshot.model.version)} gets all traffic as soon as it is ready"
 
 
-_Action = Callable[[ModelDeployment, Status, Command, Observation, float], tuple[Status, str]]
+_Action = Callable[[Given, Status, Command], tuple[Status, str]]
 _ACTIONS: dict[str, _Action] = {
     "promote": _promote,
     "abort": _abort,

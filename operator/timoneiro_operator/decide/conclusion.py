@@ -2,12 +2,12 @@
 
 import msgspec
 
-from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import Retiring, Revision, Snapshot, Status, to_seconds
 from timoneiro_operator.decide.capacity import released, released_at, replicas
-from timoneiro_operator.decide.conditions import with_conditions
+from timoneiro_operator.decide.conditions import conditions_of
 from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, snapshot_of, with_runtimes
 from timoneiro_operator.decide.observation import Observation, Routing
 from timoneiro_operator.decide.room import fitted
@@ -23,15 +23,16 @@ _MISSING_SECONDS = 10.0
 _ADOPTED_SECONDS = 30.0
 
 
-def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Decision:
+def conclude(given: Given, status: Status) -> Decision:
     """The decision that makes `status` true. Nothing is done while the cluster lacks what the driver needs."""
+    deployment, seen, now = given.deployment, given.seen, given.now
     if seen.missing is not None:
         status = replace(status, observed_generation=deployment.generation)
-        status = replace(status, conditions=with_conditions(status, deployment, seen, now))
+        status = replace(status, conditions=conditions_of(given, status))
         return Decision(status=status, look_again=_MISSING_SECONDS)
     status = released(deployment, with_runtimes(deployment, status, seen), now)
-    routing = routing_of(deployment, status, seen, now)
-    delete = _to_delete(status, routing, seen, now)
+    routing = routing_of(given, status)
+    delete = _to_delete(given, status, routing)
     # What was adopted is only left alone.
     gone = [item for item in delete if item.revision not in seen.workloads or is_adopted(status, item.revision)]
     traffic = traffic_of(status, routing, seen)
@@ -46,8 +47,8 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
         traffic=traffic,
         weight=traffic.desired.candidate if traffic else None,
     )
-    status = fitted(deployment, with_restored(deployment, status, routing, seen, now))
-    status = replace(status, conditions=with_conditions(status, deployment, seen, now))
+    status = fitted(deployment, with_restored(given, status, routing))
+    status = replace(status, conditions=conditions_of(given, status))
     return Decision(
         status=status,
         ensure=_to_ensure(status, seen),
@@ -58,12 +59,13 @@ def conclude(deployment: ModelDeployment, status: Status, seen: Observation, now
             if not is_adopted(status, part.revision)
         },
         delete=tuple(item.revision for item in delete if item not in gone),
-        look_again=_look_again(deployment, status, seen, now),
+        look_again=_look_again(given, status),
     )
 
 
-def _to_delete(status: Status, routing: Routing, seen: Observation, now: float) -> list[Retiring]:
+def _to_delete(given: Given, status: Status, routing: Routing) -> list[Retiring]:
     """Only what the accepted route does not even name may go: traffic before deletion."""
+    seen, now = given.seen, given.now
     if seen.held is not None or (seen.route is not None and not settled(routing, seen)):
         return []
     routed = seen.route.routing.weights if seen.route else {}
@@ -86,8 +88,9 @@ def _serving(status: Status) -> list[Revision]:
     return [part for part in (status.stable, status.candidate) if part is not None]
 
 
-def _look_again(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> float | None:
+def _look_again(given: Given, status: Status) -> float | None:
     """Seconds until the next deadline or measurement; None when only a change can make a difference."""
+    deployment, seen, now = given.deployment, given.seen, given.now
     times = [to_seconds(item.delete_at) for item in status.retiring]
     release = released_at(deployment, status)
     times += [release] if release is not None else []

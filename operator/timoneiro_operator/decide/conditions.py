@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Condition, LastWindow, Status, to_text
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.rules import has_other_clients, routing_mismatch
 from timoneiro_operator.decide.steps import arms_to_measure
@@ -14,10 +14,9 @@ from timoneiro_operator.decide.steps import arms_to_measure
 Truth = Literal["True", "False", "Unknown"]
 
 
-def with_conditions(
-    status: Status, deployment: ModelDeployment, seen: Observation, now: float
-) -> tuple[Condition, ...]:
+def conditions_of(given: Given, status: Status) -> tuple[Condition, ...]:
     """The five conditions. The transition time moves only when the status of a condition does."""
+    seen, deployment = given.seen, given.deployment
     wanted: tuple[tuple[str, Truth, str, str], ...] = (
         ("Ready", *_ready(status, seen)),
         ("Progressing", *_progressing(status)),
@@ -26,7 +25,7 @@ def with_conditions(
         ("OperatorReady", *_operator_ready(seen)),
     )
     known = deployment.status.conditions
-    return tuple(_condition(known, deployment.generation, now, *condition) for condition in wanted)
+    return tuple(_condition(known, deployment.generation, given.now, *condition) for condition in wanted)
 
 
 def invalid(

@@ -15,6 +15,7 @@ from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_ca
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
 from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import adopt, begin, leave, promote, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.rest import at_rest, rolled_back
@@ -44,15 +45,16 @@ replace = msgspec.structs.replace
 
 def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
-    fault, deployment = None, replace(deployment, status=set_back(deployment.status, now))
+    deployment = replace(deployment, status=set_back(deployment.status, now))
+    given, fault = Given(deployment=deployment, seen=seen, now=now), None
     if seen.missing is not None:
         status = say(deployment.status, "Degraded", seen.missing[1])
     else:
-        status, seen, fault = weighed(deployment, seen)
-        status = carry_out(deployment, status, seen, now)
+        given, status, fault = weighed(given)
+        status = carry_out(given, status)
         status = _as_wanted(deployment, status)
-        status = _next(deployment, status, seen, now)
-    return dataclasses.replace(conclude(deployment, status, seen, now), fault=fault)
+        status = _next(given, status)
+    return dataclasses.replace(conclude(given, status), fault=fault)
 
 
 def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
@@ -78,8 +80,9 @@ def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
     return replace(status, stable=named(status.stable), candidate=named(status.candidate), revisions=revisions)
 
 
-def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
+def _next(given: Given, status: Status) -> Status:
     """Where the deployment goes from here."""
+    deployment, seen = given.deployment, given.seen
     wanted = deployment.revision
     candidate = status.candidate
     if status.stable is None and candidate is None and deployment.spec.adopt is not None:
@@ -87,38 +90,39 @@ def _next(deployment: ModelDeployment, status: Status, seen: Observation, now: f
             return say(status, "Pending", seen.held)
         if isinstance(seen.adoption, str):
             return say(status, "Pending", seen.adoption)
-        return say(adopt(status, seen.adoption, now), "Pending", route_wait(seen))
+        return say(adopt(status, seen.adoption, given.now), "Pending", route_wait(seen))
     if candidate is not None:
-        leaving = reason_to_leave(deployment, status, candidate, seen, now)
+        leaving = reason_to_leave(given, status, candidate)
         if leaving is not None:
-            status = leave(deployment, status, candidate, leaving, seen, now)
+            status = leave(given, status, candidate, leaving)
             if status.candidate is not None:
                 words = f"it keeps its traffic until the stable model has a ready replica: {leaving.reason}"
                 return say(status, "RollingBack", f"{revision_name(status.candidate)} has to go; {words}")
     if status.candidate is None:
         rejected = rejection(status, wanted)
         if wanted is None or (status.stable is not None and wanted == status.stable.revision):
-            return at_rest(deployment, status, seen, now)
+            return at_rest(given, status)
         if status.stable is not None and rejected is not None:
-            return rolled_back(deployment, status, seen, rejected, now)
+            return rolled_back(given, status, rejected)
         if seen.held is not None:
             return say(status, status.phase or "Pending", seen.held)
         too_large = lacks_room(deployment, status, wanted_snapshot(deployment, wanted))
         if too_large is not None:
             return say(status, "Degraded", too_large)
-        status = _start(deployment, status, wanted, seen, now)
+        status = _start(given, status, wanted)
     candidate, stable = status.candidate, status.stable
     assert candidate is not None
     if stable is None:
-        return _first_revision(deployment, status, candidate, seen, now)
-    return _roll_out(deployment, status, stable, candidate, seen, now)
+        return _first_revision(given, status, candidate)
+    return _roll_out(given, status, stable, candidate)
 
 
-def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Observation, now: float) -> Status:
+def _start(given: Given, status: Status, wanted: str) -> Status:
     """The wanted revision becomes the candidate. A former stable model that is still warm needs no steps.
 
     Unless it has lost its place by evidence: who publishes it again may not know that, and has the evidence against it.
     """
+    deployment, seen = given.deployment, given.seen
     was_stable = any(i.revision == wanted and i.was == "Stable" and not i.outdone for i in status.retiring)
     warm = was_stable and seen.workload(wanted).has(replicas_wanted(deployment.spec))
     instant = "it was stable before and is still warm" if warm and status.stable is not None else None
@@ -126,19 +130,18 @@ def _start(deployment: ModelDeployment, status: Status, wanted: str, seen: Obser
     if seen.workload(wanted).serving:
         # What was adopted and is still there serves as it did; after that it is made as the spec says it.
         snapshot = replace(snapshot, adopted=deployment.adopted(wanted))
-    return begin(deployment, status, snapshot, now, instant=instant)
+    return begin(given, status, snapshot, instant=instant)
 
 
-def _first_revision(
-    deployment: ModelDeployment, status: Status, candidate: Revision, seen: Observation, now: float
-) -> Status:
+def _first_revision(given: Given, status: Status, candidate: Revision) -> Status:
     """There is nothing to compare with and nothing to lose: serve as soon as it is ready."""
+    deployment, seen = given.deployment, given.seen
     workload = seen.workload(candidate.revision)
     if seen.held is not None:
         return say(status, "Pending", seen.held)
     if not workload.has(replicas_wanted(deployment.spec)):
         failed = workload.failure is not None and workload.failure.final
-        late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
+        late = candidate.progress_deadline is not None and given.now >= to_seconds(candidate.progress_deadline)
         status = replace(status, step=None)
         if not (failed or late) and _is_degraded(deployment, candidate):
             # Between two starts a container that crashes looks as if it were starting.
@@ -149,8 +152,8 @@ def _first_revision(
         return say(status, phase, not_ready(candidate, workload.failure))
     if status.step is None:
         status = replace(status, step=promotion(deployment.spec.rollout))
-    if settled(routing_of(deployment, status, seen, now), seen):
-        status = promote(deployment, status, candidate, seen, now)
+    if settled(routing_of(given, status), seen):
+        status = promote(given, status, candidate)
         return say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
     return say(status, "Pending", route_wait(seen))
 
@@ -163,29 +166,22 @@ def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
     return known and itself and before.phase == "Degraded" and before.observed_generation == deployment.generation
 
 
-def _roll_out(
-    deployment: ModelDeployment,
-    status: Status,
-    stable: Revision,
-    candidate: Revision,
-    seen: Observation,
-    now: float,
-) -> Status:
+def _roll_out(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
     """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
-    rollout = deployment.spec.rollout
-    if _gives_up(deployment, status, candidate, now):
+    seen, rollout = given.seen, given.deployment.spec.rollout
+    if _gives_up(given, status, candidate):
         # Needs neither counts nor the gateway's word: what takes back waits for nobody.
-        return _inconclusive(deployment, status, stable, candidate, seen, now)
+        return _inconclusive(given, status, stable, candidate)
     if status.step is None or seen.held is not None:
-        return _wait_for_candidate(deployment, status, stable, candidate, seen, now)
-    if not settled(routing_of(deployment, status, seen, now), seen):
+        return _wait_for_candidate(given, status, stable, candidate)
+    if not settled(routing_of(given, status), seen):
         phase: Phase = "Promoting" if status.step.kind == "Promotion" else "Progressing"
         return say(status, phase, route_wait(seen))
     if status.step.kind == "Promotion":
-        status = promote(deployment, status, candidate, seen, now)
+        status = promote(given, status, candidate)
         return say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
 
-    status = start_clock(status, now)
+    status = start_clock(status, given.now)
     step = status.step
     assert step is not None
     if status.paused is not None:
@@ -195,21 +191,21 @@ def _roll_out(
     frozen = reason_to_freeze(status, stable, seen)
     if frozen is not None and candidate.instant is None:
         return say(status, "Holding", frozen)
-    if _is_over(deployment, status, candidate, now):
-        return _inconclusive(deployment, status, stable, candidate, seen, now)
-    waiting = reason_to_wait(deployment, status, step, now)
+    if _is_over(given, status, candidate):
+        return _inconclusive(given, status, stable, candidate)
+    waiting = reason_to_wait(given, status, step)
     if waiting is not None and (candidate.instant is None or step.kind == "Listed"):
         return say(status, *waiting)
-    lacking = lacks_replicas(deployment, status, step, seen)
+    lacking = lacks_replicas(given, status, step)
     if lacking is not None:
         return say(status, "Holding", lacking)
     if candidate.instant is not None:
-        return _go(deployment, status, promotion(rollout), seen, f"going to all traffic: {candidate.instant}")
+        return _go(given, status, promotion(rollout), f"going to all traffic: {candidate.instant}")
 
     next_step = following(rollout, step)
-    if next_step.weight == 100 and step.weight < 100 and not _may_take_all(deployment, status):
-        return _inconclusive(deployment, status, stable, candidate, seen, now)
-    return _go(deployment, status, next_step, seen, f"the next step is {share_text(next_step)}")
+    if next_step.weight == 100 and step.weight < 100 and not _may_take_all(given.deployment, status):
+        return _inconclusive(given, status, stable, candidate)
+    return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
 
 
 def _may_take_all(deployment: ModelDeployment, status: Status) -> bool:
@@ -223,42 +219,41 @@ def _may_take_all(deployment: ModelDeployment, status: Status) -> bool:
     return (analysis.promotion == "NoHarm" and quiet) or verdict_on(deployment, status) == "NotWorse"
 
 
-def _go(deployment: ModelDeployment, status: Status, step: Step, seen: Observation, message: str) -> Status:
+def _go(given: Given, status: Status, step: Step, message: str) -> Status:
     """On to `step`, as soon as the replicas that it needs are ready."""
-    status = with_capacity(deployment, status, step, seen)
-    lacking = lacks_replicas(deployment, status, step, seen)
+    status = with_capacity(status, step, given.seen)
+    lacking = lacks_replicas(given, status, step)
     if lacking is not None:
         return say(status, "Holding", lacking)
     return say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
 
 
-def _gives_up(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
+def _gives_up(given: Given, status: Status, candidate: Revision) -> bool:
     """The rollout is over without the evidence, and then the candidate goes back."""
-    wish = deployment.spec.rollout.on_inconclusive
-    return status.step is not None and wish == "Rollback" and _is_over(deployment, status, candidate, now)
+    wish = given.deployment.spec.rollout.on_inconclusive
+    return status.step is not None and wish == "Rollback" and _is_over(given, status, candidate)
 
 
-def _is_over(deployment: ModelDeployment, status: Status, candidate: Revision, now: float) -> bool:
+def _is_over(given: Given, status: Status, candidate: Revision) -> bool:
     """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
     waits = candidate.instant is not None or status.paused is not None or waits_for_a_person(status.step)
-    return not waits and past_deadline(candidate, now) and verdict_on(deployment, status) != "NotWorse"
+    return not waits and past_deadline(candidate, given.now) and verdict_on(given.deployment, status) != "NotWorse"
 
 
-def _wait_for_candidate(
-    deployment: ModelDeployment, status: Status, stable: Revision, candidate: Revision, seen: Observation, now: float
-) -> Status:
+def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
     """Capacity before traffic: the first step begins when all replicas of the candidate are ready."""
+    deployment, seen = given.deployment, given.seen
     if seen.held is not None:
         return say(status, "Holding", seen.held)
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
     first = following(rollout, entry(rollout)) if candidate.instant is None else promotion(rollout)
-    status = with_capacity(deployment, status, first, seen)
+    status = with_capacity(status, first, seen)
     candidate = status.candidate or candidate
     if not workload.has(replicas(deployment, status, candidate)):
         message = not_ready(candidate, workload.failure)
         if workload.failure is not None and workload.failure.no_room:
             # It starts by itself when there is room, and that it could not before is nothing against it.
-            return say(replace(status, candidate=spared(deployment, candidate, now)), "Holding", message)
+            return say(replace(status, candidate=spared(deployment, candidate, given.now)), "Holding", message)
         return say(status, "Progressing", message)
     listed = seen.route is not None and candidate.revision in seen.route.routing.weights
     if not workload.known and not listed:
@@ -277,18 +272,16 @@ def _wait_for_candidate(
     return say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")
 
 
-def _inconclusive(
-    deployment: ModelDeployment, status: Status, stable: Revision, candidate: Revision, seen: Observation, now: float
-) -> Status:
+def _inconclusive(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
     """The schedule or the time is over, and it is not known whether the candidate is as good."""
-    wish = deployment.spec.rollout.on_inconclusive
-    if not past_deadline(candidate, now):
+    wish = given.deployment.spec.rollout.on_inconclusive
+    if not past_deadline(candidate, given.now):
         until = f", until {candidate.deadline}" if candidate.deadline else ""
         return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
     if wish == "Rollback":
         leaving = Leaving(outcome="RolledBack", reason=f"inconclusive at the deadline: {status.verdict}")
-        return _next(deployment, replace(status, candidate=replace(candidate, leaving=leaving)), seen, now)
+        return _next(given, replace(status, candidate=replace(candidate, leaving=leaving)))
     if wish == "Promote":
         instant = replace(candidate, instant=f"inconclusive at the deadline: {status.verdict}")
-        return _roll_out(deployment, replace(status, candidate=instant), stable, instant, seen, now)
+        return _roll_out(given, replace(status, candidate=instant), stable, instant)
     return say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")

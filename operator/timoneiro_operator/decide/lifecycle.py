@@ -20,6 +20,7 @@ from timoneiro_operator.api.status import (
     to_text,
 )
 from timoneiro_operator.decide.analysis import verdict_of
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import verdict_sentence
 
@@ -95,10 +96,9 @@ def is_adopted(status: Status, revision: str) -> bool:
 
 
 def begin(
-    deployment: ModelDeployment,
+    given: Given,
     status: Status,
     snapshot: Snapshot,
-    now: float,
     *,
     instant: str | None = None,
     asked: bool = False,
@@ -108,6 +108,7 @@ def begin(
     Evidence about the same pair of models goes on where it was: beginning again and again must not be a way to look
     for luck.
     """
+    deployment, now = given.deployment, given.now
     rollout = deployment.spec.rollout
     candidate = Revision(
         revision=snapshot.revision,
@@ -160,20 +161,18 @@ def spared(deployment: ModelDeployment, candidate: Revision, now: float) -> Revi
     )
 
 
-def leave(
-    deployment: ModelDeployment, status: Status, candidate: Revision, leaving: Leaving, seen: Observation, now: float
-) -> Status:
+def leave(given: Given, status: Status, candidate: Revision, leaving: Leaving) -> Status:
     """The candidate goes: now, or as soon as its traffic has somewhere to go.
 
     While the stable model has no ready replica and the candidate has, the candidate keeps what it has: moving its
     traffic would lose it.
     """
-    stable, step = status.stable, status.step
+    seen, stable, step = given.seen, status.stable, status.step
     has_traffic = step is not None and step.weight > 0
     stranded = stable is not None and not seen.workload(stable.revision).serving
     if has_traffic and stranded and seen.workload(candidate.revision).serving:
         return replace(status, candidate=replace(candidate, leaving=leaving))
-    return _dismiss(deployment, status, candidate, leaving, now)
+    return _dismiss(given.deployment, status, candidate, leaving, given.now)
 
 
 def _dismiss(deployment: ModelDeployment, status: Status, candidate: Revision, leaving: Leaving, now: float) -> Status:
@@ -205,9 +204,9 @@ def pardon(status: Status, revision: str) -> Status:
     return replace(status, rejected=tuple(entry for entry in status.rejected if entry.revision != revision))
 
 
-def promote(deployment: ModelDeployment, status: Status, candidate: Revision, seen: Observation, now: float) -> Status:
+def promote(given: Given, status: Status, candidate: Revision) -> Status:
     """The candidate, which has all traffic, becomes the stable model; the old one stays warm for a while."""
-    old = status.stable
+    deployment, now, old = given.deployment, given.now, status.stable
     stable = Revision(
         revision=candidate.revision,
         inference_service=candidate.inference_service,
@@ -217,7 +216,7 @@ def promote(deployment: ModelDeployment, status: Status, candidate: Revision, se
         replicas=candidate.replicas,
         transformer_replicas=candidate.transformer_replicas,
         since=to_text(now),
-        backend=seen.workload(candidate.revision).backend or candidate.backend,
+        backend=given.seen.workload(candidate.revision).backend or candidate.backend,
     )
     reason = candidate.instant or status.verdict or ("first revision" if old is None else "nothing spoke against it")
     snapshots = tuple(

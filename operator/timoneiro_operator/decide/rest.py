@@ -4,30 +4,30 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Phase, Revision, Status
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
-from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.text import not_ready, revision_name, route_wait, say
 
 replace = msgspec.structs.replace
 
 
-def rolled_back(deployment: ModelDeployment, status: Status, seen: Observation, reason: str, now: float) -> Status:
+def rolled_back(given: Given, status: Status, reason: str) -> Status:
     """The wanted revision was rejected; the stable model serves until something else is wanted."""
-    stable = status.stable
+    seen, stable = given.seen, status.stable
     if stable is not None and not seen.blind and not seen.workload(stable.revision).serving:
         failure = seen.workload(stable.revision).failure
         return say(status, "Degraded", f"{not_ready(stable, failure)}; {reason}")
-    there = settled(routing_of(deployment, status, seen, now), seen)
+    there = settled(routing_of(given, status), seen)
     phase: Phase = "RolledBack" if there else "RollingBack"
     if status.phase == "RolledBack" and seen.route is not None and seen.route.reason == "Pending":
         phase = "RolledBack"
     return say(status, phase, reason)
 
 
-def at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Status:
+def at_rest(given: Given, status: Status) -> Status:
     """What is wanted is what serves, or nothing is wanted."""
-    stable = status.stable
+    seen, stable = given.seen, status.stable
     if stable is None:
         return say(status, "Pending", "no model has been published yet")
     if seen.blind and seen.held is not None:
@@ -39,14 +39,15 @@ def at_rest(deployment: ModelDeployment, status: Status, seen: Observation, now:
         return say(status, "Degraded", not_ready(stable, workload.failure))
     if workload.strayed is not None:
         return say(status, "Degraded", workload.strayed)
-    if not settled(routing_of(deployment, status, seen, now), seen):
+    if not settled(routing_of(given, status), seen):
         if seen.route is not None and seen.route.reason != "Pending" and not seen.route.accepted:
             return say(status, "Degraded", seen.route.message)
         if status.phase == "Pending":
             return say(status, "Pending", route_wait(seen))
         if status.phase != "Healthy":
             return say(status, "RollingBack", "all traffic goes back to the stable model")
-    return say(status, "Healthy", f"{revision_name(stable)} serves all traffic{_waiting_runtime(deployment, stable)}")
+    waiting = _waiting_runtime(given.deployment, stable)
+    return say(status, "Healthy", f"{revision_name(stable)} serves all traffic{waiting}")
 
 
 def _waiting_runtime(deployment: ModelDeployment, stable: Revision) -> str:

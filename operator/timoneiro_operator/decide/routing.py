@@ -2,8 +2,8 @@
 
 import msgspec
 
-from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Mirrored, Restored, Status, Traffic, Weights, to_seconds, to_text
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted
 from timoneiro_operator.decide.observation import Observation, Routing
 
@@ -12,13 +12,13 @@ _MIRRORED: dict[str, Mirrored] = {"Mirror": "Candidate", "Bake": "Stable"}
 _REPORT_SECONDS = 60.0
 
 
-def routing_of(deployment: ModelDeployment, status: Status, seen: Observation, now: float) -> Routing:
+def routing_of(given: Given, status: Status) -> Routing:
     """Who gets the traffic while `status` holds; without weights before anything serves.
 
     A backend enters the route without weight and leaves it without weight: a gateway learns of backends and of weights
     in two ways that overtake each other, and would fail requests in between.
     """
-    stable, candidate = status.stable, status.candidate
+    stable, candidate, seen, now = status.stable, status.candidate, given.seen, given.now
     step = status.step if candidate is not None else None
     weights: dict[str, int] = {}
     if stable is not None:
@@ -29,7 +29,7 @@ def routing_of(deployment: ModelDeployment, status: Status, seen: Observation, n
         if item.listed and now < to_seconds(item.delete_at) and seen.workload(item.revision).routable:
             weights.setdefault(item.revision, 0)
     copied = {"Candidate": candidate, "Stable": stable}.get(_MIRRORED.get(step.kind, "None")) if step else None
-    previewed = candidate if step is not None and deployment.spec.route.preview is not None else None
+    previewed = candidate if step is not None and given.deployment.spec.route.preview is not None else None
     return Routing(
         weights=weights,
         mirror=copied.revision if copied else None,
@@ -89,35 +89,34 @@ def traffic_of(status: Status, routing: Routing, seen: Observation) -> Traffic |
     )
 
 
-def with_restored(
-    deployment: ModelDeployment, status: Status, routing: Routing, seen: Observation, now: float
-) -> Status:
+def with_restored(given: Given, status: Status, routing: Routing) -> Status:
     """The status with what somebody else has edited or deleted in it, since this pass puts it back."""
-    if seen.held is not None:
+    if given.seen.held is not None:
         return status
-    what = _edited_route(deployment, routing, seen, now) or _edited_service(deployment, status, seen)
+    what = _edited_route(given, routing) or _edited_service(status, given.seen)
     if what is None:
         return status
     known = status.restored
-    if known is not None and known.what == what and now - to_seconds(known.at) < _REPORT_SECONDS:
+    if known is not None and known.what == what and given.now - to_seconds(known.at) < _REPORT_SECONDS:
         return status
-    return msgspec.structs.replace(status, restored=Restored(what=what, at=to_text(now)))
+    return msgspec.structs.replace(status, restored=Restored(what=what, at=to_text(given.now)))
 
 
-def _edited_route(deployment: ModelDeployment, routing: Routing, seen: Observation, now: float) -> str | None:
+def _edited_route(given: Given, routing: Routing) -> str | None:
     """The route was accepted as it was wanted, and now is neither that nor what is wanted now."""
+    deployment, seen = given.deployment, given.seen
     before = deployment.status
     if before.traffic is None or not before.traffic.accepted:
         return None
     if seen.route is None:
         return f"the route of {deployment.name} was deleted"
-    was = routing_of(deployment, before, seen, now).shares()
+    was = routing_of(given, before).shares()
     if seen.route.as_built and seen.route.routing.shares() in (was, routing.shares()):
         return None
     return f"the route of {deployment.name} was edited"
 
 
-def _edited_service(deployment: ModelDeployment, status: Status, seen: Observation) -> str | None:
+def _edited_service(status: Status, seen: Observation) -> str | None:
     for part in (status.stable, status.candidate):
         if part is None or is_adopted(status, part.revision):
             continue

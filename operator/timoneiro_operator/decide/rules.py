@@ -4,12 +4,12 @@ from timoneiro_judge.routing import ALPHA
 from timoneiro_judge.verdict import Verdict
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.capacity import replicas
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
-from timoneiro_operator.decide.observation import Observation, Workload
+from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.steps import requests_of
 from timoneiro_operator.decide.text import name_of
 
@@ -32,20 +32,15 @@ def verdict_on(deployment: ModelDeployment, status: Status) -> Verdict:
     return verdict_of(deployment.spec.analysis, status.analysis)
 
 
-def reason_to_leave(
-    deployment: ModelDeployment, status: Status, candidate: Revision, seen: Observation, now: float
-) -> Leaving | None:
+def reason_to_leave(given: Given, status: Status, candidate: Revision) -> Leaving | None:
     """Why the candidate has to go; None while it may stay. What was decided once stays decided."""
     if candidate.leaving is not None:
         return candidate.leaving
-    unwanted = _unwanted(deployment, status, candidate)
+    unwanted = _unwanted(given.deployment, status, candidate)
     if unwanted is not None or status.stable is None:
         return unwanted
-    harm = None
-    if not seen.blind:
-        needed = replicas(deployment, status, candidate)
-        harm = _hard_failure(status, candidate, seen.workload(candidate.revision), needed, now)
-    if harm is None and verdict_on(deployment, status) == "Worse":
+    harm = _hard_failure(given, status, candidate) if not given.seen.blind else None
+    if harm is None and verdict_on(given.deployment, status) == "Worse":
         harm = status.verdict
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
 
@@ -68,8 +63,9 @@ def _unwanted(deployment: ModelDeployment, status: Status, candidate: Revision) 
     return Leaving(outcome="Superseded", reason=f"{name_of(wanted, deployment.model.version)} is wanted")
 
 
-def _hard_failure(status: Status, candidate: Revision, workload: Workload, needed: Replicas, now: float) -> str | None:
+def _hard_failure(given: Given, status: Status, candidate: Revision) -> str | None:
     """A failure of the candidate that needs no statistics; None while there is none."""
+    workload, now = given.seen.workload(candidate.revision), given.now
     failure = workload.failure
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
@@ -80,6 +76,7 @@ def _hard_failure(status: Status, candidate: Revision, workload: Workload, neede
         return f"LostReadiness: the candidate has no ready replica any more{detail}"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
+    needed = replicas(given.deployment, status, candidate)
     whole = workload.has(needed) and (workload.known or failure is None)
     enough = workload.serving if candidate.ready else whole
     if late and not enough and not (failure is not None and failure.no_room):
@@ -147,10 +144,10 @@ def silence(status: Status, now: float) -> str | None:
     return f"AnswersNothing: the candidate has answered none of {share.candidate:,} requests well, {others}"
 
 
-def reason_to_wait(deployment: ModelDeployment, status: Status, step: Step, now: float) -> tuple[Phase, str] | None:
+def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str] | None:
     """Why the step, whose time runs, does not end yet; None when its schedule is done."""
-    needed = deployment.spec.analysis.min_requests
-    early = step.not_before is not None and now < to_seconds(step.not_before)
+    needed = given.deployment.spec.analysis.min_requests
+    early = step.not_before is not None and given.now < to_seconds(step.not_before)
     length = format_duration(step.seconds or 0.0)
     if step.kind == "Listed":
         return ("Progressing", "the candidate is in the route and gets its first traffic soon") if early else None

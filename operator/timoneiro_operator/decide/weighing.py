@@ -7,6 +7,7 @@ import msgspec
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure, requests_of
 from timoneiro_operator.decide.text import verdict_sentence
@@ -14,23 +15,24 @@ from timoneiro_operator.decide.text import verdict_sentence
 replace = msgspec.structs.replace
 
 
-def weighed(deployment: ModelDeployment, seen: Observation) -> tuple[Status, Observation, Exception | None]:
+def weighed(given: Given) -> tuple[Given, Status, Exception | None]:
     """The status with the counts of this pass in it, if they can be weighed.
 
     If they cannot, which is a fault of ours, there are no counts: neither a command nor a rollback may wait for them.
     """
-    status = deployment.status
+    deployment, seen, status = given.deployment, given.seen, given.deployment.status
     try:
-        return _with_new_counts(deployment, status, seen), seen, None
+        return given, _with_new_counts(deployment, status, seen), None
     except Exception as error:
         sentence = f"the counts cannot be weighed ({type(error).__name__}); commands and rollbacks go on"
         seen = dataclasses.replace(seen, metrics=Metrics(problem=("CountsNotWeighed", sentence)))
+        given = dataclasses.replace(given, seen=seen)
         try:
-            return _with_new_counts(deployment, status, seen), seen, error
+            return given, _with_new_counts(deployment, status, seen), error
         except Exception:
             # Not the counts of this pass, but what is kept of those before it: it is of no use to anybody.
             status = replace(status, analysis=None)
-            return _with_new_counts(deployment, status, seen), seen, error
+            return given, _with_new_counts(deployment, status, seen), error
 
 
 def _with_new_counts(deployment: ModelDeployment, status: Status, seen: Observation) -> Status:

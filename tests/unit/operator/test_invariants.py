@@ -13,6 +13,7 @@ from timoneiro_operator.api.command import Action, Command
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision, only_counted
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Failure, Routing, Workload
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import routing_mismatch
@@ -257,7 +258,8 @@ class Rollouts(RuleBasedStateMachine):
         """What is reported as accepted is what the gateway has."""
         traffic = decision.status.traffic
         if traffic is not None and traffic.accepted and self.world.missing is None:
-            routing = routing_of(self.world.deployment, decision.status, self.world.observe(), self.world.now)
+            given = Given(deployment=self.world.deployment, seen=self.world.observe(), now=self.world.now)
+            routing = routing_of(given, decision.status)
             assert settled(routing, self.world.observe())
 
     @invariant()
