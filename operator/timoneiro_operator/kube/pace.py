@@ -46,7 +46,7 @@ class Pace:
 
 
 class Again:
-    """Tells when a kind is listed that was watched before: its watch had ended for good. A client middleware of aiohttp.
+    """Tells when a kind is listed that was watched before: its watch had ended for good. A middleware of aiohttp.
 
     Such a watch does not tell what was deleted in between.
     """
