@@ -11,7 +11,7 @@ from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.steps import requests_of
-from timoneiro_operator.decide.text import name_of
+from timoneiro_operator.decide.text import given_text, name_of
 
 # A model that needs up to this for an answer is not taken for one that gives none.
 SILENCE_SECONDS = 60.0
@@ -154,8 +154,8 @@ def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str
     if step.kind == "Pause":
         return ("Paused", f"the schedule pauses for {length}, until {step.not_before}") if early else None
     if early:
-        what = {"Mirror": "a copy of the traffic", "Bake": "all of the traffic, and the old model a copy,"}
-        return "Progressing", f"{what.get(step.kind, f'{step.weight} % of the traffic')} for at least {length}"
+        comma = "," if step.kind == "Bake" else ""
+        return "Progressing", f"{given_text(step)}{comma} for at least {length}"
     requests = requests_of(status) - step.requests_before
     if requests < needed:
         return "Holding", f"waiting for requests: {requests} of {needed} in this step"

@@ -77,6 +77,12 @@ def share_text(step: Step) -> str:
     return "all traffic" if step.weight == 100 else f"{step.weight} % of the traffic"
 
 
+def given_text(step: Step) -> str:
+    """What candidate and old model are given while a step runs: `25 % of the traffic`, `a copy of the traffic`."""
+    mirrored = {"Mirror": "a copy of the traffic", "Bake": "all of the traffic, and the old model a copy"}
+    return mirrored.get(step.kind, f"{step.weight} % of the traffic")
+
+
 def step_text(step: Step | None) -> str:
     """`2/4`, `mirror 1/2` or `pause 3/4` while a rollout runs, `promote` at its end, `-` otherwise."""
     if step is None:

@@ -7,7 +7,7 @@ from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.cli.commands.cluster import Cluster
 from timoneiro_operator.cli.errors import UNFINISHED, CliError
-from timoneiro_operator.cli.presentation.outcome import Ending, answer, record_of, status_exit, timed_out, unanswered
+from timoneiro_operator.cli.presentation.outcome import Ending, answer, status_exit, timed_out, unanswered
 from timoneiro_operator.cli.presentation.view import View, view_of
 
 ANSWER_SECONDS = 0.3
@@ -26,7 +26,7 @@ def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeou
     """What the operator says to the command `id`; UNFINISHED with the state when it says nothing within `timeout`."""
 
     def answered(view: View) -> Ending | None:
-        record = record_of(view, id)
+        record = view.record(id)
         return answer(record) if record is not None else None
 
     def late(view: View) -> str:

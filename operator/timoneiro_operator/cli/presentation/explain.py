@@ -217,7 +217,7 @@ def _surroundings(view: View, now: float) -> list[str]:
         until = "until the rollout is over and spec.rollout.keepStable has passed after it"
         sentences.append(f"Autoscalers are held at the replicas that the traffic may need, {until}: {numbers}.")
     command = view.command
-    if command is not None and all(record.id != command.id for record in status.commands):
+    if command is not None and view.record(command.id) is None:
         sentences.append(
             f"The command '{command.action}' of {command.asker} has not been answered by the operator yet."
         )

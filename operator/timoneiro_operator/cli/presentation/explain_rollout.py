@@ -5,7 +5,8 @@ from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import MetricStatus, Revision, Step
 from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, number, sentence
 from timoneiro_operator.cli.presentation.view import View
-from timoneiro_operator.decide.steps import requests_of
+from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
+from timoneiro_operator.decide.text import given_text
 
 
 def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
@@ -33,7 +34,7 @@ def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
         sentences = _in_step(view, step, now)
     if status.phase == "Holding" and status.message.rstrip(".") not in " ".join(sentences):
         sentences = [f"It is held where it is: {sentence(status.message)}", *sentences]
-    paused = status.paused is not None or (step is not None and step.kind == "Pause" and step.seconds is None)
+    paused = status.paused is not None or waits_for_a_person(step)
     deadline = [] if paused else _deadline(view, candidate, now)
     return [*sentences, *_metrics_away(view), *_evidence(view, candidate), *deadline]
 
@@ -180,10 +181,8 @@ def _place(step: Step | None, *, small: bool = False) -> str:
     what = {
         "Listed": "in the route, without traffic",
         "Pause": f"pause at {step.weight} %",
-        "Mirror": "a copy of the traffic",
-        "Bake": "all of the traffic, and the old model a copy",
         "Promotion": "all of the traffic",
-    }.get(step.kind, f"{step.weight} % of the traffic")
+    }.get(step.kind, given_text(step))
     if step.index < 0 or step.index >= step.count:
         text = f"The {'entry' if step.index < 0 else 'promotion'} ({what})"
         return text[0].lower() + text[1:] if small else text

@@ -62,11 +62,6 @@ def timed_out(view: View, waited: str) -> str:
     return f"{outcome.line}; not over after {waited}: {hint}"
 
 
-def record_of(view: View, id: str) -> CommandRecord | None:
-    """What came of the command `id`; None while the operator has not answered."""
-    return next((record for record in view.status.commands if record.id == id), None)
-
-
 def answer(record: CommandRecord) -> Ending:
     """The answer to a command: what was done, or why not."""
     if record.outcome == "Done":

@@ -14,6 +14,7 @@ from timoneiro_operator.api.status import Retiring, Revision, Status
 from timoneiro_operator.cli.presentation.evidence import draw_evidence
 from timoneiro_operator.cli.presentation.text import age, is_routed, left, shares
 from timoneiro_operator.cli.presentation.view import Body, View
+from timoneiro_operator.decide.steps import waits_for_a_person
 from timoneiro_operator.decide.text import revision_name, step_text
 
 PHASE_STYLES = {
@@ -83,7 +84,7 @@ def _step(status: Status, now: float) -> str:
     if step is None:
         return "-"
     text = f"{step_text(step)} ({step.kind})" if step.kind != "Listed" else "listed in the route, without traffic"
-    if step.kind == "Pause" and step.seconds is None:
+    if waits_for_a_person(step):
         return f"{text}, until a person resumes"
     if step.started_at is None:
         return f"{text}, waits for the gateway" if is_routed(status) else f"{text}, not in the route"

@@ -7,6 +7,7 @@ from timoneiro_operator.api.status import Status
 from timoneiro_operator.cli.presentation.text import known_version
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import Card, RevisionReport, RolloutReport, Standing
+from timoneiro_operator.decide.lifecycle import rejection_entry, snapshot_of
 
 
 def revisions_of(view: View, rollout: RolloutReport | None, cards: Mapping[str, Card]) -> tuple[RevisionReport, ...]:
@@ -37,10 +38,10 @@ def _revision(view: View, revision: str, cards: Mapping[str, Card]) -> RevisionR
 
 def _model(view: View, revision: str) -> Model | None:
     """A candidate that was taken back is forgotten soon, but for as long as the spec still asks for it."""
-    kept = next((kept.model for kept in view.status.revisions if kept.revision == revision), None)
+    kept = snapshot_of(view.status, revision)
     if kept is None and view.wanted == revision and view.spec is not None:
         return view.spec.model
-    return kept
+    return kept.model if kept is not None else None
 
 
 def _uri(status: Status, revision: str) -> str | None:
@@ -57,7 +58,7 @@ def _standing(view: View, revision: str) -> tuple[Standing, ...]:
         found.append("Candidate")
     if any(kept.revision == revision for kept in view.former()):
         found.append("Former")
-    if any(entry.revision == revision for entry in status.rejected):
+    if rejection_entry(status, revision) is not None:
         found.append("Rejected")
     return tuple(found)
 
@@ -65,4 +66,5 @@ def _standing(view: View, revision: str) -> tuple[Standing, ...]:
 def _since(status: Status, revision: str) -> str | None:
     if status.stable is not None and status.stable.revision == revision and status.stable.since:
         return status.stable.since
-    return next((kept.stable_since for kept in status.revisions if kept.revision == revision), None)
+    kept = snapshot_of(status, revision)
+    return kept.stable_since if kept is not None else None

@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Rollout, Spec
-from timoneiro_operator.api.status import AnalysisStatus, HistoryEntry, Revision, Status, to_seconds, to_text
+from timoneiro_operator.api.status import AnalysisStatus, HistoryEntry, Revision, Status, StepKind, to_seconds, to_text
 from timoneiro_operator.cli.presentation.text import known_version, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import (
@@ -15,6 +15,7 @@ from timoneiro_operator.cli.report.content import (
     RolloutReport,
     WeightPoint,
 )
+from timoneiro_operator.decide.steps import schedule_of
 from timoneiro_operator.decide.text import name_of
 
 FIRST = "first revision"
@@ -109,24 +110,19 @@ def _steps(wish: Rollout, status: Status | None) -> tuple[PlannedStep, ...]:
 
 
 def _planned(wish: Rollout) -> list[str]:
-    if wish.strategy == "BlueGreen":
-        return [
-            f"the candidate gets a copy of the traffic for at least {_long(wish.blue_green.mirror)}",
-            f"it gets all traffic, and the old model a copy, for at least {_long(wish.blue_green.bake)}",
-        ]
-    steps = []
-    for step in wish.canary.steps:
-        if step.weight is not None:
-            steps.append(f"{step.weight} % of the traffic for at least {_long(step.for_ or '0s')}")
-        elif step.pause is not None and step.pause.for_ is not None:
-            steps.append(f"a pause of {_long(step.pause.for_)}")
-        else:
-            steps.append("a pause until a person lets it go on")
-    return steps
+    return [_step_words(step.kind, step.weight, step.seconds) for step in schedule_of(wish)]
 
 
-def _long(duration: str) -> str:
-    return format_duration(parse_duration(duration))
+def _step_words(kind: StepKind, weight: int, seconds: float | None) -> str:
+    if seconds is None:
+        return "a pause until a person lets it go on"
+    length = format_duration(seconds)
+    words = {
+        "Mirror": f"the candidate gets a copy of the traffic for at least {length}",
+        "Bake": f"it gets all traffic, and the old model a copy, for at least {length}",
+        "Pause": f"a pause of {length}",
+    }
+    return words.get(kind, f"{weight} % of the traffic for at least {length}")
 
 
 def weights_of(
