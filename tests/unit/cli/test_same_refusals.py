@@ -13,6 +13,7 @@ from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.cli.presentation.view import View, view_of
 from timoneiro_operator.decide.commands import carry_out
+from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.refusal import refusal
 
@@ -58,7 +59,8 @@ def answered(view: View, command: Command) -> CommandRecord:
     ready = {known.revision: Workload(ready_replicas=9, routable=True) for known in view.status.revisions}
     deployment = msgspec.structs.replace(view.deployment, command=command)
     now = to_seconds("2026-11-24T10:00:00Z")
-    return carry_out(deployment, view.status, Observation(workloads=ready), now).commands[-1]
+    given = Given(deployment=deployment, seen=Observation(workloads=ready), now=now)
+    return carry_out(given, view.status).commands[-1]
 
 
 @pytest.mark.parametrize("asked", REQUESTS)
