@@ -1,6 +1,7 @@
 """The way of lightkube's requests to the API server: by aiohttp, which takes half the time of httpx' own transport."""
 
 import ssl
+from collections.abc import Mapping
 
 import aiohttp
 import httpx2
@@ -40,15 +41,15 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        limits = request.extensions.get("timeout") or {}
+        limits, sent = request.extensions.get("timeout") or {}, await request.aread()
         try:
             async with self._open().request(
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
-                data=await request.aread() or None,
+                data=sent or None,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=limits.get("connect"), sock_read=limits.get("read")),
+                timeout=_timeout(limits, sends=bool(sent)),
             ) as answer:
                 content = await answer.read()
         except aiohttp.ConnectionTimeoutError as error:
@@ -60,3 +61,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         except (aiohttp.ClientError, OSError) as error:
             raise httpx2.ReadError(str(error), request=request) from error
         return httpx2.Response(answer.status, headers=answer.raw_headers, content=content, request=request)
+
+
+def _timeout(limits: Mapping[str, float | None], *, sends: bool) -> aiohttp.ClientTimeout:
+    """The limits of httpx. For a peer that stops to take what is sent aiohttp has none but that for all together."""
+    connect, write, read = (limits.get(name) for name in ("connect", "write", "read"))
+    total = None
+    if sends and connect is not None and write is not None and read is not None:
+        total = connect + write + read
+    return aiohttp.ClientTimeout(total=total, connect=connect, sock_read=read)
