@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from support import played
+from timoneiro_operator.cli.commands.cards import read_cards
 from timoneiro_operator.cli.errors import USAGE, CliError
 from timoneiro_operator.cli.presentation.view import view_of
-from timoneiro_operator.cli.report.cards import read_cards
 from timoneiro_operator.cli.report.content import Card
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page

@@ -9,6 +9,7 @@ from rich.console import Console, RenderableType
 from timoneiro_operator.api import names
 from timoneiro_operator.api.command import encode_command
 from timoneiro_operator.api.status import to_text
+from timoneiro_operator.cli.commands.cards import read_cards
 from timoneiro_operator.cli.commands.cluster import Cluster, Kind
 from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
@@ -18,7 +19,6 @@ from timoneiro_operator.cli.presentation.outcome import Ending, status_exit
 from timoneiro_operator.cli.presentation.tables import deployments_table, history_tables
 from timoneiro_operator.cli.presentation.tree import Picture, draw
 from timoneiro_operator.cli.presentation.view import Body, View, view_of
-from timoneiro_operator.cli.report.cards import read_cards
 from timoneiro_operator.cli.report.content import encoded
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
