@@ -48,7 +48,7 @@ lint: setup ## Style, types and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo
+	PYTHONPATH=hack $(BIN)/lint-imports --no-logo
 
 format: setup ## Put the code into its form
 	$(BIN)/ruff format .

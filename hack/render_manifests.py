@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from localcluster.tools import build_tools
+from localcluster.build.tools import build_tools
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMESPACE = "timoneiro-system"

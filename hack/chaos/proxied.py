@@ -13,8 +13,8 @@ from chaos import clocks
 from chaos.api_faults import Trouble
 from chaos.proxy import CONTROL_PORT, PORT
 from demo.platform import ROOT, SYSTEM_NAMESPACE
+from localcluster.build.images import DEVELOPMENT_IMAGE
 from localcluster.cluster import Cluster
-from localcluster.images import DEVELOPMENT_IMAGE
 from localcluster.layout import Layout
 
 _DEPLOYMENT, _SECRET = "timoneiro-operator", "api-proxy"

@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+from .build.images import build_images
+from .build.tools import build_tools, wanted_tools
 from .cluster import Cluster
 from .errors import LocalClusterError
-from .images import build_images
 from .layout import Layout
 from .paths import cluster_folder
-from .tools import build_tools, wanted_tools
 
 
 def _say(text: str) -> None:

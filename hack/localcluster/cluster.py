@@ -18,15 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import launch
-from .description import ClusterDescription, S3Access
+from .api.jsontypes import Json
+from .build.images import build_images, write_images
+from .build.tools import build_tools, wanted_tools
+from .control_plane.description import ClusterDescription, S3Access
 from .errors import LocalClusterError
-from .images import build_images, write_images
-from .jsontypes import Json
+from .host import launch
+from .host.prerequisites import findings
 from .layout import S3_REGION, Layout
 from .paths import cluster_folder, state_root
-from .prerequisites import findings
-from .tools import build_tools, wanted_tools
 
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")
 Report = Callable[[str], None]

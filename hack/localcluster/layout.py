@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 NODE_NAME = "local-node"
@@ -21,6 +22,11 @@ CONTOUR_HEALTH_PORT = 8000
 KSERVE_HEALTH_PORT = 8081
 KSERVE_WEBHOOK_PORT = 9443
 S3_REGION = "us-east-1"
+BRIDGE = "br0"
+BRIDGE_ADDRESS = "10.244.0.1"
+POD_NETWORK = IPv4Network("10.244.0.0/16")
+SERVICE_NETWORK = IPv4Network("10.96.0.0/16")
+CLUSTER_DOMAIN = "cluster.local"
 
 
 @dataclass(frozen=True)

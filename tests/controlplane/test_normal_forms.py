@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from demo.platform import SYSTEM_NAMESPACE, apply
-from localcluster.certificates import CertificateAuthority
+from localcluster.build.images import DEVELOPMENT_IMAGE
 from localcluster.cluster import Cluster
-from localcluster.images import DEVELOPMENT_IMAGE
+from localcluster.control_plane.certificates import CertificateAuthority
 from support.asking import ask
 from support.unserved import unserved
 from support.waiting import wait

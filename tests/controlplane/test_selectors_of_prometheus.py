@@ -9,7 +9,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 
-from localcluster.tools import PROMETHEUS, build_tools
+from localcluster.build.tools import PROMETHEUS, build_tools
 from support.selectors import TEXTS, selectors
 from support.waiting import wait
 from timoneiro_operator.api.promql import BadSelector, Matcher, Selector, filled, matchers, selector

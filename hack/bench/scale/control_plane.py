@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcluster import components, manifests
-from localcluster.addons import Addons
-from localcluster.components import Component
-from localcluster.identities import write_identities
-from localcluster.kube_api import ApiError, Credentials, KubeApi
+from localcluster.api.client import ApiError, Credentials, KubeApi
+from localcluster.build.tools import locate_toolbox
+from localcluster.control_plane import components, manifests
+from localcluster.control_plane.addons import Addons
+from localcluster.control_plane.components import Component
+from localcluster.control_plane.identities import write_identities
 from localcluster.layout import API_PORT, Layout
-from localcluster.tools import locate_toolbox
-from localcluster.waiting import until
+from localcluster.machine.waiting import until
 
 _ROOT = Path(__file__).resolve().parents[3]
 _CRD = _ROOT / "charts" / "timoneiro" / "crd"

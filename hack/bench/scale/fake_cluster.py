@@ -13,8 +13,8 @@ from ipaddress import IPv4Address
 from aiohttp import web
 
 from bench.scale.follow import follow
-from localcluster.jsontypes import Json
-from localcluster.kube_api import ApiError, KubeApi
+from localcluster.api.client import ApiError, KubeApi
+from localcluster.api.jsontypes import Json
 
 _ISVC = "/apis/serving.kserve.io/v1beta1/inferenceservices"
 _ROUTE = "/apis/gateway.networking.k8s.io/v1/httproutes"

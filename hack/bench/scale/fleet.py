@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from bench.scale.follow import follow
-from localcluster.jsontypes import Json
-from localcluster.kube_api import KubeApi
+from localcluster.api.client import KubeApi
+from localcluster.api.jsontypes import Json
 from timoneiro_operator.api import names
 from timoneiro_operator.api.command import Command, encode_command
 

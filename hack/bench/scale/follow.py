@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from localcluster.jsontypes import Json
-from localcluster.kube_api import KubeApi
+from localcluster.api.client import KubeApi
+from localcluster.api.jsontypes import Json
 
 
 async def follow(api: KubeApi, path: str) -> AsyncIterator[tuple[str, Json]]:

@@ -9,7 +9,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.scale.cost import Cost, cost_of
-from localcluster.images import build_images
+from localcluster.build.images import build_images
 
 _STOP_SECONDS = 30.0
 _IMAGE = "ghcr.io/timoneiro/operator"

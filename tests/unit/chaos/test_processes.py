@@ -12,7 +12,7 @@ from chaos.processes import program_of
         (["/venv/bin/python", "-m", "timoneiro_operator", "--port=8080"], "operator"),
         (["/venv/bin/python", "-m", "timoneiro_serving"], "model server"),
         (["/venv/bin/python", "-m", "localcluster.node", "/x"], "node"),
-        (["/usr/bin/python3", "-S", "-m", "localcluster.container_shim", "x", "3"], None),
+        (["/usr/bin/python3", "-S", "-m", "localcluster.container.shim", "x", "3"], None),
         (["/bin/sh", "-m"], None),
         ([], None),
     ],

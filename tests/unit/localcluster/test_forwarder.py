@@ -2,7 +2,7 @@
 
 import asyncio
 
-from localcluster.forwarder import _Entrance
+from localcluster.network.forwarder import _Entrance
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import images
+from localcluster.build import images
 
 
 def test_clusters_that_start_at_once_in_a_new_checkout_share_one_build(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from localcluster.memory_limit import memory_limit, used_memory
+from localcluster.container.memory_limit import memory_limit, used_memory
 
 _MIB = 2**20
 

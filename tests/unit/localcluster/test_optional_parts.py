@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from localcluster import cluster as module
+from localcluster.build.tools import PROMETHEUS, TOOLS, _folder_name, wanted_tools
 from localcluster.cluster import Cluster
-from localcluster.description import ClusterDescription, S3Access
+from localcluster.control_plane.description import ClusterDescription, S3Access
 from localcluster.errors import LocalClusterError
 from localcluster.layout import Layout
+from localcluster.machine.process_identity import ProcessIdentity
 from localcluster.paths import cluster_folder
-from localcluster.process_identity import ProcessIdentity
-from localcluster.tools import PROMETHEUS, TOOLS, _folder_name, wanted_tools
 
 WITHOUT = ClusterDescription(
     name="dev",

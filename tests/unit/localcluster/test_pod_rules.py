@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from localcluster.backoff import Backoff
-from localcluster.container_rules import Role, restarts_after, termination_message, volume_mounts
-from localcluster.image_reference import parse_image
-from localcluster.pod_env import (
+from localcluster.api.quantity import divide
+from localcluster.build.image_reference import parse_image
+from localcluster.container.backoff import Backoff
+from localcluster.container.environment import (
     EnvSources,
     ImageProcess,
     MissingReferenceError,
@@ -16,9 +16,9 @@ from localcluster.pod_env import (
     resolve_argv,
     resolve_environment,
 )
-from localcluster.pod_status import ContainerFacts, PodFacts, Running, Terminated, Waiting, build_status
-from localcluster.probe import ProbeSettings, ProbeState
-from localcluster.quantity import divide
+from localcluster.container.probe import ProbeSettings, ProbeState
+from localcluster.container.rules import Role, restarts_after, termination_message, volume_mounts
+from localcluster.pod.status import ContainerFacts, PodFacts, Running, Terminated, Waiting, build_status
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 POD: dict[str, Any] = {

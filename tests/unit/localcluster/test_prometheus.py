@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from localcluster import components, prometheus
+from localcluster.control_plane import components, prometheus
 from localcluster.layout import Layout
 from timoneiro_operator.api import names
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from localcluster import components, prerequisites, services
+from localcluster.build.tools import SERVICES, TOOLS, _folder_name, wanted_tools
+from localcluster.control_plane import components
+from localcluster.host import prerequisites
 from localcluster.layout import Layout
-from localcluster.pod_dns import resolv_conf
-from localcluster.tools import SERVICES, TOOLS, _folder_name, wanted_tools
+from localcluster.network import services
+from localcluster.pod.dns import resolv_conf
 
 NAMESERVER = "10.244.0.1"
 
@@ -59,7 +61,7 @@ def test_another_main_package_of_ours_is_another_build(monkeypatch: pytest.Monke
         for file in ("go.mod", "go.sum"):
             (folder / file).touch()
         (folder / "main.go").write_text(content)
-        monkeypatch.setattr("localcluster.tools.TOOL_SOURCES", tmp_path)
+        monkeypatch.setattr("localcluster.build.tools.TOOL_SOURCES", tmp_path)
         names.add(_folder_name(replace(tool), "go1.26.8"))
     assert len(names) == 2
 

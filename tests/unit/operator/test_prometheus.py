@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from localcluster.certificates import CertificateAuthority
+from localcluster.control_plane.certificates import CertificateAuthority
 from support.fake_prometheus import FakePrometheus
 from timoneiro_judge.comparison import Counts
 from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, Source, Tls

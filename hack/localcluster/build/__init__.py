@@ -1,0 +1,1 @@
+"""What is built before a cluster starts: programs from Go modules, images as Python environments."""

@@ -1,0 +1,160 @@
+"""The order in which a cluster comes up. Reads top to bottom; what does not wait for each other runs at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from ..api.client import KubeApi
+from ..layout import (
+    BRIDGE_ADDRESS,
+    COREDNS_READY_PORT,
+    GATEWAY_STATS_PORT,
+    KSERVE_HEALTH_PORT,
+    KUBE_PROXY_HEALTH_PORT,
+    PROMETHEUS_PORT,
+    S3_PORT,
+    Layout,
+)
+from ..machine.http_status import http_status
+from ..machine.waiting import until
+from ..network import services
+from . import components, prometheus
+from .addons import Addons
+from .components import Component
+from .description import ClusterDescription
+from .launch_report import Reporter
+
+_API_SECONDS = 90.0
+_READY_SECONDS = 60.0
+
+
+class Starter(Protocol):
+    """Starts programs."""
+
+    def start(self, component: Component, pass_fds: Sequence[int] = ()) -> None:
+        """Starts one that is to keep running."""
+
+    async def run(self, name: str, argv: Sequence[str]) -> None:
+        """Runs one that ends."""
+
+
+async def boot(
+    starter: Starter,
+    addons: Addons,
+    api: KubeApi,
+    layout: Layout,
+    description: ClusterDescription,
+    reporter: Reporter,
+) -> None:
+    """Returns when pods can run, models can be deployed and the gateway serves, and what was asked for is there."""
+    programs, s3 = description.programs, description.s3
+    for folder in ("buckets", "object-metadata"):
+        (layout.folder / folder).mkdir()
+    starter.start(components.etcd(layout, programs))
+    starter.start(components.api_server(layout, programs))
+    starter.start(components.s3(layout, programs, s3.access_key, s3.secret_key))
+    await starter.run("envoy-bootstrap", components.envoy_bootstrap(layout, programs))
+
+    await until("API server ready", api.ready, seconds=_API_SECONDS)
+    reporter.step("API server ready")
+    starter.start(components.controller_manager(layout, programs))
+    starter.start(components.node(layout, services=description.services))
+    async with asyncio.TaskGroup() as group:
+        accounts = group.create_task(addons.accounts())
+        gateway_crds = group.create_task(addons.gateway_crds())
+        kserve_crds = group.create_task(addons.kserve_crds())
+        knative_crds = group.create_task(addons.knative_crds())
+        group.create_task(_gateway(starter, addons, layout, programs, reporter, [accounts, gateway_crds]))
+        kserve_needs = [accounts, gateway_crds, kserve_crds, knative_crds]
+        group.create_task(_kserve(starter, addons, layout, programs, reporter, kserve_needs))
+        node = group.create_task(_node(addons, reporter))
+        group.create_task(_answering("S3 server", BRIDGE_ADDRESS, S3_PORT, "/"))
+        if description.prometheus is not None:
+            group.create_task(_prometheus(starter, addons, layout, programs, reporter))
+        if description.services:
+            group.create_task(_services(starter, addons, layout, programs, reporter, [node]))
+
+
+async def _gateway(
+    starter: Starter,
+    addons: Addons,
+    layout: Layout,
+    programs: Mapping[str, Path],
+    reporter: Reporter,
+    needs: Sequence[asyncio.Task[None]],
+) -> None:
+    await asyncio.gather(*needs)
+    starter.start(components.contour(layout, programs))
+    starter.start(components.envoy(layout, programs))
+    await addons.gateway()
+    await until("Gateway programmed", addons.gateway_programmed, seconds=_READY_SECONDS)
+    await _answering("Envoy", "127.0.0.1", GATEWAY_STATS_PORT, "/ready", wanted=200)
+    reporter.step("gateway ready")
+
+
+async def _kserve(
+    starter: Starter,
+    addons: Addons,
+    layout: Layout,
+    programs: Mapping[str, Path],
+    reporter: Reporter,
+    needs: Sequence[asyncio.Task[None]],
+) -> None:
+    # KServe looks once, when it starts: without HTTPRoute it ends, without Knative's Service it never watches one.
+    await asyncio.gather(*needs)
+    reporter.step("custom resources established")
+    starter.start(components.kserve(layout, programs))
+    await _answering("KServe controller", "127.0.0.1", KSERVE_HEALTH_PORT, "/readyz", wanted=200)
+    # Registered only now: a webhook that does not answer refuses every pod and InferenceService.
+    await addons.webhooks()
+    reporter.step("KServe ready")
+
+
+async def _node(addons: Addons, reporter: Reporter) -> None:
+    await until("Node ready", addons.node_ready, seconds=_READY_SECONDS)
+    reporter.step("node ready")
+
+
+async def _prometheus(
+    starter: Starter, addons: Addons, layout: Layout, programs: Mapping[str, Path], reporter: Reporter
+) -> None:
+    await addons.prometheus_account()
+    text = prometheus.configuration(layout.component_kubeconfig("prometheus"))
+    (layout.configuration / "prometheus.yaml").write_text(text)
+    starter.start(components.prometheus(layout, programs))
+    await _answering("Prometheus", BRIDGE_ADDRESS, PROMETHEUS_PORT, "/-/ready", wanted=200)
+    reporter.step("Prometheus ready")
+
+
+async def _services(
+    starter: Starter,
+    addons: Addons,
+    layout: Layout,
+    programs: Mapping[str, Path],
+    reporter: Reporter,
+    needs: Sequence[asyncio.Task[None]],
+) -> None:
+    await addons.services_account()
+    kubeconfig = layout.component_kubeconfig("coredns")
+    (layout.configuration / "Corefile").write_text(services.corefile(kubeconfig, COREDNS_READY_PORT))
+    starter.start(components.coredns(layout, programs))
+    # kube-proxy looks for its node, and waits long when it does not find it at once.
+    await asyncio.gather(*needs)
+    starter.start(components.kube_proxy(layout, programs))
+    await _answering("CoreDNS", "127.0.0.1", COREDNS_READY_PORT, "/ready", wanted=200)
+    await _answering("kube-proxy", "127.0.0.1", KUBE_PROXY_HEALTH_PORT, "/healthz", wanted=200)
+    reporter.step("Services ready")
+
+
+async def _answering(what: str, host: str, port: int, path: str, wanted: int | None = None) -> None:
+    async def answers() -> bool | str:
+        try:
+            code = await http_status(host, port, path)
+        except OSError as failure:
+            return failure.strerror or str(failure)
+        return wanted is None or code == wanted or f"status {code}"
+
+    await until(f"{what} answering", answers, seconds=_READY_SECONDS)

@@ -1,0 +1,1 @@
+"""What is asked of the machine: Linux calls, processes, whether somebody answers."""

@@ -1,0 +1,1 @@
+"""One pod from its binding to its end: network, volumes, containers, status."""
