@@ -22,10 +22,10 @@ from bench.scale.cost import cost_of
 from bench.scale.fake_cluster import FakeCluster
 from bench.scale.fleet import NAMESPACE, Fleet
 from bench.scale.operator_process import OperatorProcess
+from localcluster.api import manifests
 from localcluster.api.jsontypes import Json
 from localcluster.build.images import build_images
 from localcluster.build.tools import build_tools
-from localcluster.control_plane import manifests
 
 _SETTLE_SECONDS = 600.0
 _INTERVAL_SECONDS = 30

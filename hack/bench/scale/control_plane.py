@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcluster.api import manifests
 from localcluster.api.client import ApiError, Credentials, KubeApi
 from localcluster.build.tools import locate_toolbox
-from localcluster.control_plane import components, manifests
+from localcluster.component import Component
+from localcluster.control_plane import components
 from localcluster.control_plane.addons import Addons
-from localcluster.control_plane.components import Component
 from localcluster.control_plane.identities import write_identities
 from localcluster.layout import API_PORT, Layout
 from localcluster.machine.waiting import until

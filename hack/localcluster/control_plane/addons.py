@@ -11,12 +11,13 @@ import functools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ..api import manifests
 from ..api.client import ApiError, KubeApi
 from ..api.jsontypes import Json
 from ..layout import API_PORT, NODE_NAME, Layout
 from ..machine.waiting import until
-from ..network import services
-from . import manifests, prometheus
+from ..network import gateway, services
+from . import kserve, prometheus
 from .kubeconfig import kubeconfig
 
 _TOKEN_SECONDS = 365 * 24 * 3600
@@ -41,20 +42,20 @@ class Addons:
     async def accounts(self) -> None:
         """Namespaces, service accounts with their roles, and a kubeconfig for each."""
         sources = self._sources
-        items = manifests.contour_access(sources["contour"])
+        items = gateway.access(sources["contour"])
         await self.apply_all(
             [
                 manifests.namespace("kserve", **{"control-plane": "kserve-controller-manager"}),
-                manifests.namespace(manifests.KNATIVE_NAMESPACE),
+                manifests.namespace(kserve.KNATIVE_NAMESPACE),
                 *(item for item in items if item["kind"] == "Namespace"),
             ]
         )
         await self.apply_all(
             [
                 *(item for item in items if item["kind"] != "Namespace"),
-                *manifests.kserve_access(sources["rbac"]),
-                manifests.kserve_configuration(sources["configmap"] / "inferenceservice.yaml"),
-                manifests.knative_configuration(),
+                *kserve.access(sources["rbac"]),
+                kserve.configuration(sources["configmap"] / "inferenceservice.yaml"),
+                kserve.knative_configuration(),
             ]
         )
         await asyncio.gather(
@@ -89,18 +90,17 @@ class Addons:
 
     async def gateway(self) -> None:
         """The Gateway object."""
-        await self.apply_all(manifests.gateway())
+        await self.apply_all(gateway.objects())
 
     async def webhooks(self) -> None:
         """KServe's webhooks, which must answer from now on."""
         authority = base64.b64encode(self._layout.authority.read_bytes()).decode()
-        await self.apply_all(manifests.kserve_webhooks(self._sources["webhook"] / "manifests.yaml", authority))
+        await self.apply_all(kserve.webhooks(self._sources["webhook"] / "manifests.yaml", authority))
 
     async def gateway_programmed(self) -> bool | str:
         """Whether the gateway's control plane has taken up the Gateway."""
         return await self._condition(
-            f"/apis/gateway.networking.k8s.io/v1/namespaces/{manifests.GATEWAY_NAMESPACE}"
-            f"/gateways/{manifests.GATEWAY_NAME}",
+            f"/apis/gateway.networking.k8s.io/v1/namespaces/{gateway.NAMESPACE}/gateways/{gateway.NAME}",
             "Programmed",
         )
 

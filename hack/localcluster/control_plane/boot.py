@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..api.client import KubeApi
+from ..component import Component
 from ..layout import (
     BRIDGE_ADDRESS,
     COREDNS_READY_PORT,
@@ -20,10 +21,9 @@ from ..layout import (
 )
 from ..machine.http_status import http_status
 from ..machine.waiting import until
-from ..network import services
+from ..network import gateway, services
 from . import components, prometheus
 from .addons import Addons
-from .components import Component
 from .description import ClusterDescription
 from .launch_report import Reporter
 
@@ -56,7 +56,7 @@ async def boot(
     starter.start(components.etcd(layout, programs))
     starter.start(components.api_server(layout, programs))
     starter.start(components.s3(layout, programs, s3.access_key, s3.secret_key))
-    await starter.run("envoy-bootstrap", components.envoy_bootstrap(layout, programs))
+    await starter.run("envoy-bootstrap", gateway.envoy_bootstrap(layout, programs))
 
     await until("API server ready", api.ready, seconds=_API_SECONDS)
     reporter.step("API server ready")
@@ -87,8 +87,8 @@ async def _gateway(
     needs: Sequence[asyncio.Task[None]],
 ) -> None:
     await asyncio.gather(*needs)
-    starter.start(components.contour(layout, programs))
-    starter.start(components.envoy(layout, programs))
+    starter.start(gateway.contour(layout, programs))
+    starter.start(gateway.envoy(layout, programs))
     await addons.gateway()
     await until("Gateway programmed", addons.gateway_programmed, seconds=_READY_SECONDS)
     await _answering("Envoy", "127.0.0.1", GATEWAY_STATS_PORT, "/ready", wanted=200)
@@ -140,10 +140,10 @@ async def _services(
     await addons.services_account()
     kubeconfig = layout.component_kubeconfig("coredns")
     (layout.configuration / "Corefile").write_text(services.corefile(kubeconfig, COREDNS_READY_PORT))
-    starter.start(components.coredns(layout, programs))
+    starter.start(services.coredns(layout, programs))
     # kube-proxy looks for its node, and waits long when it does not find it at once.
     await asyncio.gather(*needs)
-    starter.start(components.kube_proxy(layout, programs))
+    starter.start(services.kube_proxy(layout, programs))
     await _answering("CoreDNS", "127.0.0.1", COREDNS_READY_PORT, "/ready", wanted=200)
     await _answering("kube-proxy", "127.0.0.1", KUBE_PROXY_HEALTH_PORT, "/healthz", wanted=200)
     reporter.step("Services ready")

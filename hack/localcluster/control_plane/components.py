@@ -4,42 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..component import Component
 from ..layout import (
     API_PORT,
     BRIDGE_ADDRESS,
-    CONTOUR_HEALTH_PORT,
     ETCD_PEER_PORT,
     ETCD_PORT,
-    GATEWAY_STATS_PORT,
     KSERVE_HEALTH_PORT,
     KSERVE_WEBHOOK_PORT,
-    KUBE_PROXY_HEALTH_PORT,
-    KUBE_PROXY_METRICS_PORT,
-    NODE_NAME,
     PROMETHEUS_PORT,
     S3_PORT,
     S3_REGION,
     SERVICE_NETWORK,
-    XDS_PORT,
     Layout,
 )
-
-_XDS = f"--xds-address=127.0.0.1 --xds-port={XDS_PORT}".split()
-# Contour 1.33 refuses to start when the CRD of a feature is missing; these are not in the standard channel as it
-# knows them. It answers only for Gateway API routes of kind HTTPRoute then, which is all that is needed.
-_UNUSED_FEATURES = ("tlsroutes", "tcproutes", "backendtlspolicies", "grpcroutes", "extensionservices")
-
-
-@dataclass(frozen=True)
-class Component:
-    """A program that the supervisor keeps running."""
-
-    name: str
-    argv: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def etcd(layout: Layout, programs: Mapping[str, Path]) -> Component:
@@ -148,60 +128,6 @@ def kserve(layout: Layout, programs: Mapping[str, Path]) -> Component:
     )
 
 
-def contour(layout: Layout, programs: Mapping[str, Path]) -> Component:
-    """The control plane of the gateway."""
-    return Component(
-        "contour",
-        (
-            str(programs["contour"]),
-            "serve",
-            "--no-incluster",
-            f"--kubeconfig={layout.component_kubeconfig('contour')}",
-            f"--config-path={layout.configuration / 'contour.yaml'}",
-            "--insecure",
-            "--disable-leader-election",
-            *_XDS,
-            "--http-address=127.0.0.1",
-            "--health-address=127.0.0.1",
-            f"--health-port={CONTOUR_HEALTH_PORT}",
-            f"--stats-port={GATEWAY_STATS_PORT}",
-            *(f"--disable-feature={feature}" for feature in _UNUSED_FEATURES),
-        ),
-    )
-
-
-def envoy_bootstrap(layout: Layout, programs: Mapping[str, Path]) -> tuple[str, ...]:
-    """The command that writes Envoy's configuration."""
-    return (
-        str(programs["contour"]),
-        "bootstrap",
-        *_XDS,
-        f"--admin-address={layout.configuration / 'envoy.sock'}",
-        "--xds-resource-version=v3",
-        str(layout.configuration / "envoy.json"),
-    )
-
-
-def envoy(layout: Layout, programs: Mapping[str, Path]) -> Component:
-    """The data plane of the gateway."""
-    return Component(
-        "envoy",
-        (
-            str(programs["envoy"]),
-            "--config-path",
-            str(layout.configuration / "envoy.json"),
-            "--service-cluster",
-            "contour",
-            "--service-node",
-            "envoy",
-            "--log-level",
-            "warn",
-            # Hot restart would use shared memory whose name all clusters of this machine share.
-            "--disable-hot-restart",
-        ),
-    )
-
-
 def prometheus(layout: Layout, programs: Mapping[str, Path]) -> Component:
     """Prometheus on the address that pods reach; nobody logs in, as at the other sources of metrics."""
     return Component(
@@ -214,34 +140,6 @@ def prometheus(layout: Layout, programs: Mapping[str, Path]) -> Component:
             "--log.level=warn",
         ),
     )
-
-
-def kube_proxy(layout: Layout, programs: Mapping[str, Path]) -> Component:
-    """Leads the addresses of Services to their pods, by rules of nftables in the cluster's own network."""
-    return Component(
-        "kube-proxy",
-        (
-            str(programs["kube-proxy"]),
-            f"--kubeconfig={layout.component_kubeconfig('kube-proxy')}",
-            f"--hostname-override={NODE_NAME}",
-            "--proxy-mode=nftables",
-            # Pods are neighbours on the bridge: an answer would go straight to the one that has asked somebody else.
-            "--masquerade-all",
-            # They are of the whole machine, and none of a cluster's business.
-            "--conntrack-max-per-core=0",
-            "--conntrack-min=0",
-            "--conntrack-tcp-timeout-established=0s",
-            "--conntrack-tcp-timeout-close-wait=0s",
-            f"--bind-address={BRIDGE_ADDRESS}",
-            f"--healthz-bind-address=127.0.0.1:{KUBE_PROXY_HEALTH_PORT}",
-            f"--metrics-bind-address=127.0.0.1:{KUBE_PROXY_METRICS_PORT}",
-        ),
-    )
-
-
-def coredns(layout: Layout, programs: Mapping[str, Path]) -> Component:
-    """The names of Services, at an address that pods reach without one of them."""
-    return Component("coredns", (str(programs["coredns"]), "-conf", str(layout.configuration / "Corefile")))
 
 
 def node(layout: Layout, *, services: bool) -> Component:

@@ -6,9 +6,9 @@ Each component is known by the name that Kubernetes' own roles expect, so that n
 from __future__ import annotations
 
 from ..layout import API_PORT, BRIDGE_ADDRESS, NODE_NAME, Layout
+from ..network import gateway
 from .certificates import CertificateAuthority
 from .kubeconfig import certificate_user, kubeconfig
-from .manifests import contour_configuration
 
 _API_NAMES = (
     "kubernetes.default.svc",
@@ -40,7 +40,7 @@ def write_identities(layout: Layout, host_server: str) -> None:
     for path in layout.pair("tls"):
         path.rename(webhook / path.name)
 
-    (layout.configuration / "contour.yaml").write_text(contour_configuration())
+    (layout.configuration / "contour.yaml").write_text(gateway.configuration())
     inner_server = f"https://127.0.0.1:{API_PORT}"
     for file, server, identity in (
         (layout.component_kubeconfig("controller-manager"), inner_server, "controller-manager"),

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from ..api.jsontypes import Json
-from .manifests import namespace
+from ..api.manifests import namespace
 
 NAMESPACE = "monitoring"
 ACCOUNT = "prometheus"

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from ..api.client import Credentials, KubeApi
 from ..build.tools import Toolbox, locate_toolbox, wanted_tools
+from ..component import Component
 from ..container.run import CONTAINER_ROOT
 from ..layout import (
     API_PORT,
@@ -42,7 +43,6 @@ from ..machine.process_identity import ProcessIdentity
 from . import components
 from .addons import Addons
 from .boot import boot
-from .components import Component
 from .description import ClusterDescription, S3Access
 from .identities import write_identities
 from .launch_report import Reporter

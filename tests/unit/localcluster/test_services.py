@@ -76,7 +76,7 @@ def test_only_who_asks_for_them_needs_nftables(
 
 
 def test_kube_proxy_leaves_the_settings_of_the_whole_machine_alone() -> None:
-    argv = components.kube_proxy(Layout(Path("/cluster")), {"kube-proxy": Path("/bin/kube-proxy")}).argv
+    argv = services.kube_proxy(Layout(Path("/cluster")), {"kube-proxy": Path("/bin/kube-proxy")}).argv
     limits = [argument for argument in argv if argument.startswith("--conntrack")]
     assert len(limits) == 4
     assert all(argument.split("=")[1] in ("0", "0s") for argument in limits)
