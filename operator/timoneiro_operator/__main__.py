@@ -6,6 +6,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ _CRD_SECONDS = 15.0
 _AGAIN_SECONDS = 2.0
 # In this time each API server has noticed a policy: they watch them, and compile them at once.
 _POLICY_SECONDS = 10.0
+# Go, and with it the API server, takes no JSON that nests deeper. Each level is up to three calls here.
+_DEEPEST = 10_000
 # Between the requests of one read, and not until the next one: two pods for each of a thousand rollouts.
 _KEPT_OPEN_SECONDS = 1.0
 
@@ -86,7 +89,13 @@ def main() -> None:
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     # What was imported is there for good; to look through it for garbage again and again takes a thirtieth of the time.
     gc.freeze()
+    let_json_nest()
     asyncio.run(_run(arguments.port, arguments.serving_runtime, prometheus_urls, gateways))
+
+
+def let_json_nest() -> None:
+    """One object that nests deeper than Python reads by itself would be the end of the list, and the watch, of all."""
+    sys.setrecursionlimit(3 * _DEEPEST)
 
 
 async def _run(

@@ -59,17 +59,19 @@ def _undeclared(kind: msgspec.inspect.Type, schema: Mapping[str, Any], path: str
                 yield inner
 
 
-def paths_of(value: Any, path: str = "") -> Iterator[str]:
+def paths_of(value: Any) -> Iterator[str]:
     """Dotted paths of all fields that are set in a JSON value, with lists seen through."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            if inner is not None:
-                deeper = f"{path}.{name}" if path else name
-                yield deeper
-                yield from paths_of(inner, deeper)
-    elif isinstance(value, list):
-        for item in value:
-            yield from paths_of(item, path)
+    left = [("", value)]
+    while left:
+        path, known = left.pop()
+        if isinstance(known, Mapping):
+            for name, inner in known.items():
+                if inner is not None:
+                    deeper = f"{path}.{name}" if path else name
+                    yield deeper
+                    left.append((deeper, inner))
+        elif isinstance(known, list):
+            left.extend((path, item) for item in known)
 
 
 def outermost(paths: Iterable[str]) -> frozenset[str]:
