@@ -1,7 +1,7 @@
 """Folds the counts of one window into the evidence that the status keeps, and judges it."""
 
 import math
-from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,22 +35,8 @@ _BELIEVED_REQUESTS = 200
 
 
 def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
-    """What the judge says of the candidate so far, by the limits that hold now."""
-    if kept is None:
-        return _verdict(analysis, (), ())
-    states = tuple((metric.name, metric.bound, metric.state) for metric in kept.metrics)
-    return _verdict(analysis, tuple(kept.bounds.items()), states)
-
-
-# Every pass asks for it several times, and it changes once a window.
-@lru_cache(maxsize=2048)
-def _verdict(
-    analysis: Analysis,
-    bounds: tuple[tuple[str, tuple[float, ...]], ...],
-    states: tuple[tuple[str, float | None, str | None], ...],
-) -> Verdict:
-    plan = planned(analysis, dict(bounds))
-    kept = AnalysisStatus(metrics=tuple(MetricStatus(name=n, bound=b, state=state) for n, b, state in states))
+    """What the judge says of evidence that was kept, by the limits that hold now."""
+    plan = planned(analysis, kept.bounds if kept is not None else {})
     return _judge(analysis, parts_of(analysis, plan, restored(plan, kept))).verdict
 
 
@@ -58,9 +44,16 @@ def _judge(analysis: Analysis, parts: dict[str, Part]) -> Judgement:
     return judge(parts, false_rollback=analysis.false_rollback, false_promotion=analysis.false_promotion)
 
 
+class Folded(NamedTuple):
+    """What the status keeps of the evidence, and what the judge says of it."""
+
+    analysis: AnalysisStatus
+    verdict: Verdict
+
+
 def fold(
     status: Status, candidate: str, stable: str, analysis: Analysis, seen: Metrics, *, split: bool = True
-) -> AnalysisStatus:
+) -> Folded:
     """The analysis of the pair with the windows of this pass in it. A window that was counted changes nothing.
 
     `split`: both serve, so that how the requests were split says something about the gateway.
@@ -70,10 +63,10 @@ def fold(
     last = to_seconds(before.last_window_end) if before.last_window_end else -math.inf
     new = seen.window_end is not None and seen.window_end > last
     begun = seen.window_end is None and seen.marks is not None
-    if status.analysis is not None and not (new or begun) and bounds == before.bounds:
-        return before
     plan = planned(analysis, bounds)
     comparisons = restored(plan, before)
+    if status.analysis is not None and not (new or begun) and bounds == before.bounds:
+        return Folded(before, _judge(analysis, parts_of(analysis, plan, comparisons)).verdict)
     after = replace(before, bounds=bounds, marks=seen.marks if new or begun else before.marks)
     if new and seen.window_end is not None:
         comparisons = {
@@ -95,7 +88,7 @@ def fold(
         metrics=_reports(analysis, plan, parts, judgement, after.last_window, seen),
         worse=_e_value(judgement.log_worse),
     )
-    return longer(after, status.step) if new else after
+    return Folded(longer(after, status.step) if new else after, judgement.verdict)
 
 
 def _traffic(analysis: Analysis, seen: Metrics) -> tuple[int, int]:

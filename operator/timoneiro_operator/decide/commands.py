@@ -11,7 +11,6 @@ from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
 from timoneiro_operator.decide.refusal import refusal
 from timoneiro_operator.decide.room import lacks_room
-from timoneiro_operator.decide.rules import verdict_on
 from timoneiro_operator.decide.steps import following, waits_for_a_person
 from timoneiro_operator.decide.text import name_of, revision_name, share_text
 
@@ -121,7 +120,7 @@ def _retry(given: Given, status: Status, command: Command) -> tuple[Status, str]
     entry = rejection_entry(status, command.revision)
     assert entry is not None
     judged = status.analysis is not None and status.analysis.candidate == command.revision
-    if judged and verdict_on(given.deployment, status) == "Worse":
+    if judged and given.verdict(status) == "Worse":
         # A person says that this evidence does not count: it would take the candidate back at once.
         status = replace(status, analysis=None)
     return pardon(status, command.revision), f"{name_of(entry.revision, entry.version)} is rolled out again"

@@ -27,7 +27,6 @@ from timoneiro_operator.decide.rules import (
     reason_to_leave,
     reason_to_wait,
     rejection,
-    verdict_on,
 )
 from timoneiro_operator.decide.set_back import set_back
 from timoneiro_operator.decide.steps import (
@@ -203,20 +202,20 @@ def _roll_out(given: Given, status: Status, stable: Revision, candidate: Revisio
         return _go(given, status, promotion(rollout), f"going to all traffic: {candidate.instant}")
 
     next_step = following(rollout, step)
-    if next_step.weight == 100 and step.weight < 100 and not _may_take_all(given.deployment, status):
+    if next_step.weight == 100 and step.weight < 100 and not _may_take_all(given, status):
         return _inconclusive(given, status, stable, candidate)
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
 
 
-def _may_take_all(deployment: ModelDeployment, status: Status) -> bool:
+def _may_take_all(given: Given, status: Status) -> bool:
     """It is not worse, by the evidence. With NoHarm it is enough that nothing speaks against it.
 
     What would show in at most one of 1/falsePromotion harmless rollouts does, though it is too little for a rollback.
     """
-    analysis = deployment.spec.analysis
+    analysis = given.deployment.spec.analysis
     against = status.analysis.worse if status.analysis is not None else None
     quiet = against is None or against < 1.0 / analysis.false_promotion
-    return (analysis.promotion == "NoHarm" and quiet) or verdict_on(deployment, status) == "NotWorse"
+    return (analysis.promotion == "NoHarm" and quiet) or given.verdict(status) == "NotWorse"
 
 
 def _go(given: Given, status: Status, step: Step, message: str) -> Status:
@@ -237,7 +236,7 @@ def _gives_up(given: Given, status: Status, candidate: Revision) -> bool:
 def _is_over(given: Given, status: Status, candidate: Revision) -> bool:
     """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
     waits = candidate.instant is not None or status.paused is not None or waits_for_a_person(status.step)
-    return not waits and past_deadline(candidate, given.now) and verdict_on(given.deployment, status) != "NotWorse"
+    return not waits and past_deadline(candidate, given.now) and given.verdict(status) != "NotWorse"
 
 
 def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:

@@ -19,7 +19,6 @@ from timoneiro_operator.api.status import (
     to_seconds,
     to_text,
 )
-from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import verdict_sentence
@@ -233,7 +232,7 @@ def promote(given: Given, status: Status, candidate: Revision) -> Status:
         keep = parse_duration(deployment.spec.rollout.keep_stable)
         # What a person went away from is no model to come back to without steps.
         was: Literal["Stable", "Candidate"] = "Candidate" if candidate.asked else "Stable"
-        outdone = verdict_of(deployment.spec.analysis, status.analysis) == "NotWorse"
+        outdone = given.verdict(status) == "NotWorse"
         item = _retiring(old, was, now + keep, listed=True, outdone=outdone)
         status = replace(status, retiring=(*status.retiring, item))
     return _forget_snapshots(status)

@@ -1,11 +1,9 @@
 """The rules of a rollout: why a candidate has to go, what freezes it, what a step waits for. Each a pure question."""
 
 from timoneiro_judge.routing import ALPHA
-from timoneiro_judge.verdict import Verdict
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
-from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
@@ -27,11 +25,6 @@ def rejection(status: Status, wanted: str | None) -> str | None:
     return f"{name_of(entry.revision, entry.version)} is not rolled out again: {entry.reason}"
 
 
-def verdict_on(deployment: ModelDeployment, status: Status) -> Verdict:
-    """What the judge says of the candidate so far."""
-    return verdict_of(deployment.spec.analysis, status.analysis)
-
-
 def reason_to_leave(given: Given, status: Status, candidate: Revision) -> Leaving | None:
     """Why the candidate has to go; None while it may stay. What was decided once stays decided."""
     if candidate.leaving is not None:
@@ -40,7 +33,7 @@ def reason_to_leave(given: Given, status: Status, candidate: Revision) -> Leavin
     if unwanted is not None or status.stable is None:
         return unwanted
     harm = _hard_failure(given, status, candidate) if not given.seen.blind else None
-    if harm is None and verdict_on(given.deployment, status) == "Worse":
+    if harm is None and given.verdict(status) == "Worse":
         harm = status.verdict
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
 

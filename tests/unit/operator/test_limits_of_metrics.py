@@ -44,7 +44,7 @@ def folded(spec: Analysis, *windows: Window, **seen: Any) -> AnalysisStatus:
     kept: AnalysisStatus | None = None
     for number, one in enumerate(windows, 1):
         metrics = Metrics(windows={"errors": one}, window_end=EPOCH + 30 * number, seconds=30, **seen)
-        kept = fold(status(kept), "b", "a", spec, metrics)
+        kept = fold(status(kept), "b", "a", spec, metrics).analysis
     assert kept is not None
     return kept
 
@@ -93,8 +93,9 @@ def test_a_guard_shows_its_role_and_its_evidence() -> None:
 
 def test_bounds_that_are_found_in_a_pass_without_a_window_are_kept() -> None:
     spec = analysis({"name": "slow", "type": "Latency", "threshold": "1s"})
-    first = fold(status(None), "b", "a", spec, Metrics())
-    assert fold(status(first), "b", "a", spec, Metrics(bounds={"slow>1s": (1.0,)})).bounds == {"slow>1s": (1.0,)}
+    first = fold(status(None), "b", "a", spec, Metrics()).analysis
+    second = fold(status(first), "b", "a", spec, Metrics(bounds={"slow>1s": (1.0,)})).analysis
+    assert second.bounds == {"slow>1s": (1.0,)}
 
 
 def test_where_the_counts_lead_to_no_decision_no_time_is_shown() -> None:

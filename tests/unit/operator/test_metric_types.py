@@ -36,7 +36,7 @@ def window(n_c: int, e_c: int, n_s: int, e_s: int) -> Window:
 def folded(spec: Analysis, *seen: Metrics, step: Step = STEP) -> AnalysisStatus:
     kept = None
     for metrics in seen:
-        kept = fold(rolling(kept, step), "b", "a", spec, metrics)
+        kept = fold(rolling(kept, step), "b", "a", spec, metrics).analysis
     assert kept is not None
     return kept
 
@@ -168,7 +168,7 @@ def test_another_weight_counts_its_requests_anew() -> None:
     first = folded(analysis(), *looks({"errors": window(100, 0, 900, 0)}))
     step = msgspec.structs.replace(STEP, weight=50)
     seen = Metrics(windows={"errors": window(500, 0, 500, 0)}, window_end=NOW + 60, seconds=30)
-    kept = fold(rolling(first, step), "b", "a", analysis(), seen)
+    kept = fold(rolling(first, step), "b", "a", analysis(), seen).analysis
     assert kept.share is not None
     assert (kept.share.weight, kept.share.candidate) == (50, 500)
 
