@@ -36,9 +36,15 @@ def set_back(status: Status, now: float) -> Status:
     if history and (ahead := _ahead(history[-1].ended_at, now)):
         retiring = tuple(replace(item, delete_at=to_text(to_seconds(item.delete_at) - ahead)) for item in retiring)
         history = (*history[:-1], replace(history[-1], ended_at=to_text(now)))
-    paused = status.paused
+    revisions = status.revisions
+    if ahead := max((_ahead(known.stable_since, now) for known in revisions), default=0.0):
+        # All of them: people go back to the one that was stable last.
+        revisions = tuple(replace(known, stable_since=_earlier(known.stable_since, ahead)) for known in revisions)
+    paused, restored = status.paused, status.restored
     if paused is not None and _ahead(paused.at, now):
         paused = replace(paused, at=to_text(now))
+    if restored is not None and _ahead(restored.at, now):
+        restored = replace(restored, at=to_text(now))
     return replace(
         status,
         candidate=candidate,
@@ -47,7 +53,9 @@ def set_back(status: Status, now: float) -> Status:
         stable=stable,
         retiring=retiring,
         history=history,
+        revisions=revisions,
         paused=paused,
+        restored=restored,
     )
 
 

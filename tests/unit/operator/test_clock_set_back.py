@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import BAD, BLUE_GREEN, rolling
-from timoneiro_operator.api.status import Paused, Status, to_seconds, to_text
+from timoneiro_operator.api.status import Paused, Restored, Status, to_seconds, to_text
+from timoneiro_operator.decide.lifecycle import former
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS, set_back
 
 HOUR = 3600.0
@@ -84,6 +85,26 @@ def test_blue_green_goes_on(jump: Jump, state: str) -> None:
     assert world.now - began < 600
 
 
+@JUMPS
+def test_a_rollback_goes_to_the_model_that_was_stable_last(jump: Jump) -> None:
+    world = FakeWorld().healthy()
+    for number in (2, 3, 4, 5):
+        if number == 4:
+            jump(world)
+        world.trace(10.0, 2)
+        world.model(number)
+        world.tick(1.0)
+        world.ask("promote", full=True)
+        world.until(f"Healthy - {number}", seconds=1)
+    last = {known.revision: known.model.uri for known in former(world.status)}
+    assert list(last.values()) == [f"s3://models/fraud/{number}" for number in (4, 3, 2, 1)]
+
+
+def test_an_edit_that_was_put_back_by_a_clock_that_was_ahead_is_told_again_in_time() -> None:
+    status = Status(restored=Restored(what="the route of fraud was edited", at=to_text(EPOCH + HOUR)))
+    assert set_back(status, EPOCH).restored == Restored(what="the route of fraud was edited", at=to_text(EPOCH))
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 60), st.floats(TOLERANCE_SECONDS + 1, 1e6))
 def test_nothing_has_happened_later_than_now(passes: int, seconds: float) -> None:
@@ -99,6 +120,7 @@ def test_nothing_has_happened_later_than_now(passes: int, seconds: float) -> Non
         after.stable.since if after.stable else None,
         after.history[-1].ended_at if after.history else None,
         after.paused.at if after.paused else None,
+        *(known.stable_since for known in after.revisions),
     ]
     assert all(to_seconds(moment) <= now + TOLERANCE_SECONDS for moment in happened if moment)
     assert set_back(after, now) == after
