@@ -12,16 +12,37 @@ from typing import Any
 from chaos.odd_behaviours import BEHAVIOURS
 from chaos.record import Played, Record, middle
 from chaos.table import RATE as TABLE_RATE
-from chaos.table import Cell, Ended
+from chaos.table import Cell, Ended, cells
 from chaos.traffic import CALM_SECONDS, LONGEST_EXCUSE_SECONDS, RATE
 
 _FIGURES = "reliability.json"
 _MISBEHAVING = f"""Each as the candidate of a server that behaves well, under {TABLE_RATE:g} requests a second;
-`make chaos TABLE=1`, several at once. Two steps of 3 s, or 3 s of mirror and of bake; what was not decided a minute
-after it was ready has the phase in which it was, and was aborted. Bold: users suffer from it, and it was promoted. What
-is spoilt after the model server has counted it is seen by no source of counts: an answer that is cut after its head,
-and a 200 with an error in it. Only a metric of type `Ratio` about what is in the answers can tell of those. Without
-evidence (`NoHarm`) a schedule of seconds may be over before a harm has shown.
+`make chaos TABLE=1`, four at once. Two steps of 3 s, or 3 s of mirror and of bake; what was not decided a minute
+after it was ready has the phase in which it was, and was aborted. Bold: users suffer from it, and it was promoted.
+Failed are requests of users that a model failed, that were lost, or that were open for more than 5 s; what was on its
+way when the rollout ended is not counted. In brackets, apart from those: requests without an answer while the client,
+on the same machine, was more than a second late with its own; who was too slow is not known then. `<=`: of rollouts
+that were played before this was told apart, six at once on a machine that was overloaded; what was on its way counts
+there.
+The operator goes by the counts of the model servers (`source: {{type: Scrape}}`).
+
+What users are not protected from, and what to do about it:
+
+* **An answer that is spoilt after the model server has counted it** is promoted, by evidence too: one that is cut after
+  its head, and a 200 with an error in it. Neither the server's counts nor the gateway's see it. Let what is in the
+  answers be counted, in the model or by those who get them, and give the counter to a metric of type `Ratio`
+  ([metrics](metrics.md#metrics)).
+* **What fails until it is seen.** A canary gives the candidate real requests, and some of them fail before there is
+  evidence. With `BlueGreen` and `Evidence` the mirror has them first: what fails or hangs there fails no user. One that
+  begins to misbehave later fails all of them until it is back.
+* **A schedule that is shorter than the evidence takes.** `NoHarm` promotes what nothing speaks against, however little
+  was seen; a schedule of seconds may be over before a harm has shown. `Evidence` waits for the proof.
+* **A candidate that nothing is known of keeps the weight that it has.** Without usable metrics the weight does not
+  rise, and does not fall either: 20 % of the users stay with it until somebody decides, or `deadline` is over with
+  `onInconclusive: Rollback`.
+* **A hang is seen here since these servers count what begins.** A server that counts only what has ended shows nothing
+  of one. Then let the gateway count: `source: {{type: Gateway}}` and `route.timeouts`
+  ([counts of the gateway](metrics.md#counts-of-the-gateway)); it counts resets and refused connections as well.
 """
 _CALLS_ARE_FOR = """Of two operators, with rollouts without end and an interval of a second. `PUT leases`: the leader
 renews its own every 2 s. `GET leases`: the standby reads it every 3 s; until 2026-11-27 it did so every 2 s, and the
@@ -171,13 +192,25 @@ def _misbehaving(table: Sequence[Ended]) -> str:
             f"**{ended.outcome}**" if ended.harm else ended.outcome,
             f"{ended.seconds:.0f} s",
             f"{ended.weight} %",
-            f"{ended.failed}{f' (and {ended.overloaded})' if ended.overloaded else ''}",
+            _failed(ended),
             ended.reason.replace("|", "/")[:160],
         ]
         for ended in sorted(table, key=lambda e: _place(e.cell))
     ]
     header = ["the candidate", "strategy", "promotion", "end", "after", "highest weight", "requests that failed"]
-    return _table([*header, "why"], rows)
+    return "\n".join([_table([*header, "why"], rows), *_not_played(table)])
+
+
+def _not_played(table: Sequence[Ended]) -> list[str]:
+    left = set(cells([])) - {ended.cell for ended in table}
+    named = [f"{cell.behaviour} ({cell.strategy}, {cell.promotion})" for cell in sorted(left, key=_place)]
+    return [f"\nNot played: {', '.join(named)}."] if left else []
+
+
+def _failed(ended: Ended) -> str:
+    if ended.overloaded is None:
+        return f"<= {ended.failed}"
+    return f"{ended.failed} (and {ended.overloaded})" if ended.overloaded else str(ended.failed)
 
 
 def _place(cell: Cell) -> tuple[int, str, str]:

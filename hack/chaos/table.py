@@ -54,7 +54,8 @@ class Cell:
 class Ended:
     """How it ended. `failed`: requests of users that failed or were lost; `weight`: the highest that it got.
 
-    `overloaded`: requests besides that had no answer in time while this machine had no time for its load either.
+    `overloaded`: requests besides that had no answer in time while this machine had no time for its load either. None
+    where `failed` counts those as well, and what was on its way.
     """
 
     cell: Cell
@@ -63,7 +64,7 @@ class Ended:
     seconds: float
     weight: int
     failed: int
-    overloaded: int = 0
+    overloaded: int | None
 
     @property
     def harm(self) -> bool:
@@ -164,7 +165,9 @@ class Lane:
         ended = time.monotonic()
         load = self._stage.load
         failed = [request for request in load.records if fails_in(request, began, ended)]
-        overloaded = [request for request in failed if no_time_for(request, ended, load.late)]
+        # One that hangs on purpose is no doing of the machine.
+        hangs = cell.behaviour.startswith("hangs")
+        overloaded = [] if hangs else [request for request in failed if no_time_for(request, ended, load.late)]
         self._say(f"{cell.behaviour:28} {cell.strategy:10} {cell.promotion:9} {outcome:12} {reason[:100]}")
         for way, count in Counter(_in_words(request) for request in failed).items():
             self._say(f"    {count} requests: {way}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chaos.record import Played, Record
 from chaos.report import page, publish, publish_table
-from chaos.table import Cell, Ended
+from chaos.table import Cell, Ended, cells
 
 
 def played(number: int, *, verdict: str = "right", safe: float | None = 1.0, missed: bool = False) -> Played:
@@ -60,9 +60,9 @@ def test_a_harmful_server_that_was_promoted_is_bold_and_a_cell_that_is_played_ag
 ) -> None:
     cell = Cell("hangs on 30 %", "Canary", "NoHarm")
     publish(tmp_path, record(), add=False)
-    publish_table(tmp_path, [Ended(cell, "Promoted", "none", 10.0, 100, 40)])
+    publish_table(tmp_path, [Ended(cell, "Promoted", "none", 10.0, 100, 40, 0)])
     assert "| hangs on 30 % | Canary | NoHarm | **Promoted** |" in (tmp_path / "reliability.md").read_text()
-    publish_table(tmp_path, [Ended(cell, "RolledBack", "worse", 10.0, 20, 4)])
+    publish_table(tmp_path, [Ended(cell, "RolledBack", "worse", 10.0, 20, 4, 0)])
     text = (tmp_path / "reliability.md").read_text()
     assert "**Promoted**" not in text
     assert "| 7 | 10 min |" in text
@@ -70,5 +70,15 @@ def test_a_harmful_server_that_was_promoted_is_bold_and_a_cell_that_is_played_ag
 
 def test_what_an_overloaded_machine_left_unanswered_is_published_apart_from_what_failed(tmp_path: Path) -> None:
     cell = Cell("well", "Canary", "NoHarm")
-    publish_table(tmp_path, [Ended(cell, "Promoted", "none", 10.0, 100, 0, overloaded=3)])
+    publish_table(tmp_path, [Ended(cell, "Promoted", "none", 10.0, 100, 0, 3)])
     assert "| 100 % | 0 (and 3) |" in (tmp_path / "reliability.md").read_text()
+
+
+def test_what_was_counted_together_with_requests_on_their_way_is_published_as_an_upper_bound(tmp_path: Path) -> None:
+    publish_table(tmp_path, [Ended(Cell("well", "Canary", "NoHarm"), "Promoted", "none", 10.0, 100, 5, None)])
+    assert "| 100 % | <= 5 |" in (tmp_path / "reliability.md").read_text()
+
+
+def test_what_was_not_played_is_named(tmp_path: Path) -> None:
+    publish_table(tmp_path, [Ended(cell, "Holding", "", 10.0, 0, 0, 0) for cell in list(cells([]))[1:]])
+    assert "Not played: well (Canary, Evidence)." in (tmp_path / "reliability.md").read_text()
