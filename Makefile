@@ -15,6 +15,8 @@ PURE := decide drivers serving traffic api
 COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov=timoneiro_judge --cov-branch --cov-fail-under=100 \
 	--cov-report=term-missing:skip-covered
 
+# Quick tests; random walks and many rollouts played on virtual clocks; models trained and served for real.
+WITHOUT_CLUSTER := tests/unit tests/simulations tests/models
 # Tests of one module share what is costly to set up.
 PARALLEL := -n auto --dist loadscope
 # Tests on clusters mostly wait: two at a time, each with clusters of its own, unless they are to share one that is up.
@@ -54,11 +56,11 @@ format: setup ## Put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: lint ## Everything: lint, unit, control plane, end to end
-	$(BIN)/pytest tests/unit $(PARALLEL) $(COVERAGE)
-	$(BIN)/pytest tests --ignore=tests/unit $(CLUSTERS)
+test: lint ## Everything: lint and all tests, on local clusters too
+	$(BIN)/pytest $(WITHOUT_CLUSTER) $(PARALLEL) $(COVERAGE)
+	$(BIN)/pytest tests $(WITHOUT_CLUSTER:%=--ignore=%) $(CLUSTERS)
 
-test-unit: setup ## Tests that need no cluster
+test-unit: setup ## Quick tests
 	$(BIN)/pytest tests/unit $(PARALLEL)
 
 test-cluster: setup ## Tests on the local cluster

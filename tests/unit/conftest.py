@@ -1,7 +1,3 @@
-"""Settings of all unit tests."""
+"""Settings of all tests in this folder."""
 
-from hypothesis import settings
-
-# No timing is asserted in tests: how long an example takes says nothing about its result.
-settings.register_profile("timoneiro", deadline=None)
-settings.load_profile("timoneiro")
+import support.hypothesis_settings  # noqa: F401

@@ -29,7 +29,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 def test_the_pipeline_is_the_one_that_was_reviewed(compiled: list[Any]) -> None:
-    # After a wanted change: python -m timoneiro_pipelines compile --output tests/unit/pipelines/golden/training.yaml
+    # After a wanted change: python -m timoneiro_pipelines compile --output tests/models/pipelines/golden/training.yaml
     assert compiled == list(yaml.safe_load_all(GOLDEN.read_text()))
 
 
