@@ -77,8 +77,7 @@ class LeaderLease:
         """Renews for as long as it can; returns when the leadership is lost."""
         while self.held():
             await asyncio.sleep(RETRY_SECONDS)
-            if not await self._try() and self._seen is not None and self._seen[0] != self._identity:
-                break
+            await self._try()
         log.error("the leadership is lost")
 
     async def release(self) -> None:
@@ -124,6 +123,8 @@ class LeaderLease:
         if body is None:
             await self._create()
         elif not self._free(body):
+            # It may have been this one's until now.
+            self._renewed_at = None
             return False
         else:
             await self._claim_it(body)

@@ -20,10 +20,13 @@ class FakeLeases:
         self.denied: str | None = None
         self.version = 0
         self.asked: list[str] = []
+        # What was asked while it was away.
+        self.refused: asyncio.Queue[str] = asyncio.Queue()
 
     def _answer(self, verb: str) -> None:
         self.asked.append(verb)
         if self.away:
+            self.refused.put_nowait(verb)
             raise OSError("connection refused")
         if verb == self.denied:
             raise ApiError(status=ApiStatus(code=403, message=f"cannot {verb} leases"))
@@ -209,6 +212,29 @@ async def test_keeping_ends_when_somebody_else_has_taken_the_lease(
     assert leases.body is not None
     leases._store({**leases.body, "spec": {**leases.body["spec"], "holderIdentity": "b", "renewTime": "later"}})
     await asyncio.wait_for(first.keep(), timeout=5)
+    assert not first.held()
+
+
+@pytest.mark.parametrize("before", ["another one", ""])
+async def test_a_leader_that_has_taken_over_survives_a_renewal_that_fails(
+    leases: FakeLeases, clock: Clock, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
+    spec = {"holderIdentity": before, "renewTime": "then"}
+    leases._store({"metadata": {"name": "lease", "namespace": "ns"}, "spec": spec})
+    first = candidate(leases, clock, "a")
+    await first._try()
+    clock.now += DURATION_SECONDS
+    await first.acquire()
+    leases.away = True
+    keeping = asyncio.create_task(first.keep())
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            await leases.refused.get()
+    leases.away = False
+    assert (keeping.done(), first.held()) == (False, True)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
 
 
 async def test_standing_by_ends_when_the_lease_is_free(
