@@ -48,9 +48,9 @@ _CALLS_ARE_FOR = """Of two operators, with rollouts without end and an interval 
 renews its own every 2 s. `GET leases`: the standby reads it every 3 s; until 2026-11-27 it did so every 2 s, and the
 leader read it before each renewal as well. That is all that a cluster at rest sees. `PATCH modeldeployments/status`:
 one for each window that was counted (a second here), and for each step. `POST selfsubjectaccessreviews`: one for each
-permission whenever an operator starts or begins its watches anew. Lists (`GET` of a kind): at a start, after a 410, and
-every ten minutes. `WATCH`: one that did not last begins anew after a pause that grows to 5 s. `GET deployments`: why
-pods are lacking, while they are.
+permission whenever an operator starts or begins its watches anew. Lists (`GET` of a kind): at a start, after a 410, of
+all kinds then and twice a minute at most, and every ten minutes. `WATCH`: one that did not last begins anew after a
+pause that grows to 5 s. `GET deployments`: why pods are lacking, while they are.
 """
 _INTRODUCTION = f"""# Reliability: what was seen when things went wrong
 
