@@ -16,6 +16,17 @@ from chaos.table import Cell, Ended, cells
 from chaos.traffic import CALM_SECONDS, LONGEST_EXCUSE_SECONDS, RATE
 
 _FIGURES = "reliability.json"
+_KNOWN = """The loss of seed 2 was looked for on purpose (2026-11-27): Envoy stood still for 5.8 to 11.6 s around the
+publication, the creation, the readiness and the first weight of a candidate, nine times, under two rollouts each. In
+these 18 rollouts it was not met: of what was sent after Envoy went on nothing was lost. Of what was sent while it stood
+still 24 requests were, in two rollouts: 11 with a 503 without a body, Envoy's answer where a route leads to a cluster
+that it does not have yet, and 13 with `upstream connect error or disconnect/reset`. Envoy gets routes, clusters and
+endpoints from Contour on streams of their own, so that after a stop a route may be there before what it leads to, and
+`Accepted` of a route is the word of Contour and not of Envoy. Whether this is what seed 2 met is open; so long after
+the fault it is not excused. What an operator can know of it: `source: {type: Gateway}` counts such answers as failures
+of the candidate; by the counts of the model servers, a candidate that has weight and gets no request is a
+`RoutingMismatch`, and its weight is frozen.
+"""
 _MISBEHAVING = f"""Each as the candidate of a server that behaves well, under {TABLE_RATE:g} requests a second;
 `make chaos TABLE=1`, four at once. Two steps of 3 s, or 3 s of mirror and of bake; what was not decided a minute
 after it was ready has the phase in which it was, and was aborted. Bold: users suffer from it, and it was promoted.
@@ -36,7 +47,9 @@ What users are not protected from, and what to do about it:
   evidence. With `BlueGreen` and `Evidence` the mirror has them first: what fails or hangs there fails no user. One that
   begins to misbehave later fails all of them until it is back.
 * **A schedule that is shorter than the evidence takes.** `NoHarm` promotes what nothing speaks against, however little
-  was seen; a schedule of seconds may be over before a harm has shown. `Evidence` waits for the proof.
+  was seen; a schedule of seconds may be over before a harm has shown. A gateway that stands still takes its time from
+  it, too: of six bad candidates with one step of 15 s two were promoted, after 3 failures in 24 requests and 7 in 104,
+  while Envoy stood still for 11.5 s and 6.5 s. `Evidence` waits for the proof.
 * **A candidate that nothing is known of keeps the weight that it has.** Without usable metrics the weight does not
   rise, and does not fall either: 20 % of the users stay with it until somebody decides, or `deadline` is over with
   `onInconclusive: Rollback`.
@@ -112,7 +125,7 @@ def summary(record: Record) -> str:
 
 def page(runs: Sequence[Record], table: Sequence[Ended] = ()) -> str:
     """The whole page."""
-    parts = [_INTRODUCTION, "## Runs\n", _runs(runs), "\n## Violations\n", _violations(runs)]
+    parts = [_INTRODUCTION, "## Runs\n", _runs(runs), "\n## Violations\n", _violations(runs), f"\n{_KNOWN.rstrip()}"]
     parts += ["\n## Rounds by fault\n", _faults(runs), "\n## Rounds by release\n", _releases(runs)]
     parts += ["\n## Calls of the operators to the API server\n", _calls(runs), f"\n{_CALLS_ARE_FOR}"]
     if table:
