@@ -4,6 +4,7 @@ All times are absolute, RFC 3339 with microseconds on the wire and seconds since
 restart, a failover or an edited interval moves no step early.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -27,6 +28,22 @@ class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_de
     """Base of all parts of the status: immutable, camelCase on the wire, absent when empty."""
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """By the steps of the schedule, as the evidence allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """To all traffic as soon as it is ready, without steps. `reason`: why, for people."""
+
+    reason: str
+
+
+Way = Steps | Direct
+STEPS = Steps()
+
+
 class Leaving(_Struct, frozen=True):
     """It is decided that the candidate goes. It keeps its traffic only while the stable model could not take it."""
 
@@ -37,7 +54,7 @@ class Leaving(_Struct, frozen=True):
 class Revision(_Struct, frozen=True):
     """A revision that serves, or is about to.
 
-    `instant`: why it goes to all traffic as soon as it is ready, without steps.
+    `instant`: `way` on the wire, which is what the rest goes by: why it takes no steps.
     `asked`: a person's command brought it, and not the spec.
     `backend`: Knative's name of the revision, with that driver.
     `replicas`: that its autoscaler must not go below; None while it may go down to the spec's minimum.
@@ -59,6 +76,15 @@ class Revision(_Struct, frozen=True):
     instant: str | None = None
     asked: bool = False
     leaving: Leaving | None = None
+
+    @property
+    def way(self) -> Way:
+        """How a candidate gets to all traffic."""
+        return STEPS if self.instant is None else Direct(self.instant)
+
+    def directly(self, reason: str) -> "Revision":
+        """The candidate without further steps."""
+        return msgspec.structs.replace(self, instant=reason)
 
 
 class Snapshot(_Struct, frozen=True):

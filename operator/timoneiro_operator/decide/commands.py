@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.api.status import CommandRecord, Leaving, Paused, Revision, Status, to_seconds, to_text
+from timoneiro_operator.api.status import CommandRecord, Direct, Leaving, Paused, Revision, Status, to_seconds, to_text
 from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
@@ -72,7 +72,7 @@ def _promote(given: Given, status: Status, command: Command) -> tuple[Status, st
     candidate, step = _candidate(status), status.step
     name = revision_name(candidate)
     if command.full:
-        asked = replace(candidate, instant=f"promoted in full by {command.asker}")
+        asked = candidate.directly(f"promoted in full by {command.asker}")
         status = replace(_resumed(status, asked, given.now), paused=None)
         return status, f"{name} gets all traffic as soon as it is ready"
     assert step is not None
@@ -131,7 +131,7 @@ def _rollback(given: Given, status: Status, command: Command) -> tuple[Status, s
     too_large = lacks_room(given.deployment, status, snapshot)
     if too_large is not None:
         raise _Refusal(too_large)
-    status = begin(given, status, snapshot, instant=f"rolled back by {command.asker}", asked=True)
+    status = begin(given, status, snapshot, way=Direct(f"rolled back by {command.asker}"), asked=True)
     return status, f"{name_of(snapshot.revision, snapshot.model.version)} gets all traffic as soon as it is ready"
 
 

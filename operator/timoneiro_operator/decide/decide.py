@@ -10,7 +10,7 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import replicas_wanted, rescaled
-from timoneiro_operator.api.status import Leaving, Phase, Revision, Snapshot, Status, Step, to_seconds
+from timoneiro_operator.api.status import STEPS, Direct, Leaving, Phase, Revision, Snapshot, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
@@ -124,12 +124,12 @@ def _start(given: Given, status: Status, wanted: str) -> Status:
     deployment, seen = given.deployment, given.seen
     was_stable = any(i.revision == wanted and i.was == "Stable" and not i.outdone for i in status.retiring)
     warm = was_stable and seen.workload(wanted).has(replicas_wanted(deployment.spec))
-    instant = "it was stable before and is still warm" if warm and status.stable is not None else None
+    way = Direct("it was stable before and is still warm") if warm and status.stable is not None else STEPS
     snapshot = wanted_snapshot(deployment, wanted)
     if seen.workload(wanted).serving:
         # What was adopted and is still there serves as it did; after that it is made as the spec says it.
         snapshot = replace(snapshot, adopted=deployment.adopted(wanted))
-    return begin(given, status, snapshot, instant=instant)
+    return begin(given, status, snapshot, way=way)
 
 
 def _first_revision(given: Given, status: Status, candidate: Revision) -> Status:
@@ -167,7 +167,7 @@ def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
 
 def _roll_out(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
     """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
-    seen, rollout = given.seen, given.deployment.spec.rollout
+    seen = given.seen
     if _gives_up(given, status, candidate):
         # Needs neither counts nor the gateway's word: what takes back waits for nobody.
         return _inconclusive(given, status, stable, candidate)
@@ -185,23 +185,39 @@ def _roll_out(given: Given, status: Status, stable: Revision, candidate: Revisio
     assert step is not None
     if status.paused is not None:
         return say(status, "Paused", paused_by(status.paused))
-    if candidate.instant is None and waits_for_a_person(step):
-        return say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
-    frozen = reason_to_freeze(status, stable, seen)
-    if frozen is not None and candidate.instant is None:
-        return say(status, "Holding", frozen)
-    if _is_over(given, status, candidate):
-        return _inconclusive(given, status, stable, candidate)
-    waiting = reason_to_wait(given, status, step)
-    if waiting is not None and (candidate.instant is None or step.kind == "Listed"):
+    if isinstance(candidate.way, Direct):
+        return _go_directly(given, status, step, candidate.way.reason)
+    return _go_by_steps(given, status, step, stable, candidate)
+
+
+def _go_directly(given: Given, status: Status, step: Step, reason: str) -> Status:
+    """Neither the time of a step, nor evidence, nor the lack of it keeps the candidate from all traffic."""
+    waiting = reason_to_wait(given, status, step) if step.kind == "Listed" else None
+    if waiting is not None:
         return say(status, *waiting)
     lacking = lacks_replicas(given, status, step)
     if lacking is not None:
         return say(status, "Holding", lacking)
-    if candidate.instant is not None:
-        return _go(given, status, promotion(rollout), f"going to all traffic: {candidate.instant}")
+    promoted = promotion(given.deployment.spec.rollout)
+    return _go(given, status, promoted, f"going to all traffic: {reason}")
 
-    next_step = following(rollout, step)
+
+def _go_by_steps(given: Given, status: Status, step: Step, stable: Revision, candidate: Revision) -> Status:
+    """On to the next step when this one has had its time, its requests and its evidence."""
+    if waits_for_a_person(step):
+        return say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
+    frozen = reason_to_freeze(status, stable, given.seen)
+    if frozen is not None:
+        return say(status, "Holding", frozen)
+    if _is_over(given, status, candidate):
+        return _inconclusive(given, status, stable, candidate)
+    waiting = reason_to_wait(given, status, step)
+    if waiting is not None:
+        return say(status, *waiting)
+    lacking = lacks_replicas(given, status, step)
+    if lacking is not None:
+        return say(status, "Holding", lacking)
+    next_step = following(given.deployment.spec.rollout, step)
     if next_step.weight == 100 and step.weight < 100 and not _may_take_all(given, status):
         return _inconclusive(given, status, stable, candidate)
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
@@ -235,7 +251,7 @@ def _gives_up(given: Given, status: Status, candidate: Revision) -> bool:
 
 def _is_over(given: Given, status: Status, candidate: Revision) -> bool:
     """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
-    waits = candidate.instant is not None or status.paused is not None or waits_for_a_person(status.step)
+    waits = isinstance(candidate.way, Direct) or status.paused is not None or waits_for_a_person(status.step)
     return not waits and past_deadline(candidate, given.now) and given.verdict(status) != "NotWorse"
 
 
@@ -245,7 +261,8 @@ def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidat
     if seen.held is not None:
         return say(status, "Holding", seen.held)
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
-    first = following(rollout, entry(rollout)) if candidate.instant is None else promotion(rollout)
+    way = candidate.way
+    first = promotion(rollout) if isinstance(way, Direct) else following(rollout, entry(rollout))
     status = with_capacity(status, first, seen)
     candidate = status.candidate or candidate
     if not workload.has(replicas(deployment, status, candidate)):
@@ -264,10 +281,10 @@ def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidat
     status = replace(status, candidate=replace(candidate, ready=True, backend=workload.backend))
     if status.paused is not None:
         return say(status, "Paused", paused_by(status.paused))
-    if candidate.instant is None and not seen.workload(stable.revision).serving:
+    if isinstance(way, Direct) and listed:
+        return say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {way.reason}")
+    if not isinstance(way, Direct) and not seen.workload(stable.revision).serving:
         return say(status, "Holding", "the stable model has no ready replica: nothing to compare with")
-    if candidate.instant is not None and listed:
-        return say(replace(status, step=promotion(rollout)), "Promoting", f"going to all traffic: {candidate.instant}")
     return say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")
 
 
@@ -281,6 +298,6 @@ def _inconclusive(given: Given, status: Status, stable: Revision, candidate: Rev
         leaving = Leaving(outcome="RolledBack", reason=f"inconclusive at the deadline: {status.verdict}")
         return _next(given, replace(status, candidate=replace(candidate, leaving=leaving)))
     if wish == "Promote":
-        instant = replace(candidate, instant=f"inconclusive at the deadline: {status.verdict}")
+        instant = candidate.directly(f"inconclusive at the deadline: {status.verdict}")
         return _roll_out(given, replace(status, candidate=instant), stable, instant)
     return say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")

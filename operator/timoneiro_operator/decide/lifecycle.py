@@ -8,6 +8,8 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import (
+    STEPS,
+    Direct,
     HistoryEntry,
     Leaving,
     Outcome,
@@ -16,6 +18,7 @@ from timoneiro_operator.api.status import (
     Revision,
     Snapshot,
     Status,
+    Way,
     to_seconds,
     to_text,
 )
@@ -99,7 +102,7 @@ def begin(
     status: Status,
     snapshot: Snapshot,
     *,
-    instant: str | None = None,
+    way: Way = STEPS,
     asked: bool = False,
 ) -> Status:
     """A revision becomes the candidate, with absolute deadlines.
@@ -117,7 +120,7 @@ def begin(
         started_at=to_text(now),
         progress_deadline=to_text(now + parse_duration(rollout.progress_deadline)),
         deadline=to_text(now + parse_duration(rollout.deadline)),
-        instant=instant,
+        instant=way.reason if isinstance(way, Direct) else None,
         asked=asked,
     )
     stable, analysis = status.stable, status.analysis
@@ -217,7 +220,8 @@ def promote(given: Given, status: Status, candidate: Revision) -> Status:
         since=to_text(now),
         backend=given.seen.workload(candidate.revision).backend or candidate.backend,
     )
-    reason = candidate.instant or status.verdict or ("first revision" if old is None else "nothing spoke against it")
+    evidence = status.verdict or ("first revision" if old is None else "nothing spoke against it")
+    reason = candidate.way.reason if isinstance(candidate.way, Direct) else evidence
     snapshots = tuple(
         replace(known, stable_since=to_text(now)) if known.revision == candidate.revision else known
         for known in status.revisions

@@ -7,7 +7,7 @@ only the operator sees may be in the way all the same, such as replicas that are
 from typing import Literal, NamedTuple
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.api.status import Revision, Status, Step
+from timoneiro_operator.api.status import Direct, Revision, Status, Step
 from timoneiro_operator.decide.lifecycle import former, rejection_entry
 from timoneiro_operator.decide.steps import waits_for_a_person
 from timoneiro_operator.decide.text import revision_name
@@ -63,7 +63,7 @@ def _candidate(command: Command, status: Status, candidate: Revision) -> Refusal
 
 def _rollout(command: Command, status: Status, candidate: Revision) -> Refusal | None:
     name, step, paused = revision_name(candidate), status.step, status.paused
-    gets_all = candidate.instant is not None or (step is not None and step.kind == "Promotion")
+    gets_all = isinstance(candidate.way, Direct) or (step is not None and step.kind == "Promotion")
     if command.action == "promote" and gets_all:
         return Refusal("AllTraffic", f"{name} is going to all traffic already")
     if command.action == "promote" and not command.full and not _has_begun(step):
