@@ -10,7 +10,7 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import replicas_wanted, rescaled
-from timoneiro_operator.api.status import STEPS, Direct, Leaving, Phase, Revision, Snapshot, Status, Step, to_seconds
+from timoneiro_operator.api.status import STEPS, Direct, Phase, Revision, Snapshot, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
@@ -22,7 +22,7 @@ from timoneiro_operator.decide.rest import at_rest, rolled_back
 from timoneiro_operator.decide.room import lacks_room
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.rules import (
-    past_deadline,
+    is_over,
     reason_to_freeze,
     reason_to_leave,
     reason_to_wait,
@@ -168,9 +168,6 @@ def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
 def _roll_out(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
     """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
     seen = given.seen
-    if _gives_up(given, status, candidate):
-        # Needs neither counts nor the gateway's word: what takes back waits for nobody.
-        return _inconclusive(given, status, stable, candidate)
     if status.step is None or seen.held is not None:
         return _wait_for_candidate(given, status, stable, candidate)
     if not settled(routing_of(given, status), seen):
@@ -209,8 +206,8 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Revision, can
     frozen = reason_to_freeze(status, stable, given.seen)
     if frozen is not None:
         return say(status, "Holding", frozen)
-    if _is_over(given, status, candidate):
-        return _inconclusive(given, status, stable, candidate)
+    if is_over(given, status, candidate):
+        return _inconclusive(given, status, step, candidate)
     waiting = reason_to_wait(given, status, step)
     if waiting is not None:
         return say(status, *waiting)
@@ -219,7 +216,8 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Revision, can
         return say(status, "Holding", lacking)
     next_step = following(given.deployment.spec.rollout, step)
     if next_step.weight == 100 and step.weight < 100 and not _may_take_all(given, status):
-        return _inconclusive(given, status, stable, candidate)
+        until = f", until {candidate.deadline}" if candidate.deadline else ""
+        return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
 
 
@@ -241,18 +239,6 @@ def _go(given: Given, status: Status, step: Step, message: str) -> Status:
     if lacking is not None:
         return say(status, "Holding", lacking)
     return say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
-
-
-def _gives_up(given: Given, status: Status, candidate: Revision) -> bool:
-    """The rollout is over without the evidence, and then the candidate goes back."""
-    wish = given.deployment.spec.rollout.on_inconclusive
-    return status.step is not None and wish == "Rollback" and _is_over(given, status, candidate)
-
-
-def _is_over(given: Given, status: Status, candidate: Revision) -> bool:
-    """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
-    waits = isinstance(candidate.way, Direct) or status.paused is not None or waits_for_a_person(status.step)
-    return not waits and past_deadline(candidate, given.now) and given.verdict(status) != "NotWorse"
 
 
 def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
@@ -288,16 +274,9 @@ def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidat
     return say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")
 
 
-def _inconclusive(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
-    """The schedule or the time is over, and it is not known whether the candidate is as good."""
-    wish = given.deployment.spec.rollout.on_inconclusive
-    if not past_deadline(candidate, given.now):
-        until = f", until {candidate.deadline}" if candidate.deadline else ""
-        return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
-    if wish == "Rollback":
-        leaving = Leaving(outcome="RolledBack", reason=f"inconclusive at the deadline: {status.verdict}")
-        return _next(given, replace(status, candidate=replace(candidate, leaving=leaving)))
-    if wish == "Promote":
-        instant = candidate.directly(f"inconclusive at the deadline: {status.verdict}")
-        return _roll_out(given, replace(status, candidate=instant), stable, instant)
+def _inconclusive(given: Given, status: Status, step: Step, candidate: Revision) -> Status:
+    """The time is over without evidence that the candidate is as good, and the spec does not roll it back for that."""
+    if given.deployment.spec.rollout.on_inconclusive == "Promote":
+        reason = f"inconclusive at the deadline: {status.verdict}"
+        return _go_directly(given, replace(status, candidate=candidate.directly(reason)), step, reason)
     return say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")

@@ -3,12 +3,12 @@
 from timoneiro_judge.routing import ALPHA
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Leaving, Phase, Revision, Status, Step, to_seconds
+from timoneiro_operator.api.status import Direct, Leaving, Phase, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation
-from timoneiro_operator.decide.steps import requests_of
+from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
 from timoneiro_operator.decide.text import given_text, name_of
 
 # A model that needs up to this for an answer is not taken for one that gives none.
@@ -35,6 +35,9 @@ def reason_to_leave(given: Given, status: Status, candidate: Revision) -> Leavin
     harm = _hard_failure(given, status, candidate) if not given.seen.blind else None
     if harm is None and given.verdict(status) == "Worse":
         harm = status.verdict
+    if harm is None and _gives_up(given, status, candidate):
+        # Needs neither counts nor the gateway's word: what takes back waits for nobody.
+        harm = f"inconclusive at the deadline: {status.verdict}"
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
 
 
@@ -155,5 +158,14 @@ def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str
     return None
 
 
-def past_deadline(candidate: Revision, now: float) -> bool:
-    return candidate.deadline is not None and now >= to_seconds(candidate.deadline)
+def _gives_up(given: Given, status: Status, candidate: Revision) -> bool:
+    """The rollout is over without the evidence, and then the candidate goes back."""
+    wish = given.deployment.spec.rollout.on_inconclusive
+    return status.step is not None and wish == "Rollback" and is_over(given, status, candidate)
+
+
+def is_over(given: Given, status: Status, candidate: Revision) -> bool:
+    """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
+    waits = isinstance(candidate.way, Direct) or status.paused is not None or waits_for_a_person(status.step)
+    past = candidate.deadline is not None and given.now >= to_seconds(candidate.deadline)
+    return not waits and past and given.verdict(status) != "NotWorse"
