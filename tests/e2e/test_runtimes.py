@@ -15,7 +15,7 @@ from localcluster.errors import LocalClusterError
 from support.bench import Bench
 from support.waiting import wait
 from timoneiro_operator.api.deployment import parse, revision_of
-from timoneiro_operator.api.status import Revision, Snapshot, Status
+from timoneiro_operator.api.status import Snapshot, Stable, Status
 from timoneiro_operator.serving.inference_service import build_inference_service
 
 OWN = "timoneiro-serving-runtime"
@@ -182,7 +182,7 @@ def test_what_an_older_version_has_made_keeps_its_pods_and_gets_the_runtime_that
         revision = revision_of(deployment.model, deployment.spec.predictor)
         snapshot = Snapshot(revision=revision, model=deployment.model, predictor=deployment.spec.predictor)
         service = f"older-{revision}"
-        stable = Revision(revision=revision, inference_service=service, uri=uri, version="1", ready=True)
+        stable = Stable(revision=revision, inference_service=service, uri=uri, version="1", ready=True)
         status = Status(phase="Healthy", stable=stable, revisions=(snapshot,), observed_generation=1)
         cluster.kubectl(
             "patch",

@@ -54,11 +54,10 @@ class Leaving(_Struct, frozen=True):
 class Revision(_Struct, frozen=True):
     """A revision that serves, or is about to.
 
-    `instant`: `way` on the wire, which is what the rest goes by: why it takes no steps.
-    `asked`: a person's command brought it, and not the spec.
     `backend`: Knative's name of the revision, with that driver.
     `replicas`: that its autoscaler must not go below; None while it may go down to the spec's minimum.
     `transformer_replicas`: the same of the transformer before it.
+    `started_at`: when its rollout began, or it was adopted.
     """
 
     revision: str
@@ -66,11 +65,25 @@ class Revision(_Struct, frozen=True):
     uri: str
     version: str | None = None
     ready: bool = False
-    since: str | None = None
     backend: str | None = None
     replicas: int | None = None
     transformer_replicas: int | None = None
     started_at: str | None = None
+
+
+class Stable(Revision, frozen=True):
+    """The revision that serves. `since`: when it became that."""
+
+    since: str | None = None
+
+
+class Candidate(Revision, frozen=True):
+    """The revision that is being rolled out. Every one has both deadlines, unless an older CRD has dropped them.
+
+    `instant`: `way` on the wire, which is what the rest goes by: why it takes no steps.
+    `asked`: a person's command brought it, and not the spec.
+    """
+
     progress_deadline: str | None = None
     deadline: str | None = None
     instant: str | None = None
@@ -79,10 +92,10 @@ class Revision(_Struct, frozen=True):
 
     @property
     def way(self) -> Way:
-        """How a candidate gets to all traffic."""
+        """How it gets to all traffic."""
         return STEPS if self.instant is None else Direct(self.instant)
 
-    def directly(self, reason: str) -> "Revision":
+    def directly(self, reason: str) -> "Candidate":
         """The candidate without further steps."""
         return msgspec.structs.replace(self, instant=reason)
 
@@ -318,8 +331,8 @@ class Status(_Struct, frozen=True):
     message: str = ""
     verdict: str = ""
     wanted: str = ""
-    stable: Revision | None = None
-    candidate: Revision | None = None
+    stable: Stable | None = None
+    candidate: Candidate | None = None
     retiring: tuple[Retiring, ...] = ()
     step: Step | None = None
     step_text: str = ""

@@ -5,6 +5,8 @@ bring before that step begins, and what the stable model had is kept for it unti
 needs it. The minimum is a number in the status, so that a restart or a second pass finds the same one.
 """
 
+from typing import TypeVar
+
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
@@ -17,6 +19,8 @@ from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import share_text
 
 replace = msgspec.structs.replace
+
+Part = TypeVar("Part", bound=Revision)
 
 
 def replicas(deployment: ModelDeployment, status: Status, part: Revision) -> Replicas:
@@ -53,7 +57,7 @@ def with_capacity(status: Status, step: Step, seen: Observation) -> Status:
     )
 
 
-def _held(status: Status, part: Revision, number: int, before: int) -> Revision:
+def _held(status: Status, part: Part, number: int, before: int) -> Part:
     known = snapshot_of(status, part.revision)
     if known is None or known.adopted is not None:
         return part

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.api.status import CommandRecord, Direct, Leaving, Paused, Revision, Status, to_seconds, to_text
+from timoneiro_operator.api.status import Candidate, CommandRecord, Direct, Leaving, Paused, Status, to_seconds, to_text
 from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
@@ -62,7 +62,7 @@ def carry_out(given: Given, status: Status) -> Status:
     return replace(after, commands=(*after.commands, record)[-_KEPT_RECORDS:])
 
 
-def _candidate(status: Status) -> Revision:
+def _candidate(status: Status) -> Candidate:
     """The candidate that a command is about which was not refused."""
     assert status.candidate is not None
     return status.candidate
@@ -104,7 +104,7 @@ def _resume(given: Given, status: Status, command: Command) -> tuple[Status, str
     return after, "the rollout goes on"
 
 
-def _resumed(status: Status, candidate: Revision, now: float) -> Status:
+def _resumed(status: Status, candidate: Candidate, now: float) -> Status:
     """The candidate with a deadline that is later by as long as people had it paused: waiting for them is no delay."""
     step = status.step
     begun = [status.paused.at] if status.paused else []

@@ -5,12 +5,24 @@ same place. It never gives weight to a revision that is not serving, and never r
 """
 
 import dataclasses
+from typing import TypeVar
 
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import replicas_wanted, rescaled
-from timoneiro_operator.api.status import STEPS, Direct, Phase, Revision, Snapshot, Status, Step, to_seconds
+from timoneiro_operator.api.status import (
+    STEPS,
+    Candidate,
+    Direct,
+    Phase,
+    Revision,
+    Snapshot,
+    Stable,
+    Status,
+    Step,
+    to_seconds,
+)
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.conclusion import conclude
@@ -41,6 +53,8 @@ from timoneiro_operator.decide.weighing import weighed
 
 replace = msgspec.structs.replace
 
+Part = TypeVar("Part", bound=Revision)
+
 
 def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
@@ -62,7 +76,7 @@ def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
     By the numbers that the spec had last for it a revision serves on when the spec goes on to another autoscaler.
     """
 
-    def named(part: Revision | None) -> Revision | None:
+    def named(part: Part | None) -> Part | None:
         if part is None or deployment.spec.model is None or part.revision != deployment.revision:
             return part
         return replace(part, version=deployment.spec.model.version)
@@ -132,7 +146,7 @@ def _start(given: Given, status: Status, wanted: str) -> Status:
     return begin(given, status, snapshot, way=way)
 
 
-def _first_revision(given: Given, status: Status, candidate: Revision) -> Status:
+def _first_revision(given: Given, status: Status, candidate: Candidate) -> Status:
     """There is nothing to compare with and nothing to lose: serve as soon as it is ready."""
     deployment, seen = given.deployment, given.seen
     workload = seen.workload(candidate.revision)
@@ -157,7 +171,7 @@ def _first_revision(given: Given, status: Status, candidate: Revision) -> Status
     return say(status, "Pending", route_wait(seen))
 
 
-def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
+def _is_degraded(deployment: ModelDeployment, candidate: Candidate) -> bool:
     """It is known that this candidate does not get there, and nothing else was wanted since."""
     before = deployment.status
     known = before.candidate is not None and before.candidate.revision == candidate.revision
@@ -165,7 +179,7 @@ def _is_degraded(deployment: ModelDeployment, candidate: Revision) -> bool:
     return known and itself and before.phase == "Degraded" and before.observed_generation == deployment.generation
 
 
-def _roll_out(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
+def _roll_out(given: Given, status: Status, stable: Stable, candidate: Candidate) -> Status:
     """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
     seen = given.seen
     if status.step is None or seen.held is not None:
@@ -199,7 +213,7 @@ def _go_directly(given: Given, status: Status, step: Step, reason: str) -> Statu
     return _go(given, status, promoted, f"going to all traffic: {reason}")
 
 
-def _go_by_steps(given: Given, status: Status, step: Step, stable: Revision, candidate: Revision) -> Status:
+def _go_by_steps(given: Given, status: Status, step: Step, stable: Stable, candidate: Candidate) -> Status:
     """On to the next step when this one has had its time, its requests and its evidence."""
     if waits_for_a_person(step):
         return say(status, "Paused", "the schedule pauses here until a person resumes or promotes")
@@ -241,7 +255,7 @@ def _go(given: Given, status: Status, step: Step, message: str) -> Status:
     return say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
 
 
-def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidate: Revision) -> Status:
+def _wait_for_candidate(given: Given, status: Status, stable: Stable, candidate: Candidate) -> Status:
     """Capacity before traffic: the first step begins when all replicas of the candidate are ready."""
     deployment, seen = given.deployment, given.seen
     if seen.held is not None:
@@ -274,7 +288,7 @@ def _wait_for_candidate(given: Given, status: Status, stable: Revision, candidat
     return say(replace(status, step=entry(rollout)), "Progressing", "the candidate is ready and enters the route")
 
 
-def _inconclusive(given: Given, status: Status, step: Step, candidate: Revision) -> Status:
+def _inconclusive(given: Given, status: Status, step: Step, candidate: Candidate) -> Status:
     """The time is over without evidence that the candidate is as good, and the spec does not roll it back for that."""
     if given.deployment.spec.rollout.on_inconclusive == "Promote":
         reason = f"inconclusive at the deadline: {status.verdict}"

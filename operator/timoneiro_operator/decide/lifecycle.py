@@ -9,6 +9,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import (
     STEPS,
+    Candidate,
     Direct,
     HistoryEntry,
     Leaving,
@@ -17,6 +18,7 @@ from timoneiro_operator.api.status import (
     Retiring,
     Revision,
     Snapshot,
+    Stable,
     Status,
     Way,
     to_seconds,
@@ -35,7 +37,7 @@ _KEPT_SNAPSHOTS = 5
 
 def adopt(status: Status, snapshot: Snapshot, now: float) -> Status:
     """What an InferenceService that nobody has made for it serves becomes the stable model, as it is."""
-    stable = Revision(
+    stable = Stable(
         revision=snapshot.revision,
         inference_service=snapshot.adopted or "",
         uri=snapshot.model.uri,
@@ -112,7 +114,7 @@ def begin(
     """
     deployment, now = given.deployment, given.now
     rollout = deployment.spec.rollout
-    candidate = Revision(
+    candidate = Candidate(
         revision=snapshot.revision,
         inference_service=snapshot.adopted or deployment.made_name(snapshot.revision),
         uri=snapshot.model.uri,
@@ -147,7 +149,7 @@ def begin(
     return _forget_snapshots(replace(status, verdict=verdict_sentence(status)))
 
 
-def spared(deployment: ModelDeployment, candidate: Revision, now: float) -> Revision:
+def spared(deployment: ModelDeployment, candidate: Candidate, now: float) -> Candidate:
     """The candidate while the cluster has no room for it: its time to become ready, or most of it, is still to come."""
     allowed = parse_duration(deployment.spec.rollout.progress_deadline)
     if candidate.progress_deadline is None or candidate.deadline is None:
@@ -163,7 +165,7 @@ def spared(deployment: ModelDeployment, candidate: Revision, now: float) -> Revi
     )
 
 
-def leave(given: Given, status: Status, candidate: Revision, leaving: Leaving) -> Status:
+def leave(given: Given, status: Status, candidate: Candidate, leaving: Leaving) -> Status:
     """The candidate goes: now, or as soon as its traffic has somewhere to go.
 
     While the stable model has no ready replica and the candidate has, the candidate keeps what it has: moving its
@@ -177,7 +179,7 @@ def leave(given: Given, status: Status, candidate: Revision, leaving: Leaving) -
     return _dismiss(given.deployment, status, candidate, leaving, given.now)
 
 
-def _dismiss(deployment: ModelDeployment, status: Status, candidate: Revision, leaving: Leaving, now: float) -> Status:
+def _dismiss(deployment: ModelDeployment, status: Status, candidate: Candidate, leaving: Leaving, now: float) -> Status:
     """No traffic from now on, and its pods go after a delay."""
     delay = parse_duration(deployment.spec.rollout.scale_down_delay)
     listed = status.step is not None
@@ -206,10 +208,10 @@ def pardon(status: Status, revision: str) -> Status:
     return replace(status, rejected=tuple(entry for entry in status.rejected if entry.revision != revision))
 
 
-def promote(given: Given, status: Status, candidate: Revision) -> Status:
+def promote(given: Given, status: Status, candidate: Candidate) -> Status:
     """The candidate, which has all traffic, becomes the stable model; the old one stays warm for a while."""
     deployment, now, old = given.deployment, given.now, status.stable
-    stable = Revision(
+    stable = Stable(
         revision=candidate.revision,
         inference_service=candidate.inference_service,
         uri=candidate.uri,

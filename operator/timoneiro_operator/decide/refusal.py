@@ -7,7 +7,7 @@ only the operator sees may be in the way all the same, such as replicas that are
 from typing import Literal, NamedTuple
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.api.status import Direct, Revision, Status, Step
+from timoneiro_operator.api.status import Candidate, Direct, Status, Step
 from timoneiro_operator.decide.lifecycle import former, rejection_entry
 from timoneiro_operator.decide.steps import waits_for_a_person
 from timoneiro_operator.decide.text import revision_name
@@ -49,7 +49,7 @@ def refusal(command: Command, status: Status, wanted: str | None) -> Refusal | N
     return _candidate(command, status, candidate) or _rollout(command, status, candidate)
 
 
-def _candidate(command: Command, status: Status, candidate: Revision) -> Refusal | None:
+def _candidate(command: Command, status: Status, candidate: Candidate) -> Refusal | None:
     """What keeps everything from a candidate."""
     if candidate.revision != command.revision:
         meant = f"it is meant for revision {command.revision}, and the candidate is {candidate.revision}"
@@ -61,7 +61,7 @@ def _candidate(command: Command, status: Status, candidate: Revision) -> Refusal
     return None
 
 
-def _rollout(command: Command, status: Status, candidate: Revision) -> Refusal | None:
+def _rollout(command: Command, status: Status, candidate: Candidate) -> Refusal | None:
     name, step, paused = revision_name(candidate), status.step, status.paused
     gets_all = isinstance(candidate.way, Direct) or (step is not None and step.kind == "Promotion")
     if command.action == "promote" and gets_all:

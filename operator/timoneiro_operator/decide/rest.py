@@ -3,7 +3,7 @@
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Phase, Revision, Status
+from timoneiro_operator.api.status import Phase, Stable, Status
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.routing import routing_of, settled
@@ -50,7 +50,7 @@ def at_rest(given: Given, status: Status) -> Status:
     return say(status, "Healthy", f"{revision_name(stable)} serves all traffic{waiting}")
 
 
-def _waiting_runtime(deployment: ModelDeployment, stable: Revision) -> str:
+def _waiting_runtime(deployment: ModelDeployment, stable: Stable) -> str:
     """What is to be said of a serving runtime that has changed, and that nobody is served with yet."""
     if deployment.revision != stable.revision:
         return ""

@@ -3,7 +3,7 @@
 from timoneiro_judge.routing import ALPHA
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Direct, Leaving, Phase, Revision, Status, Step, to_seconds
+from timoneiro_operator.api.status import Candidate, Direct, Leaving, Phase, Stable, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
@@ -25,7 +25,7 @@ def rejection(status: Status, wanted: str | None) -> str | None:
     return f"{name_of(entry.revision, entry.version)} is not rolled out again: {entry.reason}"
 
 
-def reason_to_leave(given: Given, status: Status, candidate: Revision) -> Leaving | None:
+def reason_to_leave(given: Given, status: Status, candidate: Candidate) -> Leaving | None:
     """Why the candidate has to go; None while it may stay. What was decided once stays decided."""
     if candidate.leaving is not None:
         return candidate.leaving
@@ -41,7 +41,7 @@ def reason_to_leave(given: Given, status: Status, candidate: Revision) -> Leavin
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
 
 
-def _unwanted(deployment: ModelDeployment, status: Status, candidate: Revision) -> Leaving | None:
+def _unwanted(deployment: ModelDeployment, status: Status, candidate: Candidate) -> Leaving | None:
     """The spec asks for something else. What a person asked for goes on until the spec brings something new."""
     wanted, stable = deployment.revision, status.stable
     if wanted == candidate.revision:
@@ -59,7 +59,7 @@ def _unwanted(deployment: ModelDeployment, status: Status, candidate: Revision) 
     return Leaving(outcome="Superseded", reason=f"{name_of(wanted, deployment.model.version)} is wanted")
 
 
-def _hard_failure(given: Given, status: Status, candidate: Revision) -> str | None:
+def _hard_failure(given: Given, status: Status, candidate: Candidate) -> str | None:
     """A failure of the candidate that needs no statistics; None while there is none."""
     workload, now = given.seen.workload(candidate.revision), given.now
     failure = workload.failure
@@ -83,7 +83,7 @@ def _hard_failure(given: Given, status: Status, candidate: Revision) -> str | No
     return None
 
 
-def reason_to_freeze(status: Status, stable: Revision, seen: Observation) -> str | None:
+def reason_to_freeze(status: Status, stable: Stable, seen: Observation) -> str | None:
     """Why nothing can be known now, so that the weight stays where it is; None when it can."""
     if not seen.workload(stable.revision).serving:
         return "the stable model has no ready replica: nothing to compare with"
@@ -158,13 +158,13 @@ def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str
     return None
 
 
-def _gives_up(given: Given, status: Status, candidate: Revision) -> bool:
+def _gives_up(given: Given, status: Status, candidate: Candidate) -> bool:
     """The rollout is over without the evidence, and then the candidate goes back."""
     wish = given.deployment.spec.rollout.on_inconclusive
     return status.step is not None and wish == "Rollback" and is_over(given, status, candidate)
 
 
-def is_over(given: Given, status: Status, candidate: Revision) -> bool:
+def is_over(given: Given, status: Status, candidate: Candidate) -> bool:
     """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
     waits = isinstance(candidate.way, Direct) or status.paused is not None or waits_for_a_person(status.step)
     past = candidate.deadline is not None and given.now >= to_seconds(candidate.deadline)

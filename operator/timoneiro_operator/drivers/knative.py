@@ -9,7 +9,7 @@ import dataclasses
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Revision, Status
+from timoneiro_operator.api.status import Candidate, Revision, Stable, Status
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
@@ -116,7 +116,7 @@ def _our_names(status: Status, service: Body, knative: Body | None) -> dict[str,
     return found
 
 
-def _candidate(candidate: Revision, knative: Body | None, replicas: int) -> Workload:
+def _candidate(candidate: Candidate, knative: Body | None, replicas: int) -> Workload:
     """Known by Knative's name once it was ready; before that by the template that Knative has observed."""
     if candidate.backend is not None:
         ready = newest_ready(knative) == candidate.backend
@@ -145,7 +145,7 @@ def _rolled_out(service: Body) -> str | None:
     return (components.get("predictor") or {}).get("latestRolledoutRevision") or None
 
 
-def _splits_from(stable: Revision, service: Body) -> bool:
+def _splits_from(stable: Stable, service: Body) -> bool:
     """KServe splits between the newest revision and the one that it calls rolled out: that has to be the stable one."""
     rolled_out = _rolled_out(service)
     return rolled_out is not None and rolled_out == (stable.backend or rolled_out)

@@ -13,7 +13,7 @@ from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
 from timoneiro_operator.api.names import ANNOTATION_RUNTIME, ENV_MODEL_DIGEST
 from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
-from timoneiro_operator.api.status import Revision, Status
+from timoneiro_operator.api.status import Stable, Status
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.events import events_between
@@ -255,7 +255,7 @@ class TestWorkload:
 def serving(found: Adopted) -> ModelDeployment:
     """It is the stable model."""
     snapshot = found.snapshot
-    stable = Revision(revision=snapshot.revision, inference_service="fraud", uri=snapshot.model.uri, ready=True)
+    stable = Stable(revision=snapshot.revision, inference_service="fraud", uri=snapshot.model.uri, ready=True)
     return deployment(Status(stable=stable, revisions=(snapshot,)))
 
 

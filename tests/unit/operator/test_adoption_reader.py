@@ -12,7 +12,7 @@ from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_operator.adoption import AdoptionReader
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Retiring, Revision, Snapshot, Status
+from timoneiro_operator.api.status import Candidate, Retiring, Snapshot, Stable, Status
 from timoneiro_operator.kube.cache import Cache
 
 
@@ -65,7 +65,7 @@ def serving(**parts: Any) -> ModelDeployment:
     """The adopted one is its stable model."""
     plain = deployment()
     snapshot = Snapshot(revision="a", model=plain.model, predictor=plain.spec.predictor, adopted="old")
-    stable = Revision(revision="a", inference_service="old", uri="s3://m/1", ready=True)
+    stable = Stable(revision="a", inference_service="old", uri="s3://m/1", ready=True)
     return deployment(msgspec.structs.replace(Status(stable=stable, revisions=(snapshot,)), **parts), adopt="old")
 
 
@@ -99,7 +99,7 @@ async def test_what_serves_is_read_and_what_only_could_serve_again_is_not(
 ) -> None:
     found = await reader.read(serving())
     assert [item.snapshot.revision for item in found.adopted] == ["a"]
-    other = Revision(revision="b", inference_service="fraud-b", uri="s3://m/2", ready=True)
+    other = Candidate(revision="b", inference_service="fraud-b", uri="s3://m/2", ready=True)
     warm = Retiring(was="Stable", revision="a", inference_service="old", uri="", delete_at="2026-11-26T10:00:00Z")
     assert len((await reader.read(serving(stable=other, retiring=(warm,)))).adopted) == 1
     assert (await reader.read(serving(stable=other))).adopted == ()

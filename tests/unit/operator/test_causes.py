@@ -7,7 +7,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.pods import pod_of
-from timoneiro_operator.api.status import Revision, to_seconds
+from timoneiro_operator.api.status import Candidate, to_seconds
 from timoneiro_operator.decide.lifecycle import spared
 from timoneiro_operator.decide.observation import Failure, Workload
 from timoneiro_operator.serving.workload import read_workload, with_cause
@@ -157,5 +157,5 @@ def test_while_pods_lack_there_is_another_look_soon_since_nobody_tells_when_that
 
 
 def test_a_candidate_without_deadlines_has_none_to_move() -> None:
-    timeless = Revision(revision="b", inference_service="fraud-b", uri="s3://2")
+    timeless = Candidate(revision="b", inference_service="fraud-b", uri="s3://2")
     assert spared(FakeWorld().deployment, timeless, 0.0) == timeless

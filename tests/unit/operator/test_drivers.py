@@ -1,6 +1,6 @@
 """Drivers: what is read of the cluster by revision, and which writes a decision means."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -9,7 +9,7 @@ from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import Replicas
-from timoneiro_operator.api.status import Revision, Snapshot, Status, Traffic, Weights
+from timoneiro_operator.api.status import Candidate, Revision, Snapshot, Stable, Status, Traffic, Weights
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing
@@ -94,7 +94,7 @@ class TestGateway:
 
     def test_what_was_made_before_is_ours_even_when_its_labels_are_gone(self) -> None:
         snapshot = self.snapshot()
-        stable = Revision(revision=snapshot.revision, inference_service="x", uri="s3://x/", ready=True)
+        stable = Stable(revision=snapshot.revision, inference_service="x", uri="s3://x/", ready=True)
         made = deployment(Status(stable=stable, revisions=(snapshot,)))
         decision = Decision(status=made.status, ensure=(snapshot,), routing=Routing(weights={snapshot.revision: 100}))
         writes = GATEWAY.writes(made, decision, NO_CHILDREN)
@@ -133,13 +133,16 @@ def test_a_model_without_a_version_has_no_annotation_of_it() -> None:
     assert "timoneiro.dev/model-version" not in body["metadata"]["annotations"]
 
 
+Part = TypeVar("Part", bound=Revision)
+
+
 def knative_deployment(
     stable: str | None = None, candidate: str | None = None, *, backends: tuple[str | None, str | None] = (None, None)
 ) -> ModelDeployment:
-    def part(revision: str | None, backend: str | None) -> Revision | None:
+    def part(role: type[Part], revision: str | None, backend: str | None) -> Part | None:
         if revision is None:
             return None
-        return Revision(revision=revision, inference_service="fraud", uri="s3://x/", backend=backend)
+        return role(revision=revision, inference_service="fraud", uri="s3://x/", backend=backend)
 
     plain = deployment(route={"driver": "Knative"})
     model, predictor = plain.model, plain.spec.predictor
@@ -147,7 +150,11 @@ def knative_deployment(
         Snapshot(revision=name, model=msgspec.structs.replace(model, uri=f"s3://{name}/"), predictor=predictor)
         for name in ("a", "b", "c")
     ]
-    status = Status(stable=part(stable, backends[0]), candidate=part(candidate, backends[1]), revisions=tuple(named))
+    status = Status(
+        stable=part(Stable, stable, backends[0]),
+        candidate=part(Candidate, candidate, backends[1]),
+        revisions=tuple(named),
+    )
     return deployment(status, route={"driver": "Knative"})
 
 

@@ -12,7 +12,16 @@ from timoneiro_judge.comparison import Counts, Window
 from timoneiro_judge.routing import ALPHA
 from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.api.status import AnalysisStatus, Condition, MetricStatus, Revision, Status, Step, to_text
+from timoneiro_operator.api.status import (
+    AnalysisStatus,
+    Candidate,
+    Condition,
+    MetricStatus,
+    Stable,
+    Status,
+    Step,
+    to_text,
+)
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.observation import Metrics
@@ -30,8 +39,8 @@ def analysis(*metrics: dict[str, Any]) -> Analysis:
 
 
 def status(kept: AnalysisStatus | None) -> Status:
-    stable = Revision(revision="a", inference_service="f-a", uri="s3://1")
-    candidate = Revision(revision="b", inference_service="f-b", uri="s3://2")
+    stable = Stable(revision="a", inference_service="f-a", uri="s3://1")
+    candidate = Candidate(revision="b", inference_service="f-b", uri="s3://2")
     return Status(stable=stable, candidate=candidate, step=STEP, analysis=kept)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Revision, Share, Status, Step, to_text
+from timoneiro_operator.api.status import AnalysisStatus, Candidate, MetricStatus, Share, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.parts import bounds_key, planned
@@ -24,8 +24,8 @@ def analysis(*metrics: dict[str, Any], **more: Any) -> Analysis:
 
 
 def rolling(kept: AnalysisStatus | None = None, step: Step = STEP) -> Status:
-    stable = Revision(revision="a", inference_service="f-a", uri="s3://1")
-    candidate = Revision(revision="b", inference_service="f-b", uri="s3://2")
+    stable = Stable(revision="a", inference_service="f-a", uri="s3://1")
+    candidate = Candidate(revision="b", inference_service="f-b", uri="s3://2")
     return Status(stable=stable, candidate=candidate, step=step, analysis=kept)
 
 

@@ -17,7 +17,7 @@ from support.fake_world import EPOCH, SPEC
 from support.pods import pod_of
 from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api import names
-from timoneiro_operator.api.status import Revision, Status, Step, Traffic, Weights, to_text
+from timoneiro_operator.api.status import Candidate, Stable, Status, Step, Traffic, Weights, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused, Unanswered
@@ -127,8 +127,8 @@ def reconciler(cache: Cache, client: FakeClient) -> Reconciler:
 
 def in_a_step() -> Status:
     """Version 1 is stable, version 2 has 10 % of the traffic, and its pods are gone."""
-    stable = Revision(revision="a", inference_service="fraud-a", uri="s3://1", ready=True)
-    candidate = Revision(revision="b", inference_service="fraud-b", uri="s3://2", started_at=to_text(time.time()))
+    stable = Stable(revision="a", inference_service="fraud-a", uri="s3://1", ready=True)
+    candidate = Candidate(revision="b", inference_service="fraud-b", uri="s3://2", started_at=to_text(time.time()))
     return Status(
         phase="Progressing",
         stable=stable,

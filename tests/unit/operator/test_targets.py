@@ -8,7 +8,7 @@ import pytest
 from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.status import Revision, Status
+from timoneiro_operator.api.status import Stable, Status
 from timoneiro_operator.drivers.driver import Children
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.targets import arm_targets
@@ -18,7 +18,7 @@ from timoneiro_operator.traffic.knative import deployment_name
 def deployment(*, backend: str | None = None, **route: Any) -> ModelDeployment:
     world = FakeWorld()
     world.spec["route"] |= route
-    world.status = Status(stable=Revision(revision="a", inference_service="x", uri="s3://x/", backend=backend))
+    world.status = Status(stable=Stable(revision="a", inference_service="x", uri="s3://x/", backend=backend))
     return world.deployment
 
 

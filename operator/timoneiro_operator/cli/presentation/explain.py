@@ -2,7 +2,7 @@
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Revision
+from timoneiro_operator.api.status import Candidate, Revision, Stable
 from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
 from timoneiro_operator.cli.presentation.text import (
     ago,
@@ -78,7 +78,7 @@ def _served(view: View) -> list[str]:
     return [text] if text is not None else []
 
 
-def _leaving(view: View, candidate: Revision) -> list[str]:
+def _leaving(view: View, candidate: Candidate) -> list[str]:
     assert candidate.leaving is not None
     has = shares(view.status)
     weight = has.candidate if has else 0
@@ -95,7 +95,7 @@ def _leaving(view: View, candidate: Revision) -> list[str]:
     return sentences
 
 
-def _first(view: View, candidate: Revision, now: float) -> list[str]:
+def _first(view: View, candidate: Candidate, now: float) -> list[str]:
     """The first revision: there is nothing to compare it with."""
     sentences = [
         f"{big_name(candidate)} is the first model of '{view.name}' and gets all traffic as soon as it is ready."
@@ -150,7 +150,7 @@ def _bound(view: View) -> str:
     return f" (bound {bound(view.spec.analysis.false_rollback)})" if view.spec else ""
 
 
-def _healthy(view: View, stable: Revision, now: float) -> list[str]:
+def _healthy(view: View, stable: Stable, now: float) -> list[str]:
     since = f" since {clock(stable.since)}" if stable.since else ""
     sentences = [f"{big_name(stable)} serves all traffic{since}."]
     adopted = view.adopted(stable.revision)

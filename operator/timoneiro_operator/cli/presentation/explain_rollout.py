@@ -2,14 +2,14 @@
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import MetricStatus, Revision, Step
+from timoneiro_operator.api.status import Candidate, MetricStatus, Step
 from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, number, sentence
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
 from timoneiro_operator.decide.text import given_text
 
 
-def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
+def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
     """Sentences about a candidate beside a stable model."""
     status, step = view.status, view.status.step
     if view.not_taken is not None:
@@ -39,7 +39,7 @@ def explain_rollout(view: View, candidate: Revision, now: float) -> list[str]:
     return [*sentences, *_metrics_away(view), *_evidence(view, candidate), *deadline]
 
 
-def _instant(view: View, candidate: Revision, now: float) -> list[str]:
+def _instant(view: View, candidate: Candidate, now: float) -> list[str]:
     sentences = [
         f"{big_name(candidate)} goes to all traffic without steps, as soon as it is ready and the gateway has accepted "
         f"that: {sentence(candidate.instant or '')}"
@@ -47,14 +47,14 @@ def _instant(view: View, candidate: Revision, now: float) -> list[str]:
     return sentences if candidate.ready else [*sentences, *_until_ready(candidate, now)]
 
 
-def _not_ready(view: View, candidate: Revision, now: float) -> list[str]:
+def _not_ready(view: View, candidate: Candidate, now: float) -> list[str]:
     return [
         f"{big_name(candidate)} gets no traffic before all its replicas are ready: {sentence(view.status.message)}",
         *_until_ready(candidate, now),
     ]
 
 
-def _until_ready(candidate: Revision, now: float) -> list[str]:
+def _until_ready(candidate: Candidate, now: float) -> list[str]:
     until = candidate.progress_deadline
     if until is None:
         return []
@@ -123,7 +123,7 @@ def _metrics_away(view: View) -> list[str]:
     ]
 
 
-def _evidence(view: View, candidate: Revision) -> list[str]:
+def _evidence(view: View, candidate: Candidate) -> list[str]:
     """One sentence for each metric with counts: what was seen, and how far it is from either bound."""
     analysis, spec = view.status.analysis, view.spec
     if analysis is None or spec is None or analysis.candidate not in ("", candidate.revision):
@@ -154,7 +154,7 @@ def _metric(metric: MetricStatus, spec: Spec) -> str:
     )
 
 
-def _deadline(view: View, candidate: Revision, now: float) -> list[str]:
+def _deadline(view: View, candidate: Candidate, now: float) -> list[str]:
     spec = view.spec
     if candidate.deadline is None or spec is None or candidate.instant is not None:
         return []

@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Retiring, Revision, Status
+from timoneiro_operator.api.status import Candidate, Retiring, Revision, Status
 from timoneiro_operator.cli.presentation.evidence import draw_evidence
 from timoneiro_operator.cli.presentation.text import age, is_routed, left, shares
 from timoneiro_operator.cli.presentation.view import Body, View
@@ -144,7 +144,7 @@ def _revision_line(role: str, part: Revision | Retiring, status: Status, now: fl
         line.append(f"  {has.stable if role == 'stable' else has.candidate} %")
     if mirror.lower() == role:
         line.append("  mirrored", style="magenta")
-    if part.leaving is not None:
+    if isinstance(part, Candidate) and part.leaving is not None:
         line.append(f"  leaving ({part.leaving.outcome}: {part.leaving.reason})", style="red")
     return line
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Rollout, Spec
-from timoneiro_operator.api.status import AnalysisStatus, HistoryEntry, Revision, Status, StepKind, to_seconds, to_text
+from timoneiro_operator.api.status import AnalysisStatus, Candidate, HistoryEntry, Status, StepKind, to_seconds, to_text
 from timoneiro_operator.cli.presentation.text import known_version, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import (
@@ -51,7 +51,7 @@ def analysis_of(status: Status, rollout: RolloutReport | None) -> AnalysisStatus
     return analysis if analysis.candidate in ("", rollout.candidate.revision) else None
 
 
-def _running(status: Status, candidate: Revision, spec: Spec | None) -> RolloutReport:
+def _running(status: Status, candidate: Candidate, spec: Spec | None) -> RolloutReport:
     stable = status.stable
     return RolloutReport(
         candidate=_named(candidate.revision, candidate.version),
