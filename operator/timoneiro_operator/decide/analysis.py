@@ -22,8 +22,8 @@ from timoneiro_operator.api.status import (
     to_seconds,
     to_text,
 )
+from timoneiro_operator.decide.comparisons import Planned, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.observation import Answers, Metrics
-from timoneiro_operator.decide.parts import Planned, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.trail import longer
 
 replace = msgspec.structs.replace

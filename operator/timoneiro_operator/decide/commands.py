@@ -10,7 +10,7 @@ from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
 from timoneiro_operator.decide.refusal import refusal
-from timoneiro_operator.decide.room import lacks_room
+from timoneiro_operator.decide.size_limit import lacks_room
 from timoneiro_operator.decide.steps import following, waits_for_a_person
 from timoneiro_operator.decide.text import name_of, revision_name, share_text
 

@@ -8,7 +8,7 @@ from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Condition, LastWindow, Status, to_text
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
-from timoneiro_operator.decide.rules import has_other_clients, routing_mismatch
+from timoneiro_operator.decide.reasons import has_other_clients, routing_mismatch
 from timoneiro_operator.decide.steps import arms_to_measure
 
 Truth = Literal["True", "False", "Unknown"]

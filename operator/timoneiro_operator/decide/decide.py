@@ -25,22 +25,22 @@ from timoneiro_operator.api.status import (
 )
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
-from timoneiro_operator.decide.conclusion import conclude
+from timoneiro_operator.decide.consequences import conclude
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import adopt, begin, leave, promote, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Observation
-from timoneiro_operator.decide.rest import at_rest, rolled_back
-from timoneiro_operator.decide.room import lacks_room
-from timoneiro_operator.decide.routing import routing_of, settled
-from timoneiro_operator.decide.rules import (
+from timoneiro_operator.decide.reasons import (
     is_over,
     reason_to_freeze,
     reason_to_leave,
     reason_to_wait,
     rejection,
 )
+from timoneiro_operator.decide.rest import at_rest, rolled_back
+from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.set_back import set_back
+from timoneiro_operator.decide.size_limit import lacks_room
 from timoneiro_operator.decide.steps import (
     entry,
     following,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from timoneiro_judge.comparison import Counts, Spread, Window
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
+from timoneiro_operator.decide.comparisons import Planned, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
-from timoneiro_operator.decide.parts import Planned, bounds_key, planned
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, PodCounts, Sample
 
 # The bound of a quantile is worth no more than the requests that it comes from.

@@ -15,8 +15,8 @@ from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision, only_counted
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Failure, Routing, Workload
+from timoneiro_operator.decide.reasons import routing_mismatch
 from timoneiro_operator.decide.routing import routing_of, settled
-from timoneiro_operator.decide.rules import routing_mismatch
 
 RATES = {f"s3://models/fraud/{number}": rate for number, rate in ((1, 0.0), (2, 0.0), (3, 0.3), (4, 0.01))}
 

@@ -19,7 +19,7 @@ from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Failure, Impairment, Routing, Workload
-from timoneiro_operator.decide.rules import silence
+from timoneiro_operator.decide.reasons import silence
 from timoneiro_operator.drivers.driver import Apply, Children, children_of
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.serving.adopted import (

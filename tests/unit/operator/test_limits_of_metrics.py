@@ -23,10 +23,10 @@ from timoneiro_operator.api.status import (
     to_text,
 )
 from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.decide.comparisons import dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.decide.parts import dispersion_of, parts_of, planned, restored
-from timoneiro_operator.decide.rules import routing_mismatch
+from timoneiro_operator.decide.reasons import routing_mismatch
 from timoneiro_operator.decide.text import verdict_sentence
 from timoneiro_operator.decide.trail import MOST_POINTS
 

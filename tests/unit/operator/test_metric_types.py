@@ -9,9 +9,9 @@ from timoneiro_judge.comparison import Counts, Window
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import AnalysisStatus, Candidate, MetricStatus, Share, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.decide.comparisons import bounds_key, planned
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.decide.parts import bounds_key, planned
-from timoneiro_operator.decide.rules import routing_mismatch
+from timoneiro_operator.decide.reasons import routing_mismatch
 from timoneiro_operator.decide.text import metric_sentence, verdict_sentence
 from timoneiro_operator.decide.trail import MOST_POINTS
 

@@ -15,7 +15,7 @@ from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.cli.presentation.finding import Finding
-from timoneiro_operator.decide.parts import Planned, planned
+from timoneiro_operator.decide.comparisons import Planned, planned
 from timoneiro_operator.metrics.envoy import cluster_of, sample_of
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.problem import Problem, ProblemError

@@ -12,7 +12,7 @@ from support.fake_world import FakeWorld
 from support.faulty_rollout import FaultyRollout
 from timoneiro_operator.api.deployment import parse_acted_on, parse_status
 from timoneiro_operator.api.packing import pack, unpack
-from timoneiro_operator.decide.room import ROOM
+from timoneiro_operator.decide.size_limit import ROOM
 
 # What etcd takes, without 256 KiB of annotations and as much for the rest of the metadata.
 OBJECT = 1_572_864 - 2 * 262_144

@@ -10,8 +10,8 @@ from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, snapshot_of, with_runtimes
 from timoneiro_operator.decide.observation import Observation, Routing
-from timoneiro_operator.decide.room import fitted
 from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, with_restored, without_loss, without_more
+from timoneiro_operator.decide.size_limit import fitted
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.decide.text import step_text
 
