@@ -30,6 +30,23 @@ _NAMESPACED = {
 }
 
 
+def account(name: str, namespace: str, rules: list[Json]) -> list[Json]:
+    """A service account in a namespace that has to exist before, and what it may do in all namespaces."""
+    group = "rbac.authorization.k8s.io"
+    role = f"timoneiro-{name}"
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}},
+        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": role}, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
+        },
+    ]
+
+
 @dataclass(frozen=True)
 class CustomResource:
     """A CRD as text: parsing the large ones here would take longer than applying them."""

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from ..api.jsontypes import Json
-from ..api.manifests import namespace
+from ..api.manifests import account, namespace
 
 NAMESPACE = "monitoring"
 ACCOUNT = "prometheus"
@@ -51,29 +51,8 @@ def configuration(kubeconfig: Path) -> str:
 
 
 def access() -> list[Json]:
-    """The service account and what it may do, in a namespace that has to exist before."""
-    group = "rbac.authorization.k8s.io"
-    role = f"timoneiro-{ACCOUNT}"
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE},
-        },
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": role},
-            "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}],
-        },
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": role},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}],
-        },
-    ]
+    """The service account and what it may do."""
+    return account(ACCOUNT, NAMESPACE, [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}])
 
 
 def own_namespace() -> Json:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..api.jsontypes import Json
+from ..api.manifests import account
 from ..component import Component
 from ..layout import (
     BRIDGE_ADDRESS,
@@ -67,29 +68,9 @@ def corefile(kubeconfig: Path, ready_port: int) -> str:
 
 def access() -> list[Json]:
     """CoreDNS' service account and what it may do. The role of kube-proxy is one of Kubernetes' own."""
-    group = "rbac.authorization.k8s.io"
-    role = f"timoneiro-{ACCOUNT}"
-    may_watch = ["list", "watch"]
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE},
-        },
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": role},
-            "rules": [
-                {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": may_watch},
-                {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": may_watch},
-            ],
-        },
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": role},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}],
-        },
+    verbs = ["list", "watch"]
+    rules: list[Json] = [
+        {"apiGroups": [""], "resources": ["services", "namespaces"], "verbs": verbs},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": verbs},
     ]
+    return account(ACCOUNT, NAMESPACE, rules)
