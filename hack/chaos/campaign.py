@@ -33,6 +33,7 @@ class Campaign:
         self._record = Record(seed=seed, date=datetime.now(UTC).strftime("%Y-%m-%d"))
         # What kills requests, and when the status was safe again.
         self._killing: list[tuple[Window, float]] = []
+        self._editing: list[Window] = []
         self._began = 0.0
         self._counters: dict[tuple[str, str], int] = {}
 
@@ -85,6 +86,8 @@ class Campaign:
         if fault.kills_requests and not missed:
             # It may take longer to be back than the rollout to end.
             self._killing.append((Window(fault.name, fault_began, fault_ended), fault_ended + (safe or 0.0)))
+        if fault.edits_route and not missed:
+            self._editing.append(Window(fault.name, fault_began, fault_ended))
         played = Played(
             number=round_.number,
             release=release.name,
@@ -184,7 +187,7 @@ class Campaign:
         record.violations += in_words(unexplained, self._began)
         record.takeovers = self._stage.takeovers
         record.violations += self._stage.violations
-        record.violations += self._broken(history, windows)
+        record.violations += self._broken(history, [*windows, *self._editing])
         sent = [r.sent for r in requests]
         record.violations += invariants.early_steps(history)
         record.violations += invariants.counted_twice(history, sent)

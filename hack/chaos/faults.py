@@ -26,13 +26,14 @@ _HOUR = 3600
 class Fault:
     """`may_end`: outcomes that are right with this fault besides those of the release.
 
-    `source`: where the counts of its rounds come from.
+    `source`: where the counts of its rounds come from. `edits_route`: it writes weights itself, whatever they sum to.
     """
 
     name: str
     happen: Happen
     lasts: bool = False
     kills_requests: bool = False
+    edits_route: bool = False
     may_end: frozenset[str] = frozenset()
     source: SourceType = "Scrape"
 
@@ -193,7 +194,7 @@ def _all() -> Iterator[Fault]:
     yield Fault("crash before a write", _crash(after=False))
     yield Fault("crash after a write", _crash(after=True))
     yield Fault("hand: route deleted", hands.deleted_route, kills_requests=True)
-    yield Fault("hand: route edited", hands.edited_route)
+    yield Fault("hand: route edited", hands.edited_route, edits_route=True)
     for part in ("stable", "candidate"):
         yield Fault(f"hand: InferenceService of the {part} deleted", hands.deleted_service(part), kills_requests=True)
         yield Fault(f"hand: InferenceService of the {part} edited", hands.edited_service(part), kills_requests=True)

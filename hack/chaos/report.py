@@ -16,7 +16,13 @@ from chaos.table import Cell, Ended, cells
 from chaos.traffic import CALM_SECONDS, LONGEST_EXCUSE_SECONDS, RATE
 
 _FIGURES = "reliability.json"
-_KNOWN = """The loss of seed 2 was looked for on purpose (2026-11-27): Envoy stood still for 5.8 to 11.6 s around the
+_KNOWN = """Seeds 21 and 23 were judged again after two rules of the campaign had been put right. In round 16 of seed
+21 the InferenceService of the stable model was deleted by hand; its only pod went on for two seconds, and the 233
+requests that were lost in the nine seconds after those counted as lost without a cause, since only what is lost at
+once was excused. In round 8 of seed 23 the weight 50 that somebody had written for the only backend of the route
+counted as a weight of ours.
+
+The loss of seed 2 was looked for on purpose (2026-11-27): Envoy stood still for 5.8 to 11.6 s around the
 publication, the creation, the readiness and the first weight of a candidate, nine times, under two rollouts each. In
 these 18 rollouts it was not met: of what was sent after Envoy went on nothing was lost. Of what was sent while it stood
 still 24 requests were, in two rollouts: 11 with a 503 without a body, Envoy's answer where a route leads to a cluster
