@@ -38,9 +38,7 @@ _MISBEHAVING = f"""Each as the candidate of a server that behaves well, under {T
 after it was ready has the phase in which it was, and was aborted. Bold: users suffer from it, and it was promoted.
 Failed are requests of users that a model failed, that were lost, or that were open for more than 5 s; what was on its
 way when the rollout ended is not counted. In brackets, apart from those: requests without an answer while the client,
-on the same machine, was more than a second late with its own; who was too slow is not known then. `<=`: of rollouts
-that were played before this was told apart, six at once on a machine that was overloaded; what was on its way counts
-there.
+on the same machine, was more than a second late with its own; who was too slow is not known then.
 The operator goes by the counts of the model servers (`source: {{type: Scrape}}`).
 
 What users are not protected from, and what to do about it:
