@@ -16,7 +16,7 @@ from timoneiro_operator.api.status import Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Observation
-from timoneiro_operator.decide.text import share_text
+from timoneiro_operator.decide.text import because, share_text
 
 replace = msgspec.structs.replace
 
@@ -76,10 +76,8 @@ def lacks_replicas(given: Given, status: Status, step: Step) -> str | None:
     wanted = replicas(given.deployment, status, candidate)
     if workload.has(wanted):
         return None
-    why = f" ({workload.failure.reason}: {workload.failure.message})" if workload.failure else ""
     needed = f", which {share_text(step)} needs" if candidate.replicas or candidate.transformer_replicas else ""
-    has = workload.lacking(wanted) or f"{workload.ready_replicas} of {wanted.least} replicas"
-    return f"{has} of the candidate are ready{needed}{why}"
+    return f"{workload.replicas_text(wanted)} of the candidate are ready{needed}{because(workload.failure)}"
 
 
 def released_at(deployment: ModelDeployment, status: Status) -> float | None:

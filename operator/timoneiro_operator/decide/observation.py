@@ -64,14 +64,18 @@ class Workload:
 
     def has(self, wanted: Replicas) -> bool:
         """Traffic may be sent there, and as many replicas as wanted are ready for it."""
-        return self.serving and self.lacking(wanted) is None
+        return self.serving and self.ready_replicas >= wanted.least and self._behind(wanted) is None
 
-    def lacking(self, wanted: Replicas) -> str | None:
-        """Of what too few replicas are ready, in words; None when there are enough of all."""
+    def replicas_text(self, wanted: Replicas) -> str:
+        """How many of the replicas wanted are ready, in words: of the transformer as long as it has too few."""
+        return self._behind(wanted) or f"{self.ready_replicas} of {wanted.least} replicas"
+
+    def _behind(self, wanted: Replicas) -> str | None:
+        """Too few replicas of the transformer, in words; None when there are enough, or it has none."""
         before, needed = self.transformer, wanted.transformer
-        if before is not None and needed is not None and before.ready < needed.least:
-            return f"{before.ready} of {needed.least} replicas of the transformer"
-        return None if self.ready_replicas >= wanted.least else f"{self.ready_replicas} of {wanted.least} replicas"
+        if before is None or needed is None or before.ready >= needed.least:
+            return None
+        return f"{before.ready} of {needed.least} replicas of the transformer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
-from timoneiro_operator.decide.text import given_text, name_of
+from timoneiro_operator.decide.text import because, given_text, name_of
 
 # A model that needs up to this for an answer is not taken for one that gives none.
 SILENCE_SECONDS = 60.0
@@ -68,18 +68,15 @@ def _hard_failure(given: Given, status: Status, candidate: Candidate) -> str | N
     if status.step is not None and status.step.kind != "Listed":
         if workload.serving:
             return silence(status, now)
-        detail = f" ({failure.reason}: {failure.message})" if failure else ""
-        return f"LostReadiness: the candidate has no ready replica any more{detail}"
+        return f"LostReadiness: the candidate has no ready replica any more{because(failure)}"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
     needed = replicas(given.deployment, status, candidate)
     whole = workload.has(needed) and (workload.known or failure is None)
     enough = workload.serving if candidate.ready else whole
     if late and not enough and not (failure is not None and failure.no_room):
-        detail = f" ({failure.reason}: {failure.message})" if failure else ""
-        has = workload.lacking(needed) or f"{workload.ready_replicas} of {needed.least} replicas"
-        ready = f"{has} ready"
-        return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}{detail}"
+        ready = f"{workload.replicas_text(needed)} ready{because(failure)}"
+        return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}"
     return None
 
 

@@ -93,6 +93,11 @@ def step_text(step: Step | None) -> str:
     return number if step.kind in ("Listed", "Weight") else f"{step.kind.lower()} {number}"
 
 
+def because(failure: Failure | None) -> str:
+    """Behind a sentence: what keeps pods from being ready; empty where nobody knows."""
+    return f" ({failure.reason}: {failure.message})" if failure else ""
+
+
 def not_ready(revision: Revision, failure: Failure | None) -> str:
     name = revision_name(revision)
     return f"{name} is not ready: {failure.reason}: {failure.message}" if failure else f"{name} is not ready yet"
