@@ -15,7 +15,6 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
     service = deployment.service_name(revision)
     backends = {part.revision: part.backend for part in (deployment.status.stable, deployment.status.candidate) if part}
     backend = backends.get(revision)
-    known = snapshot_of(deployment.status, revision)
     # What requests reach first answers for all that stands behind it.
     workload = deployment_name(backend) if backend else deployment.backend_name(revision)
     return ArmTargets(
@@ -24,16 +23,16 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
         workload=workload,
         pods=tuple(target_of(pod) for pod in ready_pods(children.pods.get(revision, ()), workload)),
         profile=profile_of(deployment.spec.analysis.source.profile, _runtime(deployment, children, revision)),
-        transforms=known is not None and known.transformer is not None,
+        transforms=deployment.status.transforms(revision),
     )
 
 
 def _runtime(deployment: ModelDeployment, children: Children, revision: str) -> str | None:
     """The serving runtime that the revision was made with, else the one that its InferenceService names."""
-    known = snapshot_of(deployment.status, revision)
-    if known is not None and known.transformer is not None:
+    if deployment.status.transforms(revision):
         # Whatever serves the model: that is not what is read.
         return None
+    known = snapshot_of(deployment.status, revision)
     if known is not None and known.runtime is not None:
         return known.runtime.name
     service = children.serving().get(deployment.service_name(revision))

@@ -109,8 +109,7 @@ class ModelDeployment(msgspec.Struct, frozen=True, kw_only=True):
 
     def backend_name(self, revision: str) -> str:
         """Name of the Service, and of the Deployment, that requests to `revision` reach first."""
-        transforms = any(known.revision == revision and known.transformer for known in self.status.revisions)
-        return f"{self.service_name(revision)}-{'transformer' if transforms else 'predictor'}"
+        return f"{self.service_name(revision)}-{'transformer' if self.status.transforms(revision) else 'predictor'}"
 
     @property
     def route_name(self) -> str:

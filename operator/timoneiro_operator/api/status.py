@@ -349,6 +349,14 @@ class Status(_Struct, frozen=True):
     acted_on: dict[str, Any] | None = None
     conditions: tuple[Condition, ...] = ()
 
+    def transforms(self, revision: str) -> bool:
+        """Whether requests to `revision` reach a transformer, which stands before its predictor."""
+        return any(known.revision == revision and known.transformer is not None for known in self.revisions)
+
+    def record(self, id: str) -> CommandRecord | None:
+        """What came of the command `id`; None while it has not been answered."""
+        return next((record for record in self.commands if record.id == id), None)
+
 
 def to_text(seconds: float) -> str:
     """RFC 3339 in UTC with microseconds: `2026-11-24T10:00:00.250000Z`."""

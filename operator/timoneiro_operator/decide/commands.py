@@ -35,7 +35,7 @@ def carry_out(given: Given, status: Status) -> Status:
     The record and the effect are one status write: a crash before it repeats the command, one after it does not.
     """
     command, deployment, seen = given.deployment.command, given.deployment, given.seen
-    if command is None or any(record.id == command.id for record in status.commands):
+    if command is None or status.record(command.id) is not None:
         return status
     try:
         if command.problem is not None:

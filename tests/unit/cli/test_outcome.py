@@ -109,18 +109,18 @@ def test_a_wait_that_nobody_answers_asks_for_the_operator(md) -> None:
 
 def test_a_command_is_found_by_its_id_and_by_nothing_else(md) -> None:
     view = view_of(md.rolling(commands=[md.record("a"), md.record("b", by="bob")]))
-    assert (view.record("b").by, view.record("c")) == ("bob", None)
+    assert (view.status.record("b").by, view.status.record("c")) == ("bob", None)
 
 
 def test_a_command_that_was_carried_out_is_success_with_the_operators_words(md) -> None:
     view = view_of(md.rolling(commands=[md.record("a")]))
-    outcome = answer(view.record("a"))
+    outcome = answer(view.status.record("a"))
     assert (outcome.code, outcome.line) == (DONE, "version 2 is taken back")
 
 
 def test_a_refused_command_is_a_failure_with_the_reason(md) -> None:
     view = view_of(md.rolling(commands=[md.record("a", outcome="Refused", message="no rollout is running")]))
-    outcome = answer(view.record("a"))
+    outcome = answer(view.status.record("a"))
     assert outcome.code == FAILED
     assert outcome.line.endswith("was refused: no rollout is running")
 

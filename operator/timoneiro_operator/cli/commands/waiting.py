@@ -26,7 +26,7 @@ def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeou
     """What the operator says to the command `id`; UNFINISHED with the state when it says nothing within `timeout`."""
 
     def answered(view: View) -> Ending | None:
-        record = view.record(id)
+        record = view.status.record(id)
         return answer(record) if record is not None else None
 
     def late(view: View) -> str:

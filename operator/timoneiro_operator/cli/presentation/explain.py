@@ -183,9 +183,8 @@ def _healthy(view: View, stable: Stable, now: float) -> list[str]:
 def _surroundings(view: View, now: float) -> list[str]:
     """What holds beside the state: the route, the operator, a command on its way, what had to be put back."""
     status, sentences = view.status, list[str]()
-    transformed = [known for known in status.revisions if known.transformer is not None]
     serving = [part for part in (status.stable, status.candidate) if part is not None]
-    named = [name_of(p.revision, p.version) for p in serving if any(k.revision == p.revision for k in transformed)]
+    named = [name_of(part.revision, part.version) for part in serving if status.transforms(part.revision)]
     if named:
         sentences.append(
             f"Requests to {' and '.join(named)} reach a transformer first, which calls the predictor of its own "
@@ -211,13 +210,13 @@ def _surroundings(view: View, now: float) -> list[str]:
     if operator is not None and operator.status == "False":
         since = clock(operator.last_transition_time)
         sentences.append(f"The operator lacks something since {since}: {sentence(operator.message)}")
-    held = [(part, text) for part in (status.stable, status.candidate) if part and (text := _held(part))]
+    held = [(part, text) for part in serving if (text := _held(part))]
     if held:
         numbers = ", ".join(f"{name_of(part.revision, part.version)} at {text}" for part, text in held)
         until = "until the rollout is over and spec.rollout.keepStable has passed after it"
         sentences.append(f"Autoscalers are held at the replicas that the traffic may need, {until}: {numbers}.")
     command = view.command
-    if command is not None and view.record(command.id) is None:
+    if command is not None and status.record(command.id) is None:
         sentences.append(
             f"The command '{command.action}' of {command.asker} has not been answered by the operator yet."
         )

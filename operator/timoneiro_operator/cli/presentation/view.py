@@ -9,7 +9,7 @@ from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.deployment import ModelDeployment, UnreadableStatus, parse, parse_acted_on, parse_status
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import CommandRecord, Condition, Rejected, Snapshot, Status
+from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.events import NOT_TAKEN
 from timoneiro_operator.decide.lifecycle import former, rejection_entry, snapshot_of
@@ -96,10 +96,6 @@ class View:
         """The InferenceService that serves `revision` and was not made for it; None when there is no such one."""
         known = snapshot_of(self.status, revision)
         return known.adopted if known is not None else None
-
-    def record(self, id: str) -> CommandRecord | None:
-        """What came of the command `id`; None while the operator has not answered."""
-        return next((record for record in self.status.commands if record.id == id), None)
 
     def condition(self, kind: str) -> Condition | None:
         return next((condition for condition in self.status.conditions if condition.type == kind), None)
