@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
 from timoneiro_operator.metrics.look import Key, Look, Source
 from timoneiro_operator.metrics.turns import Ticket, Turns
 
@@ -19,7 +20,6 @@ log = logging.getLogger(__name__)
 LONGEST_READ_SECONDS = 15.0
 # What took longer than this waits with its like the next time.
 _SLOW_SECONDS = 1.0
-_SET_BACK_SECONDS = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Reader:
     def measure(self, look: Look) -> Metrics:
         """Counts that no pass has had yet, or what stands in their way; begins a read where one is due. Never waits."""
         key = look.key
-        if look.now < self._latest.get(key, look.now) - _SET_BACK_SECONDS:
+        if look.now < self._latest.get(key, look.now) - TOLERANCE_SECONDS:
             # Everybody would wait until it is as late again as it was.
             self.forget(key)
         self._latest[key] = look.now
