@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -41,6 +42,17 @@ class Starter(Protocol):
         """Runs one that ends."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Boot:
+    """What all steps are made with."""
+
+    starter: Starter
+    addons: Addons
+    layout: Layout
+    programs: Mapping[str, Path]
+    reporter: Reporter
+
+
 async def boot(
     starter: Starter,
     addons: Addons,
@@ -51,6 +63,7 @@ async def boot(
 ) -> None:
     """Returns when pods can run, models can be deployed and the gateway serves, and what was asked for is there."""
     programs, s3 = description.programs, description.s3
+    this = _Boot(starter, addons, layout, programs, reporter)
     for folder in ("buckets", "object-metadata"):
         (layout.folder / folder).mkdir()
     starter.start(components.etcd(layout, programs))
@@ -67,86 +80,63 @@ async def boot(
         gateway_crds = group.create_task(addons.gateway_crds())
         kserve_crds = group.create_task(addons.kserve_crds())
         knative_crds = group.create_task(addons.knative_crds())
-        group.create_task(_gateway(starter, addons, layout, programs, reporter, [accounts, gateway_crds]))
+        group.create_task(_gateway(this, [accounts, gateway_crds]))
         kserve_needs = [accounts, gateway_crds, kserve_crds, knative_crds]
-        group.create_task(_kserve(starter, addons, layout, programs, reporter, kserve_needs))
-        node = group.create_task(_node(addons, reporter))
+        group.create_task(_kserve(this, kserve_needs))
+        node = group.create_task(_node(this))
         group.create_task(_answering("S3 server", BRIDGE_ADDRESS, S3_PORT, "/"))
         if description.prometheus is not None:
-            group.create_task(_prometheus(starter, addons, layout, programs, reporter))
+            group.create_task(_prometheus(this))
         if description.services:
-            group.create_task(_services(starter, addons, layout, programs, reporter, [node]))
+            group.create_task(_services(this, [node]))
 
 
-async def _gateway(
-    starter: Starter,
-    addons: Addons,
-    layout: Layout,
-    programs: Mapping[str, Path],
-    reporter: Reporter,
-    needs: Sequence[asyncio.Task[None]],
-) -> None:
+async def _gateway(this: _Boot, needs: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*needs)
-    starter.start(gateway.contour(layout, programs))
-    starter.start(gateway.envoy(layout, programs))
-    await addons.gateway()
-    await until("Gateway programmed", addons.gateway_programmed, seconds=_READY_SECONDS)
+    this.starter.start(gateway.contour(this.layout, this.programs))
+    this.starter.start(gateway.envoy(this.layout, this.programs))
+    await this.addons.gateway()
+    await until("Gateway programmed", this.addons.gateway_programmed, seconds=_READY_SECONDS)
     await _answering("Envoy", "127.0.0.1", GATEWAY_STATS_PORT, "/ready", wanted=200)
-    reporter.step("gateway ready")
+    this.reporter.step("gateway ready")
 
 
-async def _kserve(
-    starter: Starter,
-    addons: Addons,
-    layout: Layout,
-    programs: Mapping[str, Path],
-    reporter: Reporter,
-    needs: Sequence[asyncio.Task[None]],
-) -> None:
+async def _kserve(this: _Boot, needs: Sequence[asyncio.Task[None]]) -> None:
     # KServe looks once, when it starts: without HTTPRoute it ends, without Knative's Service it never watches one.
     await asyncio.gather(*needs)
-    reporter.step("custom resources established")
-    starter.start(components.kserve(layout, programs))
+    this.reporter.step("custom resources established")
+    this.starter.start(components.kserve(this.layout, this.programs))
     await _answering("KServe controller", "127.0.0.1", KSERVE_HEALTH_PORT, "/readyz", wanted=200)
     # Registered only now: a webhook that does not answer refuses every pod and InferenceService.
-    await addons.webhooks()
-    reporter.step("KServe ready")
+    await this.addons.webhooks()
+    this.reporter.step("KServe ready")
 
 
-async def _node(addons: Addons, reporter: Reporter) -> None:
-    await until("Node ready", addons.node_ready, seconds=_READY_SECONDS)
-    reporter.step("node ready")
+async def _node(this: _Boot) -> None:
+    await until("Node ready", this.addons.node_ready, seconds=_READY_SECONDS)
+    this.reporter.step("node ready")
 
 
-async def _prometheus(
-    starter: Starter, addons: Addons, layout: Layout, programs: Mapping[str, Path], reporter: Reporter
-) -> None:
-    await addons.prometheus_account()
-    text = prometheus.configuration(layout.component_kubeconfig("prometheus"))
-    (layout.configuration / "prometheus.yaml").write_text(text)
-    starter.start(components.prometheus(layout, programs))
+async def _prometheus(this: _Boot) -> None:
+    await this.addons.prometheus_account()
+    text = prometheus.configuration(this.layout.component_kubeconfig("prometheus"))
+    (this.layout.configuration / "prometheus.yaml").write_text(text)
+    this.starter.start(components.prometheus(this.layout, this.programs))
     await _answering("Prometheus", BRIDGE_ADDRESS, PROMETHEUS_PORT, "/-/ready", wanted=200)
-    reporter.step("Prometheus ready")
+    this.reporter.step("Prometheus ready")
 
 
-async def _services(
-    starter: Starter,
-    addons: Addons,
-    layout: Layout,
-    programs: Mapping[str, Path],
-    reporter: Reporter,
-    needs: Sequence[asyncio.Task[None]],
-) -> None:
-    await addons.services_account()
-    kubeconfig = layout.component_kubeconfig("coredns")
-    (layout.configuration / "Corefile").write_text(services.corefile(kubeconfig, COREDNS_READY_PORT))
-    starter.start(services.coredns(layout, programs))
+async def _services(this: _Boot, needs: Sequence[asyncio.Task[None]]) -> None:
+    await this.addons.services_account()
+    kubeconfig = this.layout.component_kubeconfig("coredns")
+    (this.layout.configuration / "Corefile").write_text(services.corefile(kubeconfig, COREDNS_READY_PORT))
+    this.starter.start(services.coredns(this.layout, this.programs))
     # kube-proxy looks for its node, and waits long when it does not find it at once.
     await asyncio.gather(*needs)
-    starter.start(services.kube_proxy(layout, programs))
+    this.starter.start(services.kube_proxy(this.layout, this.programs))
     await _answering("CoreDNS", "127.0.0.1", COREDNS_READY_PORT, "/ready", wanted=200)
     await _answering("kube-proxy", "127.0.0.1", KUBE_PROXY_HEALTH_PORT, "/healthz", wanted=200)
-    reporter.step("Services ready")
+    this.reporter.step("Services ready")
 
 
 async def _answering(what: str, host: str, port: int, path: str, wanted: int | None = None) -> None:
