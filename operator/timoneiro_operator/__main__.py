@@ -18,7 +18,6 @@ from lightkube.core.async_client import AsyncClient
 
 from timoneiro_operator import __version__
 from timoneiro_operator.controller import Controller
-from timoneiro_operator.gateways import Gateways, NamedGateway, read_gateways
 from timoneiro_operator.handlers import watch
 from timoneiro_operator.kube.askers import Askers
 from timoneiro_operator.kube.cache import Cache, Key
@@ -27,16 +26,17 @@ from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.lease import LeaderLease
 from timoneiro_operator.kube.transport import AiohttpTransport
 from timoneiro_operator.kube.workqueue import WorkQueue
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
-from timoneiro_operator.metrics.gateway import GatewaySource
-from timoneiro_operator.metrics.look import Source
-from timoneiro_operator.metrics.prometheus import PrometheusSource
-from timoneiro_operator.metrics.prometheus_api import PrometheusApi
-from timoneiro_operator.metrics.reader import Reader
-from timoneiro_operator.metrics.resolver import ServiceResolver
-from timoneiro_operator.metrics.scrape import ScrapeSource
 from timoneiro_operator.reconciler import Reconciler
-from timoneiro_operator.secrets import SecretReader
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
+from timoneiro_operator.sources.gateway import GatewaySource
+from timoneiro_operator.sources.prometheus import PrometheusSource
+from timoneiro_operator.sources.prometheus_api import PrometheusApi
+from timoneiro_operator.sources.reader import Reader
+from timoneiro_operator.sources.resolver import ServiceResolver
+from timoneiro_operator.sources.scrape import ScrapeSource
+from timoneiro_operator.sources.source import Source
+from timoneiro_operator.targets.gateways import Gateways, NamedGateway, read_gateways
+from timoneiro_operator.targets.secrets import SecretReader
 from timoneiro_operator.telemetry import Telemetry
 
 log = logging.getLogger("timoneiro_operator")

@@ -40,13 +40,13 @@ from timoneiro_operator.kube.client import KubeClient, Refused, Unanswered
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
-from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.recorder import NotOnRecord, Recorder
 from timoneiro_operator.servable import ASK_AGAIN_SECONDS, NotServable, Servable
 from timoneiro_operator.serving.adopted import Adopted
 from timoneiro_operator.serving.runtime import read_runtime
 from timoneiro_operator.serving.workload import with_cause
-from timoneiro_operator.targets import arm_targets
+from timoneiro_operator.sources.reader import Reader
+from timoneiro_operator.targets.arms import arm_targets
 from timoneiro_operator.telemetry import Telemetry
 
 log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ from timoneiro_operator.api import names
 from timoneiro_operator.controller import KINDS
 from timoneiro_operator.kube.cache import Cache, Kind
 from timoneiro_operator.kube.client import Refused
-from timoneiro_operator.metrics.look import Source
-from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
+from timoneiro_operator.sources.reader import Reader
+from timoneiro_operator.sources.source import Source
 from timoneiro_operator.telemetry import Telemetry
 
 KEY = ("ns", "fraud")

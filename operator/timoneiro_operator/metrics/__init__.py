@@ -1,1 +1,1 @@
-"""Where counts come from: expositions of model servers, turned into reset-aware integer deltas."""
+"""What model servers, gateways and Prometheus show, turned into reset-aware integer counts of a window. Pure."""

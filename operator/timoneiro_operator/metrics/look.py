@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.profiles import KSERVE
@@ -71,16 +70,3 @@ class Look:
     @property
     def interval(self) -> float:
         return parse_duration(self.analysis.interval)
-
-
-class Source(Protocol):
-    """Where counts come from. A window is handed out until it stands in the status, and never again after that."""
-
-    def known(self, look: Look) -> Metrics | None:
-        """What there is to say without a read; None once an interval has passed, so that one is due."""
-
-    async def read(self, look: Look) -> Metrics:
-        """Counts since the last recorded look, once an interval has passed; nothing, or why nothing, before."""
-
-    def forget(self, key: Key) -> None:
-        """Nothing is compared there any more."""

@@ -24,14 +24,14 @@ from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY, cluster_of
-from timoneiro_operator.metrics.gateway import GatewayPods, GatewaySource
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.profiles import PROFILES
-from timoneiro_operator.metrics.prometheus import PrometheusSource
-from timoneiro_operator.metrics.prometheus_api import Request
-from timoneiro_operator.metrics.scrape import ScrapeSource
 from timoneiro_operator.metrics.series import RawSeries, answered
+from timoneiro_operator.sources.gateway import GatewayPods, GatewaySource
+from timoneiro_operator.sources.prometheus import PrometheusSource
+from timoneiro_operator.sources.prometheus_api import Request
+from timoneiro_operator.sources.scrape import ScrapeSource
 
 change = msgspec.structs.replace
 POINTS = len(Comparison(limits=Limits(tolerance=0.25, margin=1.0, negligible=0.01)).likelihood)

@@ -16,9 +16,9 @@ from support.fake_control_plane import Body, FakeControlPlane
 from support.fake_prometheus import FakePrometheus
 from support.fake_world import EPOCH
 from timoneiro_operator.kube.cache import Key, Kind
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
-from timoneiro_operator.metrics.prometheus import PrometheusSource
-from timoneiro_operator.metrics.prometheus_api import PrometheusApi
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
+from timoneiro_operator.sources.prometheus import PrometheusSource
+from timoneiro_operator.sources.prometheus_api import PrometheusApi
 
 SCRAPE, REQUESTS = 10, 400
 LONGEST = 900

@@ -32,7 +32,7 @@ from timoneiro_operator.serving.adopted import (
     why_not_yet,
 )
 from timoneiro_operator.serving.inference_service import build_inference_service
-from timoneiro_operator.targets import arm_targets
+from timoneiro_operator.targets.arms import arm_targets
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
 
 GATEWAY = GatewayDriver()

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
 
 NAMED = AllowedUrls(
     ["http://prometheus.monitoring:9090", "https://metrics.example.com/team-a/", "http://10.0.0.1:9090"]

@@ -16,12 +16,12 @@ from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.gateways import Gateways, read_gateways
 from timoneiro_operator.metrics.envoy import cluster_of, only, sample_of
-from timoneiro_operator.metrics.gateway import GatewayPods, GatewaySource
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.samples import NoSeries
+from timoneiro_operator.sources.gateway import GatewayPods, GatewaySource
+from timoneiro_operator.targets.gateways import Gateways, read_gateways
 
 GATEWAY = ("kserve", "kserve-ingress-gateway")
 STABLE, CANDIDATE = "ns_fraud-a-predictor_80", "ns_fraud-b-predictor_80"

@@ -19,7 +19,7 @@ from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.reading import LONGEST_TEXT, Reading, decode, encode
 from timoneiro_operator.metrics.samples import ALL, Sample
-from timoneiro_operator.metrics.scrape import ScrapeSource
+from timoneiro_operator.sources.scrape import ScrapeSource
 
 ARMS = Arms("a", "b", 10, False, True)
 

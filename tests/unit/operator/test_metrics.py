@@ -15,13 +15,13 @@ from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.metrics import scrape
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.profile import Profile, Series
 from timoneiro_operator.metrics.profiles import KSERVE, PROFILES
 from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
-from timoneiro_operator.metrics.scrape import ScrapeSource
+from timoneiro_operator.sources import scrape
+from timoneiro_operator.sources.scrape import ScrapeSource
 
 ARMS = Arms("fraud-a", "fraud-b", 10, mirrored=False, accepted=True)
 KEY = ("ns", "fraud")

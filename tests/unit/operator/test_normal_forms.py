@@ -13,7 +13,8 @@ from support.fake_control_plane import FakeControlPlane
 from support.fake_world import EPOCH, SPEC
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Kind
-from timoneiro_operator.metrics.look import Look, Source
+from timoneiro_operator.metrics.look import Look
+from timoneiro_operator.sources.source import Source
 
 Body = dict[str, Any]
 DIVISOR = {"name": "CPUS", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu", "divisor": "1000m"}}}

@@ -18,12 +18,12 @@ from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, Sou
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.profiles import KSERVE, PROFILES
-from timoneiro_operator.metrics.prometheus import SETTLE_SECONDS, PrometheusSource
-from timoneiro_operator.metrics.prometheus_api import PrometheusApi
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
+from timoneiro_operator.sources.prometheus import SETTLE_SECONDS, PrometheusSource
+from timoneiro_operator.sources.prometheus_api import PrometheusApi
 
 NOW = 1_800_000_000.0
 ARMS = Arms("a", "b", 10, mirrored=False, accepted=True)

@@ -9,10 +9,10 @@ import pytest
 from timoneiro_operator.api.spec import Analysis, Source
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.metrics import reader as reader_module
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look
-from timoneiro_operator.metrics.reader import Reader
-from timoneiro_operator.metrics.turns import SLOTS, SLOTS_OF_A_SOURCE
+from timoneiro_operator.sources import reader as reader_module
+from timoneiro_operator.sources.reader import Reader
+from timoneiro_operator.sources.turns import SLOTS, SLOTS_OF_A_SOURCE
 
 COUNTED = Metrics(window_end=7.0)
 

@@ -22,9 +22,9 @@ from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused, Unanswered
 from timoneiro_operator.metrics.look import Look
-from timoneiro_operator.metrics.reader import Reader
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.servable import ASK_AGAIN_SECONDS
+from timoneiro_operator.sources.reader import Reader
 from timoneiro_operator.telemetry import Telemetry
 
 KEY = ("ns", "fraud")

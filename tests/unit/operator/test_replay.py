@@ -20,9 +20,9 @@ from support.fake_world import EPOCH, SPEC
 from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
 from timoneiro_judge.verdict import Part, judge
 from timoneiro_operator.api.status import to_seconds
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
-from timoneiro_operator.metrics.prometheus import PrometheusSource
-from timoneiro_operator.metrics.prometheus_api import PrometheusApi
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
+from timoneiro_operator.sources.prometheus import PrometheusSource
+from timoneiro_operator.sources.prometheus_api import PrometheusApi
 
 # End of a window, and the state of the judge after it.
 Recorded = tuple[float, str]

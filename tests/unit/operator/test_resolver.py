@@ -12,10 +12,10 @@ from yarl import URL
 from support.fake_prometheus import FakePrometheus
 from timoneiro_operator.api.promql import selector
 from timoneiro_operator.api.spec import Source
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.problem import ProblemError
-from timoneiro_operator.metrics.prometheus_api import PrometheusApi, Request
-from timoneiro_operator.metrics.resolver import ServiceResolver
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
+from timoneiro_operator.sources.prometheus_api import PrometheusApi, Request
+from timoneiro_operator.sources.resolver import ServiceResolver
 
 CORP = (
     "nameserver 10.96.0.10\nsearch timoneiro-system.svc.corp.example svc.corp.example corp.example\noptions ndots:5\n"

@@ -8,7 +8,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import Status as ApiStatus
 
 from timoneiro_operator.metrics.problem import ProblemError
-from timoneiro_operator.secrets import SecretReader
+from timoneiro_operator.targets.secrets import SecretReader
 
 
 class FakeClient:

@@ -11,7 +11,7 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Stable, Status
 from timoneiro_operator.drivers.driver import Children
 from timoneiro_operator.metrics.look import Target
-from timoneiro_operator.targets import arm_targets
+from timoneiro_operator.targets.arms import arm_targets
 from timoneiro_operator.traffic.knative import deployment_name
 
 

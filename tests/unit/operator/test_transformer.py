@@ -27,7 +27,7 @@ from timoneiro_operator.serving.adopted import Adopted, adopted_workload, adopti
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.refusals import in_our_words
 from timoneiro_operator.serving.workload import is_as_built, read_workload
-from timoneiro_operator.targets import arm_targets
+from timoneiro_operator.targets.arms import arm_targets
 from timoneiro_operator.traffic.gateway import build_route, read_route
 
 CONTAINER: dict[str, Any] = {"name": "mine", "image": "tokens:1", "args": ["--language=pt"]}

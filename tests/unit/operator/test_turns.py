@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timoneiro_operator.metrics.turns import SLOTS, SLOTS_OF_A_NAMESPACE, SLOTS_OF_A_SOURCE, Lane, Ticket, Turns
+from timoneiro_operator.sources.turns import SLOTS, SLOTS_OF_A_NAMESPACE, SLOTS_OF_A_SOURCE, Lane, Ticket, Turns
 
 
 def tickets(namespace: str, number: int, *, lane: Lane = "Quick", shared: str | None = None) -> list[Ticket]:

@@ -22,7 +22,7 @@ from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.series import RawSeries, answered
 from timoneiro_operator.serving.workload import is_ready
-from timoneiro_operator.targets import arm_targets, target_of
+from timoneiro_operator.targets.arms import arm_targets, target_of
 
 _SERVICE = re.compile(r"^([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?$")
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
-from timoneiro_operator.metrics.look import Key, Look, Source
-from timoneiro_operator.metrics.turns import Ticket, Turns
+from timoneiro_operator.metrics.look import Key, Look
+from timoneiro_operator.sources.source import Source
+from timoneiro_operator.sources.turns import Ticket, Turns
 
 log = logging.getLogger(__name__)
 

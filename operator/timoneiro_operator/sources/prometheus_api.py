@@ -13,10 +13,10 @@ from yarl import URL
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Source
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.promql import range_query
 from timoneiro_operator.metrics.series import LONGEST_SENTENCE, RawSeries, answered
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
 _TOLERATED_SKEW_SECONDS = 30.0

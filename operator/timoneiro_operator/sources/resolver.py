@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from timoneiro_operator.metrics.allowed_urls import AllowedUrls
 from timoneiro_operator.metrics.problem import ProblemError
+from timoneiro_operator.sources.allowed_urls import AllowedUrls
 
 _CLUSTER = "svc.cluster.local"
 

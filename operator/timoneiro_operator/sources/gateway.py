@@ -14,7 +14,7 @@ import aiohttp
 from timoneiro_operator.metrics.envoy import cluster_of, only, sample_of
 from timoneiro_operator.metrics.look import Key, Look, Target
 from timoneiro_operator.metrics.samples import Sample
-from timoneiro_operator.metrics.scrape import ScrapeSource, Shown, exposition_of, raised, read_of
+from timoneiro_operator.sources.scrape import ScrapeSource, Shown, exposition_of, raised, read_of
 
 
 @dataclass(frozen=True, slots=True)

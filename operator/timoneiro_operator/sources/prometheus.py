@@ -16,7 +16,6 @@ from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.profile import Profile
-from timoneiro_operator.metrics.prometheus_api import PrometheusApi, Request
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
     counts_between,
@@ -30,6 +29,7 @@ from timoneiro_operator.metrics.promql import (
 from timoneiro_operator.metrics.samples import Sample
 from timoneiro_operator.metrics.series import Malformed, RawSeries, of_pod, one_target, scrapes, target_labels
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
+from timoneiro_operator.sources.prometheus_api import PrometheusApi, Request
 
 # An outage of the server may be long; what it has kept of that time is not asked for in one piece without end.
 LONGEST_WINDOW_SECONDS = 3600.0

@@ -15,10 +15,10 @@ from lightkube.core.exceptions import ApiError
 from timoneiro_operator.kube.cache import Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.metrics.envoy import PATH, PORT
-from timoneiro_operator.metrics.gateway import GatewayPods
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.serving.workload import is_ready
-from timoneiro_operator.targets import target_of
+from timoneiro_operator.sources.gateway import GatewayPods
+from timoneiro_operator.targets.arms import target_of
 
 _LISTED_SECONDS = 5.0
 _NAME = r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?"
