@@ -1,27 +1,35 @@
 """The judge: is the candidate worse than the stable model, not worse, or can it not be known yet?
 
-PURE: counts in, evidence and verdicts out; the standard library only; no clock, no Kubernetes. A notebook needs `Trial`
-alone; the operator judges several metrics together by `judge`.
+PURE: counts in, evidence and verdicts out; the standard library only; no clock, no Kubernetes. A notebook needs
+`Trial`, or `ShapeTrial` for whether both models answer alike; the operator judges several metrics together by `judge`.
 """
 
 from timoneiro_judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
 from timoneiro_judge.forecast import Forecast, forecast
 from timoneiro_judge.routing import log_e_mismatch
+from timoneiro_judge.shape import Bin, Bins, Difference, Shape
+from timoneiro_judge.shape_trial import ShapeTrial
 from timoneiro_judge.trial import Evidence, Needs, Ratio, Trial
-from timoneiro_judge.verdict import Guard, Judgement, Part, Verdict, judge
+from timoneiro_judge.verdict import Guard, Judgement, MetricVerdict, Part, Verdict, judge
 
 __all__ = [
+    "Bin",
+    "Bins",
     "Comparison",
     "Counts",
+    "Difference",
     "Dispersion",
     "Evidence",
     "Forecast",
     "Guard",
     "Judgement",
     "Limits",
+    "MetricVerdict",
     "Needs",
     "Part",
     "Ratio",
+    "Shape",
+    "ShapeTrial",
     "Spread",
     "Trial",
     "Verdict",

@@ -7,8 +7,11 @@ from typing import Literal
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.evidence import log_e_rate_above, log_sum_exp
+from timoneiro_judge.shape import Shape
 
 Verdict = Literal["Worse", "NotWorse", "Undecided"]
+# Of one metric: evidence about a shape is two-sided, and does not know what is worse.
+MetricVerdict = Verdict | Literal["Differs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +35,27 @@ class Part:
     take evidence away, so that its error probability holds.
     """
 
-    evidence: Comparison | Guard
+    evidence: Comparison | Guard | Shape
     weight: float = 1.0
     required: bool = True
     min_events: int = 0
     min_difference: float = 0.0
 
     @property
-    def counts(self) -> Comparison:
+    def counts(self) -> Comparison | Shape:
         """Where its counts are."""
-        return self.evidence if isinstance(self.evidence, Comparison) else self.evidence.of
+        return self.evidence.of if isinstance(self.evidence, Guard) else self.evidence
 
     @property
     def log_worse(self) -> float:
-        """ln E for "worse" as it counts."""
-        enough = self.counts.candidate.events >= self.min_events
-        if isinstance(self.evidence, Comparison) and self.min_difference > 0:
+        """ln E for "worse" as it counts; of a shape for "different"."""
+        if isinstance(self.evidence, Shape):
+            log_worse, enough = self.evidence.log_differs, True
+        else:
+            log_worse, enough = self.evidence.log_worse, self.counts.candidate.events >= self.min_events
+        if not isinstance(self.evidence, Guard) and self.min_difference > 0:
             enough = enough and self.evidence.difference >= self.min_difference
-        return self.evidence.log_worse if enough else min(self.evidence.log_worse, 0.0)
+        return log_worse if enough else min(log_worse, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +63,7 @@ class Judgement:
     """The verdict on the whole candidate, and on each metric. `log_worse`: ln E of all that decides."""
 
     verdict: Verdict
-    metrics: Mapping[str, Verdict]
+    metrics: Mapping[str, MetricVerdict]
     log_worse: float
 
 
@@ -66,7 +72,8 @@ def judge(parts: Mapping[str, Part], *, false_rollback: float, false_promotion: 
 
     Worse: the weighted mean of the evidence over the required metrics has reached 1 / false_rollback (a mean of
     e-values is one, however the metrics depend on each other). NotWorse: every required comparison by itself has
-    reached 1 / false_promotion at some time (intersection-union: no correction needed). Otherwise Undecided.
+    reached 1 / false_promotion at some time (intersection-union: no correction needed). Otherwise Undecided. A guard
+    and a shape only speak for "worse": no promotion waits for them.
     """
     logs = {name: part.log_worse for name, part in parts.items()}
     deciding = {name: part for name, part in parts.items() if part.required}
@@ -76,11 +83,11 @@ def judge(parts: Mapping[str, Part], *, false_rollback: float, false_promotion: 
     worse = mean >= bound_worse
     # The sum may pass its bound before any of its parts does: then it is the strongest that is named.
     highest = max((logs[name] for name in deciding), default=-math.inf)
-    metrics: dict[str, Verdict] = {}
+    metrics: dict[str, MetricVerdict] = {}
     for name, part in parts.items():
         bound = min(highest, bound_worse) if worse and part.required else bound_worse
         if logs[name] >= bound and (worse or not part.required):
-            metrics[name] = "Worse"
+            metrics[name] = "Differs" if isinstance(part.evidence, Shape) else "Worse"
         elif isinstance(part.evidence, Comparison) and part.evidence.best_log_not_worse >= bound_not_worse:
             metrics[name] = "NotWorse"
         else:
