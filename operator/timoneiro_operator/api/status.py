@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from timoneiro_judge import Counts, Verdict
+from timoneiro_judge import Counts, MetricVerdict
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor, Transformer
@@ -222,7 +222,7 @@ class MetricStatus(_Struct, frozen=True):
     """
 
     name: str
-    verdict: Verdict = "Undecided"
+    verdict: MetricVerdict = "Undecided"
     role: Role = "Required"
     bound: float | None = None
     limit: float | None = None

@@ -7,7 +7,7 @@ from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import MetricStatus, Paused, Phase, Retiring, Revision, Status, Step
 from timoneiro_operator.decide.observation import Failure, Observation
 
-VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided"}
+VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided", "Differs": "different"}
 
 
 def name_of(revision: str, version: str | None) -> str:
@@ -56,7 +56,7 @@ def verdict_sentence(status: Status) -> str:
     if status.analysis is None or not status.analysis.metrics:
         return ""
     metrics = status.analysis.metrics
-    order = {"Worse": 0, "Undecided": 1, "NotWorse": 2}
+    order = {"Worse": 0, "Differs": 0, "Undecided": 1, "NotWorse": 2}
     # A guard is undecided for ever where it is kept, and what informs decides nothing.
     first = min(
         metrics,

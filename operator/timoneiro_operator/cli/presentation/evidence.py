@@ -12,7 +12,7 @@ from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import VERDICT_WORDS
 
 BAR_LENGTH = 20
-_VERDICT_STYLES = {"Worse": "red", "NotWorse": "green", "Undecided": "yellow"}
+_VERDICT_STYLES = {"Worse": "red", "Differs": "red", "NotWorse": "green", "Undecided": "yellow"}
 
 
 def draw_evidence(view: View) -> Group | None:

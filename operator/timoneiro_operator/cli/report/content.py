@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from timoneiro_judge import Verdict
+from timoneiro_judge import MetricVerdict
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.status import Outcome, Role
 
@@ -69,7 +69,7 @@ class MetricReport(_Struct, frozen=True):
     name: str
     type: str | None
     role: Role
-    verdict: Verdict
+    verdict: MetricVerdict
     tolerance: float | None
     margin: float | None
     negligible: float | None

@@ -15,8 +15,8 @@ from timoneiro_operator.cli.report.pictures import (
 from timoneiro_operator.cli.report.words import ratio_words, short
 from timoneiro_operator.decide.text import VERDICT_WORDS, percent
 
-_KINDS = {"Worse": "bad", "NotWorse": "good", "Undecided": "open"}
-_SIGNS = {"Worse": "\u2717", "NotWorse": "\u2713", "Undecided": "\u2026"}
+_KINDS = {"Worse": "bad", "Differs": "bad", "NotWorse": "good", "Undecided": "open"}
+_SIGNS = {"Worse": "\u2717", "Differs": "\u2260", "NotWorse": "\u2713", "Undecided": "\u2026"}
 
 
 def metrics_section(report: Report, time: Time) -> str:
