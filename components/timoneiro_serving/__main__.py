@@ -13,6 +13,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from .errors import ModelLoadError
@@ -20,6 +21,8 @@ from .loading import load_model
 
 DIGEST_VARIABLE = "TIMONEIRO_MODEL_DIGEST"
 OVERDUE_VARIABLE = "TIMONEIRO_OVERDUE_SECONDS"
+BOUNDS_VARIABLE = "TIMONEIRO_NUMBER_BOUNDS"
+_MOST_BOUNDS = 40
 TERMINATION_LOG = Path("/dev/termination-log")
 
 
@@ -36,9 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(str(error))
         return 1
     # Only now: importing KServe takes seconds, and a refused model should be refused at once.
+    from .predictions import NUMBER_BOUNDS  # noqa: PLC0415
     from .server import serve  # noqa: PLC0415
 
-    serve(options.model_name, model, http_port=options.http_port, overdue_seconds=options.overdue_seconds)
+    serve(
+        options.model_name,
+        model,
+        http_port=options.http_port,
+        overdue_seconds=options.overdue_seconds,
+        number_bounds=options.number_bounds or NUMBER_BOUNDS,
+    )
     return 0
 
 
@@ -54,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a request that takes longer counts as failed; by default what {OVERDUE_VARIABLE} says, or 10",
     )
     parser.add_argument(
+        "--number_bounds",
+        type=_bounds,
+        default=os.environ.get(BOUNDS_VARIABLE) or "",
+        help=f"between which numbers the answers of a regressor are counted, such as 10,20,50; by default what "
+        f"{BOUNDS_VARIABLE} says, or 1, 2 and 5 of each power of ten",
+    )
+    parser.add_argument(
         "--allow_pickle",
         action="store_true",
         help="also load model.joblib and model.pkl, which run whatever code is in them",
@@ -66,6 +83,18 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
     return seconds
+
+
+def _bounds(text: str) -> tuple[float, ...]:
+    try:
+        bounds = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        bounds = (math.nan,)
+    if not all(map(math.isfinite, bounds)) or any(one >= other for one, other in pairwise(bounds)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of rising numbers such as 10,20,50")
+    if len(bounds) > _MOST_BOUNDS:
+        raise argparse.ArgumentTypeError(f"'{text}' has {len(bounds)} numbers, and {_MOST_BOUNDS} are the most")
+    return bounds
 
 
 def _report(sentence: str) -> None:

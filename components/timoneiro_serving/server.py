@@ -6,7 +6,8 @@ Guarantees
   the connection kept. (An exception that reaches uvicorn closes the connection without telling the
   proxy, which then fails other people's requests.)
 * A prediction has a thread of its own: one that hangs keeps neither the others nor /metrics waiting.
-* Every request is accounted for in /metrics, see accounting.py.
+* Every request is accounted for in /metrics, see accounting.py; what was answered is counted there in bins, see
+  predictions.py.
 * A failure of the model is logged once, with its type and place and without any value of the
   request. Requests that succeed are not logged at all.
 """
@@ -20,6 +21,7 @@ import logging
 import traceback
 import uuid
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +36,7 @@ from .accounting import AccountForRequests, Accounts
 from .errors import first_line
 from .inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
 from .loading import Answer, LoadedModel
+from .predictions import Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +51,9 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
     """A LoadedModel that KServe can call. Preprocess reads, predict asks the model, postprocess passes on;
     KServe times each, so that predict_count - postprocess_count is the number of failures of the model."""
 
-    def __init__(self, name: str, model: LoadedModel, accounts: Accounts) -> None:
+    def __init__(self, name: str, model: LoadedModel, accounts: Accounts, predictions: Predictions) -> None:
         super().__init__(name)
-        self._model, self._accounts = model, accounts
+        self._model, self._accounts, self._predictions = model, accounts, predictions
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self.ready = True
 
@@ -83,7 +86,9 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._threads, self._model.predictor.predict, frame)
             _check_finite(answer)
-            return _v1(answer) if request is None else _v2(self.name, request, answer)
+            body = _v1(answer) if request is None else _v2(self.name, request, answer)
+            self._predictions.count(answer)
+            return body
         except Exception as error:
             logger.error("model %s failed: %s at %s", self.name, type(error).__name__, _place(error))
             # The cause is cut off: KServe would log it, and its message may hold values of the request.
@@ -119,20 +124,24 @@ class KeepConnection:
             await send({"type": "http.response.body", "body": body})
 
 
-def serve(name: str, model: LoadedModel, *, http_port: int, overdue_seconds: float) -> None:
+def serve(
+    name: str, model: LoadedModel, *, http_port: int, overdue_seconds: float, number_bounds: Sequence[float]
+) -> None:
     """Answers on `http_port` until the process is told to stop (SIGTERM, SIGINT)."""
     configure_logging(_log_config())
     logging.getLogger("kserve").addFilter(_not_an_answer)
     # Otherwise two lines for every request; KServe 0.21 uses what FastAPI now deprecates.
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
     accounts = Accounts(overdue_seconds)
+    predictions = Predictions(model.classes, number_bounds)
     REGISTRY.register(accounts)
+    REGISTRY.register(predictions)
     app.add_middleware(KeepConnection)
     # Added last, and so around all the others: what they answer counts as well.
     app.add_middleware(AccountForRequests, accounts=accounts)
     # One worker: with more, /metrics answers from a random one and the counters seem to jump.
     server = ModelServer(http_port=http_port, workers=1, enable_grpc=False, enable_latency_logging=False)
-    server.start([PackagedModel(name, model, accounts)])
+    server.start([PackagedModel(name, model, accounts, predictions)])
 
 
 def _log_config() -> dict[str, Any]:
