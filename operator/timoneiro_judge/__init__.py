@@ -4,7 +4,8 @@ PURE: counts in, evidence and verdicts out; the standard library only; no clock,
 `Trial`, or `ShapeTrial` for whether both models answer alike; the operator judges several metrics together by `judge`.
 """
 
-from timoneiro_judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Dispersion, Limits, Spread, Window
 from timoneiro_judge.forecast import Forecast, forecast
 from timoneiro_judge.routing import log_e_mismatch
 from timoneiro_judge.shape import Bin, Bins, Difference, Shape

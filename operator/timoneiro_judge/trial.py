@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.forecast import forecast
 from timoneiro_judge.verdict import Part, Verdict, judge
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.duration import parse_duration

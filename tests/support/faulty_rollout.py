@@ -5,7 +5,7 @@ from typing import Any
 
 from support.fake_control_plane import FakeControlPlane
 from support.fake_world import EPOCH, SPEC
-from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.metrics.look import Look

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from support.fake_world import SPEC, FakeWorld
-from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api import names
 from timoneiro_operator.decide.observation import Observation
 

@@ -17,7 +17,7 @@ Rows = NDArray[np.intp]
 class Windows:
     """Requests and events of candidate and stable, shape (rollouts,) for one window or (rollouts, windows) for all.
 
-    `chi_square` and `freedom`: how the stable's pods differ (`timoneiro_judge.comparison.Spread`).
+    `chi_square` and `freedom`: how the stable's pods differ (`timoneiro_judge.counts.Spread`).
     A window of which nothing is known has no requests in either arm.
     """
 

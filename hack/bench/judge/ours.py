@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Rows, Windows
-from timoneiro_judge.comparison import LEAST_FREEDOM, Limits
+from timoneiro_judge.counts import LEAST_FREEDOM, Limits
 from timoneiro_judge.evidence import LOG_GRID, NOT_WORSE_WIDTH, RATE_POINTS, RATE_SPAN, WORSE_WIDTH
 
 DEFAULT_LIMITS = Limits()

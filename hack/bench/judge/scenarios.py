@@ -9,7 +9,7 @@ from bench.judge.levels import Bursts, Diurnal, Level, Noise, Persistent, Quiet,
 from bench.judge.ours import DEFAULT, DEFAULT_LIMITS, Settings
 from bench.judge.scrapes import Gaps, Resets
 from bench.judge.sources import WINDOW_SECONDS, Mirror, Service, Source, Users
-from timoneiro_judge.comparison import Limits
+from timoneiro_judge.counts import Limits
 
 EFFECTS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 # Of failures that come by user in `sessions`: geometric with mean 3, so that E[X^2] / E[X] = 5.

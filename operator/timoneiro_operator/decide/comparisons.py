@@ -6,7 +6,8 @@ own, and looks at that of another metric.
 
 from typing import NamedTuple
 
-from timoneiro_judge.comparison import Comparison, Dispersion, Limits
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Dispersion, Limits
 from timoneiro_judge.verdict import Guard, Part
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from timoneiro_judge.comparison import Window
+from timoneiro_judge.counts import Window
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot
 

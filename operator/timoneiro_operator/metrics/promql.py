@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from timoneiro_judge.comparison import Counts
+from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.promql import (
     NAME,
     NAMESPACE,

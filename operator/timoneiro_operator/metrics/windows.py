@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from timoneiro_judge.comparison import Counts, Spread, Window
+from timoneiro_judge.counts import Counts, Spread, Window
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.decide.comparisons import Planned, bounds_key, planned

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from timoneiro_judge.comparison import Counts
+from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.promql import BadSelector, Selector
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics

@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Window
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 INTERVAL, LOOKS, OUTAGE = 30, 20, 20

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from support.fake_pods import FakePods
 from support.fake_world import FakeWorld
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Spread, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Spread, Window
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Analysis

@@ -7,7 +7,8 @@ import pytest
 
 from bench.judge.counts import Windows, side_by_side
 from bench.judge.ours import Judge, Settings, follow
-from timoneiro_judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Dispersion, Limits, Spread, Window
 from timoneiro_judge.evidence import log_e_ratio_worse
 from timoneiro_judge.verdict import Part
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import binom
 
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood, log_sum_exp
 from timoneiro_judge.verdict import Part, judge
 

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from bench.judge.counts import Ints, Windows
 from bench.judge.ours import Course, Settings, follow
-from timoneiro_judge.comparison import Limits
+from timoneiro_judge.counts import Limits
 from timoneiro_judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood
 
 TOLERATED = 1.25

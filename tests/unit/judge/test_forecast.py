@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.forecast import Forecast, forecast
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)

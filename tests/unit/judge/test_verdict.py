@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from timoneiro_judge.comparison import Comparison, Counts, Dispersion, Limits, Spread, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Dispersion, Limits, Spread, Window
 from timoneiro_judge.evidence import log_e_rate_above
 from timoneiro_judge.verdict import Guard, Judgement, Part, judge
 

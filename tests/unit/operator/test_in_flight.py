@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.verdict import Part, Verdict, judge
 from timoneiro_operator.metrics.deltas import Mark, advance
 from timoneiro_operator.metrics.samples import PodCounts, Sample

@@ -8,7 +8,7 @@ import pytest
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import rolling
 from timoneiro_judge import Verdict
-from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_judge.routing import ALPHA
 from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.spec import Analysis

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import AnalysisStatus, Candidate, MetricStatus, Share, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timoneiro_judge.comparison import Counts
+from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.problem import ProblemError

@@ -15,7 +15,7 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 from support.fake_control_plane import FakeControlPlane
 from support.fake_world import EPOCH, SPEC
 from support.pods import pod_of
-from timoneiro_judge.comparison import Counts, Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Candidate, Stable, Status, Step, Traffic, Weights, to_text
 from timoneiro_operator.decide.observation import Metrics

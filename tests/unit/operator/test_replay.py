@@ -17,7 +17,8 @@ import pytest
 from support.fake_control_plane import FakeControlPlane
 from support.fake_prometheus import FakePrometheus
 from support.fake_world import EPOCH, SPEC
-from timoneiro_judge.comparison import Comparison, Counts, Limits, Window
+from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.verdict import Part, judge
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
