@@ -29,6 +29,7 @@ from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
 from timoneiro_operator.sources.gateway import GatewaySource
+from timoneiro_operator.sources.pods import HttpPods
 from timoneiro_operator.sources.prometheus import PrometheusSource
 from timoneiro_operator.sources.prometheus_api import PrometheusApi
 from timoneiro_operator.sources.reader import Reader
@@ -109,9 +110,10 @@ async def _run(
         lease = LeaderLease(lightkube, namespace=_namespace(), name=LEASE_NAME, identity=socket.gethostname())
         client = KubeClient(lightkube, telemetry, may_write=lease.held)
         prometheus = PrometheusSource(PrometheusApi(session, SecretReader(client).read, prometheus_urls))
-        gateway = GatewaySource(session, Gateways(client, named).pods)
+        pods = HttpPods(session)
+        gateway = GatewaySource(pods, Gateways(client, named).pods)
         sources: Mapping[str, Source] = {
-            "Scrape": ScrapeSource(session),
+            "Scrape": ScrapeSource(pods),
             "Prometheus": prometheus,
             "Gateway": gateway,
         }

@@ -84,6 +84,11 @@ def _after(mark: Mark, sample: Sample, at: float) -> Mark:
     return replace(mark, sample=sample, at=at, requests=requests, failures=mark.failures + failed, excess=excess)
 
 
+def since_start(sample: Sample) -> PodCounts:
+    """What a process has counted in its life."""
+    return PodCounts(requests=sample.requests, failed=sample.failed, latency=sample.latency)
+
+
 def restarted(before: Sample, now: Sample) -> bool:
     """Whether the counters began anew between the two."""
     if before.started is not None and now.started is not None and before.started != now.started:

@@ -9,12 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-import aiohttp
-
-from timoneiro_operator.metrics.envoy import cluster_of, only, sample_of
-from timoneiro_operator.metrics.look import Key, Look, Target
+from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY, PATH, cluster_of, only, sample_of
+from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.samples import Sample
-from timoneiro_operator.sources.scrape import ScrapeSource, Shown, exposition_of, raised, read_of
+from timoneiro_operator.sources.ask import PodReader
+from timoneiro_operator.sources.scrape import ScrapeSource, Shown, raised, read_of, seconds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +28,34 @@ class GatewayPods:
 class GatewaySource(ScrapeSource):
     """Counts of pairs of arms at their gateway, by ModelDeployment."""
 
-    def __init__(self, session: aiohttp.ClientSession, pods_of: Callable[[Key], Awaitable[GatewayPods]]) -> None:
+    def __init__(self, pods: PodReader, pods_of: Callable[[Key], Awaitable[GatewayPods]]) -> None:
         """`pods_of`: of a gateway, by namespace and name. Raises ProblemError."""
-        super().__init__(session)
+        super().__init__(pods)
         self._pods_of = pods_of
 
-    async def _show(self, look: Look) -> tuple[Shown, Shown]:
+    async def _show(self, look: Look, arms: Sequence[ArmTargets]) -> list[Shown]:
         assert look.gateway is not None
         gateway = await self._pods_of(look.gateway)
-        clusters = [cluster_of(look.key[0], arm) for arm in (look.stable, look.candidate)]
+        clusters = [cluster_of(look.key[0], arm) for arm in arms]
 
         async def read(pod: Target) -> list[Sample]:
-            query = only(clusters)
             with read_of(pod, gateway.path):
-                text = await exposition_of(self._session, pod, gateway.port, gateway.path, look.analysis.source, query)
+                text = await self._pods.exposition(
+                    pod, gateway.port, gateway.path, seconds=seconds_of(look), query=only(clusters)
+                )
                 return [sample_of(cluster, text) for cluster in clusters]
 
         results = await asyncio.gather(*(read(pod) for pod in gateway.pods), return_exceptions=True)
         samples = [raised(result) for result in results]
-        stable, candidate = (
-            [_process(pod, arm) for pod in gateway.pods] for arm in (look.arms.stable, look.arms.candidate)
-        )
-        return (
-            Shown(stable, {pod.uid: arms[0] for pod, arms in zip(stable, samples, strict=True)}),
-            Shown(candidate, {pod.uid: arms[1] for pod, arms in zip(candidate, samples, strict=True)}),
-        )
+        shown = []
+        for number, arm in enumerate(arms):
+            processes = [_process(pod, arm.revision) for pod in gateway.pods]
+            of_arm = {pod.uid: found[number] for pod, found in zip(processes, samples, strict=True)}
+            shown.append(Shown(processes, of_arm))
+        return shown
+
+    def _asked(self, look: Look, arm: ArmTargets) -> str:
+        return f"GET {PATH} ({ENVOY_GATEWAY.name}, cluster {cluster_of(look.key[0], arm)})"
 
 
 def _process(pod: Target, revision: str) -> Target:

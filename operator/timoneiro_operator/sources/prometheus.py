@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from timoneiro_judge.counts import Counts
-from timoneiro_operator.api.promql import BadSelector, Selector
+from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look
@@ -28,23 +28,31 @@ from timoneiro_operator.metrics.promql import (
 )
 from timoneiro_operator.metrics.samples import Sample
 from timoneiro_operator.metrics.series import Malformed, RawSeries, of_pod, one_target, scrapes, target_labels
+from timoneiro_operator.metrics.trace import Asked, Trace
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
-from timoneiro_operator.sources.prometheus_api import PrometheusApi, Request
+from timoneiro_operator.sources.ask import Request, SampleReader
 
 # An outage of the server may be long; what it has kept of that time is not asked for in one piece without end.
 LONGEST_WINDOW_SECONDS = 3600.0
 # A scrape takes its time and is dated at its beginning: what comes later than this is not waited for.
 SETTLE_SECONDS = 5.0
+_SHORTEST_TRACE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """What one arm did, the last that each pod showed before, and which series there are at all."""
+    """What one arm did, the last that each pod showed before and in all, and which series there are at all.
+
+    `series`: how many of the profile; `own`: how each metric of type Ratio was asked for.
+    """
 
     counts: ArmCounts
     before: tuple[Sample, ...]
+    last: tuple[Sample, ...]
     missing: Mapping[str, str]
     names: frozenset[str]
+    series: int
+    own: Mapping[str, Asked]
     # When each ready pod was scraped.
     scrapes: tuple[tuple[float, ...], ...]
     # Every ready pod was scraped within the window, and before it.
@@ -62,7 +70,7 @@ class Span(NamedTuple):
 class PrometheusSource:
     """Counts from Prometheus. Keeps nothing but when it asked last and what was wrong then."""
 
-    def __init__(self, api: PrometheusApi) -> None:
+    def __init__(self, api: SampleReader) -> None:
         self._api = api
         self._asked: dict[Key, tuple[float, Problem | None, Mapping[str, str]]] = {}
 
@@ -111,6 +119,31 @@ class PrometheusSource:
         answers = answers_of(candidate.counts.pods, stable.counts.pods) if candidate.watched else None
         return replace(metrics, bounds=bounds, answers=answers)
 
+    async def trace(self, look: Look, arm: ArmTargets) -> Trace:
+        """What `arm` has done lately, whatever was counted of it before."""
+        back = max(look.interval, _SHORTEST_TRACE_SECONDS)
+        window = Span(look.now - back, look.now)
+        # Whatever weight it had.
+        look = replace(look, since=window.start - LOOKBACK_SECONDS)
+        try:
+            labels = look.analysis.source.selector
+            query = written(profile_selector(arm.profile, labels, arm.placeholders(look.key[0])), look.key[0])
+        except BadSelector as error:
+            return Trace(query="", problem=Problem("QueryFailed", str(error)))
+        try:
+            found = await self._arm(look, arm, window)
+        except ProblemError as error:
+            return Trace(query=query, problem=error.problem)
+        return Trace(
+            query=query,
+            series=found.series,
+            counts=found.counts,
+            samples=found.last,
+            over=f"in the last {back:.0f} s",
+            own=found.own,
+            missing=found.missing,
+        )
+
     def _start(self, look: Look) -> float | None:
         """Where the window begins; None while the gateway has not accepted what is to be measured."""
         if look.since is None:
@@ -151,10 +184,13 @@ class PrometheusSource:
                     raise ProblemError(*Problem.implausible(pod.name, what))
             _scraped_well(arm, up, shown, look, window)
             own: dict[str, dict[str, Counts]] = {}
+            asked: dict[str, Asked] = {}
             missing: dict[str, str] = {}
             for name, selectors in own_selectors(look.analysis, placeholders).items():
                 total = one_target(await ask(selectors.total), labels)
                 events = one_target(await ask(selectors.events), labels)
+                words = " / ".join(written(one, namespace) for one in selectors)
+                asked[name] = Asked(words, len(events) + len(total))
                 if total:
                     own[name] = own_counts(events, total, *counted)
                 else:
@@ -171,8 +207,11 @@ class PrometheusSource:
         return Arm(
             counts=ArmCounts(pods=pods, own=own),
             before=tuple(samples[-1] for samples in earlier if samples),
+            last=tuple(history[-1][1] for history in shown.values() if history),
             missing=missing,
             names=frozenset(one.name for one in series),
+            series=sum(one.name != "up" for one in series),
+            own=asked,
             scrapes=tuple(tuple(at for at, _ in values) for values in up.values()),
             scraped=all(any(counted.start < at <= counted.end for at, _ in values) for values in up.values()),
             watched=all(any(at <= counted.start for at, _ in values) for values in up.values()),

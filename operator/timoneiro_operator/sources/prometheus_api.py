@@ -3,7 +3,6 @@
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.promql import range_query
 from timoneiro_operator.metrics.series import LONGEST_SENTENCE, RawSeries, answered
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
+from timoneiro_operator.sources.ask import Request
 
 _LARGEST_ANSWER = 32 * 1024 * 1024
 _TOLERATED_SKEW_SECONDS = 30.0
@@ -25,16 +25,6 @@ _BACK_OFF_SECONDS, _LONGEST_BACK_OFF_SECONDS = 30.0, 600.0
 
 # Content of a Secret, by namespace and name. Raises ProblemError where it cannot be read.
 Secrets = Callable[[str, str], Awaitable[Mapping[str, bytes]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """Whom to ask, for which moment, and what time it is here. In seconds since the epoch."""
-
-    namespace: str
-    source: Source
-    at: float
-    now: float
 
 
 class PrometheusApi:

@@ -12,23 +12,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-import aiohttp
-
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.metrics.deltas import Mark, advance, fallen
+from timoneiro_operator.metrics.deltas import Mark, advance, fallen, since_start
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.reading import Reading, decode, encode
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, Sample
+from timoneiro_operator.metrics.trace import Trace
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of, standing
+from timoneiro_operator.sources.ask import PodReader
 
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 5.0
-_LARGEST_EXPOSITION = 4 * 1024 * 1024
+_LOOKS_OF_A_TRACE = 3
 
 
 class Shown(NamedTuple):
@@ -41,8 +40,8 @@ class Shown(NamedTuple):
 class ScrapeSource:
     """Counts of pairs of arms, by ModelDeployment."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
+    def __init__(self, pods: PodReader) -> None:
+        self._pods = pods
         self._readings: dict[Key, Reading] = {}
         # The reading whose window was handed out last, with its end, until the status tells whether it was recorded.
         self._pending: dict[Key, tuple[str, Reading]] = {}
@@ -64,7 +63,7 @@ class ScrapeSource:
         if _early(look, last):
             return Metrics(problem=last.problem, problems=last.problems)
         try:
-            stable, candidate = await self._show(look)
+            stable, candidate = await self._show(look, (look.stable, look.candidate))
         except ProblemError as error:
             self._readings[key] = replace(last, looked_at=now, problem=error.problem)
             return Metrics(problem=error.problem)
@@ -126,23 +125,45 @@ class ScrapeSource:
             last = Reading(arms=look.arms, looked_at=float("-inf"))
         return last
 
-    async def _show(self, look: Look) -> tuple[Shown, Shown]:
-        """What the processes of stable and candidate show now. Raises ProblemError by the first that does not."""
-        source = look.analysis.source
-        stable, candidate = await asyncio.gather(
-            self._read_all(look.stable, source), self._read_all(look.candidate, source), return_exceptions=True
+    async def trace(self, look: Look, arm: ArmTargets) -> Trace:
+        """What the processes of `arm` show now, whatever they have shown before."""
+        asked = self._asked(look, arm)
+        try:
+            # The same pod several times: workers that are asked in turn do not always show the same one.
+            looks = [(await self._show(look, (arm,)))[0] for _ in range(_LOOKS_OF_A_TRACE)]
+        except ProblemError as error:
+            return Trace(query=asked, problem=error.problem)
+        shown, names = looks[-1].samples, {pod.uid: pod.name for pod in looks[-1].pods}
+        for uid, name in names.items():
+            if len({one.samples[uid].started for one in looks}) > 1:
+                return Trace(query=asked, problem=Problem("SeveralProcesses", SEVERAL_PROCESSES.format(name)))
+        return Trace(
+            query=f"{asked} of {len(names)} pod{'s' if len(names) > 1 else ''}",
+            series=len(arm.profile.series()),
+            counts=ArmCounts(pods={names[uid]: since_start(sample) for uid, sample in shown.items()}),
+            samples=tuple(shown.values()),
+            over="since its start",
         )
-        return raised(stable), raised(candidate)
 
-    async def _read_all(self, arm: ArmTargets, source: SourceSpec) -> Shown:
-        results = await asyncio.gather(*(self._read_one(pod, arm, source) for pod in arm.pods), return_exceptions=True)
+    def _asked(self, look: Look, arm: ArmTargets) -> str:
+        """What the processes of an arm are asked, in words."""
+        port, path = _where(look, arm)
+        return f"GET :{port}{path} ({arm.profile.name})"
+
+    async def _show(self, look: Look, arms: Sequence[ArmTargets]) -> list[Shown]:
+        """What the processes of each arm show now. Raises ProblemError by the first that does not."""
+        results = await asyncio.gather(*(self._read_all(look, arm) for arm in arms), return_exceptions=True)
+        return [raised(result) for result in results]
+
+    async def _read_all(self, look: Look, arm: ArmTargets) -> Shown:
+        results = await asyncio.gather(*(self._read_one(look, arm, pod) for pod in arm.pods), return_exceptions=True)
         return Shown(arm.pods, {pod.uid: raised(result) for pod, result in zip(arm.pods, results, strict=True)})
 
-    async def _read_one(self, pod: Target, arm: ArmTargets, source: SourceSpec) -> Sample:
-        port, path = source.port or arm.profile.port, source.path or arm.profile.path
+    async def _read_one(self, look: Look, arm: ArmTargets, pod: Target) -> Sample:
+        port, path = _where(look, arm)
         try:
             with read_of(pod, path):
-                return arm.profile.read(await exposition_of(self._session, pod, port, path, source))
+                return arm.profile.read(await self._pods.exposition(pod, port, path, seconds=seconds_of(look)))
         except ProblemError as error:
             if not arm.transforms:
                 raise
@@ -174,39 +195,14 @@ def read_of(pod: Target, path: str) -> Iterator[None]:
         raise ProblemError("ScrapeFailed", f"pod {pod.name} shows no valid exposition at {path}") from error
 
 
-async def exposition_of(
-    session: aiohttp.ClientSession,
-    pod: Target,
-    port: int,
-    path: str,
-    source: SourceSpec,
-    query: Mapping[str, str] | None = None,
-) -> str:
-    """What a pod answers. Raises ProblemError."""
-    host = f"[{pod.address}]" if ":" in pod.address else pod.address
-    seconds = min(TIMEOUT_SECONDS, parse_duration(source.timeout))
-    timeout = aiohttp.ClientTimeout(total=seconds)
-    body = bytearray()
-    try:
-        # Redirects are not followed: a pod must not choose what the operator reads.
-        async with session.get(
-            f"http://{host}:{port}{path}", params=query, timeout=timeout, allow_redirects=False
-        ) as response:
-            if response.status != 200:
-                raise ProblemError("ScrapeFailed", f"pod {pod.name} answers {path} with {response.status}")
-            async for chunk in response.content.iter_chunked(65536):
-                body += chunk
-                if len(body) > _LARGEST_EXPOSITION:
-                    raise ProblemError(
-                        "ScrapeFailed", f"pod {pod.name} shows more than {_LARGEST_EXPOSITION} bytes of metrics"
-                    )
-    except TimeoutError as error:
-        raise ProblemError("ScrapeFailed", f"pod {pod.name} did not answer within {seconds:g} s") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise ProblemError("ScrapeFailed", f"pod {pod.name} cannot be read: {type(error).__name__}") from error
-    if body and not body.endswith(b"\n"):
-        raise ProblemError("ScrapeFailed", f"pod {pod.name} shows metrics that are cut off")
-    return body.decode("utf-8", errors="replace")
+def seconds_of(look: Look) -> float:
+    """How long a pod may take to answer."""
+    return min(TIMEOUT_SECONDS, parse_duration(look.analysis.source.timeout))
+
+
+def _where(look: Look, arm: ArmTargets) -> tuple[int, str]:
+    source = look.analysis.source
+    return source.port or arm.profile.port, source.path or arm.profile.path
 
 
 def _early(look: Look, last: Reading) -> bool:

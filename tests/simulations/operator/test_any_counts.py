@@ -29,9 +29,9 @@ from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.profile import START_TIME, Profile
 from timoneiro_operator.metrics.profiles import PROFILES
 from timoneiro_operator.metrics.series import RawSeries, answered
+from timoneiro_operator.sources.ask import Request
 from timoneiro_operator.sources.gateway import GatewayPods, GatewaySource
 from timoneiro_operator.sources.prometheus import PrometheusSource
-from timoneiro_operator.sources.prometheus_api import Request
 from timoneiro_operator.sources.scrape import ScrapeSource
 
 change = msgspec.structs.replace
@@ -218,7 +218,7 @@ def test_no_exposition_keeps_traffic_from_going_back(
     data: st.DataObject, name: str, pending: Callable[[FakeWorld], None]
 ) -> None:
     profile, pods = PROFILES[name], FakePods()
-    source = ScrapeSource(pods)  # type: ignore[arg-type]
+    source = ScrapeSource(pods)
     with copied(SCRAPED) as world:
         metrics, recorded, bounds = Metrics(), None, {}
         for look in range(3):
@@ -254,7 +254,7 @@ def test_nothing_that_a_gateway_shows_keeps_traffic_from_going_back(
         restarts = data.draw(st.integers(0, 1))
         return GatewayPods([pod._replace(restarts=restarts) for pod in (*STABLE, *CANDIDATE)], 8002, "/")
 
-    source = GatewaySource(envoys, pods_of)  # type: ignore[arg-type]
+    source = GatewaySource(envoys, pods_of)
     with copied(AT_THE_GATEWAY) as world:
         metrics, recorded, bounds = Metrics(), None, {}
         for number in range(3):
@@ -280,7 +280,7 @@ def test_no_answer_of_prometheus_keeps_traffic_from_going_back(
     api = FakeApi(data.draw(answers(profile)), data.draw(answers(profile)))
     with copied(ASKED) as world:
         world.now += 60
-        source = PrometheusSource(api)  # type: ignore[arg-type]
+        source = PrometheusSource(api)
         metrics = asyncio.run(source.read(look_of(world, profile, world.now, None, {})))
         judged(metrics)
         pending(world)

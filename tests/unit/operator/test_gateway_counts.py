@@ -70,7 +70,7 @@ class Gateway:
         self.pods = [Target("uid-1", "envoy-1", "10.0.0.1"), Target("uid-2", "envoy-2", "10.0.0.2")]
         self.envoys, self.now = FakePods(), 1000.0
         self.recorded: str | None = None
-        self.source = GatewaySource(self.envoys, self.pods_of)  # type: ignore[arg-type]
+        self.source = GatewaySource(self.envoys, self.pods_of)
 
     async def pods_of(self, gateway: tuple[str, str]) -> GatewayPods:
         assert gateway == GATEWAY

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.fake_control_plane import FakeControlPlane
+from support.fake_pods import FakePods
 from support.fake_world import EPOCH, SPEC
 from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.api.spec import Source as SourceSpec
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.deltas import Mark
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
-from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.reading import LONGEST_TEXT, Reading, decode, encode
 from timoneiro_operator.metrics.samples import ALL, Sample
 from timoneiro_operator.sources.scrape import ScrapeSource
@@ -36,10 +35,10 @@ class FakeScrapes(ScrapeSource):
     """The source as it is, but for the way to the pods."""
 
     def __init__(self, servers: FakeServers) -> None:
-        super().__init__(session=None)  # type: ignore[arg-type]
+        super().__init__(FakePods())
         self._servers = servers
 
-    async def _read_one(self, pod: Target, arm: ArmTargets, source: SourceSpec) -> Sample | Problem:
+    async def _read_one(self, look: Look, arm: ArmTargets, pod: Target) -> Sample:
         requests, failed = self._servers.shown.get(pod.uid, (0, 0))
         return Sample(requests=requests, failed=failed, started=self._servers.started)
 

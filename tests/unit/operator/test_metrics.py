@@ -21,6 +21,7 @@ from timoneiro_operator.metrics.profile import Profile, Series
 from timoneiro_operator.metrics.profiles import KSERVE, PROFILES
 from timoneiro_operator.metrics.samples import NoSeries, PodCounts, Sample
 from timoneiro_operator.sources import scrape
+from timoneiro_operator.sources.pods import HttpPods
 from timoneiro_operator.sources.scrape import ScrapeSource
 
 ARMS = Arms("fraud-a", "fraud-b", 10, mirrored=False, accepted=True)
@@ -129,7 +130,7 @@ async def pods() -> AsyncIterator[tuple[Pods, ScrapeSource, dict[str, list[Targe
     }
     state.port = servers[0].port or 0
     async with aiohttp.ClientSession() as session:
-        yield state, ScrapeSource(session), targets
+        yield state, ScrapeSource(HttpPods(session)), targets
     for server in servers:
         await server.close()
 
@@ -157,9 +158,9 @@ class Looks:
             transforms=self.transforms,
         )
 
-    async def look(self, now: float, arms: Arms = ARMS, record: bool = True):
+    def at(self, now: float, arms: Arms = ARMS) -> Look:
         source = SourceSpec(port=self.state.port)
-        look = Look(
+        return Look(
             key=KEY,
             arms=arms,
             analysis=Analysis(interval="10s", source=source, metrics=self.metrics),
@@ -170,7 +171,9 @@ class Looks:
             bounds=self.bounds,
             marks=self.marks,
         )
-        metrics = await self.source.read(look)
+
+    async def look(self, now: float, arms: Arms = ARMS, record: bool = True):
+        metrics = await self.source.read(self.at(now, arms))
         if record:
             self.bounds |= metrics.bounds
             if metrics.window_end is not None:
@@ -193,6 +196,15 @@ async def test_a_window_holds_what_both_arms_did_between_two_looks(looks) -> Non
     looks.state.stable, looks.state.candidate = (90, 1), (10, 4)
     window = Window(candidate=Counts(requests=10, events=4), stable=Counts(requests=90, events=1))
     assert (await looks.look(10)).windows == {"errors": window}
+
+
+async def test_a_trace_shows_all_that_an_arm_has_counted_and_takes_nothing_from_a_window(looks) -> None:
+    looks.state.candidate = (50, 5)
+    await looks.look(0)
+    looks.state.candidate = (60, 9)
+    trace = await looks.source.trace(looks.at(5), looks.arm("fraud-b"))
+    assert trace.counts.pods["fraud-b-1"].requests == 60
+    assert (await looks.look(10)).windows["errors"].candidate == Counts(requests=10, events=4)
 
 
 async def test_nothing_is_read_before_the_interval_is_over(looks) -> None:

@@ -14,7 +14,8 @@ from timoneiro_operator.api.promql import selector
 from timoneiro_operator.api.spec import Source
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
-from timoneiro_operator.sources.prometheus_api import PrometheusApi, Request
+from timoneiro_operator.sources.ask import Request
+from timoneiro_operator.sources.prometheus_api import PrometheusApi
 from timoneiro_operator.sources.resolver import ServiceResolver
 
 CORP = (
