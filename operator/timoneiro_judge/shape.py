@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from timoneiro_judge.comparison import Counts
+from timoneiro_judge.counts import Counts
 
 # Bins that have a place of their own; what comes later is counted as OTHER, so that the state stays small.
 MOST_BINS = 24
