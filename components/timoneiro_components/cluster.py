@@ -82,7 +82,7 @@ class ModelDeployments:
         except Exception as error:  # urllib3 raises half a dozen unrelated types
             raise StepError(f"{what}: the cluster does not answer ({type(error).__name__}: {error})") from error
         if not isinstance(answer, dict):
-            raise StepError(f"{what}: the cluster answered with something that is no object")
+            raise StepError(f"{what}: the cluster answered with something that is not an object")
         return answer
 
 

@@ -61,4 +61,4 @@ def _manifest(package: Path) -> dict[str, object]:
         document = json.loads(path.read_text(encoding="utf-8"))
         return {key: document[key] for key in ("name", "version", "format")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StepError(f"{path} is no manifest of a package ({type(error).__name__}: {error})") from error
+        raise StepError(f"{path} is not the manifest of a package ({type(error).__name__}: {error})") from error

@@ -55,7 +55,7 @@ class ModelStore:
         bucket, prefix = parse_uri(uri)
         names = sorted(file_digests(folder))
         if MANIFEST_FILE not in names:
-            raise StepError(f"{folder} has no {MANIFEST_FILE}: it is no package")
+            raise StepError(f"{folder} has no {MANIFEST_FILE}: it is not a package")
         for name in names:
             if (folder / name).stat().st_size == 0:
                 raise StepError(f"{folder / name} is empty, and KServe does not download empty files")
@@ -107,7 +107,7 @@ def parse_uri(uri: str) -> tuple[str, str]:
     """Bucket and key prefix (ending with `/`) of `s3://bucket/key`; raises StepError for anything else."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     if not uri.startswith("s3://") or not bucket or not key.strip("/"):
-        raise StepError(f"{uri!r} is no address of a package: write s3://bucket/folder")
+        raise StepError(f"{uri!r} is not the address of a package: write s3://bucket/folder")
     return bucket, key.strip("/") + "/"
 
 

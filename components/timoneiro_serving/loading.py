@@ -123,7 +123,7 @@ def _check_digest(folder: Path, expected: str) -> None:
         raise ModelLoadError(f"{folder} has no digest to compare with {expected}: {error}") from error
     if found != expected:
         raise ModelLoadError(
-            f"{folder} holds other bytes than the deployment names: expected {expected}, found {found}; "
+            f"{folder} does not hold the bytes that the deployment names: expected {expected}, found {found}; "
             f"publish the package again under a new version"
         )
 

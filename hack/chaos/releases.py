@@ -96,12 +96,12 @@ RELEASES = {
     )
 }
 
-# A fault that is seen as the candidate's own failure takes it back, and so does the deadline for becoming ready.
+# A fault that is seen as the candidate's own failure rolls it back, and so does the deadline for becoming ready.
 _CAUTIOUS = frozenset({"RolledBack"})
 
 
 def verdict(release: Release, outcome: str) -> str:
-    """`right`; `cautious`: a harmless model was taken back because of the fault; or `wrong`."""
+    """`right`; `cautious`: a harmless model was rolled back because of the fault; or `wrong`."""
     if outcome in release.ends:
         return "right"
     return "cautious" if outcome in _CAUTIOUS else "wrong"

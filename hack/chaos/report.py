@@ -50,10 +50,10 @@ What users are not protected from, and what to do about it:
 * **What fails until it is seen.** A canary gives the candidate real requests, and some of them fail before there is
   evidence. With `BlueGreen` and `Evidence` the mirror has them first: what fails or hangs there fails no user. One that
   begins to misbehave later fails all of them until it is back.
-* **A schedule that is shorter than the evidence takes.** `NoHarm` promotes what nothing speaks against, however little
-  was seen; a schedule of seconds may be over before a harm has shown. A gateway that stands still takes its time from
-  it, too: of six bad candidates with one step of 15 s two were promoted, after 3 failures in 24 requests and 7 in 104,
-  while Envoy stood still for 11.5 s and 6.5 s. `Evidence` waits for the proof.
+* **A schedule that is shorter than the evidence takes.** `NoHarm` promotes where there is no evidence against the
+  candidate, however little was seen; a schedule of seconds may be over before a harm has shown. A gateway that stands
+  still takes its time from it, too: of six bad candidates with one step of 15 s two were promoted, after 3 failures in
+  24 requests and 7 in 104, while Envoy stood still for 11.5 s and 6.5 s. `Evidence` waits for the proof.
 * **A candidate that nothing is known of keeps the weight that it has.** Without usable metrics the weight does not
   rise, and does not fall either: 20 % of the users stay with it until somebody decides, or `deadline` is over with
   `onInconclusive: Rollback`.

@@ -112,7 +112,7 @@ RELEASES = (
     Release(
         title="Version 3: good on paper, wrong in production",
         story="It passes every test on historical data, where no value is missing. Real requests leave values out, "
-        "and it fails on those. The evidence takes it back.",
+        "and it fails on those. The evidence rolls it back.",
         version="3",
         expected="RolledBack",
         seconds=150,

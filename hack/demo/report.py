@@ -42,14 +42,14 @@ class Act:
         found, tally = [], self.tally
         if self.outcome != self.expected:
             ended = "it did not end in time" if self.outcome == "Undecided" else f"it ended as {self.outcome}"
-            found.append(f"{ended}, and had to end as {self.expected}: {self.reason or 'nothing was said'}")
+            found.append(f"{ended}, and should have ended as {self.expected}: {self.reason or 'nothing was said'}")
         if tally.failed_by_rollout:
             first = tally.details[0] if tally.details else "no details"
             found.append(
                 f"{tally.failed_by_rollout:,} of {tally.sent:,} requests were lost by the rollout; first: {first}"
             )
         if not tally.whole:
-            found.append(f"{tally.open:,} of {tally.sent:,} requests are accounted for by nothing")
+            found.append(f"{tally.open:,} of {tally.sent:,} requests are unaccounted for")
         if found and tally.late:
             found.append(
                 f"this machine is overloaded: {tally.late:,} requests could not be sent when they were due, so that "
@@ -101,7 +101,7 @@ def page(acts: Sequence[Act], seconds: float) -> str:
     total = sum(act.tally.sent for act in acts)
     lost = sum(act.tally.failed_by_rollout for act in acts)
     verdict = (
-        "Every release ended as it had to." if all(act.ok for act in acts) else "A release did not end as it had to."
+        "Every release ended as expected." if all(act.ok for act in acts) else "A release did not end as expected."
     )
     sections = "\n".join(_section(act) for act in acts)
     return f"""<!doctype html>
@@ -110,7 +110,7 @@ def page(acts: Sequence[Act], seconds: float) -> str:
 <h1>Timoneiro demo</h1>
 <p class="lead">{verdict} {total:,} requests in {seconds:.0f} s; lost by the rollouts: <b>{lost}</b>.</p>
 {sections}
-<footer>Evidence is an e-value: the candidate is taken back at 100 for &ldquo;worse&rdquo; (at most 1 % of harmless
+<footer>Evidence is an e-value: the candidate is rolled back at 100 for &ldquo;worse&rdquo; (at most 1 % of harmless
 candidates ever get there) and promoted at 20 for &ldquo;not worse&rdquo; (at most 5 % of candidates that are worse by
 the margin ever do).</footer>
 </main></body></html>
@@ -136,7 +136,7 @@ def _section(act: Act) -> str:
 
 def _outcome(act: Act) -> str:
     if act.outcome == act.expected:
-        return f"{act.outcome}, as it had to be"
+        return f"{act.outcome}, as expected"
     return f"{act.outcome}, and it had to be {act.expected}"
 
 

@@ -94,11 +94,9 @@ def _bar(percent: int) -> str:
 def _ratio(seen: Seen) -> str:
     estimate, lower, upper = seen.ratio
     if estimate is None:
-        return (
-            f"no failures to compare after {seen.requests:,} requests"
-            if not seen.events
-            else f"only here: {seen.events}"
-        )
+        if not seen.events:
+            return f"no failures in {seen.requests:,} requests of the candidate"
+        return f"{seen.events:,} failures in {seen.requests:,} requests, too few of the stable model for a ratio"
     low = "0" if lower is None else f"{lower:.2g}"
     high = "?" if upper is None else f"{upper:.2g}"
     return f"{estimate:.2g}x [{low}, {high}] after {seen.requests:,} requests of the candidate"

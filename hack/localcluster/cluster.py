@@ -53,7 +53,9 @@ class Cluster:
         when the cluster runs already, but without.
         """
         if not _NAME.match(name):
-            raise LocalClusterError(f"{name!r} is no cluster name; use up to 42 lower-case letters, digits and dashes.")
+            raise LocalClusterError(
+                f"{name!r} is not a cluster name; use up to 42 lower-case letters, digits and dashes."
+            )
         tools = wanted_tools(prometheus=prometheus, services=services)
         missing = findings(tools)
         if missing:
@@ -166,7 +168,7 @@ class Cluster:
         return self._run("kubectl", arguments, stdin)
 
     def get(self, *arguments: str) -> Json:
-        """What `kubectl get ... -o json` shows, parsed; raises LocalClusterError with what is no JSON."""
+        """What `kubectl get ... -o json` shows, parsed; raises LocalClusterError with what is not JSON."""
         text = self.kubectl("get", *arguments, "-o", "json")
         try:
             body: Json = json.loads(text)

@@ -154,19 +154,21 @@ class Comparison:
         """Inverse of `encode`. Raises ValueError when the text is none of ours, or one of another edition."""
         edition, _, text = text.rpartition(":")
         if edition != _EDITION:
-            raise ValueError("the evidence was kept by another edition of the judge, and is gathered anew")
+            raise ValueError(
+                "the evidence was saved by another version of the judge; it is collected again from the start"
+            )
         try:
             tolerance, margin, negligible, best, n_c, e_c, n_s, e_s, *rest = struct.unpack(
                 _FORMAT, base64.b64decode(text, validate=True)
             )
         except (struct.error, ValueError) as error:
-            raise ValueError(f"the evidence that was kept cannot be read: {error}") from error
+            raise ValueError(f"the saved evidence cannot be read: {error}") from error
         freedom, chi_square, weighed_requests, weighed_events, *likelihood = rest
         limits, counts = (tolerance, margin, negligible), (n_c - e_c, e_c, n_s - e_s, e_s, freedom)
         weighed = (chi_square, weighed_requests - weighed_events, weighed_events)
         numbers = (*limits, *weighed, best, *likelihood)
         if min(*counts, *weighed) < 0 or not all(abs(number) < _LARGEST for number in numbers):
-            raise ValueError("the evidence that was kept is of no counts that there can be")
+            raise ValueError("the saved evidence holds counts that are impossible")
         return cls(
             limits=Limits(tolerance=tolerance, margin=margin, negligible=negligible),
             likelihood=tuple(likelihood),

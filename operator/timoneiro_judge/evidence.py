@@ -1,4 +1,4 @@
-"""e-processes on counts: evidence that stays valid however often it is looked at.
+"""e-processes on counts: evidence that stays valid however often it is checked.
 
 An e-process is a running quantity whose expectation never exceeds 1 while its null hypothesis holds, so that by
 Ville's inequality it ever reaches 1/alpha with a probability of at most alpha. Two kinds are used.

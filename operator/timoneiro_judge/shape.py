@@ -7,7 +7,7 @@ For each bin a bet on the log ratio ``t`` of the two shares, which is learned fr
 the nearest one that is tolerated; with r the realised share of the candidate in the window:
 ``ln E += c * (t - ref) - (c + s) * ln[(1 + r (e^t - 1)) / (1 + r (e^ref - 1))]``, summed over the bins.
 Given how many requests each arm had, the expectation of the factor of a window is ``A^n_c * B^n_s`` with
-``r A + (1 - r) B <= 1``, and so at most 1 (weighted means): E is an e-process, valid however often it is looked at.
+``r A + (1 - r) B <= 1``, and so at most 1 (weighted means): E is an e-process, valid however often it is checked.
 """
 
 import base64
@@ -168,7 +168,7 @@ class Shape:
         """Inverse of `encode`. Raises ValueError when the text is none of ours, or one of another edition."""
         edition, _, text = text.rpartition(":")
         if edition != _EDITION:
-            raise ValueError("the evidence was kept by another edition of the judge, and is gathered anew")
+            raise ValueError("the evidence was saved by another version of the judge; it is collected again from the start")
         packed = base64.b64decode(text, validate=True)
         try:
             tolerance, log_differs, number = struct.unpack_from(f"{_HEAD}B", packed)
@@ -178,7 +178,7 @@ class Shape:
             raise ValueError(f"no evidence of the judge: {error}") from error
         names = packed[struct.calcsize(form) :].decode().split("\0") if number else []
         if len(set(names)) != number or not all(0 <= count <= _LARGEST for count in counts):
-            raise ValueError("the evidence that was kept is of no counts that there can be")
+            raise ValueError("the saved evidence holds counts that are impossible")
         if not (tolerance >= 0 and math.isfinite(tolerance) and math.isfinite(log_differs)):
             raise ValueError("the evidence that was kept is no number")
         bins = [

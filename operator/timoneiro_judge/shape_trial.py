@@ -73,7 +73,7 @@ class ShapeTrial:
             probability, state = text.split()
             false_alarm = float(probability)
         except ValueError as error:
-            raise ValueError(f"no trial: {error}") from error
+            raise ValueError(f"this is not a saved trial: {error}") from error
         counted = Shape.decode(state)
         return cls(tolerance=counted.tolerance, false_alarm=false_alarm, counted=counted)
 
@@ -83,5 +83,5 @@ def _counts(arm: str, bins: Mapping[Any, Any]) -> dict[str, int]:
     for name, value in bins.items():
         number = float(value)
         if not (number.is_integer() and 0 <= number <= _LARGEST_COUNT):
-            raise ValueError(f"bin {name} of the {arm} has {value} answers, which is no count")
+            raise ValueError(f"bin {name} of the {arm} has {value} answers, which is not a count")
     return {str(name): int(value) for name, value in bins.items()}

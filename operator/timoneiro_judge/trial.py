@@ -161,7 +161,7 @@ class Trial:
             rollback, promotion, state = text.split()
             probabilities = float(rollback), float(promotion)
         except ValueError as error:
-            raise ValueError(f"no trial: {error}") from error
+            raise ValueError(f"this is not a saved trial: {error}") from error
         counted = Comparison.decode(state)
         return cls(
             limits=counted.limits,
@@ -177,7 +177,7 @@ def _counts(arm: str, requests: Any, events: Any) -> Counts:
     for name, value in (("requests", requests), ("events", events)):
         number = float(value)
         if not (number.is_integer() and 0 <= number <= _LARGEST_COUNT):
-            raise ValueError(f"{name} of the {arm} are {value}, which is no count")
+            raise ValueError(f"{name} of the {arm} are {value}, which is not a count")
         whole.append(int(value))
     if whole[1] > whole[0]:
         raise ValueError(f"the {arm} has {whole[1]} events of {whole[0]} requests: more events than requests")

@@ -31,8 +31,8 @@ class Guard:
 class Part:
     """One metric as it is weighed. What is not `required` is shown and decides nothing.
 
-    Below `min_events` of the candidate, or below `min_difference` of the rates, nothing speaks for "worse": both only
-    take evidence away, so that its error probability holds.
+    Below `min_events` of the candidate, or below `min_difference` of the rates, there is no evidence of "worse":
+    both only take evidence away, so that its error probability holds.
     """
 
     evidence: Comparison | Guard | Shape

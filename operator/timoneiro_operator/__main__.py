@@ -64,7 +64,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="a Prometheus that all namespaces may have asked, and what is below it (may be given several times)",
+        help="a Prometheus that all namespaces may use, with every address below it (may be given several times)",
     )
     parser.add_argument(
         "--gateway",
@@ -162,7 +162,7 @@ async def _follow(controller: Controller) -> None:
         except Exception as error:
             log.warning("the cluster cannot be listed: %s", type(error).__name__)
         if controller.synced:
-            log.info("the cluster is known; watching")
+            log.info("the cluster was listed; watching for changes")
             await _first_end(watch(controller, controller.watched()), controller.until_changed(), controller.resync())
         await asyncio.sleep(_AGAIN_SECONDS)
 

@@ -113,7 +113,7 @@ class Reconciler:
         except UnreadableStatus as error:
             # Whatever was decided would be decided without what is known.
             sentence = (
-                f"the status cannot be read: {error}; {self.crd.sentence() or 'nothing is done until it is mended'}"
+                f"the status cannot be read: {error}; {self.crd.sentence() or 'nothing is done until it is fixed'}"
             )
             await self._recorder.tell(body, Event("Warning", "StatusUnreadable", sentence), now)
             return _RETRY_SECONDS
@@ -130,7 +130,7 @@ class Reconciler:
         observation = dataclasses.replace(observation, adoption=adoption.wanted)
         decision = decide(deployment, observation, now)
         if decision.fault is not None:
-            log.error("%s/%s: the counts cannot be weighed", *key, exc_info=decision.fault)
+            log.error("%s/%s: the counts cannot be judged", *key, exc_info=decision.fault)
         if problem is not None:
             known, generation = deployment.status.conditions, deployment.generation
             status = invalid(decision.status, problem, generation, now, known=known)

@@ -46,6 +46,6 @@ class Servable:
             refused = await self._client.refusal("InferenceService", body)
             if refused is None or not is_about_the_content(*refused):
                 return self.forget(deployment.key)
-            sentence = f"KServe does not take it: {in_our_words(refused[1])}"
+            sentence = f"KServe does not accept it: {in_our_words(refused[1])}"
             self._refused[deployment.key] = wanted, now, sentence
         raise NotServable(sentence)

@@ -24,7 +24,7 @@ class Telemetry:
         )
         self._requests = Counter(
             "timoneiro_api_requests_total",
-            "Requests to the API server, watches aside.",
+            "Requests to the API server, except watches.",
             ["verb", "resource"],
             registry=self.registry,
         )

@@ -105,7 +105,7 @@ def test_a_command_in_the_annotation_is_answered_in_the_status(platform: Cluster
     ask(platform, namespace, "promote it!")
     answer = wait("an answer", lambda: (get("md", "fraud")["status"].get("commands") or [None])[-1])
     assert (answer["outcome"], answer["by"]) == ("Refused", user(platform))
-    assert "the annotation is no command" in answer["message"]
+    assert "the annotation is not a command" in answer["message"]
 
 
 def test_a_deployment_that_is_gone_leaves_nothing_to_wait_for(platform: Cluster, namespace: str) -> None:

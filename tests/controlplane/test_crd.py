@@ -116,7 +116,7 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.analysis.metrics", [{"name": "a", "tolerance": 2}], "tolerance must be smaller than margin"),
         ("spec.analysis.metrics", [{"name": "a", "negligible": 0}], "must be above 0 and below 1"),
         ("spec.analysis.metrics", [], "should have at least 1 items"),
-        ("spec.analysis.metrics", [{"name": "a", "type": "Latency"}], "needs just one of threshold, thresholds and"),
+        ("spec.analysis.metrics", [{"name": "a", "type": "Latency"}], "needs exactly one of threshold, thresholds and"),
         ("spec.analysis.metrics", [{"name": "a", "threshold": "1s"}], "and no other type has them"),
         ("spec.analysis.metrics", [{"name": "a", "type": "Ratio", "events": "x"}], "type Ratio needs events and total"),
         ("spec.analysis.metrics", [{"name": "a", "type": "Guard", "of": "b"}], "type Guard needs of and max"),
@@ -173,7 +173,7 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     [
         (
             {"rollout": {"strategy": "BlueGreen"}},
-            "BlueGreen needs mirrored traffic, which route.driver Knative has not",
+            "BlueGreen needs mirrored traffic, which route.driver Knative does not support",
         ),
         ({"preview": {"header": {"name": "X-Preview"}}}, "route.preview needs route.driver Gateway"),
         ({"adopt": "theirs"}, "adopt needs route.driver Gateway"),

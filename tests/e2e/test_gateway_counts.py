@@ -86,7 +86,7 @@ def test_a_good_model_is_promoted_by_what_the_gateway_counts_of_mirrored_request
     assert {name for name, metric in metrics.items() if metric["candidate"]["requests"] > 100} == {"errors", "slow"}
 
 
-def test_a_model_that_hangs_on_some_requests_is_taken_back_by_what_the_gateway_counts(bench: Bench) -> None:
+def test_a_model_that_hangs_on_some_requests_is_rolled_back_by_what_the_gateway_counts(bench: Bench) -> None:
     configure(bench, "hangs on 30 %", CANARY)
     version = bench.release("good")
     entry = bench.wait("the end of the rollout", lambda: bench.outcome(version), seconds=120)

@@ -183,7 +183,7 @@ def test_weights_that_somebody_edits_are_put_back_and_reported(bench: Bench) -> 
     assert ended(bench, version) == "Aborted"
 
 
-def test_a_route_and_a_candidate_that_somebody_deletes_are_made_anew_or_taken_back(bench: Bench) -> None:
+def test_a_route_and_a_candidate_that_somebody_deletes_are_made_anew_or_rolled_back(bench: Bench) -> None:
     version, _ = paused(bench)
     status = bench.status()
     bench.cluster.kubectl("delete", "inferenceservice", status["candidate"]["inferenceService"], "--wait=false")

@@ -81,7 +81,7 @@ def test_a_good_version_is_promoted_with_its_transformer(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
-def test_a_transformer_that_fails_on_some_requests_is_taken_back_although_its_predictor_is_well(bench: Bench) -> None:
+def test_a_transformer_that_fails_on_some_requests_is_rolled_back_although_its_predictor_is_well(bench: Bench) -> None:
     entry = rolled_out(bench, lambda: configure(bench, transformer("bad", fails="0.3")))
     assert (entry["outcome"], "worse" in entry["reason"]) == ("RolledBack", True), entry
     bench.wait("all traffic is back", lambda: bench.status()["phase"] == "RolledBack")

@@ -125,7 +125,7 @@ def holding() -> WorldOfMetrics:
 
 
 def no_harm() -> WorldOfMetrics:
-    """A canary that is promoted because nothing spoke against it."""
+    """A canary that is promoted because there was no evidence against it."""
     played = world((0.01, 0.012), promotion="NoHarm")
     played.requests_per_second = 3.0
     played.model(2)

@@ -1,7 +1,7 @@
 """The product's whole policy for many rollouts at once: steps, minimum of requests, rollback, evidence, deadline.
 
 The rules are those of `timoneiro_operator.decide`: a step ends when its time is over and the candidate has had its
-requests; the last one also needs "not worse"; "worse" takes back at once; what is open at the deadline is held.
+requests; the last one also needs "not worse"; "worse" rolls back at once; what is open at the deadline is held.
 """
 
 from dataclasses import dataclass

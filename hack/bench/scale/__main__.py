@@ -215,10 +215,10 @@ async def _takeover(fleet: Fleet, fake: FakeCluster, leader: OperatorProcess, sa
     await leader.lose()
     name = _rolling(fleet)[0]
     await _abort(fleet, fake, name)
-    took = fake.taken_back[name] - lost
+    took = fake.rolled_back[name] - lost
     say(
         Line(
-            f"loss of the leader's machine, until the standby has taken a candidate back (at most {_LOSS_TARGET:g} s)",
+            f"loss of the leader's machine, until the standby has rolled a candidate back (at most {_LOSS_TARGET:g} s)",
             f"{took:.1f} s",
             took <= _LOSS_TARGET,
         )
@@ -231,13 +231,13 @@ def _rolling(fleet: Fleet) -> list[str]:
 
 async def _abort(fleet: Fleet, fake: FakeCluster, name: str) -> float:
     """Seconds from the command to the route."""
-    fake.taken_back.pop(name, None)
+    fake.rolled_back.pop(name, None)
     written = await fleet.abort(name)
-    while name not in fake.taken_back:
+    while name not in fake.rolled_back:
         await asyncio.sleep(0.005)
         if time.monotonic() - written > _PATIENCE_SECONDS:
             raise TimeoutError(f"{name} keeps its candidate: {fleet.bodies[name]['status']}")
-    return fake.taken_back[name] - written
+    return fake.rolled_back[name] - written
 
 
 if __name__ == "__main__":

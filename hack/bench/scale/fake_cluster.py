@@ -28,7 +28,7 @@ _BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.075", "0.1", "0.25", "0.5", "0.
 class FakeCluster:
     """Reacts to what the operator writes, in `namespace`.
 
-    `hanging`: ModelDeployments whose pods accept connections and answer nothing. `taken_back`: when the route of a
+    `hanging`: ModelDeployments whose pods accept connections and answer nothing. `rolled_back`: when the route of a
     ModelDeployment had one backend with weight only, in seconds of the monotonic clock.
     """
 
@@ -43,7 +43,7 @@ class FakeCluster:
         # ModelDeployment, and requests a second, by address of a pod.
         self._name_at: dict[str, str] = {}
         self._rate_at: dict[str, float] = {}
-        self.taken_back: dict[str, float] = {}
+        self.rolled_back: dict[str, float] = {}
         self._doors = asyncio.Semaphore(16)
 
     async def start(self) -> None:
@@ -119,7 +119,7 @@ class FakeCluster:
             return
         self._generations[name] = generation
         if sum(backend["weight"] > 0 for backend in rule["backendRefs"]) == 1:
-            self.taken_back[name] = time.monotonic()
+            self.rolled_back[name] = time.monotonic()
         conditions = [
             {
                 "type": kind,

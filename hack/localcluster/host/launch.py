@@ -120,6 +120,6 @@ def _environment() -> dict[str, str]:
 
 
 def _log_tail(log: Path) -> str:
-    return "The supervisor ended without a word; the end of its log:\n" + "\n".join(
+    return "The supervisor ended without a message; the end of its log:\n" + "\n".join(
         log.read_text(errors="replace").splitlines()[-15:]
     )

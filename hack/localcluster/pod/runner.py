@@ -157,7 +157,7 @@ class ContainerRunner:
         while not self._stopping.is_set():
             image = find_image(read_images(sandbox.images), self._container["image"])
             if image is None:
-                message = f'image "{self._container["image"]}" is none that this node knows'
+                message = f'image "{self._container["image"]}" is not known to this node'
                 self._wait_for_start(sandbox, "ErrImagePull" if refused == 0 else "ImagePullBackOff", message)
                 refused += 1
             else:

@@ -103,7 +103,7 @@ def check(namespace: str, name: str, spec: Spec) -> None:
 
 
 def check_selectors(spec: Spec) -> None:
-    """What Prometheus is asked for. A rule of its own: counts that cannot be had keep no traffic from going back."""
+    """What Prometheus is asked for. A rule of its own: missing counts keep no traffic from going back."""
     given = [("spec.analysis.source.selector", matchers, spec.analysis.source.selector)]
     for metric in spec.analysis.metrics:
         for field, text in (("events", metric.events), ("total", metric.total)):
@@ -150,11 +150,13 @@ def _check_route(spec: Spec) -> None:
     if spec.route.driver == "Gateway" and not spec.route.hostnames:
         raise InvalidSpec("spec.route.hostnames is empty; driver Gateway needs at least one host name")
     if spec.adopt is not None and not OBJECT_NAME.fullmatch(spec.adopt):
-        raise InvalidSpec(f"spec.adopt '{spec.adopt}' is no name of an InferenceService")
+        raise InvalidSpec(f"spec.adopt '{spec.adopt}' is not the name of an InferenceService")
     if spec.adopt is not None and spec.route.driver == "Knative":
         raise InvalidSpec("spec.adopt needs route.driver Gateway")
     if spec.route.driver == "Knative" and spec.rollout.strategy == "BlueGreen":
-        raise InvalidSpec("spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative has not")
+        raise InvalidSpec(
+            "spec.rollout.strategy BlueGreen needs mirrored traffic, which route.driver Knative does not support"
+        )
     given = {
         "preview": spec.route.preview,
         "timeouts": spec.route.timeouts,
@@ -201,7 +203,7 @@ def _check_source(source: Source) -> None:
             "spec.analysis.source: profile is for types Scrape and Prometheus: it is the gateway that counts"
         )
     if source.secret_ref is not None and not OBJECT_NAME.fullmatch(source.secret_ref.name):
-        raise InvalidSpec(f"spec.analysis.source.secretRef.name '{source.secret_ref.name}' is no name of a Secret")
+        raise InvalidSpec(f"spec.analysis.source.secretRef.name '{source.secret_ref.name}' is not the name of a Secret")
     if source.path is not None and not _PATH.fullmatch(source.path):
         raise InvalidSpec(f"spec.analysis.source.path '{source.path}' must be a path such as /metrics")
     if source.profile not in ("Auto", *PROFILES):
@@ -258,12 +260,12 @@ def _check_metric(metric: Metric, analysis: Analysis) -> None:
 
 def _check_latency(metric: Metric, name: str, given: set[str]) -> None:
     if len(given) != 1:
-        raise InvalidSpec(f"{name}: type Latency needs just one of threshold, thresholds and quantile")
+        raise InvalidSpec(f"{name}: type Latency needs exactly one of threshold, thresholds and quantile")
     if metric.quantile is not None and not 0.5 <= metric.quantile < 1:
         raise InvalidSpec(f"{name}: quantile {metric.quantile} must be at least 0.5 and below 1")
     for text in (metric.threshold, *metric.thresholds):
         try:
             if text is not None and parse_duration(text) <= 0:
-                raise ValueError(f"{text} is no time at all")
+                raise ValueError(f"{text} must be longer than 0")
         except ValueError as error:
             raise InvalidSpec(f"{name}: threshold: {error}") from error

@@ -52,7 +52,7 @@ def parse_command(text: str, by: str | None) -> Command:
     try:
         command = msgspec.json.decode(text.encode(), type=Command)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
-        why = _plain(f"the annotation is no command: {error}", 256)
+        why = _plain(f"the annotation is not a command: {error}", 256)
         return Command(id=digest, by=_plain(by or "", 128) or "somebody", problem=why)
     problem = None if command.action and command.revision else "a command needs an action and a revision"
     return msgspec.structs.replace(

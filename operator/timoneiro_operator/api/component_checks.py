@@ -38,7 +38,7 @@ def _owned(field: str, component: Component) -> str | None:
     for kind, listed in (("containers", containers), ("initContainers", component.init_containers)):
         taken = _OWNED_CONTAINERS & {container.get("name") for container in listed}
         if taken:
-            words = "is the name of a container that KServe makes; give yours another one"
+            words = "is the name of a container that KServe makes; give yours another name"
             return f"{field}.{kind}: {', '.join(sorted(taken))} {words}"
     return None
 

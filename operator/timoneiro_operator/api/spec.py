@@ -104,7 +104,7 @@ class Preview(_Struct, frozen=True):
 
 
 class Timeouts(_Struct, frozen=True):
-    """As in a rule of an HTTPRoute: of a request as a whole, and of one try of the model; 0s is none."""
+    """As in a rule of an HTTPRoute: of a request as a whole, and of one try of the model; 0s means no timeout."""
 
     request: str | None = None
     backend_request: str | None = None

@@ -144,7 +144,7 @@ class Retiring(_Struct, frozen=True):
 
     `listed`: the route names it, with weight 0, until then.
     `was`: a former stable model is kept warm, so that returning to it takes no rollout.
-    `outdone`: it was the evidence that spoke for the model in its place, so that only a person returns to it like that.
+    `outdone`: the evidence decided for the model in its place, so that only a person returns to it like that.
     """
 
     was: Literal["Stable", "Candidate"]

@@ -109,7 +109,7 @@ def _last_window(analysis: Analysis, seen: Metrics) -> LastWindow:
 def _share(before: Share | None, step: Step | None, traffic: tuple[int, int], answers: Answers | None) -> Share | None:
     """Requests since the gateway accepted the weight of the step, who answered them, and whether they were split so.
 
-    Once it is certain that they were not, they are counted anew, so that a gateway that was mended is believed.
+    Once it is certain that they were not, they are counted anew, so that a gateway that was fixed is believed.
     """
     mirrored = step is not None and step.kind in ("Mirror", "Bake")
     if step is None or step.started_at is None or not (mirrored or 0 < step.weight < 100):

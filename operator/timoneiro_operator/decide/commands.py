@@ -89,7 +89,7 @@ def _abort(given: Given, status: Status, command: Command) -> tuple[Status, str]
     candidate = _candidate(status)
     leaving = Leaving(outcome="Aborted", reason=f"aborted by {command.asker}")
     aborted = replace(status, candidate=replace(candidate, leaving=leaving))
-    return aborted, f"{revision_name(candidate)} is taken back"
+    return aborted, f"{revision_name(candidate)} is rolled back"
 
 
 def _pause(given: Given, status: Status, command: Command) -> tuple[Status, str]:
@@ -121,7 +121,7 @@ def _retry(given: Given, status: Status, command: Command) -> tuple[Status, str]
     assert entry is not None
     judged = status.analysis is not None and status.analysis.candidate == command.revision
     if judged and given.verdict(status) == "Worse":
-        # A person says that this evidence does not count: it would take the candidate back at once.
+        # A person says that this evidence does not count: it would roll the candidate back at once.
         status = replace(status, analysis=None)
     return pardon(status, command.revision), f"{name_of(entry.revision, entry.version)} is rolled out again"
 

@@ -110,7 +110,7 @@ def _next(given: Given, status: Status) -> Status:
             status = leave(given, status, candidate, leaving)
             if status.candidate is not None:
                 words = f"it keeps its traffic until the stable model has a ready replica: {leaving.reason}"
-                return say(status, "RollingBack", f"{revision_name(status.candidate)} has to go; {words}")
+                return say(status, "RollingBack", f"{revision_name(status.candidate)} must be removed; {words}")
     if status.candidate is None:
         rejected = rejection(status, wanted)
         if wanted is None or (status.stable is not None and wanted == status.stable.revision):
@@ -180,7 +180,7 @@ def _is_degraded(deployment: ModelDeployment, candidate: Candidate) -> bool:
 
 
 def _roll_out(given: Given, status: Status, stable: Stable, candidate: Candidate) -> Status:
-    """One pass of a rollout that nothing speaks against: capacity, routing, people, evidence, time."""
+    """One pass of a rollout that may go on: capacity, routing, people, evidence, time."""
     seen = given.seen
     if status.step is None or seen.held is not None:
         return _wait_for_candidate(given, status, stable, candidate)
@@ -236,7 +236,7 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Stable, candi
 
 
 def _may_take_all(given: Given, status: Status) -> bool:
-    """It is not worse, by the evidence. With NoHarm it is enough that nothing speaks against it.
+    """It is not worse, by the evidence. With NoHarm it is enough that there is no evidence against it.
 
     What would show in at most one of 1/falsePromotion harmless rollouts does, though it is too little for a rollback.
     """
@@ -274,7 +274,7 @@ def _wait_for_candidate(given: Given, status: Status, stable: Stable, candidate:
     listed = seen.route is not None and candidate.revision in seen.route.routing.weights
     if not workload.known and not listed:
         # Where the controllers are behind so is the gateway, and it would fail what it were to send there.
-        message = "the candidate is ready; it enters the route when the cluster's controllers have noticed"
+        message = "the candidate is ready; it enters the route as soon as the cluster's controllers have noticed it"
         if workload.failure is not None:
             message = not_ready(candidate, workload.failure)
         return say(status, "Progressing", message)

@@ -26,7 +26,7 @@ NOT_TAKEN = frozenset({"Refused", "HostnameConflict"})
 _LACKING = frozenset({"CRDOutdated", "PermissionMissing", "StatusUnreadable"})
 _TROUBLES = frozenset({"Holding", "Degraded", "MetricsUnavailable", "PutBack", *NOT_TAKEN, *_LACKING})
 # What ends a rollout without a promotion says more than that a trouble on its way is over.
-_TAKEN_BACK = frozenset({"RolledBack", "Aborted", "Superseded", "Withdrawn"})
+_NOT_PROMOTED = frozenset({"RolledBack", "Aborted", "Superseded", "Withdrawn"})
 _OUTCOME_KIND: dict[str, Literal["Normal", "Warning"]] = {"RolledBack": "Warning", "Aborted": "Warning"}
 
 
@@ -50,7 +50,7 @@ def events_between(old: Status, new: Status) -> list[Event]:
     events += _rollout_events(old, new)
     for revision in new.forgotten:
         if revision not in old.forgotten:
-            words = f"revision {revision} is not kept any more, for lack of room: no rollback can go to it"
+            words = f"revision {revision} is no longer kept, since the status is full: no rollback can go to it"
             events.append(Event("Warning", "Forgotten", words))
     if new.restored is not None and new.restored != old.restored:
         events.append(Event("Warning", "PutBack", f"{new.restored.what} by somebody else and is put back"))
@@ -63,8 +63,8 @@ def _trouble_events(old: Status, new: Status) -> list[Event]:
     """What is wrong now and was not before, and what is over without that anything else is wrong in its place."""
     before, now = _troubles(old), _troubles(new)
     events = [Event("Warning", reason, message) for reason, message in now.items() if reason not in before]
-    taken_back = any(entry.outcome in _TAKEN_BACK for entry in ended_between(old, new))
-    if events or taken_back or new.phase in ("RollingBack", "RolledBack"):
+    not_promoted = any(entry.outcome in _NOT_PROMOTED for entry in ended_between(old, new))
+    if events or not_promoted or new.phase in ("RollingBack", "RolledBack"):
         return events
     return [Event("Normal", "Recovered", f"{reason} is over") for reason in before if reason not in now]
 
@@ -132,5 +132,5 @@ def _impaired(status: Status) -> Condition | None:
 
 
 def _lost_metrics(status: Status) -> str | None:
-    """Why counts cannot be had; None while they can."""
+    """Why there are no counts; None while there are."""
     return next((c.message for c in status.conditions if c.type == "MetricsAvailable" and c.status == "False"), None)

@@ -199,7 +199,7 @@ def reject(status: Status, revision: Revision, reason: str, now: float) -> Statu
 
 
 def rejection_entry(status: Status, revision: str | None) -> Rejected | None:
-    """Why and when `revision` was rejected; None when nothing speaks against it."""
+    """Why and when `revision` was rejected; None when it was not."""
     return next((entry for entry in status.rejected if entry.revision == revision), None)
 
 
@@ -222,7 +222,7 @@ def promote(given: Given, status: Status, candidate: Candidate) -> Status:
         since=to_text(now),
         backend=given.seen.workload(candidate.revision).backend or candidate.backend,
     )
-    evidence = status.verdict or ("first revision" if old is None else "nothing spoke against it")
+    evidence = status.verdict or ("first revision" if old is None else "there was no evidence against it")
     reason = candidate.way.reason if isinstance(candidate.way, Direct) else evidence
     snapshots = tuple(
         replace(known, stable_since=to_text(now)) if known.revision == candidate.revision else known

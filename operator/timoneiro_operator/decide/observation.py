@@ -125,7 +125,7 @@ class Metrics:
 
     `windows`: by name of the comparison, counts of one closed window that nobody has seen before, with its end and
     its length in seconds. `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
-    `problem`: reason and sentence while counts cannot be had; neither for nor against the candidate.
+    `problem`: reason and sentence while there are no counts; neither for nor against the candidate.
     `problems`: by metric, why there is nothing of that one. `answers`: of the same window, who was answered at all.
     `marks`: the source's own text, to be handed back to it with the next look.
     """
@@ -142,7 +142,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impairment:
-    """What the operator itself lacks. `holds`: nothing may go forward meanwhile; what takes back goes on.
+    """What the operator itself lacks. `holds`: nothing may go forward meanwhile; what rolls back goes on.
 
     `blind`: what is ready is not known, and speaks neither for a candidate nor against it.
     """
@@ -165,11 +165,11 @@ class Observation:
     metrics: Metrics = Metrics()
     missing: tuple[str, str] | None = None
     impaired: Impairment | None = None
-    adoption: Snapshot | str = "it has not been read yet what is to be adopted"
+    adoption: Snapshot | str = "the InferenceService that is to be adopted has not been read yet"
 
     @property
     def held(self) -> str | None:
-        """Why nothing may go forward; None when nothing speaks against it."""
+        """Why nothing may go forward; None when it may."""
         return self.impaired.message if self.impaired is not None and self.impaired.holds else None
 
     @property

@@ -18,7 +18,7 @@ LEAST_REQUESTS = 3
 
 
 def rejection(status: Status, wanted: str | None) -> str | None:
-    """Why the wanted revision must not be rolled out again; None when nothing speaks against it."""
+    """Why the wanted revision must not be rolled out again; None when it may be."""
     entry = rejection_entry(status, wanted)
     if entry is None:
         return None
@@ -36,7 +36,7 @@ def reason_to_leave(given: Given, status: Status, candidate: Candidate) -> Leavi
     if harm is None and given.verdict(status) == "Worse":
         harm = status.verdict
     if harm is None and _gives_up(given, status, candidate):
-        # Needs neither counts nor the gateway's word: what takes back waits for nobody.
+        # Needs neither counts nor the gateway's word: a rollback waits for nobody.
         harm = f"inconclusive at the deadline: {status.verdict}"
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
 
@@ -104,7 +104,7 @@ def routing_mismatch(status: Status) -> str | None:
         return None
     requests = max(1, share.candidate + share.stable)
     got = 100.0 * share.candidate / requests
-    return f"the candidate got {got:.1f} % of {requests:,} requests, and the gateway has accepted {share.weight} %"
+    return f"the candidate got {got:.1f} % of {requests:,} requests, although the gateway has accepted {share.weight} %"
 
 
 def has_other_clients(status: Status) -> bool:

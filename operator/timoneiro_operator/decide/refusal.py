@@ -55,7 +55,7 @@ def _candidate(command: Command, status: Status, candidate: Candidate) -> Refusa
         meant = f"it is meant for revision {command.revision}, and the candidate is {candidate.revision}"
         return Refusal("OtherCandidate", meant)
     if candidate.leaving is not None:
-        return Refusal("Leaving", f"the candidate is on its way out: {candidate.leaving.reason}")
+        return Refusal("Leaving", f"the candidate is being removed already: {candidate.leaving.reason}")
     if status.stable is None:
         return Refusal("FirstRevision", "this is the first revision: it gets all traffic as soon as it is ready")
     return None
@@ -71,7 +71,7 @@ def _rollout(command: Command, status: Status, candidate: Candidate) -> Refusal 
     if command.action == "pause" and paused is not None:
         return Refusal("PausedAlready", f"it is paused already, by {paused.by} since {paused.at}")
     if command.action == "pause" and gets_all:
-        return Refusal("AllTraffic", f"{name} is going to all traffic already; abort takes it back")
+        return Refusal("AllTraffic", f"{name} is going to all traffic already; abort rolls it back")
     if command.action == "resume" and paused is None and not waits_for_a_person(step):
         return Refusal("NotPaused", "the rollout is not paused")
     return None

@@ -66,7 +66,7 @@ def without_loss(wanted: Routing, seen: Observation) -> Routing:
 def without_more(wanted: Routing, status: Status, seen: Observation) -> Routing:
     """`wanted`, unless it gives the candidate more than it has while nothing may go forward: the route stays as it is.
 
-    A process that could not put on record that a candidate was taken back may have been before this one.
+    A process that could not put on record that a candidate was rolled back may have been before this one.
     """
     candidate, route = status.candidate, seen.route
     if seen.held is None or candidate is None or route is None:

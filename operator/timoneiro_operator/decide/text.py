@@ -4,7 +4,7 @@ import msgspec
 
 from timoneiro_judge import Counts
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Paused, Phase, Retiring, Revision, Status, Step
+from timoneiro_operator.api.status import MetricStatus, Paused, Phase, Ratio, Retiring, Revision, Status, Step
 from timoneiro_operator.decide.observation import Failure, Observation
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided", "Differs": "different"}
@@ -19,8 +19,21 @@ def revision_name(revision: Revision | Retiring) -> str:
     return name_of(revision.revision, revision.version)
 
 
-def _number(value: float) -> str:
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+def number(value: float) -> str:
+    """A ratio or an e-value: one decimal below ten, thousands separated, a power of ten from a million on."""
+    if value < 10:
+        return f"{value:.1f}"
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """`2.3x [1.4, 3.9]`; what is not bounded yet is `?`, and a ratio that nothing is known about is `-`."""
+    if ratio.estimate is None and ratio.lower is None and ratio.upper is None:
+        return "-"
+    lower = "0" if ratio.lower is None else number(ratio.lower)
+    upper = "?" if ratio.upper is None else number(ratio.upper)
+    estimate = "" if ratio.estimate is None else f"{number(ratio.estimate)}x "
+    return f"{estimate}[{lower}, {upper}]"
 
 
 def percent(share: float) -> str:
@@ -37,18 +50,23 @@ def metric_sentence(metric: MetricStatus) -> str:
     """`errors 2.3x [1.4, 3.9] after 8,123 requests: worse`."""
     ratio, n = metric.ratio, metric.candidate.requests
     left = f", about {format_duration(metric.seconds_left)} more" if metric.seconds_left else ""
-    after = f"after {n:,} requests: {VERDICT_WORDS[metric.verdict]}{left}"
+    requests = f"{n:,} requests: {VERDICT_WORDS[metric.verdict]}{left}"
     if metric.limit is not None:
-        return f"{metric.name} {rate_text(metric.candidate)} of at most {percent(metric.limit)} {after}"
+        return f"{metric.name} {rate_text(metric.candidate)}, at most {percent(metric.limit)} allowed, after {requests}"
     if ratio.estimate is None and not metric.candidate.events + metric.stable.events:
-        return f"{metric.name} none {after}"
+        slow = f"{metric.name}: no slow requests" if metric.bound is not None else f"no {metric.name}"
+        return f"{slow} in {requests}"
     if ratio.estimate is None:
-        both = f"{metric.candidate.events}:{metric.stable.events}"
-        low = f", at least {_number(ratio.lower)}x" if ratio.lower is not None else ""
-        return f"{metric.name} {both}{low} {after}"
-    lower = _number(ratio.lower) if ratio.lower is not None else "0"
-    upper = _number(ratio.upper) if ratio.upper is not None else "?"
-    return f"{metric.name} {_number(ratio.estimate)}x [{lower}, {upper}] {after}"
+        both = f"{metric.candidate.events:,} against {metric.stable.events:,}"
+        return f"{metric.name}: {both}{_times(ratio)} after {requests}"
+    return f"{metric.name} {ratio_text(ratio)} after {requests}"
+
+
+def _times(ratio: Ratio) -> str:
+    """What is certain of a ratio that is beyond what can be estimated."""
+    if ratio.lower is not None:
+        return f", at least {number(ratio.lower)} times as many,"
+    return f", at most {number(ratio.upper)} times as many," if ratio.upper is not None else ""
 
 
 def verdict_sentence(status: Status) -> str:
@@ -109,7 +127,7 @@ def paused_by(paused: Paused) -> str:
 
 def route_wait(seen: Observation) -> str:
     if seen.route is None or seen.route.accepted:
-        return "waiting for the gateway to take the new weights"
+        return "waiting for the gateway to accept the new weights"
     return f"waiting for the gateway: {seen.route.message}"
 
 

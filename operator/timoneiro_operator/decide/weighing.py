@@ -23,7 +23,7 @@ def weighed(given: Given) -> tuple[Given, Status, Exception | None]:
     try:
         return *_with_new_counts(given, status), None
     except Exception as error:
-        sentence = f"the counts cannot be weighed ({type(error).__name__}); commands and rollbacks go on"
+        sentence = f"the counts cannot be judged ({type(error).__name__}); commands and rollbacks go on"
         seen = dataclasses.replace(given.seen, metrics=Metrics(problem=("CountsNotWeighed", sentence)))
         given = dataclasses.replace(given, seen=seen)
         try:

@@ -157,7 +157,7 @@ class KubeClient:
         return [_as_dict(item) async for item in found]
 
     async def component(self, key: Key) -> Body | None:
-        """The Deployment of a component; None when it cannot be had: what it says is only a cause."""
+        """The Deployment of a component; None when it cannot be read: what it says is only a cause."""
         self._telemetry.count_request("get", "Deployment")
         try:
             found = await self._client.get(_RESOURCES["Deployment"], key[1], namespace=key[0])
@@ -178,7 +178,7 @@ class KubeClient:
         except ApiError as error:
             self._note(error)
             if error.status.code == 409:
-                words = "exists and is not ours; remove it, or give the ModelDeployment another name"
+                words = "exists and belongs to somebody else; remove it, or give the ModelDeployment another name"
                 raise Refused(f"{kind} {metadata['name']} {words}") from error
             raise Refused(f"{kind} {metadata['name']} was refused: {_reason(error)}") from error
         except httpx2.HTTPError as error:
@@ -217,7 +217,7 @@ class KubeClient:
 
     def _count_write(self, verb: str, resource: str) -> None:
         if not self._may_write():
-            raise NotLeading("this process leads no more and writes nothing")
+            raise NotLeading("this process is no longer the leader and writes nothing")
         self._telemetry.count_request(verb, resource)
 
     async def patch_components(self, key: Key, components: Mapping[str, Mapping[str, Any]]) -> Body:

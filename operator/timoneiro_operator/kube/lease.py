@@ -104,12 +104,12 @@ class LeaderLease:
         except ApiError as error:
             denied = error.status.message if error.status.code == 403 else None
             if error.status.code not in (404, 409) and (denied is None or denied != self.denied):
-                log.warning("the lease cannot be had: %s", error.status.message)
+                log.warning("the lease could not be taken: %s", error.status.message)
             self.denied = denied
             return False
         except Exception as error:
             # The API server is away, in whatever way: the clock of the lease decides, not the kind of failure.
-            log.warning("the lease cannot be had: %s", type(error).__name__)
+            log.warning("the lease could not be taken: %s", type(error).__name__)
             return False
         # By the time before the request: the lease is never believed for longer than others believe it.
         self._renewed_at = started

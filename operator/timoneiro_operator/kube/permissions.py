@@ -13,7 +13,7 @@ from timoneiro_operator.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-_LATE = "changes are only seen by a list every few seconds"
+_LATE = "changes are seen only by listing every few seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ WRITE_STATUS = Permission(
     verb="patch",
     group=_MD,
     resource="modeldeployments/status",
-    effect="nothing can be put on record",
+    effect="nothing can be recorded",
     holds=True,
 )
 PERMISSIONS: tuple[Permission, ...] = (
@@ -58,7 +58,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         verb="list",
         group=_MD,
         resource="modeldeployments",
-        effect="what was missed is not made up for",
+        effect="changes that were missed stay unseen",
         kind="ModelDeployment",
     ),
     Permission(verb="watch", group=_MD, resource="modeldeployments", effect=_LATE, kind="ModelDeployment"),
@@ -67,7 +67,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         verb="update",
         group=_MD,
         resource="modeldeployments/finalizers",
-        effect="nothing new can be made where owner references are checked",
+        effect="nothing new can be created where owner references are checked",
     ),
     Permission(
         verb="get",
@@ -80,7 +80,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         verb="list",
         group=_KSERVE,
         resource=_ISVC,
-        effect="what serves cannot be known",
+        effect="it is not known what serves",
         kind="InferenceService",
         holds=True,
         blind=True,
@@ -88,24 +88,28 @@ PERMISSIONS: tuple[Permission, ...] = (
     Permission(verb="watch", group=_KSERVE, resource=_ISVC, effect=_LATE, kind="InferenceService"),
     Permission(verb="create", group=_KSERVE, resource=_ISVC, effect="no new revision can be served"),
     Permission(verb="patch", group=_KSERVE, resource=_ISVC, effect="no revision can be served or scaled"),
-    Permission(verb="delete", group=_KSERVE, resource=_ISVC, effect="revisions that are not needed stay"),
+    Permission(
+        verb="delete", group=_KSERVE, resource=_ISVC, effect="revisions that are no longer needed are not removed"
+    ),
     Permission(
         verb="list",
         group=_KSERVE,
         resource=_RUNTIMES,
-        effect="what revisions are served with cannot be known",
+        effect="it is not known what revisions are served with",
         kind="ServingRuntime",
         holds=True,
     ),
     Permission(verb="watch", group=_KSERVE, resource=_RUNTIMES, effect=_LATE, kind="ServingRuntime"),
     Permission(verb="create", group=_KSERVE, resource=_RUNTIMES, effect="no new revision can be served"),
     Permission(verb="patch", group=_KSERVE, resource=_RUNTIMES, effect="no revision can be served"),
-    Permission(verb="delete", group=_KSERVE, resource=_RUNTIMES, effect="runtimes that are not needed stay"),
+    Permission(
+        verb="delete", group=_KSERVE, resource=_RUNTIMES, effect="runtimes that are no longer needed are not removed"
+    ),
     Permission(
         verb="list",
         group=_KSERVE,
         resource=f"cluster{_RUNTIMES}",
-        effect="what revisions are served with cannot be known",
+        effect="it is not known what revisions are served with",
         kind="ClusterServingRuntime",
         holds=True,
     ),
@@ -114,25 +118,25 @@ PERMISSIONS: tuple[Permission, ...] = (
         verb="list",
         group=_GATEWAY,
         resource=_ROUTE,
-        effect="how the traffic is split cannot be known",
+        effect="it is not known how the traffic is split",
         kind="HTTPRoute",
         driver=_GW,
         holds=True,
     ),
     Permission(verb="watch", group=_GATEWAY, resource=_ROUTE, effect=_LATE, kind="HTTPRoute", driver=_GW),
-    Permission(verb="create", group=_GATEWAY, resource=_ROUTE, effect="no route can be made", driver=_GW),
+    Permission(verb="create", group=_GATEWAY, resource=_ROUTE, effect="no route can be created", driver=_GW),
     Permission(
         verb="patch",
         group=_GATEWAY,
         resource=_ROUTE,
-        effect="no weight can be changed, and no candidate be taken back",
+        effect="no weight can be changed, and no candidate rolled back",
         driver=_GW,
     ),
     Permission(
         verb="list",
         group=_KNATIVE,
         resource="services",
-        effect="what serves cannot be known",
+        effect="it is not known what serves",
         kind="KnativeService",
         driver=_KN,
         holds=True,
@@ -143,7 +147,7 @@ PERMISSIONS: tuple[Permission, ...] = (
         verb="list",
         group="",
         resource="pods",
-        effect="neither readiness nor metrics can be known",
+        effect="neither readiness nor metrics are known",
         kind="Pod",
         holds=True,
         blind=True,
@@ -155,11 +159,11 @@ PERMISSIONS: tuple[Permission, ...] = (
             group="admissionregistration.k8s.io",
             resource=resource,
             name=names.COMMAND_POLICY,
-            effect="who asks for a command is only claimed",
+            effect="who asks for a command is not proven",
         )
         for resource in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
     ),
-    Permission(verb="get", group="apps", resource="deployments", effect="why pods are lacking cannot be told"),
+    Permission(verb="get", group="apps", resource="deployments", effect="it is not known why pods are missing"),
     Permission(verb="create", group="", resource="events", effect="no events are written"),
     Permission(verb="patch", group="", resource="events", effect="repeats of events are not counted"),
 )

@@ -107,5 +107,5 @@ def fallen(before: Sample, now: Sample) -> str | None:
     for series, count in now.counters.items():
         was = before.counters.get(series, 0)
         if count < was:
-            return f"series {series} fell from {was} to {count}, and nothing says that the process was restarted"
+            return f"series {series} fell from {was} to {count}, but nothing shows that the process was restarted"
     return None

@@ -19,7 +19,7 @@ class Problem(NamedTuple):
         """What a pod shows cannot be: none of it is counted."""
         return cls(
             "ImplausibleCounts",
-            f"pod {pod}: {what}: restart the pod, and if that does not help mend its server or set source.profile",
+            f"pod {pod}: {what}: restart the pod, and if that does not help fix its server or set source.profile",
         )
 
 

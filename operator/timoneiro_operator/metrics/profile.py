@@ -121,11 +121,11 @@ class Profile:
             counters |= {_bucket(self.latency.name, bound): n for bound, n in latency.items()}
         times = [value for name, _, value in values if name == START_TIME]
         if not all(math.isfinite(time) for time in times):
-            raise Implausible(f"series {START_TIME} shows no time")
+            raise Implausible(f"series {START_TIME} does not show a time")
         busy = [(name, value) for name, _, value in values if any(series.name == name for series in self.busy)]
         for name, value in busy:
             if not 0 <= value < math.inf:
-                raise Implausible(f"series {name} shows {value:g}, which is no sum of seconds")
+                raise Implausible(f"series {name} shows {value:g}, which is not a sum of seconds")
         return Sample(
             requests=requests,
             failed=failed,
@@ -164,5 +164,5 @@ def _bound(series: str, text: str, unit: float) -> float:
     except ValueError:
         bound = math.nan
     if not bound >= 0:
-        raise Implausible(f"series {series} has a bucket whose bound is no number")
+        raise Implausible(f"series {series} has a bucket whose bound is not a number")
     return ALL if bound == math.inf else round(bound * unit, 9)

@@ -21,7 +21,7 @@ class Implausible(ValueError):
 def whole(series: str, value: float) -> int:
     """A count as a counter shows it. Raises Implausible for what is no whole number of requests."""
     if not (0 <= value <= LARGEST_COUNT and value == int(value)):
-        raise Implausible(f"series {series} shows {value:g}, which is no count of requests")
+        raise Implausible(f"series {series} shows {value:g}, which is not a count of requests")
     return int(value)
 
 

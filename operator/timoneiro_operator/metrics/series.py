@@ -48,11 +48,11 @@ def answered(body: str | bytes) -> list[RawSeries]:
     try:
         answer: Any = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no JSON") from error
+        raise ProblemError("ProviderUnavailable", "what answers is not Prometheus: its answer is not JSON") from error
     if not isinstance(answer, dict) or "status" not in answer:
-        raise ProblemError("ProviderUnavailable", "what answers is no Prometheus: no status")
+        raise ProblemError("ProviderUnavailable", "what answers is not Prometheus: its answer has no status")
     if answer["status"] != "success":
-        words = str(answer.get("error") or "without a word")[:LONGEST_SENTENCE]
+        words = str(answer.get("error") or "without a reason")[:LONGEST_SENTENCE]
         raise ProblemError("QueryFailed", f"Prometheus refuses the query: {words}")
     if answer.get("warnings"):
         # Thanos and others answer with a part of the series then, and half of an arm is no count of it.
@@ -64,7 +64,7 @@ def answered(body: str | bytes) -> list[RawSeries]:
 def series_of(data: object) -> list[RawSeries]:
     """The series of a matrix as Prometheus' HTTP API answers it. Raises Malformed."""
     if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
-        raise Malformed("the answer is no range of raw samples: the query must be a selector of counters")
+        raise Malformed("the answer is not a range of raw samples: the query must be a selector of counters")
     found = []
     for item in data["result"]:
         try:

@@ -142,9 +142,11 @@ def why_not(body: Body, *, name: str, hostnames: Collection[str] = ()) -> str | 
     if mode not in _STANDARD:
         return f"its deployment mode is {mode}: only Standard (RawDeployment) has pods that can stay as they are"
     if str(annotations.get(_STOP)).lower() == "true":
-        return f"it is stopped: take the annotation {_STOP} away"
+        return f"it is stopped: remove the annotation {_STOP}"
     if more:
-        return f"it has spec.{more[0]}, which a ModelDeployment would not serve: take it out, if the model goes without"
+        return (
+            f"it has spec.{more[0]}, which a ModelDeployment would not serve: remove it if the model does not need it"
+        )
     if not model.get("storageUri") or not model.get("modelFormat"):
         return "it has no spec.predictor.model with modelFormat and storageUri: other predictors cannot be rolled out"
     if predictor.get("workerSpec") or predictor.get("name"):
@@ -166,7 +168,7 @@ def why_not_yet(body: Body, pods: Sequence[Body]) -> str | None:
         words = "pods" if kind == PREDICTOR else f"{kind}'s pods"
         mine = [pod for pod in pods if made_by(pod, workload) and not is_leaving(pod)]
         if not ready_pods(mine, workload):
-            return f"none of its {words} is ready: mend it first"
+            return f"none of its {words} is ready: fix it first"
         if len({(pod["metadata"].get("labels") or {}).get("pod-template-hash") for pod in mine}) > 1:
             return f"its {words} are being replaced: it can be adopted when that is over"
     return None
@@ -179,8 +181,8 @@ def adoption_of(
     name = deployment.spec.adopt
     if body is None:
         return (
-            f"InferenceService {name} cannot be adopted: it does not exist; create it, or make the ModelDeployment "
-            "anew without spec.adopt"
+            f"InferenceService {name} cannot be adopted: it does not exist; create it, or create the "
+            "ModelDeployment again without spec.adopt"
         )
     reason = why_not(body, name=deployment.name, hostnames=deployment.spec.route.hostnames) or why_not_yet(body, pods)
     if reason is not None:
@@ -205,12 +207,12 @@ def adopted_workload(adopted: Adopted) -> Workload:
     """State of an adopted InferenceService. How many replicas it has is not ours to say."""
     snapshot, body, pods, runtime = adopted
     if body is None:
-        words = f"InferenceService {snapshot.adopted} was adopted, and does not exist any more"
+        words = f"InferenceService {snapshot.adopted} was adopted, and no longer exists"
         return Workload(failure=Failure(reason="InferenceServiceGone", message=words, final=True))
     strayed = None
     if _changed(body, snapshot, runtime):
         strayed = (
-            f"InferenceService {snapshot.adopted} was edited, and is not what was adopted any more: set it back, or "
+            f"InferenceService {snapshot.adopted} was edited, and is no longer what was adopted: undo the edit, or "
             "release it and adopt it again"
         )
     workload = read_workload(body, pods)

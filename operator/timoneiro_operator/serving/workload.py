@@ -211,7 +211,7 @@ def _container_failure(status: Body) -> Failure | None:
         name = "FailedLoad" if status.get("name") == "storage-initializer" else "CrashLoopBackOff"
         if ended.get("reason") == "OOMKilled":
             # Its last words, if it has any, are about what it was doing.
-            name, words = "OOMKilled", f"the container {status.get('name')} had more memory than its limit"
+            name, words = "OOMKilled", f"the container {status.get('name')} used more memory than its limit"
         final = restarts >= FINAL_AFTER_RESTARTS and (reason in _CRASHES or bool(state.get("terminated")))
         return Failure(reason=name, message=words, final=final)
     if reason and reason not in ("ContainerCreating", "PodInitializing"):

@@ -50,9 +50,9 @@ def _plain(text: str) -> URL:
         url = URL(text)
         port = url.port
     except ValueError as error:
-        raise ValueError("is no address such as http://prometheus.monitoring:9090") from error
+        raise ValueError("is not an address such as http://prometheus.monitoring:9090") from error
     if url.scheme not in ("http", "https") or not url.raw_host or port is None:
-        raise ValueError(f"{_shown(url)} is no address such as http://prometheus.monitoring:9090")
+        raise ValueError(f"{_shown(url)} is not an address such as http://prometheus.monitoring:9090")
     if url.raw_user is not None or url.raw_password is not None:
         raise ValueError(f"{_shown(url)} has a login in it: use secretRef")
     if url.raw_query_string or url.raw_fragment or not _PLAIN_PATH.fullmatch(url.raw_path):

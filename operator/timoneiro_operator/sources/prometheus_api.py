@@ -44,7 +44,7 @@ class PrometheusApi:
         url = self._allowed.address(request.source.url or "", request.namespace)
         wait = self._not_before.get(url, 0.0) - request.now
         if 0.0 < wait <= _LONGEST_BACK_OFF_SECONDS:
-            raise ProblemError("ProviderBusy", f"Prometheus asked for patience: the next try is in {wait:.0f} s")
+            raise ProblemError("ProviderBusy", f"Prometheus asked for fewer requests: the next try is in {wait:.0f} s")
         secret = await self._secret(request)
         timeout = parse_duration(request.source.timeout)
         try:
@@ -146,11 +146,11 @@ def _trusting(authority: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cadata=authority)
     except (ssl.SSLError, ValueError, TypeError) as error:
-        raise ProblemError("BadSecret", "ca.crt in the Secret is no certificate in PEM") from error
+        raise ProblemError("BadSecret", "ca.crt in the Secret is not a certificate in PEM") from error
 
 
 def _text(value: bytes) -> str:
     try:
         return value.decode("utf-8").strip()
     except UnicodeDecodeError as error:
-        raise ProblemError("BadSecret", "a key of the Secret is no text") from error
+        raise ProblemError("BadSecret", "a key of the Secret is not text") from error

@@ -77,7 +77,7 @@ class Reader:
             return read.result
         waited = look.now - read.look.now
         if waited > look.interval + LONGEST_READ_SECONDS:
-            words = f"the read waits since {waited:.0f} s for its turn: {len(self)} reads are due, and sources hang"
+            words = f"the read has waited {waited:.0f} s for its turn: {len(self)} reads are due, and sources hang"
             return Metrics(problem=("ReadsWaiting", words))
         return self._standing.get(key, Metrics())
 

@@ -192,7 +192,7 @@ def read_of(pod: Target, path: str) -> Iterator[None]:
         raise ProblemError(*Problem.implausible(pod.name, str(error))) from error
     except ValueError as error:
         # Without the parser's words: they quote what it read, and that is for nobody to see.
-        raise ProblemError("ScrapeFailed", f"pod {pod.name} shows no valid exposition at {path}") from error
+        raise ProblemError("ScrapeFailed", f"pod {pod.name} shows no valid Prometheus metrics at {path}") from error
 
 
 def seconds_of(look: Look) -> float:

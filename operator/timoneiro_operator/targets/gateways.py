@@ -49,7 +49,7 @@ def read_gateways(texts: Iterable[str]) -> dict[Key, NamedGateway]:
         try:
             one = msgspec.json.decode(text, type=NamedGateway)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
-            raise ValueError(f"{text} is no gateway: {error}") from error
+            raise ValueError(f"{text} is not a gateway: {error}") from error
         named = _GATEWAY.fullmatch(one.gateway)
         if named is None:
             raise ValueError(f"gateway '{one.gateway}' must be NAMESPACE/NAME, such as kserve/kserve-ingress-gateway")

@@ -189,7 +189,7 @@ def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:
         return False, refused.get("reason") or "Refused", words
     if {c["type"] for c in current} >= {"Accepted", "ResolvedRefs"}:
         return True, "Accepted", "the gateway has accepted the route"
-    return False, "Pending", "the gateway has not taken the route up yet"
+    return False, "Pending", "the gateway has not processed the route yet"
 
 
 def differs(deployment: ModelDeployment, routing: Routing, route: Mapping[str, Any] | None) -> bool:

@@ -81,12 +81,12 @@ def read_split(knative: Body | None, ours: Mapping[str, str]) -> RouteState | No
             weights[ours.get(name, name)] = weights.get(ours.get(name, name), 0) + share
     routing = Routing(weights=weights)
     if not is_observed(knative) or _by_target(knative.get("spec")) != _by_target(knative.get("status")):
-        return RouteState(routing=routing, reason="Pending", message="Knative has not carried the split out yet")
+        return RouteState(routing=routing, reason="Pending", message="Knative has not applied the split yet")
     foreign = [name for name, share in shares.items() if share and name not in ours]
     if foreign:
         words = f"Knative sends traffic to {foreign[0]}, which is neither the stable model nor the candidate"
         return RouteState(routing=routing, as_built=False, reason="OtherRevision", message=words)
-    return RouteState(routing=routing, accepted=True, reason="Accepted", message="Knative carries the split out")
+    return RouteState(routing=routing, accepted=True, reason="Accepted", message="Knative has applied the split")
 
 
 def _by_target(part: Body | None) -> dict[str, int]:

@@ -104,7 +104,7 @@ def test_what_the_store_refuses_is_a_sentence_with_the_remedy(workspace: Any) ->
 
 @pytest.mark.parametrize("uri", ["models/diagnosis", "s3://", "s3://models", "s3://models/", "gs://models/a"])
 def test_an_address_that_is_no_s3_folder_is_refused(uri: str) -> None:
-    with pytest.raises(StepError, match="is no address of a package"):
+    with pytest.raises(StepError, match="is not the address of a package"):
         parse_uri(uri)
 
 
@@ -162,7 +162,7 @@ def test_a_conflict_names_the_owner(workspace: Any, s3: Any, api_type: type[Any]
 
 
 def test_a_folder_that_is_no_package_is_refused(tmp_path: Path, s3: Any, api_type: type[Any]) -> None:
-    with pytest.raises(StepError, match=r"timoneiro.json is no manifest of a package"):
+    with pytest.raises(StepError, match=r"timoneiro.json is not the manifest of a package"):
         release(tmp_path, s3, api_type(DEPLOYMENT))
 
 

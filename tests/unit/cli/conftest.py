@@ -140,7 +140,7 @@ class Bodies:
             "by": "ada",
             "at": self.at(-5),
             "outcome": "Done",
-            "message": "version 2 is taken back",
+            "message": "version 2 is rolled back",
             **more,
         }
 

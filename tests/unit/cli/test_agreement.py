@@ -298,7 +298,7 @@ def invalid_spec() -> FakeWorld:
 
 
 def not_adopted() -> FakeWorld:
-    world = FakeWorld(adoption="InferenceService old cannot be adopted: none of its pods is ready: mend it first")
+    world = FakeWorld(adoption="InferenceService old cannot be adopted: none of its pods is ready: fix it first")
     world.spec["adopt"] = "old"
     world.tick()
     return world
@@ -313,7 +313,7 @@ def adopted() -> FakeWorld:
 
 def adopted_and_gone() -> FakeWorld:
     world = adopted()
-    gone = Failure(reason="InferenceServiceGone", message="it does not exist any more", final=True)
+    gone = Failure(reason="InferenceServiceGone", message="it no longer exists", final=True)
     world.services[stable_of(world)] = Workload(failure=gone)
     world.tick(1)
     return world
@@ -330,7 +330,7 @@ def adopted_and_edited() -> FakeWorld:
 STATES: dict[Callable[[], FakeWorld], tuple[str, int, str]] = {
     not_adopted: ("Pending", UNFINISHED, "none of its pods is ready"),
     adopted: ("Healthy", DONE, "serves all traffic"),
-    adopted_and_gone: ("Degraded", FAILED, "it does not exist any more"),
+    adopted_and_gone: ("Degraded", FAILED, "it no longer exists"),
     adopted_and_edited: ("Degraded", FAILED, "InferenceService old was edited"),
     no_model: ("Pending", UNFINISHED, "No model has been published yet"),
     first_pending: ("Pending", UNFINISHED, "gets all traffic as soon as it is ready"),

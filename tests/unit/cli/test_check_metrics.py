@@ -138,7 +138,7 @@ def test_an_arm_without_a_ready_pod_says_so(checked) -> None:
 def test_an_arm_that_nobody_has_asked_says_so(checked) -> None:
     checked.shows("two", predict=0, well=0, fast=0)
     code, (_, candidate) = checked.run()
-    assert (code, candidate["missing"]) == (FAILED, "nobody has asked it anything yet")
+    assert (code, candidate["missing"]) == (FAILED, "it has had no requests yet")
 
 
 def test_the_gateway_is_asked_for_the_cluster_of_each_arm(checked) -> None:

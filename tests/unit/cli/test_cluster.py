@@ -166,7 +166,7 @@ def test_an_annotation_that_is_refused_is_told_with_the_reason() -> None:
 
 
 def test_an_answer_that_is_none_of_kubernetes_is_told() -> None:
-    assert "is no API server" in failure(Wire(text="<html>log in</html>")).message
+    assert "is not an API server" in failure(Wire(text="<html>log in</html>")).message
 
 
 def test_a_credential_plugin_that_gives_no_token_is_told() -> None:
@@ -174,7 +174,7 @@ def test_a_credential_plugin_that_gives_no_token_is_told() -> None:
 
 
 def test_a_credential_plugin_that_is_not_there_is_told() -> None:
-    assert "your credentials cannot be had" in failure(Wire(error=FileNotFoundError("aws"))).message
+    assert "your credentials could not be loaded" in failure(Wire(error=FileNotFoundError("aws"))).message
 
 
 def test_what_belongs_to_nobody_is_read_by_its_name() -> None:

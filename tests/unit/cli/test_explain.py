@@ -34,7 +34,7 @@ def test_a_first_model_that_does_not_get_ready_says_what_is_named_in_the_message
 
 def test_a_message_that_ends_with_a_full_stop_gets_no_second_one(md) -> None:
     text = why(md, md.body(phase="Degraded", message="FailedLoad: log in first.", candidate=md.part("2")))
-    assert "log in first. Mend" in text
+    assert "log in first. Fix" in text
 
 
 def test_a_candidate_that_is_not_ready_is_rolled_back_at_its_deadline(md) -> None:
@@ -81,7 +81,7 @@ def test_the_bake_mirrors_to_the_old_model(md) -> None:
 def test_a_person_who_paused_is_named_with_the_ways_out(md) -> None:
     text = why(md, md.rolling(phase="Paused", paused={"by": "ada", "at": md.at(-120)}))
     assert "ada paused the rollout in step 2/4 (25 % of the traffic) at 2026-11-24 09:58:00 UTC, 2 min ago." in text
-    assert "`timoneiro resume fraud` lets it go on, `timoneiro abort fraud` takes the candidate back." in text
+    assert "`timoneiro resume fraud` lets it go on, `timoneiro abort fraud` rolls the candidate back." in text
 
 
 def test_a_pause_is_not_threatened_with_a_deadline_that_moves(md) -> None:
@@ -102,13 +102,13 @@ def test_the_evidence_is_told_against_both_bounds(md) -> None:
     text = why(md, md.rolling())
     assert "candidate 12 of 1,204, stable 30 of 3,600, ratio 1.2x [0.7, 2.1]" in text
     assert "evidence of 'worse' 3.2, at 100 the candidate is rolled back" in text
-    assert "evidence of 'not worse' 1.1, needed for promotion are 20." in text
+    assert "evidence of 'not worse' 1.1, promotion needs 20." in text
 
 
 def test_the_bounds_are_those_of_the_spec(md) -> None:
     body = md.rolling(spec=md.spec(analysis={"falseRollback": 0.001, "falsePromotion": 0.1}))
     assert "at 1,000 the candidate" in why(md, body)
-    assert "needed for promotion are 10." in why(md, body)
+    assert "promotion needs 10." in why(md, body)
 
 
 def test_with_several_metrics_the_mean_counts(md) -> None:
@@ -153,14 +153,14 @@ def test_a_deadline_that_has_passed_is_told_in_the_past(md) -> None:
 def test_missing_metrics_freeze_the_weight_since_a_time(md) -> None:
     gone = md.condition("MetricsAvailable", "False", "ScrapeFailed", "no pod answers")
     text = why(md, md.rolling(phase="Holding", conditions=[gone]))
-    assert "There are no metrics since 2026-11-24 09:58:00 UTC (ScrapeFailed): no pod answers." in text
+    assert "There have been no metrics since 2026-11-24 09:58:00 UTC (ScrapeFailed): no pod answers." in text
 
 
 def test_a_candidate_that_leaves_and_has_no_traffic_waits_for_the_gateway(md) -> None:
     leaving = md.candidate(leaving={"outcome": "RolledBack", "reason": "errors 9x: worse"})
     body = md.rolling(candidate=leaving, traffic={"desired": {"stable": 100, "candidate": 0}})
     text = why(md, body)
-    assert "is taken back (RolledBack): errors 9x: worse." in text
+    assert "is being removed (RolledBack): errors 9x: worse." in text
     assert "as soon as the gateway has accepted" in text
 
 
@@ -179,8 +179,8 @@ def test_an_instant_candidate_goes_to_all_traffic_for_its_reason(md) -> None:
 
 def test_a_rolled_back_revision_says_which_why_and_what_to_do(md) -> None:
     text = why(md, md.rolled_back(analysis=md.analysis()))
-    assert f"Version 2 ({md.second}) was taken back 5 min ago: errors 2.3x [1.4, 3.9]: worse." in text
-    assert "Evidence when it was taken back, errors: candidate 12 of 1,204" in text
+    assert f"Version 2 ({md.second}) was rolled back 5 min ago: errors 2.3x [1.4, 3.9]: worse." in text
+    assert "Evidence when it was rolled back, errors: candidate 12 of 1,204" in text
     assert "`timoneiro retry fraud`" in text
     assert f"Version 1 ({md.first}) serves all traffic." in text
 
@@ -233,7 +233,7 @@ def test_a_model_whose_time_has_come_is_not_called_warm(md) -> None:
     assert "kept warm" not in why(md, md.healthy(retiring=[warm]))
 
 
-def test_a_candidate_that_was_taken_back_is_no_warm_former_model(md) -> None:
+def test_a_candidate_that_was_rolled_back_is_no_warm_former_model(md) -> None:
     item = {**md.part("1"), "was": "Candidate", "deleteAt": md.at(600)}
     assert "kept warm" not in why(md, md.healthy(retiring=[item]))
 
@@ -268,7 +268,7 @@ def test_what_had_to_be_put_back_is_told(md) -> None:
 def test_a_guard_is_told_with_its_rate_and_its_limit(md) -> None:
     guard = md.metric(name="slo", limit=0.02)
     text = why(md, md.rolling(analysis=md.analysis(md.metric(), guard)))
-    assert "slo: 0.997 % of 1,204 requests, at most 2 %; evidence that it is passed 3.2, at 100" in text
+    assert "slo: 0.997 % of 1,204 requests, at most 2 %; evidence of more than that 3.2, at 100" in text
 
 
 def test_what_only_informs_is_told_as_that(md) -> None:
@@ -283,10 +283,10 @@ def test_a_metric_that_is_not_counted_is_told_with_the_reason(md) -> None:
 
 
 def test_what_the_operator_lacks_is_told_whatever_the_state(md) -> None:
-    words = "the operator may not list pods: neither readiness nor metrics can be known"
+    words = "the operator may not list pods: neither readiness nor metrics are known"
     lacking = md.condition("OperatorReady", "False", "PermissionMissing", words)
     for body in (md.healthy(conditions=[lacking]), md.rolling(conditions=[lacking])):
-        assert "The operator lacks something since" in why(md, body)
+        assert "The operator has lacked something since" in why(md, body)
         assert words in why(md, body)
 
 

@@ -124,9 +124,9 @@ def test_a_context_that_names_a_cluster_that_is_not_there_is_told(write) -> None
 @pytest.mark.parametrize("content", ["{", "just text", "[1, 2]", '{"clusters": [{"nom": "a"}]}', "\t: :"])
 def test_what_is_no_kubeconfig_is_told(write, content) -> None:
     message = refusal(path=write("kc", content))
-    assert "is no kubeconfig" in message or "has no current context" in message
+    assert "is not a kubeconfig" in message or "has no current context" in message
 
 
 def test_a_kubeconfig_with_a_field_of_another_kind_is_told(write) -> None:
     content = {**config("a", current="a"), "contexts": [{"name": "a", "context": {"cluster": 7}}]}
-    assert "is no kubeconfig" in refusal(path=write("kc", content))
+    assert "is not a kubeconfig" in refusal(path=write("kc", content))

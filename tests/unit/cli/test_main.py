@@ -146,7 +146,7 @@ def test_a_command_is_written_with_who_and_when_and_its_answer_printed(md, fake_
     cluster.answer = done(md)
     code, out, _ = run(cluster, "abort", "fraud")
     written = parse_command(*cluster.written[0])
-    assert (code, out) == (DONE, "version 2 is taken back\n")
+    assert (code, out) == (DONE, "version 2 is rolled back\n")
     assert (written.action, written.revision, written.by, written.at) == ("abort", md.second, "ada", md.at(0))
 
 
@@ -203,7 +203,7 @@ def test_the_history_has_rollouts_and_commands(md, fake_cluster, run) -> None:
     body = md.rolling(history=[{**entry, "endedAt": md.at(-60), "version": "1"}], commands=[md.record("a")])
     rows = [" ".join(line.split()) for line in run(fake_cluster(body), "history", "fraud")[1].splitlines()]
     assert f"2026-11-24 09:59:00 UTC {md.first} 1 Promoted first revision" in rows
-    assert f"2026-11-24 09:59:55 UTC ada (claimed) abort {md.second} Done version 2 is taken back" in rows
+    assert f"2026-11-24 09:59:55 UTC ada (claimed) abort {md.second} Done version 2 is rolled back" in rows
 
 
 def test_a_history_without_entries_says_so(md, fake_cluster, run) -> None:

@@ -115,7 +115,7 @@ def test_a_command_is_found_by_its_id_and_by_nothing_else(md) -> None:
 def test_a_command_that_was_carried_out_is_success_with_the_operators_words(md) -> None:
     view = view_of(md.rolling(commands=[md.record("a")]))
     outcome = answer(view.status.record("a"))
-    assert (outcome.code, outcome.line) == (DONE, "version 2 is taken back")
+    assert (outcome.code, outcome.line) == (DONE, "version 2 is rolled back")
 
 
 def test_a_refused_command_is_a_failure_with_the_reason(md) -> None:

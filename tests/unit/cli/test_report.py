@@ -67,7 +67,9 @@ def test_a_promotion_that_a_person_asked_for_claims_no_probability() -> None:
 
 
 def test_a_promotion_with_no_harm_says_that_nothing_was_proven() -> None:
-    assert "it says only that nothing spoke against the candidate" in " ".join(report(played.no_harm()).decision)
+    assert "it says only that there was no evidence against the candidate" in " ".join(
+        report(played.no_harm()).decision
+    )
 
 
 def test_a_rollback_by_evidence_says_how_often_luck_does_that() -> None:
@@ -81,7 +83,7 @@ def test_a_rollback_without_evidence_does_not_claim_any() -> None:
     world.model(2)
     world.until("RolledBack", seconds=60)
     decision = " ".join(report(world).decision)
-    assert "it was not the evidence that took it back" in decision
+    assert "it was not the evidence that ended the rollout" in decision
     assert "Nothing was compared" in decision
 
 
@@ -101,7 +103,7 @@ def test_a_deployment_without_a_model_has_no_rollout(md) -> None:
 def test_evidence_without_a_trail_is_told(md) -> None:
     made = report_of(view_of(md.rolling()), md.now)
     assert made.metrics[0].trail == ()
-    assert "There is no trail of the evidence" in made.decision[-1]
+    assert "Of the evidence only the latest values are known" in made.decision[-1]
 
 
 def test_a_rollout_that_has_compared_nothing_yet_says_so(md) -> None:
@@ -231,7 +233,7 @@ def test_evidence_that_goes_on_from_an_earlier_attempt_says_so() -> None:
     assert "the evidence goes on from where it was" in " ".join(report(world).decision)
 
 
-def test_a_candidate_that_was_taken_back_is_described_while_the_spec_asks_for_it() -> None:
+def test_a_candidate_that_was_rolled_back_is_described_while_the_spec_asks_for_it() -> None:
     world = played.rolled_back()
     world.tick(3600)
     candidate, stable = report(world).revisions

@@ -141,7 +141,7 @@ def test_what_is_missing_is_said(name, words) -> None:
 
 def test_a_metric_without_a_trail_has_words_in_the_place_of_pictures(md) -> None:
     found = read(md.rolling(), md.now)
-    assert "No trail yet" in found.text
+    assert "Nothing over time yet" in found.text
     assert found.tags.count("svg") == 1
 
 
@@ -202,10 +202,10 @@ def test_a_package_of_another_version_is_doubted(md, package) -> None:
         ("2=", "write VERSION=PATH"),
         ("2={folder}/none.md", "cannot be read: No such file"),
         ("2={folder}/empty", "there is neither README.md nor timoneiro.json in"),
-        ("2={folder}/binary.md", "is no text in UTF-8"),
+        ("2={folder}/binary.md", "is not UTF-8 text"),
         ("2={folder}/large.md", "is larger than 1 MiB"),
-        ("2={folder}/broken.json", "is no JSON"),
-        ("2={folder}/list.json", "is no manifest of a package"),
+        ("2={folder}/broken.json", "is not JSON"),
+        ("2={folder}/list.json", "is not the manifest of a package"),
     ],
 )
 def test_a_card_that_cannot_be_read_is_wrong_use(tmp_path, option, words) -> None:

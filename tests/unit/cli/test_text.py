@@ -3,9 +3,9 @@
 import pytest
 
 from timoneiro_operator.api.status import Ratio, Step, to_seconds
-from timoneiro_operator.cli.presentation.text import age, known_name, number, ratio_text, status_line
+from timoneiro_operator.cli.presentation.text import age, known_name, status_line
 from timoneiro_operator.cli.presentation.view import view_of
-from timoneiro_operator.decide.text import step_text
+from timoneiro_operator.decide.text import number, ratio_text, step_text
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def answered(md, cluster):
 
 def test_an_answer_ends_the_wait_for_it(md, fake_cluster) -> None:
     outcome, waited = answered(md, fake_cluster(md.rolling(), md.rolling(commands=[md.record("c-1")])))
-    assert (outcome.code, outcome.line) == (DONE, "version 2 is taken back")
+    assert (outcome.code, outcome.line) == (DONE, "version 2 is rolled back")
     assert waited < 1
 
 

@@ -17,7 +17,7 @@ ACT = Act(
     version="2",
     expected="Promoted",
     outcome="Promoted",
-    reason="errors none after 812 requests: not worse",
+    reason="no errors in 812 requests: not worse",
     seconds=52,
     highest_weight=100,
     tally=Tally(sent=3000, answered=2990, failed_by_model=10),
@@ -68,7 +68,7 @@ def test_the_page_is_whole_and_loads_nothing_from_anywhere(tmp_path: Path) -> No
 
 
 def test_a_page_with_a_release_that_went_wrong_says_so_first() -> None:
-    assert "A release did not end as it had to." in page([ACT, BAD], 10)
+    assert "A release did not end as expected." in page([ACT, BAD], 10)
 
 
 BUSY = Tally(sent=100, answered=99, failed_by_rollout=1, late=60, held_back=20, details=("10:00:00 TimeoutError",))
@@ -77,10 +77,10 @@ BUSY = Tally(sent=100, answered=99, failed_by_rollout=1, late=60, held_back=20, 
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (BAD, "it ended as Promoted, and had to end as RolledBack: errors none after 812 requests: not worse"),
-        (replace(ACT, outcome="Undecided"), "it did not end in time, and had to end as Promoted"),
+        (BAD, "it ended as Promoted, and should have ended as RolledBack: no errors in 812 requests: not worse"),
+        (replace(ACT, outcome="Undecided"), "it did not end in time, and should have ended as Promoted"),
         (LOST, "1 of 3,000 requests were lost by the rollout; first: 10:00:00 HTTP 503"),
-        (OPEN, "2 of 3,000 requests are accounted for by nothing"),
+        (OPEN, "2 of 3,000 requests are unaccounted for"),
         (replace(ACT, tally=BUSY), "this machine is overloaded: 60 requests could not be sent when they were due"),
         (replace(ACT, tally=BUSY), "20 requests were held back, since too many were open"),
     ],

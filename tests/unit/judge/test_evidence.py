@@ -95,7 +95,7 @@ def test_a_comparison_survives_the_way_through_the_status_to_the_last_bit(seen: 
 
 
 def test_a_state_that_is_not_ours_is_refused_with_a_sentence() -> None:
-    with pytest.raises(ValueError, match="another edition"):
+    with pytest.raises(ValueError, match="another version of the judge"):
         Comparison.decode("bm90IG91cnM=")
 
 
@@ -108,7 +108,7 @@ def test_a_state_that_was_cut_is_refused_with_a_sentence(length: int) -> None:
 
 def test_a_state_of_counts_that_cannot_be_is_refused_with_a_sentence() -> None:
     text = Comparison(limits=LIMITS, candidate=Counts(requests=1, events=2)).encode()
-    with pytest.raises(ValueError, match="no counts that there can be"):
+    with pytest.raises(ValueError, match="counts that are impossible"):
         Comparison.decode(text)
 
 

@@ -176,8 +176,8 @@ def test_the_text_of_the_largest_shape_is_small() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "another edition"),
-        ("deadbeef:AAAA", "another edition"),
+        ("", "another version of the judge"),
+        ("deadbeef:AAAA", "another version of the judge"),
         ("{edition}:AAAA", "no evidence of the judge"),
         ("{edition}:!", "padding|base64"),
     ],
@@ -251,13 +251,13 @@ def test_a_trial_of_shapes_survives_as_text_to_the_last_bit() -> None:
 
 @pytest.mark.parametrize("text", ["", "0.01", "a b", "0.01 deadbeef:AAAA", "0.7 {}"])
 def test_a_text_that_is_no_trial_of_shapes_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no trial|another edition|false_alarm"):
+    with pytest.raises(ValueError, match=r"not a saved trial|another version|false_alarm"):
         ShapeTrial.from_text(text.format(Shape().encode()))
 
 
 @pytest.mark.parametrize("value", [-1, 0.5, math.nan, math.inf, 2.0**60])
 def test_what_is_no_count_is_refused_with_the_bin_and_the_model(value: float) -> None:
-    with pytest.raises(ValueError, match=r"bin b of the stable model has .* answers, which is no count"):
+    with pytest.raises(ValueError, match=r"bin b of the stable model has .* answers, which is not a count"):
         ShapeTrial().add(candidate={"a": 1}, stable={"b": value})  # type: ignore[dict-item]
 
 

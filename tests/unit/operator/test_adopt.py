@@ -199,7 +199,7 @@ class TestWhatCannotBeAdopted:
             deployment(route={"driver": "Knative"})
 
     def test_only_a_name_can_be_adopted(self) -> None:
-        with pytest.raises(InvalidSpec, match="no name of an InferenceService"):
+        with pytest.raises(InvalidSpec, match="not the name of an InferenceService"):
             deployment(adopt="../x")
 
 
@@ -228,7 +228,7 @@ class TestWorkload:
     def test_one_that_is_gone_is_no_reason_to_make_another(self) -> None:
         workload = adopted_workload(adopted()._replace(body=None))
         assert workload.failure is not None
-        assert "does not exist any more" in workload.failure.message
+        assert "no longer exists" in workload.failure.message
         assert not workload.serving
 
     @pytest.mark.parametrize(

@@ -34,14 +34,14 @@ def blue_green(**fields: bool) -> FakeWorld:
     return world
 
 
-def test_a_candidate_that_answers_nothing_of_what_arrives_is_taken_back() -> None:
+def test_a_candidate_that_answers_nothing_of_what_arrives_is_rolled_back() -> None:
     world = rolling()
     world.until("RolledBack", seconds=10)
     assert world.status.rejected[0].reason.startswith("AnswersNothing: the candidate has answered none of 6")
     assert "while the stable model has answered" in world.status.rejected[0].reason
 
 
-def test_where_only_what_has_ended_is_counted_it_is_taken_back_with_both_possibilities() -> None:
+def test_where_only_what_has_ended_is_counted_it_is_rolled_back_with_both_possibilities() -> None:
     world = rolling(counts_arrivals=False)
     world.until("RolledBack", seconds=10)
     reason = world.status.rejected[0].reason
@@ -63,13 +63,13 @@ def test_a_gateway_that_sends_the_candidate_nothing_is_a_mismatch_and_no_fault_o
 
 
 @pytest.mark.parametrize("counts_arrivals", [True, False])
-def test_a_candidate_that_answers_nothing_of_its_copy_is_taken_back(counts_arrivals: bool) -> None:
+def test_a_candidate_that_answers_nothing_of_its_copy_is_rolled_back(counts_arrivals: bool) -> None:
     world = blue_green(counts_arrivals=counts_arrivals)
     world.until("RolledBack", seconds=10)
     assert world.status.rejected[0].reason.startswith("AnswersNothing")
 
 
-def test_a_candidate_that_stops_answering_with_all_of_the_traffic_is_taken_back() -> None:
+def test_a_candidate_that_stops_answering_with_all_of_the_traffic_is_rolled_back() -> None:
     world = blue_green()
     world.hanging = set()
     world.until("Progressing bake 2/2", seconds=10)

@@ -267,7 +267,7 @@ def test_a_promotion_is_neither_paused_nor_promoted() -> None:
     world = rolling()
     world.gateway_accepts = False
     world.ask("promote", full=True)
-    refused(world, "pause", "going to all traffic already; abort takes it back")
+    refused(world, "pause", "going to all traffic already; abort rolls it back")
     refused(world, "promote", "is going to all traffic already")
 
 
@@ -299,7 +299,7 @@ def test_a_candidate_on_its_way_out_takes_no_more_commands() -> None:
     stable = world.status.stable.revision
     world.services[stable] = type(world.services[stable])(ready_replicas=0, routable=True)
     world.ask("abort")
-    refused(world, "promote", "the candidate is on its way out: aborted by ana")
+    refused(world, "promote", "the candidate is being removed already: aborted by ana")
 
 
 def test_only_the_revision_that_the_spec_wants_is_retried() -> None:
@@ -350,12 +350,12 @@ def test_records_of_commands_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("promote it!", "the annotation is no command"),
+        ("promote it!", "the annotation is not a command"),
         ('{"action": "destroy", "revision": "a"}', "Invalid enum value 'destroy'"),
         ('{"action": "abort"}', "a command needs an action and a revision"),
         ('{"revision": "a"}', "a command needs an action and a revision"),
-        ("[]", "the annotation is no command"),
-        (f'{{"x": {"[" * 5000}{"]" * 5000}}}', "the annotation is no command"),
+        ("[]", "the annotation is not a command"),
+        (f'{{"x": {"[" * 5000}{"]" * 5000}}}', "the annotation is not a command"),
     ],
 )
 def test_an_annotation_that_is_no_command_is_refused_with_what_is_wrong(text: str, words: str) -> None:

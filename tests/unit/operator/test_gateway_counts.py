@@ -227,7 +227,7 @@ def test_what_the_source_cannot_have_freezes_the_weight_by_its_reason(gateway: G
         ({"namespace": "../x"}, "needs the namespace of its pods"),
         ({"path": "stats"}, "a path such as /stats/prometheus"),
         ({"port": 0}, "needs a port"),
-        ({"sort": 1}, "is no gateway: Object contains unknown field"),
+        ({"sort": 1}, "is not a gateway: Object contains unknown field"),
     ],
 )
 def test_an_entry_of_the_chart_that_cannot_be_used_is_refused_with_a_sentence(

@@ -134,12 +134,12 @@ def verdict(seed: int, *, rate: float, seconds: float, worse: float = 1.0) -> Ve
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(100.0, 0.1), (100.0, 0.5), (20.0, 2.0)])
-def test_a_harmless_candidate_whose_answers_take_long_is_not_taken_back(rate: float, seconds: float) -> None:
+def test_a_harmless_candidate_whose_answers_take_long_is_not_rolled_back(rate: float, seconds: float) -> None:
     """Of the last one 61 % were, when everything in flight was a failure."""
     verdicts = [verdict(seed, rate=rate, seconds=seconds) for seed in range(25)]
     assert "Worse" not in verdicts
 
 
 @pytest.mark.parametrize(("rate", "seconds"), [(100.0, 0.1), (100.0, 0.5)])
-def test_a_harmful_candidate_whose_answers_take_long_is_taken_back(rate: float, seconds: float) -> None:
+def test_a_harmful_candidate_whose_answers_take_long_is_rolled_back(rate: float, seconds: float) -> None:
     assert {verdict(seed, rate=rate, seconds=seconds, worse=3.0) for seed in range(5)} == {"Worse"}

@@ -180,7 +180,7 @@ def split_otherwise(world: FakeWorld) -> None:
             (
                 "False",
                 "RoutingMismatch",
-                "the candidate got 50.0 % of 1,000 requests, and the gateway has accepted 10 %",
+                "the candidate got 50.0 % of 1,000 requests, although the gateway has accepted 10 %",
             ),
         ),
     ],

@@ -77,7 +77,7 @@ def test_a_promotion_without_any_evidence_says_that_nothing_spoke_against_it() -
     world.spec["analysis"]["promotion"] = "NoHarm"
     world.model(2)
     world.until("Healthy - 2", seconds=10)
-    assert world.status.history[-1].reason == "nothing spoke against it"
+    assert world.status.history[-1].reason == "there was no evidence against it"
 
 
 def test_the_way_back_to_a_warm_model_has_its_warmth_as_its_reason() -> None:

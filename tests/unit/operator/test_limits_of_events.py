@@ -33,7 +33,7 @@ def test_a_weight_is_announced_with_the_verdict_so_far() -> None:
     events = next_events_of(world)
     text = f"version 2 ({world.wanted()}): 50 % of the traffic; {world.status.verdict}"
     assert events == [Event("Normal", "WeightChanged", text)]
-    assert world.status.verdict.startswith("errors none after")
+    assert world.status.verdict.startswith("no errors in")
 
 
 def test_a_weight_is_announced_without_a_verdict_while_there_is_none() -> None:
@@ -159,7 +159,7 @@ def test_a_ratio_that_is_not_bounded_yet_is_shown_with_open_ends() -> None:
 
 
 def test_as_many_failures_on_both_sides_are_shown_as_counts_while_nothing_is_certain() -> None:
-    assert sentence(Ratio()) == "errors 3:3 after 500 requests: undecided"
+    assert sentence(Ratio()) == "errors: 3 against 3 after 500 requests: undecided"
 
 
 @pytest.mark.parametrize(
@@ -195,5 +195,5 @@ def test_a_revision_without_a_version_is_named_by_its_hash() -> None:
 
 def test_a_revision_that_is_kept_no_longer_is_told_of_once() -> None:
     old, new = Status(forgotten=("a",)), Status(forgotten=("a", "b"))
-    words = "revision b is not kept any more, for lack of room: no rollback can go to it"
+    words = "revision b is no longer kept, since the status is full: no rollback can go to it"
     assert events_between(old, new) == [Event("Warning", "Forgotten", words)]

@@ -59,7 +59,7 @@ def test_a_candidate_enters_the_route_only_when_the_controllers_have_noticed_tha
     world.tick()
     assert world.status.step is None
     assert world.status.message == (
-        "the candidate is ready; it enters the route when the cluster's controllers have noticed"
+        "the candidate is ready; it enters the route as soon as the cluster's controllers have noticed it"
     )
     world.services[name] = replace(world.services[name], known=True)
     world.tick()
@@ -123,7 +123,7 @@ def test_without_a_word_from_the_gateway_the_weights_are_waited_for() -> None:
     world = rolling()
     world.route = replace(world.route, routing=Routing(weights={stable_of(world): 100}))
     world.tick()
-    assert world.status.message == "waiting for the gateway to take the new weights"
+    assert world.status.message == "waiting for the gateway to accept the new weights"
 
 
 def test_a_first_model_that_is_lost_before_it_serves_is_not_given_traffic() -> None:

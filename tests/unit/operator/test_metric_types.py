@@ -98,12 +98,12 @@ def test_a_guard_shows_the_counts_of_its_metric_and_its_own_evidence() -> None:
     kept = folded(spec, *looks({"errors": window(1000, 200, 9000, 1800)}))
     guard = by_name(kept)["slo"]
     assert (guard.limit, guard.candidate.events, guard.verdict) == (0.02, 200, "Worse")
-    assert metric_sentence(guard) == "slo 20 % of at most 2 % after 1,000 requests: worse"
+    assert metric_sentence(guard) == "slo 20 %, at most 2 % allowed, after 1,000 requests: worse"
 
 
 def test_a_guard_without_requests_has_a_rate_of_zero() -> None:
     guard = MetricStatus(name="slo", limit=0.02)
-    assert metric_sentence(guard) == "slo 0 % of at most 2 % after 0 requests: undecided"
+    assert metric_sentence(guard) == "slo 0 %, at most 2 % allowed, after 0 requests: undecided"
 
 
 def test_what_informs_is_shown_and_the_verdict_is_on_what_decides() -> None:
@@ -111,7 +111,7 @@ def test_what_informs_is_shown_and_the_verdict_is_on_what_decides() -> None:
     kept = folded(spec, *looks({"declines": window(100, 50, 900, 2), "errors": window(100, 0, 900, 0)}))
     assert by_name(kept)["declines"].verdict == "Worse"
     assert verdict_of(spec, kept) == "Undecided"
-    assert verdict_sentence(Status(analysis=kept)).startswith("errors none")
+    assert verdict_sentence(Status(analysis=kept)).startswith("no errors")
 
 
 def test_the_evidence_that_decides_is_the_weighted_mean() -> None:
@@ -141,7 +141,7 @@ def test_the_time_that_is_left_is_shown_while_nothing_is_decided() -> None:
     kept = folded(analysis(), *looks({"errors": window(100, 0, 900, 0)}))
     (metric,) = kept.metrics
     assert metric.seconds_left is not None
-    assert metric_sentence(metric) == "errors none after 100 requests: undecided, about 14 min more"
+    assert metric_sentence(metric) == "no errors in 100 requests: undecided, about 14 min more"
 
 
 @pytest.mark.parametrize("counted", [window(0, 0, 900, 0), window(100, 0, 0, 0)])
@@ -192,7 +192,7 @@ def test_what_is_copied_is_counted_and_is_no_split() -> None:
 
 def test_a_split_that_is_another_one_with_certainty_is_said_with_numbers() -> None:
     kept = folded(analysis(), *looks({"errors": window(500, 0, 500, 0)}))
-    sentence = "the candidate got 50.0 % of 1,000 requests, and the gateway has accepted 10 %"
+    sentence = "the candidate got 50.0 % of 1,000 requests, although the gateway has accepted 10 %"
     assert routing_mismatch(rolling(kept)) == sentence
 
 

@@ -97,7 +97,7 @@ def test_a_container_that_is_killed_for_its_memory_is_said_to_be() -> None:
     ).failure
     assert failure is not None
     assert (failure.reason, failure.final) == ("OOMKilled", True)
-    assert failure.message == "the container kserve-container had more memory than its limit"
+    assert failure.message == "the container kserve-container used more memory than its limit"
 
 
 def foreign(**changes: Any) -> dict[str, Any]:

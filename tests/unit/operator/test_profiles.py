@@ -139,7 +139,7 @@ def test_a_series_that_is_shown_twice_counts_once() -> None:
 @pytest.mark.parametrize("value", ["NaN", "+Inf", "-1", "1e308", "0.5", str(2**53 + 2)])
 def test_a_counter_that_is_no_count_is_refused_by_the_name_of_its_series(value: str) -> None:
     text = f"# TYPE request_predict_seconds_count counter\nrequest_predict_seconds_count {value}\n"
-    with pytest.raises(Implausible, match=r"series request_predict_seconds_count shows .*, which is no count"):
+    with pytest.raises(Implausible, match=r"series request_predict_seconds_count shows .*, which is not a count"):
         Profile(name="x", requests=(Series("request_predict_seconds_count"),)).read(text)
 
 
@@ -155,12 +155,12 @@ def test_more_answers_than_requests_are_refused_by_the_names_of_both_series() ->
 @pytest.mark.parametrize("bound", ["NaN", "-1", "fast"])
 def test_a_bucket_without_a_bound_is_refused(bound: str) -> None:
     profile = Profile(name="x", requests=(Series("x_count"),), latency=Series("x"), lazy=True)
-    with pytest.raises(Implausible, match="series x_bucket has a bucket whose bound is no number"):
+    with pytest.raises(Implausible, match="series x_bucket has a bucket whose bound is not a number"):
         profile.sample([("x_bucket", {"le": bound}, 1.0)])
 
 
 def test_a_start_time_that_is_none_is_refused() -> None:
-    with pytest.raises(Implausible, match="process_start_time_seconds shows no time"):
+    with pytest.raises(Implausible, match="process_start_time_seconds does not show a time"):
         PROFILES["Istio"].sample([("process_start_time_seconds", {}, float("nan"))])
 
 

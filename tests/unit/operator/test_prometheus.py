@@ -175,7 +175,7 @@ async def test_a_counter_that_is_no_number_is_a_problem(server: Server) -> None:
     server.scrape("b", NOW + 5, float("nan"), 150)
     reason, sentence = await server.problem(NOW + 10)
     assert reason == "ImplausibleCounts"
-    assert sentence.startswith(f"pod b-1: series {ENDED} shows nan, which is no count of requests: restart the pod")
+    assert sentence.startswith(f"pod b-1: series {ENDED} shows nan, which is not a count of requests: restart the pod")
 
 
 async def test_a_counter_that_was_no_number_once_is_counted_again_from_then_on(server: Server) -> None:
@@ -207,7 +207,7 @@ async def test_a_metric_of_ones_own_that_shows_no_count_is_named_with_its_pod(se
         server.fake.add("declined", NOW + at, 0, r="b", pod="b-1")
     reason, sentence = await server.problem()
     assert reason == "ImplausibleCounts"
-    assert sentence.startswith("pod b-1: series asked shows -3, which is no count of requests")
+    assert sentence.startswith("pod b-1: series asked shows -3, which is not a count of requests")
 
 
 async def test_counters_that_rise_again_and_again_without_a_restart_that_can_be_seen_are_a_problem(
@@ -292,8 +292,8 @@ async def test_an_address_that_is_not_allowed_is_not_asked_and_no_secret_is_read
         ((401, "", {}), ("NotAllowed", "Prometheus answers with 401")),
         ((500, "oops", {}), ("ProviderUnavailable", "Prometheus answers with 500")),
         ((302, "", {"Location": "http://127.0.0.1:1/"}), ("ProviderUnavailable", "Prometheus answers with 302")),
-        ((200, "<html>", {}), ("ProviderUnavailable", "what answers is no Prometheus: no JSON")),
-        ((200, "[]", {}), ("ProviderUnavailable", "what answers is no Prometheus: no status")),
+        ((200, "<html>", {}), ("ProviderUnavailable", "what answers is not Prometheus: its answer is not JSON")),
+        ((200, "[]", {}), ("ProviderUnavailable", "what answers is not Prometheus: its answer has no status")),
     ],
 )
 async def test_an_answer_that_is_no_samples_is_a_problem(server: Server, answer: Any, problem: tuple[str, str]) -> None:
@@ -344,7 +344,7 @@ async def test_a_server_that_asks_for_patience_is_left_alone_for_as_long(server:
     server.fake.answer, asked = None, len(server.fake.requests)
     metrics = await server.read(NOW + 60)
     assert metrics.problem is not None
-    assert metrics.problem[1] == "Prometheus asked for patience: the next try is in 30 s"
+    assert metrics.problem[1] == "Prometheus asked for fewer requests: the next try is in 30 s"
     assert len(server.fake.requests) == asked
     for revision in "ab":
         server.scrape(revision, NOW + 91, 2000, 2000)

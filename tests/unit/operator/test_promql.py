@@ -57,7 +57,7 @@ def test_a_metric_of_ones_own_asks_for_its_two_counters() -> None:
 
 
 def test_an_answer_that_is_no_range_of_samples_is_refused() -> None:
-    with pytest.raises(Malformed, match="no range of raw samples"):
+    with pytest.raises(Malformed, match="not a range of raw samples"):
         series_of({"resultType": "vector", "result": []})
 
 
@@ -85,7 +85,7 @@ def test_a_counter_grows_from_its_last_sample_before_the_window_and_from_zero_af
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_value_that_is_no_number_is_no_count(value: float) -> None:
-    with pytest.raises(Implausible, match=r"series x shows .*, which is no count of requests"):
+    with pytest.raises(Implausible, match=r"series x shows .*, which is not a count of requests"):
         increase(raw("x", (0, 1), (5, value)), 1, 10)
 
 

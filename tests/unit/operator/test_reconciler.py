@@ -295,7 +295,7 @@ def acting_on(body: dict[str, Any], **rollout: Any) -> dict[str, Any]:
     return {**body, "spec": {**body["spec"], "rollout": {"deadline": "soon"}}, "status": status}
 
 
-async def test_a_candidate_that_fails_is_taken_back_under_the_last_valid_spec_while_the_newest_is_invalid(
+async def test_a_candidate_that_fails_is_rolled_back_under_the_last_valid_spec_while_the_newest_is_invalid(
     cache: Cache, client: FakeClient, reconciler: Reconciler
 ) -> None:
     cache.put("ModelDeployment", acting_on(deployment(in_a_step())))
@@ -501,7 +501,10 @@ async def test_what_the_cluster_would_not_take_is_an_invalid_spec_before_anythin
     cache.put("ModelDeployment", deployment())
     assert await reconciler.reconcile(KEY) == ASK_AGAIN_SECONDS
     (ready,) = [c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready"]
-    assert (ready["reason"], ready["message"]) == ("InvalidSpec", "KServe does not take it: spec.predictor.timeout: no")
+    assert (ready["reason"], ready["message"]) == (
+        "InvalidSpec",
+        "KServe does not accept it: spec.predictor.timeout: no",
+    )
     assert "InferenceService" not in client.calls
     client.content = None
     await reconciler.reconcile(KEY)
@@ -517,6 +520,6 @@ async def test_what_serves_goes_on_while_the_cluster_would_not_take_what_is_want
     put_route(cache, {"fraud-a": 90, "fraud-b": 10})
     assert await reconciler.reconcile(KEY) == 0
     assert client.statuses[-1]["message"].startswith(
-        "the spec is invalid and was not acted on: KServe does not take it"
+        "the spec is invalid and was not acted on: KServe does not accept it"
     )
     assert client.statuses[-1]["candidate"]["revision"] != "b"

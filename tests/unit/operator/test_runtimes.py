@@ -196,7 +196,7 @@ class TestAChangeOfTheRuntime:
         assert runtime.spec is not None
         assert runtime.spec["containers"][0]["image"] == "server:2"
 
-    def test_is_taken_back_when_it_does_harm_and_not_tried_again(self, world: World) -> None:
+    def test_is_rolled_back_when_it_does_harm_and_not_tried_again(self, world: World) -> None:
         before = world.stable()
         world.install(source(image="server:2"))
         world.rate = {"s3://models/fraud/1": 0.01}
@@ -215,7 +215,7 @@ class TestAChangeOfTheRuntime:
         words = [event.message for event in events_between(before, world.status) if event.reason == "RolloutStarted"]
         assert words == [f"version 1 ({world.wanted()}) is the candidate: the serving runtime {OWN} has changed"]
 
-    def test_that_is_taken_back_brings_the_revision_back_that_was_there(self, world: World) -> None:
+    def test_that_is_rolled_back_brings_the_revision_back_that_was_there(self, world: World) -> None:
         before = world.stable().revision
         world.install(source(image="server:2"))
         world.until("Healthy")

@@ -94,7 +94,7 @@ async def test_a_refusal_is_a_sentence_with_the_field_and_is_remembered_for_a_wh
     api = Answers(BAD)
     servable = Servable(api)  # type: ignore[arg-type]
     for now in (0.0, 1.0, ASK_AGAIN_SECONDS):
-        with pytest.raises(NotServable, match=r"KServe does not take it: spec\.predictor\.logger\.mode"):
+        with pytest.raises(NotServable, match=r"KServe does not accept it: spec\.predictor\.logger\.mode"):
             await servable.check(deployment(), now)
     assert api.asked == 2
 

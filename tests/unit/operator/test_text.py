@@ -45,7 +45,7 @@ def test_a_verdict_carries_ratio_interval_and_number_of_requests() -> None:
 
 
 def test_without_any_failure_there_is_no_ratio_to_show() -> None:
-    assert metric_sentence(metric(candidate=Counts(requests=500))) == "errors none after 500 requests: undecided"
+    assert metric_sentence(metric(candidate=Counts(requests=500))) == "no errors in 500 requests: undecided"
 
 
 def test_failures_on_one_side_only_are_shown_as_counts_with_what_is_certain() -> None:
@@ -57,7 +57,7 @@ def test_failures_on_one_side_only_are_shown_as_counts_with_what_is_certain() ->
             stable=Counts(requests=900),
         )
     )
-    assert sentence == "errors 12:0, at least 4.2x after 500 requests: worse"
+    assert sentence == "errors: 12 against 0, at least 4.2 times as many, after 500 requests: worse"
 
 
 def test_a_rollout_tells_its_story_in_typed_events_without_repetition() -> None:
@@ -69,3 +69,22 @@ def test_a_rollout_tells_its_story_in_typed_events_without_repetition() -> None:
         world.tick(10)
         reasons += [event.reason for event in events_between(before, world.status)]
     assert reasons == ["RolloutStarted", "WeightChanged", "RolledBack"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "sentence"),
+    [
+        (
+            metric(ratio=Ratio(upper=0.31), candidate=Counts(requests=900), stable=Counts(requests=900, events=40)),
+            "errors: 0 against 40, at most 0.3 times as many, after 900 requests: undecided",
+        ),
+        (
+            metric(ratio=Ratio(estimate=1234, lower=9.5), candidate=Counts(requests=9, events=9)),
+            "errors 1,234x [9.5, ?] after 9 requests: undecided",
+        ),
+        (metric(bound=0.25, candidate=Counts(requests=9)), "errors: no slow requests in 9 requests: undecided"),
+    ],
+    ids=["none of the candidate's", "a large ratio", "latency"],
+)
+def test_what_is_certain_is_said_in_words(shown: MetricStatus, sentence: str) -> None:
+    assert metric_sentence(shown) == sentence

@@ -48,7 +48,10 @@ def adopt(
     model, rest = _parted(manifest)
     cluster.apply(rest, manager=FIELD_MANAGER)
     cluster.apply(model, manager=names.PIPELINE_MANAGER)
-    say(console, f"ModelDeployment {name} is made; InferenceService {wish.service} is to be its first stable revision.")
+    say(
+        console,
+        f"ModelDeployment {name} is created; InferenceService {wish.service} becomes its first stable revision.",
+    )
     for line in left_out:
         say(console, line)
     if timeout is None:
@@ -111,9 +114,7 @@ def _route(cluster: Cluster, name: str, wish: Wish) -> dict[str, Any]:
     spec = standing.get("spec") or {}
     hostnames = list(wish.hostnames) or list(spec.get("hostnames") or [])
     if not hostnames:
-        raise CliError(
-            f"which host name are clients to send requests for '{name}' to? Say it with --hostname", code=USAGE
-        )
+        raise CliError(f"which host name will clients use for '{name}' to? Give it with --hostname", code=USAGE)
     parent: Mapping[str, Any] = next(iter(spec.get("parentRefs") or []), {})
     gateway = {key: parent[key] for key in ("name", "namespace") if key in parent}
     if wish.gateway is not None:
@@ -145,12 +146,13 @@ def release(*, cluster: Cluster, name: str, timeout: float, console: Console, cl
         if cluster.release(body):
             break
     else:
-        raise CliError(f"ModelDeployment '{name}' changes all the time, and was not released; try again")
+        raise CliError(f"ModelDeployment '{name}' keeps changing and was not released; try again")
     deadline = clock.now() + timeout
     while _found(cluster, "ModelDeployment", name) is not None:
         if clock.now() >= deadline:
             raise CliError(
-                f"ModelDeployment '{name}' is released, and Kubernetes has not removed it in time; what serves stays",
+                f"ModelDeployment '{name}' is released, but Kubernetes has not removed it in time; "
+                "the model goes on serving",
                 code=UNFINISHED,
             )
         clock.sleep(min(ROLLOUT_SECONDS, max(0.0, deadline - clock.now())))
@@ -187,13 +189,13 @@ def _told(view: View, routes: Sequence[str]) -> list[str]:
     assert status.stable is not None
     service = status.stable.inference_service
     lines = [
-        f"ModelDeployment {name} is released. InferenceService {service} serves on as it did.",
-        *(f"HTTPRoute {route} sends all requests to it, and nobody changes that any more." for route in routes),
+        f"ModelDeployment {name} is released. InferenceService {service} goes on serving as before.",
+        *(f"HTTPRoute {route} sends all requests to it, and nothing changes that any more." for route in routes),
     ]
     idle = [item.inference_service for item in status.retiring if item.inference_service != service]
     if idle:
-        lines.append(f"Without traffic, and nobody removes them any more: InferenceService {', '.join(idle)}.")
-    return [*lines, f"`timoneiro adopt {service}` takes it back, with its route."]
+        lines.append(f"Without traffic, and nothing removes them any more: InferenceService {', '.join(idle)}.")
+    return [*lines, f"`timoneiro adopt {service}` adopts it again, with its route."]
 
 
 def _json(part: msgspec.Struct) -> dict[str, Any]:

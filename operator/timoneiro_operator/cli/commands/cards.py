@@ -46,21 +46,21 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)
         if len(content) > _LARGEST:
-            raise CliError(f"--card: {path} is larger than 1 MiB, which is no model card", code=USAGE)
+            raise CliError(f"--card: {path} is larger than 1 MiB: too large for a model card", code=USAGE)
         return content.decode("utf-8")
     except OSError as error:
         raise CliError(f"--card: {path} cannot be read: {error.strerror}", code=USAGE) from error
     except UnicodeDecodeError as error:
-        raise CliError(f"--card: {path} is no text in UTF-8", code=USAGE) from error
+        raise CliError(f"--card: {path} is not UTF-8 text", code=USAGE) from error
 
 
 def _manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(_text(path))
     except ValueError as error:
-        raise CliError(f"--card: {path} is no JSON: {error}", code=USAGE) from error
+        raise CliError(f"--card: {path} is not JSON: {error}", code=USAGE) from error
     if not isinstance(manifest, dict):
-        raise CliError(f"--card: {path} is no manifest of a package", code=USAGE)
+        raise CliError(f"--card: {path} is not the manifest of a package", code=USAGE)
     return manifest
 
 

@@ -71,5 +71,5 @@ def _finding(item: Planned, arm: str, trace: Trace, problem: str | None) -> Find
         return Finding(metric=item.name, arm=arm, query=query, series=series, missing=missing)
     counts = together(by_pod(item, trace.counts))
     over = trace.over + (f", slower than {item.bound:g} s" if item.bound is not None else "")
-    none = "nobody has asked it anything yet" if not counts.requests else None
+    none = "it has had no requests yet" if not counts.requests else None
     return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)

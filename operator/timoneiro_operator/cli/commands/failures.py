@@ -47,7 +47,7 @@ def in_one_sentence(asked: Asked) -> Iterator[None]:
     except httpx2.HTTPError as error:
         raise unreachable(asked, error) from error
     except ConfigError as error:
-        raise CliError(f"your credentials cannot be had: {error}", code=NO_ANSWER) from error
+        raise CliError(f"your credentials could not be loaded: {error}", code=NO_ANSWER) from error
     except KeyError as error:
         raise CliError(
             f"the credential plugin of the kubeconfig gave no {error}; log in with it once, and try again",
@@ -55,11 +55,13 @@ def in_one_sentence(asked: Asked) -> Iterator[None]:
         ) from error
     except (ValueError, httpx2.InvalidURL) as error:
         raise CliError(
-            f"{asked.server} is no API server, or your credentials make no sense ({error}): check the kubeconfig",
+            f"{asked.server} is not an API server, or your credentials are not valid ({error}): check the kubeconfig",
             code=NO_ANSWER,
         ) from error
     except OSError as error:
-        raise CliError(f"your credentials cannot be had: {error}; check the kubeconfig", code=NO_ANSWER) from error
+        raise CliError(
+            f"your credentials could not be loaded: {error}; check the kubeconfig", code=NO_ANSWER
+        ) from error
 
 
 def unreachable(asked: Asked, error: Exception) -> CliError:

@@ -31,7 +31,7 @@ def select(*, path: str | None, context: str | None) -> "SingleConfig":
         if Path(SERVICE_ACCOUNT, "token").is_file() and "KUBERNETES_SERVICE_HOST" in os.environ:
             return _complete(KubeConfig.from_service_account(), context, files)
     except (KeyError, msgspec.ValidationError) as error:
-        raise _unusable(f"{files[0]} is no kubeconfig ({error}): mend it or name another") from error
+        raise _unusable(f"{files[0]} is not a kubeconfig ({error}): fix it or name another one") from error
     except ConfigError as error:
         raise _unusable(f"{error}") from error
     raise _unusable("no kubeconfig was found: name one with --kubeconfig or the variable KUBECONFIG")
@@ -71,7 +71,9 @@ def _merged(files: list[Path]) -> dict[str, Any]:
                 ]
             merged["current-context"] = merged.get("current-context") or content.get("current-context") or None
         except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError, UnicodeDecodeError) as error:
-            raise _unusable(f"{file} is no kubeconfig ({type(error).__name__}): mend it or name another") from error
+            raise _unusable(
+                f"{file} is not a kubeconfig ({type(error).__name__}): fix it or name another one"
+            ) from error
     return merged
 
 

@@ -55,7 +55,7 @@ def _meant_for(view: View, action: Action) -> str:
 
 def _wanted(view: View) -> str:
     if view.invalid is not None:
-        raise CliError(f"nothing to retry: the spec of '{view.name}' is invalid, mend it first: {view.invalid}")
+        raise CliError(f"nothing to retry: the spec of '{view.name}' is invalid, fix it first: {view.invalid}")
     if view.foreign is not None:
         raise CliError(f"cannot say what to retry: {view.foreign}")
     if view.wanted is None:

@@ -56,7 +56,7 @@ def abort(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Take the candidate back: all traffic to the stable model. The revision counts as rejected until `retry`."""
+    """Roll the candidate back: all traffic to the stable model. The revision counts as rejected until `retry`."""
     target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "abort", target=target, timeout=None if no_wait else timeout)
 
@@ -69,7 +69,7 @@ def pause(
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Keep the weight where it is until `resume`. Evidence of harm still takes the candidate back."""
+    """Keep the weight where it is until `resume`. Evidence of harm still rolls the candidate back."""
     target = ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig)
     _ask(name, "pause", target=target, timeout=None if no_wait else timeout)
 

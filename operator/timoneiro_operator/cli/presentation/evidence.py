@@ -7,9 +7,9 @@ from rich.text import Text
 
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
-from timoneiro_operator.cli.presentation.text import bound, known_name, measured_text, number
+from timoneiro_operator.cli.presentation.text import bound, known_name, measured_text
 from timoneiro_operator.cli.presentation.view import View
-from timoneiro_operator.decide.text import VERDICT_WORDS
+from timoneiro_operator.decide.text import VERDICT_WORDS, number
 
 BAR_LENGTH = 20
 _VERDICT_STYLES = {"Worse": "red", "Differs": "red", "NotWorse": "green", "Undecided": "yellow"}

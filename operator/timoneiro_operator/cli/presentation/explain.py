@@ -11,15 +11,13 @@ from timoneiro_operator.cli.presentation.text import (
     clock,
     counts_text,
     left,
-    number,
-    ratio_text,
     sentence,
     shares,
     shares_text,
     upper,
 )
 from timoneiro_operator.cli.presentation.view import View
-from timoneiro_operator.decide.text import name_of
+from timoneiro_operator.decide.text import name_of, number, ratio_text
 
 
 def explain(view: View, now: float) -> list[str]:
@@ -37,7 +35,7 @@ def _spec(view: View) -> list[str]:
     if view.invalid is not None:
         return [
             f"The spec is invalid and is not acted on: {sentence(view.invalid)} "
-            "Nothing that serves is touched: mend the spec."
+            "Nothing that serves is touched: fix the spec."
         ]
     if view.foreign is not None:
         return [f"{upper(sentence(view.foreign))} What follows is from the status alone."]
@@ -83,7 +81,7 @@ def _leaving(view: View, candidate: Candidate) -> list[str]:
     has = shares(view.status)
     weight = has.candidate if has else 0
     sentences = [
-        f"{big_name(candidate)} is taken back ({candidate.leaving.outcome}): {sentence(candidate.leaving.reason)}"
+        f"{big_name(candidate)} is being removed ({candidate.leaving.outcome}): {sentence(candidate.leaving.reason)}"
     ]
     if weight:
         sentences.append(
@@ -102,12 +100,12 @@ def _first(view: View, candidate: Candidate, now: float) -> list[str]:
     ]
     if view.status.phase == "Degraded":
         sentences.append(
-            f"It does not get there: {sentence(view.status.message)} Mend what is named, or publish another model."
+            f"It does not get there: {sentence(view.status.message)} Fix what is named, or publish another model."
         )
     elif candidate.progress_deadline is not None:
         sentences.append(
             f"It waits: {sentence(view.status.message)} {_deadline(candidate.progress_deadline, now)} "
-            "it is called Degraded."
+            "its phase becomes Degraded."
         )
     return sentences
 
@@ -116,7 +114,7 @@ def _degraded(view: View) -> list[str]:
     return [
         f"'{view.name}' does not serve as it should: {sentence(view.status.message)}",
         *_served(view),
-        "The operator changes nothing by itself here, since there is no rollout to take back: mend what is named, "
+        "The operator changes nothing by itself here, since there is no rollout to roll back: fix what is named, "
         + (f"or leave this model with `timoneiro rollback {view.name}`." if view.former() else "or publish another."),
     ]
 
@@ -129,10 +127,10 @@ def _rolled_back(view: View, now: float) -> list[str]:
         sentences.append(f"All traffic goes back to the stable model: {sentence(why)}")
     if entry is not None:
         name = name_of(entry.revision, entry.version)
-        sentences.append(f"{upper(name)} was taken back {ago(entry.at, now)}: {sentence(entry.reason)}")
+        sentences.append(f"{upper(name)} was rolled back {ago(entry.at, now)}: {sentence(entry.reason)}")
         if status.analysis is not None and status.analysis.candidate == entry.revision:
             sentences += [
-                f"Evidence when it was taken back, {metric.name}: {counts_text(metric)}, ratio "
+                f"Evidence when it was rolled back, {metric.name}: {counts_text(metric)}, ratio "
                 f"{ratio_text(metric.ratio)}, evidence of 'worse' {number(metric.evidence.worse)}{_bound(view)}."
                 for metric in status.analysis.metrics
                 if metric.candidate.requests
@@ -192,7 +190,7 @@ def _surroundings(view: View, now: float) -> list[str]:
         )
     route = view.condition("RouteAccepted")
     if route is not None and route.reason == "RoutingMismatch":
-        sentences.append(f"The gateway splits the traffic otherwise than it says: {sentence(route.message)}")
+        sentences.append(f"The gateway does not split the traffic as it has accepted: {sentence(route.message)}")
     elif route is not None and route.status == "False":
         sentences.append(
             f"The gateway does not accept the route (RouteNotAccepted, {route.reason}, since "
@@ -203,13 +201,13 @@ def _surroundings(view: View, now: float) -> list[str]:
         sentences.append(f"What the spec wants cannot be done: {sentence(view.not_taken.message)}")
     elif view.not_taken is not None and (status.candidate is None or status.stable is None):
         sentences.append(
-            f"The API server does not take what is due, and is asked again every few seconds: "
+            f"The API server does not accept what is due, and is asked again every few seconds: "
             f"{sentence(view.not_taken.message)}"
         )
     operator = view.condition("OperatorReady")
     if operator is not None and operator.status == "False":
         since = clock(operator.last_transition_time)
-        sentences.append(f"The operator lacks something since {since}: {sentence(operator.message)}")
+        sentences.append(f"The operator has lacked something since {since}: {sentence(operator.message)}")
     held = [(part, text) for part in serving if (text := _held(part))]
     if held:
         numbers = ", ".join(f"{name_of(part.revision, part.version)} at {text}" for part, text in held)
@@ -236,5 +234,5 @@ def _held(part: Revision) -> str:
 
 def _deadline(until: str, now: float) -> str:
     remaining = left(until, now)
-    when = f"in {format_duration(remaining)}" if remaining > 0 else "since a moment"
+    when = f"in {format_duration(remaining)}" if remaining > 0 else "a moment ago"
     return f"If that has not changed at {clock(until)} ({when}),"

@@ -3,10 +3,10 @@
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Candidate, MetricStatus, Step
-from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, number, sentence
+from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, sentence
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
-from timoneiro_operator.decide.text import given_text
+from timoneiro_operator.decide.text import given_text, number
 
 
 def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
@@ -69,8 +69,8 @@ def _paused(view: View, now: float) -> list[str]:
     where = f" in {_place(view.status.step, small=True)}" if view.status.step else ""
     return [
         f"{paused.by} paused the rollout{where} at {clock(paused.at)}, {ago(paused.at, now)}. The weight stays where "
-        "it is; evidence of harm still takes the candidate back, and the deadline moves by as long as this takes.",
-        f"`timoneiro resume {view.name}` lets it go on, `timoneiro abort {view.name}` takes the candidate back.",
+        "it is; evidence of harm still rolls the candidate back, and the deadline moves by as long as this takes.",
+        f"`timoneiro resume {view.name}` lets it go on, `timoneiro abort {view.name}` rolls the candidate back.",
     ]
 
 
@@ -79,7 +79,7 @@ def _scheduled_pause(view: View, step: Step, now: float) -> list[str]:
     if step.seconds is None:
         return [
             f"{what} until a person lets it go on: `timoneiro resume {view.name}`, or `timoneiro abort {view.name}` "
-            "to take the candidate back. The deadline moves by as long as this takes.",
+            "to roll the candidate back. The deadline moves by as long as this takes.",
         ]
     if step.not_before is None or left(step.not_before, now) <= 0:
         return [f"{what} and its time is over: the next step begins in a moment."]
@@ -118,7 +118,7 @@ def _metrics_away(view: View) -> list[str]:
     if condition is None or condition.status != "False":
         return []
     return [
-        f"There are no metrics since {clock(condition.last_transition_time)} ({condition.reason}): "
+        f"There have been no metrics since {clock(condition.last_transition_time)} ({condition.reason}): "
         f"{sentence(condition.message)} Until they are back the weight is frozen: no data is no evidence."
     ]
 
@@ -138,12 +138,12 @@ def _metric(metric: MetricStatus, spec: Spec) -> str:
     several = " in the weighted mean over all metrics that decide" if len(spec.analysis.metrics) > 1 else ""
     if metric.limit is not None:
         return (
-            f"{metric.name}: {measured_text(metric)}; evidence that it is passed {number(metric.evidence.worse)}, "
+            f"{metric.name}: {measured_text(metric)}; evidence of more than that {number(metric.evidence.worse)}, "
             f"at {worse}{several} the candidate is rolled back."
         )
     if metric.role == "Inform":
         return f"{metric.name}: {measured_text(metric)}; it informs and decides nothing."
-    promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, needed for promotion are {enough}"
+    promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, promotion needs {enough}"
     if metric.verdict == "NotWorse":
         promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, which is enough ({enough})"
     elif spec.analysis.promotion == "NoHarm":

@@ -1,8 +1,8 @@
 """Revisions, times and evidence in the words that people read. Pure; `now` is seconds since the epoch."""
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Ratio, Revision, Status, Weights, to_seconds
-from timoneiro_operator.decide.text import name_of, percent, rate_text, revision_name, step_text
+from timoneiro_operator.api.status import MetricStatus, Revision, Status, Weights, to_seconds
+from timoneiro_operator.decide.text import name_of, percent, rate_text, ratio_text, revision_name, step_text
 
 
 def known_name(status: Status, revision: str) -> str:
@@ -94,25 +94,8 @@ def age(since: str | None, now: float) -> str:
     return f"{seconds}s"
 
 
-def number(value: float) -> str:
-    """At most two significant decimals for what is small, thousands separated for what is large."""
-    if value < 10:
-        return f"{value:.1f}"
-    return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
-
-
 def bound(probability: float) -> str:
     return f"{1 / probability:,.0f}" if probability > 0 else "?"
-
-
-def ratio_text(ratio: Ratio) -> str:
-    """`2.3x [1.4, 3.9]`; what is not bounded yet is `?`, and a ratio that nothing is known about is `-`."""
-    if ratio.estimate is None and ratio.lower is None and ratio.upper is None:
-        return "-"
-    lower = "0" if ratio.lower is None else number(ratio.lower)
-    upper = "?" if ratio.upper is None else number(ratio.upper)
-    estimate = "" if ratio.estimate is None else f"{number(ratio.estimate)}x "
-    return f"{estimate}[{lower}, {upper}]"
 
 
 def counts_text(metric: MetricStatus) -> str:

@@ -89,7 +89,7 @@ class View:
 
     @property
     def rejection(self) -> Rejected | None:
-        """The rejection of the wanted revision; None when nothing speaks against it."""
+        """The rejection of the wanted revision; None when it was not rejected."""
         return rejection_entry(self.status, self.wanted)
 
     def adopted(self, revision: str) -> str | None:

@@ -76,7 +76,7 @@ def _headline(status: Status, rollout: RolloutReport | None) -> str:
         first = rollout.outcome == "Promoted" and rollout.stable is None
         return f"{name} serves as the first model" if first else f"{name} {ended_words(rollout.outcome)}"
     if status.candidate is not None and status.candidate.leaving is not None:
-        return f"{name} is being taken back"
+        return f"{name} is being rolled back"
     if rollout.stable is None and status.phase != "Degraded":
         return f"{name} is about to serve as the first model"
     weight = status.traffic.desired.candidate if status.traffic else 0
@@ -116,8 +116,8 @@ def _promise(promises: Promises | None) -> list[str]:
 
 def _no_harm() -> str:
     return (
-        "Promotion needs no evidence of 'not worse' (analysis.promotion: NoHarm): it says only that nothing spoke "
-        "against the candidate."
+        "Promotion needs no evidence of 'not worse' (analysis.promotion: NoHarm): it says only that there was "
+        "no evidence against the candidate."
     )
 
 
@@ -133,7 +133,7 @@ def _worth(rollout: RolloutReport, metrics: tuple[MetricReport, ...], promises: 
                 f"The evidence of 'worse' had reached {bound(promises.false_rollback)}: luck alone does that to at "
                 f"most {100 * promises.false_rollback:g} % of candidates that are no worse than tolerated."
             ]
-        return ["No metric had been judged worse: it was not the evidence that took it back."]
+        return ["No metric had been judged worse: it was not the evidence that ended the rollout."]
     if promises.promotion == "NoHarm":
         return [_no_harm()]
     if compared and all(metric.verdict == "NotWorse" for metric in compared):
@@ -150,7 +150,7 @@ def _missing(rollout: RolloutReport, metrics: tuple[MetricReport, ...]) -> list[
         return [f"{words}: there are no counts of the two models side by side."]
     sentences = []
     if not any(metric.trail for metric in metrics):
-        sentences.append("There is no trail of the evidence, only where it stands: no pictures over time.")
+        sentences.append("Of the evidence only the latest values are known: no pictures over time.")
     elif rollout.started_at and to_seconds(metrics[0].trail[0].at) < to_seconds(rollout.started_at):
         sentences.append(
             "The same two models were compared before this rollout: the evidence goes on from where it was."

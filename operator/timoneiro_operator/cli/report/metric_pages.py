@@ -93,7 +93,7 @@ def _what(metric: MetricReport) -> str:
 def _notes(metric: MetricReport) -> str:
     sentences = [f"There are no counts of it: {metric.problem}."] if metric.problem else []
     if not metric.trail:
-        sentences.append("No trail yet: its pictures begin with the first window that is counted.")
+        sentences.append("Nothing over time yet: its pictures begin with the first window that is counted.")
     if metric.seconds_left is not None:
         sentences.append(f"At today's traffic it is decided in about {format_duration(metric.seconds_left)}.")
     if metric.limit is not None and metric.trail and all(point.worse <= 1 for point in metric.trail):

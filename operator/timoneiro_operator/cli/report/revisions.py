@@ -37,7 +37,7 @@ def _revision(view: View, revision: str, cards: Mapping[str, Card]) -> RevisionR
 
 
 def _model(view: View, revision: str) -> Model | None:
-    """A candidate that was taken back is forgotten soon, but for as long as the spec still asks for it."""
+    """A candidate that was rolled back is forgotten soon, but for as long as the spec still asks for it."""
     kept = snapshot_of(view.status, revision)
     if kept is None and view.wanted == revision and view.spec is not None:
         return view.spec.model
