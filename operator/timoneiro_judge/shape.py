@@ -168,7 +168,9 @@ class Shape:
         """Inverse of `encode`. Raises ValueError when the text is none of ours, or one of another edition."""
         edition, _, text = text.rpartition(":")
         if edition != _EDITION:
-            raise ValueError("the evidence was saved by another version of the judge; it is collected again from the start")
+            raise ValueError(
+                "the evidence was saved by another version of the judge; it is collected again from the start"
+            )
         packed = base64.b64decode(text, validate=True)
         try:
             tolerance, log_differs, number = struct.unpack_from(f"{_HEAD}B", packed)

@@ -1,4 +1,4 @@
-"""A candidate that answers nothing is taken back, and a gateway that sends it nothing is told from it."""
+"""A candidate that answers nothing is rolled back, and a gateway that sends it nothing is told from it."""
 
 from dataclasses import replace
 
