@@ -220,9 +220,9 @@ def _check_source(source: Source) -> None:
 
 def _check_metric(metric: Metric, analysis: Analysis) -> None:
     name = f"metric '{metric.name}'"
-    if not 0 <= metric.tolerance < metric.margin or not 0 < metric.negligible < 1:
+    if not 0 <= metric.tolerated < metric.margin or not 0 < metric.negligible < 1:
         raise InvalidSpec(
-            f"{name}: tolerance {metric.tolerance} must be below margin {metric.margin}, "
+            f"{name}: tolerance {metric.tolerated} must be below margin {metric.margin}, "
             f"and negligible {metric.negligible} between 0 and 1"
         )
     dispersion = metric.over_dispersion

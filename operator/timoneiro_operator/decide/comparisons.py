@@ -52,7 +52,7 @@ def restored(plan: tuple[Planned, ...], kept: AnalysisStatus | None) -> dict[str
 
 def _restore(item: Planned, kept: MetricStatus | None) -> Comparison:
     metric = item.metric
-    limits = Limits(tolerance=metric.tolerance, margin=metric.margin, negligible=metric.negligible)
+    limits = Limits(tolerance=metric.tolerated, margin=metric.margin, negligible=metric.negligible)
     fresh = Comparison(limits=limits)
     if kept is None or kept.state is None or kept.bound != item.bound:
         return fresh

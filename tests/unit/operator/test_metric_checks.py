@@ -45,6 +45,7 @@ def parsed(**analysis: Any) -> ModelDeployment:
         ({"name": "a", "overDispersion": {"factor": 0.5}}, "overDispersion.factor must be at least 1"),
         ({"name": "a", "overDispersion": {"factor": 3, "estimateUpTo": 2}}, "estimateUpTo not below it"),
         ({"name": "a", "margin": 0.1}, "tolerance 0.25 must be below margin 0.1"),
+        ({"name": "a", "type": "Latency", "threshold": "1s", "margin": 0.1}, "tolerance 0.1 must be below margin 0.1"),
     ],
 )
 def test_a_metric_that_makes_no_sense_is_refused(metric: dict[str, Any], words: str) -> None:

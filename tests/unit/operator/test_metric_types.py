@@ -9,7 +9,7 @@ from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import AnalysisStatus, Candidate, MetricStatus, Share, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
-from timoneiro_operator.decide.comparisons import bounds_key, planned
+from timoneiro_operator.decide.comparisons import bounds_key, planned, restored
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.reasons import routing_mismatch
 from timoneiro_operator.decide.text import metric_sentence, verdict_sentence
@@ -56,6 +56,17 @@ def by_name(kept: AnalysisStatus) -> dict[str, MetricStatus]:
 
 SLOW = {"name": "slow", "type": "Latency", "threshold": "250ms"}
 KEY = "slow>250ms"
+
+
+@pytest.mark.parametrize(
+    ("metric", "tolerance"),
+    [({}, 0.25), (SLOW, 0.1), ({"type": "Ratio"}, 0.25), ({**SLOW, "tolerance": 0.25}, 0.25), ({"tolerance": 0}, 0.0)],
+)
+def test_a_latency_tolerates_less_than_other_metrics_unless_it_says_how_much(
+    metric: dict[str, Any], tolerance: float
+) -> None:
+    (item,) = planned(analysis({**metric, "name": "a"}), {})
+    assert restored((item,), None)["a"].limits.tolerance == tolerance
 
 
 def test_a_latency_is_undecided_until_its_bound_is_fixed() -> None:

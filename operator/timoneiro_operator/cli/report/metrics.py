@@ -40,7 +40,7 @@ def metrics_of(seen: AnalysisStatus, wanted: Analysis | None) -> tuple[MetricRep
                 type=known.type if known else None,
                 role=metric.role,
                 verdict=metric.verdict,
-                tolerance=compared.tolerance if compared else None,
+                tolerance=compared.tolerated if compared else None,
                 margin=compared.margin if compared else None,
                 negligible=compared.negligible if compared else None,
                 of=known.of if known else None,
