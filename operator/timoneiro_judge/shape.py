@@ -177,12 +177,12 @@ class Shape:
             form = f"{_HEAD}B{2 * number}q"
             counts = struct.unpack_from(form, packed)[3:]
         except struct.error as error:
-            raise ValueError(f"no evidence of the judge: {error}") from error
+            raise ValueError(f"this is not evidence of the judge: {error}") from error
         names = packed[struct.calcsize(form) :].decode().split("\0") if number else []
         if len(set(names)) != number or not all(0 <= count <= _LARGEST for count in counts):
             raise ValueError("the saved evidence holds counts that are impossible")
         if not (tolerance >= 0 and math.isfinite(tolerance) and math.isfinite(log_differs)):
-            raise ValueError("the evidence that was kept is no number")
+            raise ValueError("the saved evidence is not a number")
         bins = [
             Bin(name=name, candidate=c, stable=s) for name, c, s in zip(names, counts[::2], counts[1::2], strict=True)
         ]

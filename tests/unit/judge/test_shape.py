@@ -178,7 +178,7 @@ def test_the_text_of_the_largest_shape_is_small() -> None:
     [
         ("", "another version of the judge"),
         ("deadbeef:AAAA", "another version of the judge"),
-        ("{edition}:AAAA", "no evidence of the judge"),
+        ("{edition}:AAAA", "not evidence of the judge"),
         ("{edition}:!", "padding|base64"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_text_that_is_no_shape_of_this_edition_is_refused(text: str, sentence:
     ],
 )
 def test_evidence_that_there_cannot_be_is_refused(shape: Shape) -> None:
-    with pytest.raises(ValueError, match="the evidence that was kept is"):
+    with pytest.raises(ValueError, match="the saved evidence"):
         Shape.decode(shape.encode())
 
 
