@@ -21,6 +21,7 @@ BLUE_GREEN = {**COMMON, "strategy": "BlueGreen", "blueGreen": {"mirror": "3s", "
 MIRRORED = {**COMMON, "strategy": "BlueGreen", "blueGreen": {"mirror": "1h", "bake": "3s"}}
 ANALYSIS = {
     "interval": "1s",
+    "warmUp": "0s",
     "minRequests": 20,
     "promotion": "NoHarm",
     "metrics": [{"name": "errors", "negligible": 0.01}],

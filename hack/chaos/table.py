@@ -198,7 +198,13 @@ class Lane:
         ]
         spec = {
             "rollout": {**COMMON, "progressDeadline": "90s", **_STRATEGIES[strategy]},
-            "analysis": {"interval": "1s", "minRequests": 20, "promotion": promotion, "metrics": metrics},
+            "analysis": {
+                "interval": "1s",
+                "warmUp": "0s",
+                "minRequests": 20,
+                "promotion": promotion,
+                "metrics": metrics,
+            },
             "predictor": {
                 "serviceAccountName": "models",
                 "runtime": RUNTIME,

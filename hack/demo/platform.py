@@ -95,6 +95,7 @@ def model_deployment(name: str, *, host: str, **spec: Any) -> dict[str, Any]:
             },
             "analysis": {
                 "interval": "2s",
+                "warmUp": "0s",
                 "minRequests": 40,
                 "metrics": [{"name": "errors", "negligible": 0.01}],
             },

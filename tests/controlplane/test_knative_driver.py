@@ -47,7 +47,7 @@ class Deployment:
                 },
                 "route": {"driver": "Knative"},
                 "rollout": {"canary": {"steps": STEPS}, "keepStable": "1s", "scaleDownDelay": "1s", **rollout},
-                "analysis": {"interval": "1s", "minRequests": 0, "promotion": "NoHarm"},
+                "analysis": {"interval": "1s", "warmUp": "0s", "minRequests": 0, "promotion": "NoHarm"},
             },
         }
         self.kubectl(

@@ -17,7 +17,7 @@ PREDICTOR = {"serviceAccountName": "models", "minReplicas": 1, "maxReplicas": 4,
 COMMON = {"progressDeadline": "90s", "keepStable": "8s", "scaleDownDelay": "1s"}
 ROLLOUT = {**COMMON, "canary": {"steps": [{"weight": 50, "for": "1s"}]}}
 HELD = {**COMMON, "canary": {"steps": [{"weight": 50, "for": "1h"}]}}
-ANALYSIS = {"interval": "1s", "minRequests": 5, "promotion": "NoHarm"}
+ANALYSIS = {"interval": "1s", "warmUp": "0s", "minRequests": 5, "promotion": "NoHarm"}
 
 
 @pytest.fixture(scope="module")

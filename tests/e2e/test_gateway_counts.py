@@ -17,6 +17,7 @@ from support.waiting import wait
 NAMESPACE = "projectcontour"
 ANALYSIS: dict[str, Any] = {
     "interval": "1s",
+    "warmUp": "0s",
     "minRequests": 40,
     "source": {"type": "Gateway"},
     "metrics": [

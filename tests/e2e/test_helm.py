@@ -11,6 +11,7 @@ from support.bench import Bench
 HELD = {"canary": {"steps": [{"weight": 40, "for": "1h"}]}, "progressDeadline": "90s", "scaleDownDelay": "2s"}
 ANALYSIS = {
     "interval": "1s",
+    "warmUp": "0s",
     "minRequests": 20,
     "promotion": "NoHarm",
     "metrics": [{"name": "errors", "negligible": 0.01}],

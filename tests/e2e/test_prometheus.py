@@ -28,7 +28,7 @@ METRICS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def bench(watched: Cluster, packages: dict[str, Path]) -> Iterator[Bench]:
     source = {"type": "Prometheus", "url": watched.description.cluster_prometheus}
-    analysis = {"interval": "2s", "minRequests": 40, "source": source, "metrics": METRICS}
+    analysis = {"interval": "2s", "warmUp": "0s", "minRequests": 40, "source": source, "metrics": METRICS}
     made = Bench(watched, packages, name="measured", analysis=analysis)
     made.release("good")
     made.wait("the first model goes live", lambda: made.status().get("phase") == "Healthy")

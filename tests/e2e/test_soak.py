@@ -26,6 +26,7 @@ HELD = {**COMMON, "strategy": "Canary", "canary": {"steps": [{"weight": 40, "for
 BLUE_GREEN = {**COMMON, "strategy": "BlueGreen", "blueGreen": {"mirror": "3s", "bake": "3s"}}
 ANALYSIS = {
     "interval": "1s",
+    "warmUp": "0s",
     "minRequests": 20,
     "promotion": "NoHarm",
     "metrics": [{"name": "errors", "negligible": 0.01}],

@@ -17,7 +17,7 @@ from support.waiting import wait
 CODE = "transformer"
 # Each request is served by two of KServe's Python servers: a load that two cores carry beside them.
 RATE = 12.0
-ANALYSIS = {"interval": "2s", "minRequests": 40, "metrics": [{"name": "errors", "negligible": 0.05}]}
+ANALYSIS = {"interval": "2s", "warmUp": "0s", "minRequests": 40, "metrics": [{"name": "errors", "negligible": 0.05}]}
 
 
 def transformer(mark: str, *, fails: str = "0") -> dict[str, Any]:

@@ -30,6 +30,7 @@ from timoneiro_operator.decide.observation import (
     Workload,
 )
 from timoneiro_operator.decide.steps import Arms, arms_to_measure
+from timoneiro_operator.decide.warm_up import warms_up_until
 
 EPOCH = 1_800_000_000.0
 
@@ -37,7 +38,12 @@ SPEC: dict[str, Any] = {
     "model": {"format": {"name": "sklearn", "version": "1"}, "uri": "s3://models/fraud/1", "version": "1"},
     "route": {"hostnames": ["fraud.example.com"]},
     "rollout": {"canary": {"steps": [{"weight": 10, "for": "1m"}, {"weight": 50, "for": "1m"}]}},
-    "analysis": {"interval": "10s", "minRequests": 50, "metrics": [{"name": "errors", "negligible": 0.01}]},
+    "analysis": {
+        "interval": "10s",
+        "warmUp": "0s",
+        "minRequests": 50,
+        "metrics": [{"name": "errors", "negligible": 0.01}],
+    },
 }
 
 
@@ -149,8 +155,10 @@ class FakeWorld:
             since = to_seconds(last or started) if last or started else self.looked_since
             if self.now - since >= interval:
                 window = self.window(arms.stable, arms.candidate)
+                warming = since < warms_up_until(self.status, self.deployment.spec.analysis)
                 metrics = Metrics(
-                    windows={"errors": window},
+                    windows={"errors": replace(window, candidate=Counts()) if warming else window},
+                    warm_up=replace(window, stable=Counts()) if warming else None,
                     window_end=self.now,
                     seconds=self.now - since,
                     answers=self.answers(window, arms.stable, arms.candidate),

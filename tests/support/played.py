@@ -75,7 +75,14 @@ def world(errors: tuple[float, float], *, rollout: dict[str, Any] | None = None,
     )
     made.spec["model"] |= {"digest": f"sha256:{'1a' * 32}"}
     made.spec["rollout"] = rollout or SPEC["rollout"]
-    made.spec["analysis"] = {"interval": "10s", "minRequests": 50, "source": SOURCE, "metrics": METRICS, **analysis}
+    made.spec["analysis"] = {
+        "interval": "10s",
+        "warmUp": "0s",
+        "minRequests": 50,
+        "source": SOURCE,
+        "metrics": METRICS,
+        **analysis,
+    }
     made.healthy()
     return made
 

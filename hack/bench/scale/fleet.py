@@ -26,7 +26,7 @@ def deployment(name: str, *, interval: str) -> Json:
             "predictor": {"runtime": "fake"},
             "route": {"hostnames": [f"{name}.example.com"]},
             "rollout": {"canary": {"steps": [{"weight": 10, "for": "24h"}]}, "deadline": "48h"},
-            "analysis": {"interval": interval},
+            "analysis": {"interval": interval, "warmUp": "0s"},
         },
     }
 

@@ -67,6 +67,7 @@ def check(namespace: str, name: str, spec: Spec) -> None:
         "spec.rollout.keepStable": spec.rollout.keep_stable,
         "spec.rollout.scaleDownDelay": spec.rollout.scale_down_delay,
         "spec.analysis.interval": spec.analysis.interval,
+        "spec.analysis.warmUp": spec.analysis.warm_up,
         "spec.rollout.blueGreen.mirror": spec.rollout.blue_green.mirror,
         "spec.rollout.blueGreen.bake": spec.rollout.blue_green.bake,
         **{
@@ -84,6 +85,7 @@ def check(namespace: str, name: str, spec: Spec) -> None:
             raise InvalidSpec(f"{field}: {text} is longer than ten years")
     if not 1 <= parse_duration(spec.analysis.interval) <= 86400:
         raise InvalidSpec(f"spec.analysis.interval: {spec.analysis.interval} is not between 1s and 1d")
+    _check_warm_up(spec)
     _check_source(spec.analysis.source)
     if spec.analysis.source.type == "Gateway" and spec.route.driver == "Knative":
         raise InvalidSpec(
@@ -188,6 +190,17 @@ def _check_route(spec: Spec) -> None:
         )
     if any(not 400 <= code <= 599 for code in retry.codes):
         raise InvalidSpec(f"spec.route.retry.codes must be status codes from 400 to 599, not {list(retry.codes)}")
+
+
+def _check_warm_up(spec: Spec) -> None:
+    warm_up, deadline, limit = spec.analysis.warm_up, spec.rollout.deadline, spec.analysis.warm_up_limit
+    if parse_duration(warm_up) >= parse_duration(deadline):
+        raise InvalidSpec(
+            f"spec.analysis.warmUp: {warm_up} must be shorter than spec.rollout.deadline {deadline}: before it is over "
+            "nothing is compared"
+        )
+    if not 0 < limit <= 1:
+        raise InvalidSpec(f"spec.analysis.warmUpLimit: {limit} must be a rate above 0, and 1 at most")
 
 
 def _check_source(source: Source) -> None:

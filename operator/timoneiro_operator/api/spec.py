@@ -265,9 +265,17 @@ class Source(_Struct, frozen=True):
 
 
 class Analysis(_Struct, frozen=True):
+    """How a candidate is judged.
+
+    `warm_up`: how long a pod warms up after it is ready and gets traffic; what it does meanwhile is not compared.
+    `warm_up_limit`: rate of failures that the candidate must not pass meanwhile.
+    """
+
     false_rollback: float = 0.01
     false_promotion: float = 0.05
     interval: str = "30s"
+    warm_up: str = "60s"
+    warm_up_limit: float = 0.5
     min_requests: int = 100
     promotion: Literal["Evidence", "NoHarm"] = "Evidence"
     source: Source = Source()

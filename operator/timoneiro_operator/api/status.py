@@ -80,12 +80,14 @@ class Stable(Revision, frozen=True):
 class Candidate(Revision, frozen=True):
     """The revision that is being rolled out. Every one has both deadlines, unless an older CRD has dropped them.
 
+    `traffic_since`: when the gateway had accepted its first traffic, or copy of it.
     `instant`: `way` on the wire, which is what the rest goes by: why it takes no steps.
     `asked`: a person's command brought it, and not the spec.
     """
 
     progress_deadline: str | None = None
     deadline: str | None = None
+    traffic_since: str | None = None
     instant: str | None = None
     asked: bool = False
     leaving: Leaving | None = None
@@ -235,6 +237,20 @@ class MetricStatus(_Struct, frozen=True):
     state: str | None = None
 
 
+class WarmUp(_Struct, frozen=True):
+    """What the candidate's pods did before they had warmed up, and the stable model in the same time: failures.
+
+    `limit`: rate of them that must not be passed. `worse`: the e-value for "it is passed, and not by both models".
+    """
+
+    limit: float
+    verdict: MetricVerdict = "Undecided"
+    candidate: Counts = Counts()
+    stable: Counts = Counts()
+    worse: float = 1.0
+    state: str | None = None
+
+
 class LastWindow(_Struct, frozen=True, omit_defaults=False):
     """Traffic in the window that was counted last."""
 
@@ -275,7 +291,8 @@ class AnalysisStatus(_Struct, frozen=True):
     """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was.
 
     `worse`: the e-value of all that decides together. `bounds`: seconds by metric of type Latency; fixed before the
-    first window. `marks`: where the source has got to, in its own words.
+    first window. `warm_up`: None while no pod of the candidate was seen warming up. `marks`: where the source has got
+    to, in its own words.
     """
 
     candidate: str = ""
@@ -285,6 +302,7 @@ class AnalysisStatus(_Struct, frozen=True):
     last_window: LastWindow | None = None
     worse: float | None = None
     bounds: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
+    warm_up: WarmUp | None = None
     share: Share | None = None
     marks: str | None = None
     trail: tuple[TrailPoint, ...] = ()

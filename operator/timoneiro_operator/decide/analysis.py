@@ -19,12 +19,14 @@ from timoneiro_operator.api.status import (
     Share,
     Status,
     Step,
+    WarmUp,
     to_seconds,
     to_text,
 )
 from timoneiro_operator.decide.comparisons import Planned, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.trail import longer
+from timoneiro_operator.decide.warm_up import START_LIMIT, counted_warm_up, with_start_limit
 
 replace = msgspec.structs.replace
 
@@ -36,8 +38,15 @@ _BELIEVED_REQUESTS = 200
 
 def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
     """What the judge says of evidence that was kept, by the limits that hold now."""
-    plan = planned(analysis, kept.bounds if kept is not None else {})
-    return _judge(analysis, parts_of(analysis, plan, restored(plan, kept))).verdict
+    kept = kept or AnalysisStatus()
+    plan = planned(analysis, kept.bounds)
+    return _judge(analysis, _parts(analysis, plan, restored(plan, kept), kept.warm_up)).verdict
+
+
+def _parts(
+    analysis: Analysis, plan: tuple[Planned, ...], comparisons: dict[str, Comparison], warm_up: WarmUp | None
+) -> dict[str, Part]:
+    return with_start_limit(parts_of(analysis, plan, comparisons), warm_up, analysis)
 
 
 def _judge(analysis: Analysis, parts: dict[str, Part]) -> Judgement:
@@ -66,7 +75,7 @@ def fold(
     plan = planned(analysis, bounds)
     comparisons = restored(plan, before)
     if status.analysis is not None and not (new or begun) and bounds == before.bounds:
-        return Folded(before, _judge(analysis, parts_of(analysis, plan, comparisons)).verdict)
+        return Folded(before, _judge(analysis, _parts(analysis, plan, comparisons, before.warm_up)).verdict)
     after = replace(before, bounds=bounds, marks=seen.marks if new or begun else before.marks)
     if new and seen.window_end is not None:
         comparisons = {
@@ -79,25 +88,37 @@ def fold(
             after,
             last_window_end=to_text(seen.window_end),
             last_window=_last_window(analysis, seen),
+            warm_up=counted_warm_up(before.warm_up, analysis, seen),
             share=_share(before.share, status.step, _traffic(analysis, seen), seen.answers) if split else before.share,
         )
-    parts = parts_of(analysis, plan, comparisons)
+    parts = _parts(analysis, plan, comparisons, after.warm_up)
     judgement = _judge(analysis, parts)
     after = replace(
         after,
+        warm_up=_judged(after.warm_up, parts, judgement),
         metrics=_reports(analysis, plan, parts, judgement, after.last_window, seen),
         worse=_e_value(judgement.log_worse),
     )
     return Folded(longer(after, status.step) if new else after, judgement.verdict)
 
 
+def _judged(warm_up: WarmUp | None, parts: dict[str, Part], judgement: Judgement) -> WarmUp | None:
+    """What is kept of the warm-up, with what the judge says of it."""
+    if warm_up is None or START_LIMIT not in parts:
+        return warm_up
+    worse = _e_value(parts[START_LIMIT].log_worse)
+    return replace(warm_up, verdict=judgement.metrics[START_LIMIT], worse=worse)
+
+
 def _traffic(analysis: Analysis, seen: Metrics) -> tuple[int, int]:
-    """Requests of candidate and stable model, as one metric has counted them: counters of people count other things."""
+    """Requests of candidate and stable model, as one metric has counted them: counters of people count other things.
+
+    Those of pods that warm up, too: they tell who gets how much.
+    """
     own = {metric.name for metric in analysis.metrics if metric.type == "Ratio"}
     names = sorted(seen.windows, key=lambda name: name in own)
-    if not names:
-        return 0, 0
-    candidate, stable = seen.windows[names[0]].traffic
+    counted = [seen.windows[name] for name in names[:1]] + ([seen.warm_up] if seen.warm_up is not None else [])
+    candidate, stable = (sum(window.traffic[arm] for window in counted) for arm in (0, 1))
     return round(candidate), round(stable)
 
 

@@ -53,11 +53,16 @@ def restored(plan: tuple[Planned, ...], kept: AnalysisStatus | None) -> dict[str
 def _restore(item: Planned, kept: MetricStatus | None) -> Comparison:
     metric = item.metric
     limits = Limits(tolerance=metric.tolerated, margin=metric.margin, negligible=metric.negligible)
+    return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits)
+
+
+def evidence_of(state: str | None, limits: Limits) -> Comparison:
+    """The evidence that was kept as `state`; nothing where it is of other limits, or cannot be read."""
     fresh = Comparison(limits=limits)
-    if kept is None or kept.state is None or kept.bound != item.bound:
+    if state is None:
         return fresh
     try:
-        evidence = Comparison.decode(kept.state)
+        evidence = Comparison.decode(state)
     except ValueError:
         return fresh
     return evidence if evidence.limits == limits else fresh

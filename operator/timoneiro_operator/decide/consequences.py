@@ -14,6 +14,7 @@ from timoneiro_operator.decide.routing import routing_of, settled, traffic_of, w
 from timoneiro_operator.decide.size_limit import fitted
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.decide.text import step_text
+from timoneiro_operator.decide.warm_up import settle_seconds, warms_up_until
 
 replace = msgspec.structs.replace
 
@@ -107,6 +108,9 @@ def _look_again(given: Given, status: Status) -> float | None:
     if any(seen.workload(part.revision).lacks_pods for part in _serving(status)):
         times.append(now + _MISSING_SECONDS)
     if arms_to_measure(status) is not None:
-        times.append(now + parse_duration(deployment.spec.analysis.interval))
+        analysis = deployment.spec.analysis
+        times += [now + parse_duration(analysis.interval), warms_up_until(status, analysis)]
+        if step is not None and step.started_at is not None:
+            times.append(to_seconds(step.started_at) + settle_seconds(analysis))
     future = [time - now for time in times if time > now]
     return min(future, default=None)

@@ -127,6 +127,7 @@ class Metrics:
     its length in seconds. `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
     `problem`: reason and sentence while there are no counts; neither for nor against the candidate.
     `problems`: by metric, why there is nothing of that one. `answers`: of the same window, who was answered at all.
+    `warm_up`: of the same window, requests and failures of pods that were warming up, which are in no other window.
     `marks`: the source's own text, to be handed back to it with the next look.
     """
 
@@ -137,6 +138,7 @@ class Metrics:
     problems: Mapping[str, str] = field(default_factory=dict)
     problem: tuple[str, str] | None = None
     answers: Answers | None = None
+    warm_up: Window | None = None
     marks: str | None = None
 
 

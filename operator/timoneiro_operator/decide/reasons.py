@@ -2,14 +2,15 @@
 
 from timoneiro_judge.routing import ALPHA
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.status import Candidate, Direct, Leaving, Phase, Stable, Status, Step, to_seconds
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
-from timoneiro_operator.decide.text import because, given_text, name_of
+from timoneiro_operator.decide.text import because, given_text, name_of, time_of_day
+from timoneiro_operator.decide.warm_up import warms_up_until
 
 # A model that needs up to this for an answer is not taken for one that gives none.
 SILENCE_SECONDS = 60.0
@@ -139,20 +140,33 @@ def silence(status: Status, now: float) -> str | None:
 
 def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str] | None:
     """Why the step, whose time runs, does not end yet; None when its schedule is done."""
-    needed = given.deployment.spec.analysis.min_requests
     early = step.not_before is not None and given.now < to_seconds(step.not_before)
     length = format_duration(step.seconds or 0.0)
     if step.kind == "Listed":
         return ("Progressing", "the candidate is in the route and gets its first traffic soon") if early else None
     if step.kind == "Pause":
         return ("Paused", f"the schedule pauses for {length}, until {step.not_before}") if early else None
+    warming = _warming_up(given, status)
     if early:
         comma = "," if step.kind == "Bake" else ""
-        return "Progressing", f"{given_text(step)}{comma} for at least {length}"
-    requests = requests_of(status) - step.requests_before
+        more = f"; {warming}" if warming else ""
+        return "Progressing", f"{given_text(step)}{comma} for at least {length}{more}"
+    if warming is not None:
+        return "Progressing", warming
+    requests, needed = requests_of(status) - step.requests_before, given.deployment.spec.analysis.min_requests
     if requests < needed:
         return "Holding", f"waiting for requests: {requests} of {needed} in this step"
     return None
+
+
+def _warming_up(given: Given, status: Status) -> str | None:
+    """A sentence while the candidate warms up, so that nothing of it can be compared; None before and after it."""
+    analysis = given.deployment.spec.analysis
+    until = warms_up_until(status, analysis)
+    if given.now >= until:
+        return None
+    length = format_duration(parse_duration(analysis.warm_up))
+    return f"it warms up until {time_of_day(until)}: its pods count from {length} after they are ready and get traffic"
 
 
 def _gives_up(given: Given, status: Status, candidate: Candidate) -> bool:

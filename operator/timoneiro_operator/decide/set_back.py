@@ -25,6 +25,8 @@ def set_back(status: Status, now: float) -> Status:
             progress_deadline=_earlier(candidate.progress_deadline, ahead),
             deadline=_earlier(candidate.deadline, ahead),
         )
+    if candidate is not None and _ahead(candidate.traffic_since, now):
+        candidate = replace(candidate, traffic_since=to_text(now))
     if step is not None and (ahead := _ahead(step.started_at, now)):
         step = replace(step, started_at=to_text(now), not_before=_earlier(step.not_before, ahead))
     if analysis is not None and _ahead(analysis.last_window_end, now):

@@ -14,6 +14,8 @@ from timoneiro_operator.api.status import Status, Step, StepKind, to_text
 
 # A gateway that is told of a backend and of its weight at once may send requests there before it knows where that is.
 LISTED_SECONDS = 1.0
+# Kinds in which one of the two gets a copy of what the other gets.
+_MIRRORED = ("Mirror", "Bake")
 
 
 class Planned(NamedTuple):
@@ -81,16 +83,22 @@ def promotion(rollout: Rollout) -> Step:
 
 def start_clock(status: Status, now: float) -> Status:
     """The gateway has accepted the routing of the step: its time runs from now."""
-    step = status.step
-    if step is None or step.started_at is not None:
-        return status
-    started = msgspec.structs.replace(
-        step,
-        started_at=to_text(now),
-        not_before=None if step.seconds is None else to_text(now + step.seconds),
-        requests_before=requests_of(status),
-    )
-    return msgspec.structs.replace(status, step=started)
+    step, candidate = status.step, status.candidate
+    if step is not None and step.started_at is None:
+        step = msgspec.structs.replace(
+            step,
+            started_at=to_text(now),
+            not_before=None if step.seconds is None else to_text(now + step.seconds),
+            requests_before=requests_of(status),
+        )
+    if candidate is not None and candidate.traffic_since is None and step is not None and _gives_traffic(step):
+        candidate = msgspec.structs.replace(candidate, traffic_since=step.started_at)
+    return msgspec.structs.replace(status, step=step, candidate=candidate)
+
+
+def _gives_traffic(step: Step) -> bool:
+    """Whether both arms get requests while it runs."""
+    return step.kind in _MIRRORED or (step.kind in ("Weight", "Pause") and step.weight > 0)
 
 
 def waits_for_a_person(step: Step | None) -> bool:
@@ -120,8 +128,8 @@ def arms_to_measure(status: Status) -> Arms | None:
     stable, candidate, step = status.stable, status.candidate, status.step
     if stable is None or candidate is None or step is None:
         return None
-    mirrored = step.kind in ("Mirror", "Bake")
-    if step.kind in ("Listed", "Promotion") or not (mirrored or step.weight):
+    if not _gives_traffic(step):
         return None
     # Also before the gateway says that it has accepted: it may send requests there all the same.
+    mirrored = step.kind in _MIRRORED
     return Arms(stable.revision, candidate.revision, step.weight, mirrored, step.started_at is not None)

@@ -4,7 +4,18 @@ import msgspec
 
 from timoneiro_judge import Counts
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Paused, Phase, Ratio, Retiring, Revision, Status, Step
+from timoneiro_operator.api.status import (
+    MetricStatus,
+    Paused,
+    Phase,
+    Ratio,
+    Retiring,
+    Revision,
+    Status,
+    Step,
+    WarmUp,
+    to_text,
+)
 from timoneiro_operator.decide.observation import Failure, Observation
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided", "Differs": "different"}
@@ -69,10 +80,22 @@ def _times(ratio: Ratio) -> str:
     return f", at most {number(ratio.upper)} times as many," if ratio.upper is not None else ""
 
 
+def warm_up_sentence(warm_up: WarmUp) -> str:
+    """`118 of 120 requests failed while it warmed up (98.3 %), at most 50 % may; of the stable model 0 of 2,280`."""
+    candidate, stable = warm_up.candidate, warm_up.stable
+    return (
+        f"{candidate.events:,} of {candidate.requests:,} requests failed while it warmed up ({rate_text(candidate)}), "
+        f"at most {percent(warm_up.limit)} may; of the stable model {stable.events:,} of {stable.requests:,}"
+    )
+
+
 def verdict_sentence(status: Status) -> str:
-    """The metric that says most: one that is worse, else the first that is undecided, else the first."""
+    """What says most: failures in the warm-up, what is worse, else the first that is undecided, else the first."""
     if status.analysis is None or not status.analysis.metrics:
         return ""
+    warm_up = status.analysis.warm_up
+    if warm_up is not None and warm_up.verdict == "Worse":
+        return f"{warm_up_sentence(warm_up)}: worse"
     metrics = status.analysis.metrics
     order = {"Worse": 0, "Differs": 0, "Undecided": 1, "NotWorse": 2}
     # A guard is undecided for ever where it is kept, and what informs decides nothing.
@@ -84,6 +107,11 @@ def verdict_sentence(status: Status) -> str:
         ),
     )
     return metric_sentence(first)
+
+
+def time_of_day(moment: float) -> str:
+    """`10:31:05 UTC`, of seconds since the epoch."""
+    return f"{to_text(moment)[11:19]} UTC"
 
 
 def share_text(step: Step) -> str:

@@ -1,12 +1,15 @@
 """What a source of counts is asked in one pass."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
 from timoneiro_operator.decide.steps import Arms
+from timoneiro_operator.decide.warm_up import settle_seconds
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.profiles import KSERVE
 
@@ -14,19 +17,24 @@ Key = tuple[str, str]
 
 
 class Target(NamedTuple):
-    """A pod to read: its uid (a pod of the same name may be another one), name, address, and how often it restarted."""
+    """A pod to read: its uid (a pod of the same name may be another one), name, address, and how often it restarted.
+
+    `ready_since`: in seconds since the epoch, by the clock of its node; minus infinity where it is not known.
+    """
 
     uid: str
     name: str
     address: str
     restarts: int = 0
+    ready_since: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmTargets:
     """One arm: its ready pods, and what it is called in the cluster. `workload`: beginning of its pods' names.
 
-    `transforms`: the pods are those of a transformer, and the model is behind it.
+    `transforms`: the pods are those of a transformer, and the model is behind it. `traffic_since`: when it got its
+    first traffic, in seconds since the epoch; minus infinity for what has served before.
     """
 
     revision: str
@@ -35,6 +43,7 @@ class ArmTargets:
     pods: tuple[Target, ...] = ()
     profile: Profile = KSERVE
     transforms: bool = False
+    traffic_since: float = -math.inf
 
     def placeholders(self, namespace: str) -> Mapping[str, str]:
         """What a selector of PromQL may name."""
@@ -70,3 +79,15 @@ class Look:
     @property
     def interval(self) -> float:
         return parse_duration(self.analysis.interval)
+
+    @property
+    def settled(self) -> float | None:
+        """From when on is counted what the accepted routing does; None while it is not accepted."""
+        return None if self.since is None else self.since + settle_seconds(self.analysis)
+
+    def warms_up(self, arm: ArmTargets, pod: Target, start: float) -> bool:
+        """Whether the pod had not warmed up yet when a window began, at `start`."""
+        seconds = parse_duration(self.analysis.warm_up)
+        # A node whose clock is ahead would keep its pods from ever being counted.
+        ready = pod.ready_since if pod.ready_since <= self.now + TOLERANCE_SECONDS else -math.inf
+        return seconds > 0 and start < max(ready, arm.traffic_since) + seconds

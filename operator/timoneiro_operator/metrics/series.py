@@ -92,7 +92,12 @@ def scrapes(series: Iterable[RawSeries]) -> dict[str, list[tuple[float, float]]]
 
 def of_pod(found: Mapping[str, T], pod: Target) -> T | None:
     """What was found of a pod, by whatever label its series are told apart."""
-    return next((found[key] for key in (pod.uid, pod.name, _host(pod.address)) if key in found), None)
+    return next((found[key] for key in names_of(pod) if key in found), None)
+
+
+def names_of(pod: Target) -> tuple[str, ...]:
+    """All that the series of a pod may know it by."""
+    return pod.uid, pod.name, _host(pod.address)
 
 
 def _host(address: str) -> str:

@@ -1,7 +1,7 @@
 """Counts of the pods of both arms, turned into the window of every metric of the spec. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from timoneiro_judge.counts import Counts, Spread, Window
 from timoneiro_operator.api.duration import format_duration, parse_duration
@@ -16,15 +16,24 @@ _LEAST_REQUESTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmCounts:
-    """One arm in one window. `own`: requests and events of metrics of type Ratio, by name and pod."""
+    """One arm in one window. `own`: requests and events of metrics of type Ratio, by name and pod.
+
+    `warming`: the pods that had not warmed up when the window began. What they did is compared with nothing.
+    """
 
     pods: Mapping[str, PodCounts] = field(default_factory=dict)
     own: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+    warming: frozenset[str] = frozenset()
 
     @property
     def seconds(self) -> float:
-        """What the counts are of, in the mean over its pods; 1 where all were read at the same moment."""
-        known = [pod.seconds for pod in self.pods.values() if pod.seconds > 0]
+        """What the counts are of, in the mean over its pods that are compared, or over all of them while none is.
+
+        1 where all were read at the same moment.
+        """
+        every = {name: pod.seconds for name, pod in self.pods.items() if pod.seconds > 0}
+        warm = [seconds for name, seconds in every.items() if name not in self.warming]
+        known = warm or list(every.values())
         return sum(known) / len(known) if known else 1.0
 
 
@@ -43,6 +52,13 @@ def metrics_of(
 
     `aligned`: the counters of both arms were read at the same moment.
     """
+    empty = Window(
+        candidate=Counts(),
+        stable=Counts(),
+        aligned=aligned,
+        candidate_seconds=candidate.seconds,
+        stable_seconds=stable.seconds,
+    )
     windows = {}
     for item in planned(analysis, dict(bounds)):
         if item.metric.name in problems or (item.metric.type == "Latency" and item.bound is None):
@@ -53,16 +69,15 @@ def metrics_of(
             # Counters that fall and rise all the time, without a start time by which that would be known.
             sentence = f"metric {item.name}: the counters have grown by more requests than any model can answer"
             return Metrics(problem=("ImplausibleCounts", sentence), problems=problems)
-        windows[item.name] = Window(
-            candidate=sums[0],
-            stable=sums[1],
-            spread=spread_of(arms[1]),
-            aligned=aligned,
-            candidate_seconds=candidate.seconds,
-            stable_seconds=stable.seconds,
-        )
+        windows[item.name] = replace(empty, candidate=sums[0], stable=sums[1], spread=spread_of(arms[1]))
+    warming = replace(empty, candidate=_warming_up(candidate), stable=_warming_up(stable))
     return Metrics(
-        windows=windows, window_end=end, seconds=seconds, problems=problems, problem=standing(analysis, problems)
+        windows=windows,
+        window_end=end,
+        seconds=seconds,
+        problems=problems,
+        problem=standing(analysis, problems),
+        warm_up=warming if candidate.warming or stable.warming else None,
     )
 
 
@@ -88,18 +103,25 @@ def standing(analysis: Analysis, problems: Mapping[str, str]) -> tuple[str, str]
 
 
 def by_pod(item: Planned, arm: ArmCounts) -> list[Counts]:
-    """Requests and events of one comparison, for each pod."""
+    """Requests and events of one comparison, for each pod that has warmed up."""
     metric = item.metric
     if metric.type == "Ratio":
-        return list(arm.own.get(metric.name, {}).values())
+        return [counts for name, counts in arm.own.get(metric.name, {}).items() if name not in arm.warming]
+    pods = [pod for name, pod in arm.pods.items() if name not in arm.warming]
     if metric.type == "Errors":
-        return [Counts(requests=pod.requests, events=pod.failed) for pod in arm.pods.values()]
+        return [Counts(requests=pod.requests, events=pod.failed) for pod in pods]
     assert item.bound is not None
     found = []
-    for pod in arm.pods.values():
+    for pod in pods:
         total = pod.latency.get(ALL, 0)
         found.append(Counts(requests=total, events=total - min(total, pod.latency.get(item.bound, total))))
     return found
+
+
+def _warming_up(arm: ArmCounts) -> Counts:
+    """Requests and failures of the pods that warm up."""
+    pods = [pod for name, pod in arm.pods.items() if name in arm.warming]
+    return Counts(requests=sum(pod.requests for pod in pods), events=sum(pod.failed for pod in pods))
 
 
 def together(pods: Sequence[Counts]) -> Counts:

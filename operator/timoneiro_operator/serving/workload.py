@@ -5,11 +5,13 @@ status from the newest pod only. Ready pods are counted instead; one InferenceSe
 """
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.scaling import SCALING_FIELDS
+from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Failure, Pods, Workload
 
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
@@ -113,6 +115,12 @@ def made_by(pod: Body, workload: str) -> bool:
 def is_ready(pod: Body) -> bool:
     """Ready, and neither over nor on its way out."""
     return not pod["metadata"].get("deletionTimestamp") and not _is_over(pod) and _condition(pod, "Ready") == "True"
+
+
+def ready_since(pod: Body) -> float:
+    """Since when it is ready, in seconds since the epoch, by the clock of its node; minus infinity: nobody knows."""
+    since = _condition_of(pod, "Ready").get("lastTransitionTime")
+    return to_seconds(since) if since else -math.inf
 
 
 def ready_pods(pods: Iterable[Body], workload: str) -> list[Body]:

@@ -6,6 +6,7 @@ ModelDeployment's own namespace.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -62,5 +63,6 @@ def _process(pod: Target, revision: str) -> Target:
     """One arm in one run of a gateway's pod, under a uid of its own: its counters have nothing to do with others.
 
     Envoy shows no start time. When its container was restarted it is another one, which is counted from its first look.
+    It is not the gateway that warms up, and its counters do not tell the pods behind it apart.
     """
-    return pod._replace(uid=f"{pod.uid}/{pod.restarts}/{revision}")
+    return pod._replace(uid=f"{pod.uid}/{pod.restarts}/{revision}", ready_since=-math.inf)

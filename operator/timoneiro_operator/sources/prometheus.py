@@ -5,7 +5,7 @@ restart of the operator loses and repeats nothing; every ready pod was scraped, 
 server says of itself (an error, a warning, another clock) is taken for counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.metrics.look import ArmTargets, Key, Look
+from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.promql import (
@@ -27,7 +27,7 @@ from timoneiro_operator.metrics.promql import (
     several_processes,
 )
 from timoneiro_operator.metrics.samples import Sample
-from timoneiro_operator.metrics.series import Malformed, RawSeries, of_pod, one_target, scrapes, target_labels
+from timoneiro_operator.metrics.series import Malformed, RawSeries, names_of, of_pod, one_target, scrapes, target_labels
 from timoneiro_operator.metrics.trace import Asked, Trace
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
 from timoneiro_operator.sources.ask import Request, SampleReader
@@ -137,7 +137,7 @@ class PrometheusSource:
         return Trace(
             query=query,
             series=found.series,
-            counts=found.counts,
+            counts=replace(found.counts, warming=frozenset()),
             samples=found.last,
             over=f"in the last {back:.0f} s",
             own=found.own,
@@ -146,10 +146,10 @@ class PrometheusSource:
 
     def _start(self, look: Look) -> float | None:
         """Where the window begins; None while the gateway has not accepted what is to be measured."""
-        if look.since is None:
+        if look.settled is None:
             return None
-        recorded = to_seconds(look.recorded) if look.recorded else look.since
-        return max(look.since, recorded)
+        recorded = to_seconds(look.recorded) if look.recorded else look.settled
+        return max(look.settled, recorded)
 
     async def _arm(
         self, look: Look, arm: ArmTargets, window: Span, *, before: Sequence[Sequence[float]] | None = None
@@ -159,8 +159,8 @@ class PrometheusSource:
         Prometheus scrapes the pods at different moments. Counted like this, a burst that both models share comes to the
         stable model first, and is never held against the candidate.
         """
-        # What a pod had done before the gateway accepted the weight was done at another one.
-        counted, since = window, look.since or window.start
+        # What a pod had done before the gateway had settled was done at another weight.
+        counted, since = window, look.settled or window.start
         if before is not None:
             counted = Span(_last_of_all(before, window.start), _last_of_all(before, window.end))
             since = max((min((at for at in pod if at >= since), default=since) for pod in before), default=since)
@@ -204,8 +204,9 @@ class PrometheusSource:
             pod: counts_between([moment for moment in history if moment[0] >= since], *counted)
             for pod, history in shown.items()
         }
+        warming = _warming(look, arm, {*pods, *(pod for counts in own.values() for pod in counts)}, counted.start)
         return Arm(
-            counts=ArmCounts(pods=pods, own=own),
+            counts=ArmCounts(pods=pods, own=own, warming=warming),
             before=tuple(samples[-1] for samples in earlier if samples),
             last=tuple(history[-1][1] for history in shown.values() if history),
             missing=missing,
@@ -216,6 +217,16 @@ class PrometheusSource:
             scraped=all(any(counted.start < at <= counted.end for at, _ in values) for values in up.values()),
             watched=all(any(at <= counted.start for at, _ in values) for values in up.values()),
         )
+
+
+def _warming(look: Look, arm: ArmTargets, pods: Iterable[str], start: float) -> frozenset[str]:
+    """Those of `pods`, by what their series know them by, that had not warmed up when the window began.
+
+    Of one that is not ready any more nobody knows since when it was: it goes by its arm.
+    """
+    ready = {name: pod for pod in arm.pods for name in names_of(pod)}
+    gone = Target("", "", "")
+    return frozenset(name for name in pods if look.warms_up(arm, ready.get(name, gone), start))
 
 
 def _last_of_all(scrapes: Sequence[Sequence[float]], at: float) -> float:

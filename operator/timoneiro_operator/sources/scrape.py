@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.warm_up import settle_seconds
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen, since_start
 from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
@@ -95,8 +96,10 @@ class ScrapeSource:
         metrics = metrics_of(
             look.analysis,
             look.bounds,
-            candidate=ArmCounts(pods=candidate_counts),
-            stable=ArmCounts(pods=stable_counts),
+            candidate=ArmCounts(
+                pods=candidate_counts, warming=_warming(look, look.candidate, candidate.pods, last.candidate)
+            ),
+            stable=ArmCounts(pods=stable_counts, warming=_warming(look, look.stable, stable.pods, last.stable)),
             end=now,
             seconds=now - last.marked_at,
             problems=problems,
@@ -122,7 +125,9 @@ class ScrapeSource:
             last = kept if kept is not None and not _ends_later(look.recorded, kept.marked_at) else None
         if last is None or last.arms != look.arms:
             self._pending.pop(key, None)
-            last = Reading(arms=look.arms, looked_at=float("-inf"))
+            # As if it had been looked at, so that the next look is due when the routing has settled.
+            settled = look.now + settle_seconds(look.analysis) if look.settled is None else look.settled
+            last = self._readings[key] = Reading(arms=look.arms, looked_at=settled - look.interval)
         return last
 
     async def trace(self, look: Look, arm: ArmTargets) -> Trace:
@@ -203,6 +208,11 @@ def seconds_of(look: Look) -> float:
 def _where(look: Look, arm: ArmTargets) -> tuple[int, str]:
     source = look.analysis.source
     return source.port or arm.profile.port, source.path or arm.profile.path
+
+
+def _warming(look: Look, arm: ArmTargets, pods: Sequence[Target], marks: Mapping[str, Mark]) -> frozenset[str]:
+    """The processes, by uid, that had not warmed up when their marks were taken."""
+    return frozenset(pod.uid for pod in pods if pod.uid in marks and look.warms_up(arm, pod, marks[pod.uid].at))
 
 
 def _early(look: Look, last: Reading) -> bool:

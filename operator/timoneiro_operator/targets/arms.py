@@ -2,11 +2,12 @@
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.decide.lifecycle import snapshot_of
+from timoneiro_operator.decide.warm_up import traffic_since
 from timoneiro_operator.drivers.driver import Body, Children
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.profiles import profile_of
 from timoneiro_operator.serving.runtime import named_runtime
-from timoneiro_operator.serving.workload import ready_pods
+from timoneiro_operator.serving.workload import ready_pods, ready_since
 from timoneiro_operator.traffic.knative import deployment_name
 
 
@@ -24,6 +25,7 @@ def arm_targets(deployment: ModelDeployment, children: Children, revision: str) 
         pods=tuple(target_of(pod) for pod in ready_pods(children.pods.get(revision, ()), workload)),
         profile=profile_of(deployment.spec.analysis.source.profile, _runtime(deployment, children, revision)),
         transforms=deployment.status.transforms(revision),
+        traffic_since=traffic_since(deployment.status, revision),
     )
 
 
@@ -43,4 +45,4 @@ def target_of(pod: Body) -> Target:
     """A ready pod, to be read."""
     metadata, status = pod["metadata"], pod["status"]
     restarts = sum(container.get("restartCount", 0) for container in status.get("containerStatuses") or [])
-    return Target(metadata["uid"], metadata["name"], status["podIP"], restarts)
+    return Target(metadata["uid"], metadata["name"], status["podIP"], restarts, ready_since(pod))

@@ -40,6 +40,7 @@ POINTS = len(Comparison(limits=Limits(tolerance=0.25, margin=1.0, negligible=0.0
 INTERVAL = 10.0
 ANALYSIS: dict[str, Any] = {
     "interval": "10s",
+    "warmUp": "0s",
     "minRequests": 50,
     "metrics": [
         {"name": "errors", "negligible": 0.01},

@@ -92,6 +92,7 @@ class Story:
             "rollout": ROLLOUT,
             "analysis": {
                 "interval": "10s",
+                "warmUp": "0s",
                 "source": source,
                 "minRequests": 20,
                 "promotion": "NoHarm",

@@ -12,7 +12,16 @@ from timoneiro_operator.api.status import to_text
 # The CRD declares one shape for the stable revision and the candidate; these are of the other one.
 _OF_NOBODY = {"candidate.since"} | {
     f"stable.{name}"
-    for name in ("progressDeadline", "deadline", "instant", "asked", "leaving", "leaving.outcome", "leaving.reason")
+    for name in (
+        "progressDeadline",
+        "deadline",
+        "trafficSince",
+        "instant",
+        "asked",
+        "leaving",
+        "leaving.outcome",
+        "leaving.reason",
+    )
 }
 ALL = sorted(set(fields(status_schema(crd()))) - _OF_NOBODY)
 

@@ -274,3 +274,12 @@ def test_people_see_a_table_and_what_the_metrics_miss(checked) -> None:
     text = captured.get()
     assert "errors   candidate   100" in text
     assert "These metrics: counts what preprocess has seen" in text
+
+
+@pytest.mark.parametrize(("warm_up", "said"), [("90s", True), ("0s", False)])
+def test_people_are_told_from_when_on_a_pod_is_compared(checked, warm_up: str, said: bool) -> None:
+    checked.analysis(warmUp=warm_up)
+    console = Console(width=200)
+    with console.capture() as captured:
+        check_metrics(cluster=checked.cluster, name="fraud", url=None, output=None, console=console, clock=clock())
+    assert ("of a pod they are compared from 1 min 30 s after it is ready" in captured.get()) is said

@@ -1,6 +1,7 @@
 """The sentences of `explain`: in each state the reason, and what would change it."""
 
 from timoneiro_operator.cli.presentation.explain import explain
+from timoneiro_operator.cli.presentation.text import clock
 from timoneiro_operator.cli.presentation.view import view_of
 
 
@@ -56,6 +57,21 @@ def test_a_step_says_how_many_requests_are_missing_besides(md) -> None:
 def test_a_step_that_has_had_its_time_waits_for_requests(md) -> None:
     body = md.rolling(phase="Holding", step=md.step(requestsBefore=1150, notBefore=md.at(-1)))
     assert "has had its time and waits for 46 more requests" in why(md, body)
+
+
+def test_until_when_a_candidate_warms_up_is_said_and_then_no_longer(md) -> None:
+    since = {**md.candidate(), "trafficSince": md.at(-20)}
+    text = why(md, md.rolling(candidate=since))
+    assert f"It warms up until {clock(md.at(40))}: its pods count from 1 min after they are ready" in text
+    assert "warms up" not in why(md, md.rolling(candidate={**since, "trafficSince": md.at(-60)}))
+    assert "warms up" not in why(md, md.rolling(candidate=since, spec=md.spec(analysis={"warmUp": "10s"})))
+
+
+def test_what_was_not_compared_is_counted_beside_its_limit(md) -> None:
+    counted = {"limit": 0.5, "candidate": {"requests": 120, "events": 9}, "stable": {"requests": 2280, "events": 4}}
+    text = why(md, md.rolling(analysis={**md.analysis(), "warmUp": {**counted, "worse": 0.2}}))
+    assert "9 of 120 requests failed while it warmed up (7.5 %), at most 50 % may; of the stable model 4 of" in text
+    assert "evidence that the limit is passed 0.2." in text
 
 
 def test_the_minimum_of_requests_is_that_of_the_spec(md) -> None:

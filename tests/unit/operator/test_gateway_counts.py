@@ -92,7 +92,7 @@ def look_at(now: float, recorded: str | None = None) -> Look:
     return Look(
         key=("ns", "fraud"),
         arms=Arms("a", "b", 10, mirrored=False, accepted=True),
-        analysis=msgspec.convert({"interval": "10s", "metrics": METRICS}, Analysis),
+        analysis=msgspec.convert({"interval": "10s", "warmUp": "0s", "metrics": METRICS}, Analysis),
         stable=arm("fraud-a"),
         candidate=arm("fraud-b"),
         now=now,

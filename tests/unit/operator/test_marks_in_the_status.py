@@ -60,7 +60,7 @@ class Looks:
             Look(
                 key=("ns", "fraud"),
                 arms=arms,
-                analysis=Analysis(interval="10s"),
+                analysis=Analysis(interval="10s", warm_up="0s"),
                 stable=arm("a"),
                 candidate=arm("b"),
                 now=now,
@@ -158,7 +158,7 @@ def test_marks_of_more_pods_than_a_status_should_carry_are_not_kept() -> None:
 
 async def test_a_rollout_gets_on_although_the_operator_is_killed_after_every_pass() -> None:
     rollout = {"canary": {"steps": [{"weight": 10, "for": "1h"}]}, "deadline": "2h"}
-    spec = {**copy.deepcopy(SPEC), "rollout": rollout, "analysis": {"interval": "30s"}}
+    spec = {**copy.deepcopy(SPEC), "rollout": rollout, "analysis": {"interval": "30s", "warmUp": "0s"}}
     plane, servers = FakeControlPlane(spec=spec, now=EPOCH), FakeServers()
 
     async def killed_soon(seconds: float) -> None:

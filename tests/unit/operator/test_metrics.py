@@ -163,7 +163,7 @@ class Looks:
         return Look(
             key=KEY,
             arms=arms,
-            analysis=Analysis(interval="10s", source=source, metrics=self.metrics),
+            analysis=Analysis(interval="10s", warm_up="0s", source=source, metrics=self.metrics),
             stable=self.arm(arms.stable),
             candidate=self.arm(arms.candidate),
             now=now,

@@ -42,6 +42,7 @@ class Server:
         self.spec: dict[str, Any] = {"selector": 'revision="{{revision}}"'}
         self.metrics: tuple[Metric, ...] = (Metric(),)
         self.since, self.recorded = NOW - 60, None
+        self.warm_up = "0s"
         for at in range(-150, 1, 10):
             self.scrape("a", NOW + at, 1350 + 9 * at, 1350 + 9 * at)
             self.scrape("b", NOW + at, 100 + at // 2, 100 + at // 2)
@@ -72,7 +73,10 @@ class Server:
             key=("ns", "fraud"),
             arms=ARMS,
             analysis=Analysis(
-                interval="30s", source=Source(type="Prometheus", url=self.url, **self.spec), metrics=self.metrics
+                interval="30s",
+                warm_up=self.warm_up,
+                source=Source(type="Prometheus", url=self.url, **self.spec),
+                metrics=self.metrics,
             ),
             stable=ArmTargets(
                 revision="a",

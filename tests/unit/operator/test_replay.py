@@ -64,6 +64,7 @@ class Replay:
             },
             "analysis": {
                 "interval": "30s",
+                "warmUp": "0s",
                 "source": source,
                 "minRequests": 50,
                 "metrics": [{"name": "errors", "negligible": LIMITS.negligible}],

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.names import is_service_of
 from timoneiro_operator.cli.commands.actions import dump, say, show
 from timoneiro_operator.cli.commands.asking import source_of
@@ -46,6 +47,7 @@ def check_metrics(
     source = source_of(cluster, analysis.source, view.namespace, url=url, gateway_pods=gateway_pods)
     findings = check(deployment, arms, source=source, now=clock.now())
     notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note}) + _to_be_allowed(deployment)
+    notes += _left_out(deployment)
     if output is not None:
         say(console, dump({"findings": [finding.as_data() for finding in findings], "notes": notes}, output, console))
     else:
@@ -61,6 +63,17 @@ def _arms(cluster: Cluster, deployment: ModelDeployment) -> dict[str, ArmTargets
     status = deployment.status
     arms = {"stable": status.stable, "candidate": status.candidate}
     return {name: arm_targets(deployment, children, part.revision) for name, part in arms.items() if part}
+
+
+def _left_out(deployment: ModelDeployment) -> list[str]:
+    """Of what is shown here, what is not compared in a rollout."""
+    analysis = deployment.spec.analysis
+    length = format_duration(parse_duration(analysis.warm_up))
+    if not parse_duration(analysis.warm_up):
+        return []
+    if analysis.source.type == "Gateway":
+        return [f"of a candidate they are compared from {length} after its first traffic (analysis.warmUp)"]
+    return [f"of a pod they are compared from {length} after it is ready and gets traffic (analysis.warmUp)"]
 
 
 def _to_be_allowed(deployment: ModelDeployment) -> list[str]:

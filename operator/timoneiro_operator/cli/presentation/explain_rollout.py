@@ -1,12 +1,13 @@
 """Why a running rollout is where it is, and what would move it. Pure; `explain` is the way in."""
 
-from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import Candidate, MetricStatus, Step
-from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, sentence
+from timoneiro_operator.api.status import Candidate, MetricStatus, Step, to_text
+from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
-from timoneiro_operator.decide.text import given_text, number
+from timoneiro_operator.decide.text import given_text, number, warm_up_sentence
+from timoneiro_operator.decide.warm_up import warms_up_until
 
 
 def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
@@ -36,7 +37,7 @@ def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
         sentences = [f"It is held where it is: {sentence(status.message)}", *sentences]
     paused = status.paused is not None or waits_for_a_person(step)
     deadline = [] if paused else _deadline(view, candidate, now)
-    return [*sentences, *_metrics_away(view), *_evidence(view, candidate), *deadline]
+    return [*sentences, *_warm_up(view, now), *_metrics_away(view), *_evidence(view, candidate), *deadline]
 
 
 def _instant(view: View, candidate: Candidate, now: float) -> list[str]:
@@ -111,6 +112,26 @@ def _missing_requests(view: View, step: Step) -> int:
     if view.spec is None:
         return 0
     return max(0, view.spec.analysis.min_requests - (requests_of(view.status) - step.requests_before))
+
+
+def _warm_up(view: View, now: float) -> list[str]:
+    """Until when it warms up, and what it has done that is not compared."""
+    spec, seen = view.spec, view.status.analysis.warm_up if view.status.analysis is not None else None
+    if spec is None:
+        return []
+    sentences, until = list[str](), warms_up_until(view.status, spec.analysis)
+    if now < until:
+        length = format_duration(parse_duration(spec.analysis.warm_up))
+        sentences.append(
+            f"It warms up until {clock(to_text(until))}: its pods count from {length} after they are ready and get "
+            "traffic (analysis.warmUp)."
+        )
+    if seen is not None:
+        sentences.append(
+            f"{upper(warm_up_sentence(seen))} (analysis.warmUpLimit). These requests are not compared; evidence that "
+            f"the limit is passed {number(seen.worse)}."
+        )
+    return sentences
 
 
 def _metrics_away(view: View) -> list[str]:
