@@ -17,10 +17,11 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.async_client import AsyncClient
 
 from timoneiro_operator import __version__
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.controller import Controller
 from timoneiro_operator.handlers import watch
 from timoneiro_operator.kube.askers import Askers
-from timoneiro_operator.kube.cache import Cache, Key
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.lease import LeaderLease

@@ -11,8 +11,9 @@ import httpx2
 from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Body, Key
 from timoneiro_operator.api.status import Snapshot
-from timoneiro_operator.kube.cache import Body, Cache, Key
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.serving.adopted import Adopted, adoption_of
 from timoneiro_operator.serving.runtime import named_runtime

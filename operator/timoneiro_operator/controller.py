@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterable
 
 from timoneiro_operator.api.deployment import is_asked
+from timoneiro_operator.api.kinds import RESOURCES, WATCHED, Body, Key, Kind
 from timoneiro_operator.drivers.available import needed_kinds
-from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Conflict, Forbidden, KubeClient, NotInstalled, NotLeading
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.reconciler import Reconciler
@@ -26,19 +27,6 @@ RESYNC_SECONDS = 600.0
 _TRACK_SECONDS = 30.0
 _RETRY_SECONDS = 2.0
 
-KINDS: tuple[Kind, ...] = (
-    "InferenceService",
-    "ServingRuntime",
-    "ClusterServingRuntime",
-    "HTTPRoute",
-    "KnativeService",
-    "Pod",
-    "ModelDeployment",
-)
-# Without one of these only the deployments that need it stand still, and say so.
-OPTIONAL: frozenset[Kind] = frozenset(
-    {"InferenceService", "ServingRuntime", "ClusterServingRuntime", "HTTPRoute", "KnativeService"}
-)
 _ABSENT_SECONDS = 30.0
 # What may be listed and not watched.
 _POLL_SECONDS = 5.0
@@ -101,7 +89,7 @@ class Controller:
         self._on_track = False
         await self._permissions.review()
         absent: set[Kind] = set()
-        for kind in KINDS:
+        for kind in WATCHED:
             if not await self._list(kind):
                 absent.add(kind)
         self._cache.absent = frozenset(absent)
@@ -119,7 +107,7 @@ class Controller:
             try:
                 await self._take_in(kind)
             except NotInstalled:
-                if kind in OPTIONAL:
+                if RESOURCES[kind].optional:
                     log.warning("the API server does not know %s; is it installed?", kind)
                     return False
                 log.warning("the API server does not know %s yet; is the CRD installed? Trying again", kind)
@@ -141,7 +129,7 @@ class Controller:
         return tuple(kind for kind in self._listed() if self._permissions.may("watch", kind))
 
     def _listed(self) -> tuple[Kind, ...]:
-        return tuple(kind for kind in KINDS if kind not in self._cache.absent and self._permissions.may("list", kind))
+        return tuple(kind for kind in WATCHED if kind not in self._cache.absent and self._permissions.may("list", kind))
 
     async def until_changed(self) -> None:
         """Returns when other kinds are to be watched than now: installed or removed, allowed or forbidden."""
@@ -160,7 +148,7 @@ class Controller:
             if missing or self._client.forbidden:
                 self._client.forbidden = False
                 await self._permissions.review()
-                for kind in KINDS:
+                for kind in WATCHED:
                     if kind not in self._cache.absent and not self._permissions.may("list", kind):
                         await self._relist(kind)
             if self._permissions.missing != missing:

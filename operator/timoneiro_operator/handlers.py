@@ -15,25 +15,14 @@ import aiohttp
 import kopf
 from aiohttp import ClientMiddlewareType
 
-from timoneiro_operator.api import names
+from timoneiro_operator.api.kinds import RESOURCES, WATCHED, Kind
 from timoneiro_operator.controller import Controller
-from timoneiro_operator.kube.cache import SHARED, Kind
 from timoneiro_operator.kube.client import LISTED_AT_ONCE
 from timoneiro_operator.kube.pace import LONGEST_SECONDS, Again, Pace
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _END_SECONDS = 10.0
-
-_WATCHED: tuple[tuple[Kind, str, str, str], ...] = (
-    ("ModelDeployment", names.GROUP, names.VERSION, names.PLURAL),
-    ("InferenceService", "serving.kserve.io", "v1beta1", "inferenceservices"),
-    ("ServingRuntime", "serving.kserve.io", "v1alpha1", "servingruntimes"),
-    ("ClusterServingRuntime", "serving.kserve.io", "v1alpha1", "clusterservingruntimes"),
-    ("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes"),
-    ("KnativeService", "serving.knative.dev", "v1", "services"),
-    ("Pod", "", "v1", "pods"),
-)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -90,8 +79,9 @@ def build_registry(
     """Handlers of one operator for `kinds`, in a registry of their own. All its requests go by `middlewares`."""
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login(middlewares))
-    for kind, group, version, plural in _WATCHED:
+    for kind in WATCHED:
         if kind in kinds:
+            group, version, plural = RESOURCES[kind].group, RESOURCES[kind].version, RESOURCES[kind].plural
             kopf.on.event(group, version, plural, id=f"watch-{plural}", registry=registry)(_watcher(kind, notice))
     return registry
 
@@ -112,9 +102,10 @@ def build_settings() -> kopf.OperatorSettings:
     # A task for each object that was seen within this time: the first list is of thousands.
     settings.queueing.idle_timeout = 0.1
     settings.persistence.diffbase_storage = _NoDiffBase()
-    for kind, group, _, plural in _WATCHED:
-        if kind != "ModelDeployment" and kind not in SHARED:
-            settings.watching.label_selectors[group, plural] = names.LABEL_DEPLOYMENT
+    for kind in WATCHED:
+        resource = RESOURCES[kind]
+        if resource.label is not None:
+            settings.watching.label_selectors[resource.group, resource.plural] = resource.label
     return settings
 
 

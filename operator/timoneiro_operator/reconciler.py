@@ -21,6 +21,7 @@ from timoneiro_operator.api.deployment import (
     parse_acted_on,
     parse_status,
 )
+from timoneiro_operator.api.kinds import Body, Key, Kind
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.conditions import invalid
@@ -35,7 +36,7 @@ from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.drivers.runtimes import runtime_names
 from timoneiro_operator.kube.askers import Askers
-from timoneiro_operator.kube.cache import Body, Cache, Key, Kind
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient, Refused, Unanswered
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions

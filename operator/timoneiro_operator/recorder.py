@@ -8,10 +8,11 @@ from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api.declared import packable
 from timoneiro_operator.api.deployment import parse_status
+from timoneiro_operator.api.kinds import Body, Key
 from timoneiro_operator.api.packing import pack
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.events import Event, ended_between, events_between
-from timoneiro_operator.kube.cache import Body, Cache, Key
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions

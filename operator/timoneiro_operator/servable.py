@@ -6,8 +6,8 @@ The API server that serves them knows, and so do KServe's webhooks: a dry run of
 
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.decide.lifecycle import rejection_entry, wanted_snapshot
-from timoneiro_operator.kube.cache import Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.refusals import in_our_words, is_about_the_content

@@ -16,8 +16,8 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 
 from support.pods import pod_of
 from timoneiro_operator.api import names
-from timoneiro_operator.controller import KINDS
-from timoneiro_operator.kube.cache import Cache, Kind
+from timoneiro_operator.api.kinds import WATCHED, Kind
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused
 from timoneiro_operator.reconciler import Reconciler
 from timoneiro_operator.sources.reader import Reader
@@ -99,7 +99,7 @@ class FakeControlPlane:
                 await reconciler.crd.read()
             for _ in range(20):
                 await reconciler.permissions.review()
-                for kind in KINDS:
+                for kind in WATCHED:
                     if not reconciler.permissions.may("list", kind):
                         continue
                     listing = cache.list_anew(kind)

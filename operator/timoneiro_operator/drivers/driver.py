@@ -6,11 +6,11 @@ from typing import Any, Literal, Protocol
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import RouteState, Workload
 from timoneiro_operator.serving.adopted import Adopted
 
-Body = Mapping[str, Any]
 Applied = Literal["InferenceService", "HTTPRoute"]
 Removed = Literal["InferenceService", "ServingRuntime"]
 

@@ -7,12 +7,13 @@ import msgspec
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.manifests import covers
 from timoneiro_operator.api.scaling import SCALING_FIELDS
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import RouteState, Workload
-from timoneiro_operator.drivers.driver import Apply, Body, Children, Patch, Remove, Write
+from timoneiro_operator.drivers.driver import Apply, Children, Patch, Remove, Write
 from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
 from timoneiro_operator.serving.adopted import adopted_workload
 from timoneiro_operator.serving.inference_service import build_inference_service, scaling

@@ -9,12 +9,13 @@ import dataclasses
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.status import Candidate, Revision, Stable, Status
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Failure, RouteState, Workload
-from timoneiro_operator.drivers.driver import Body, Children, Patch, Write
+from timoneiro_operator.drivers.driver import Children, Patch, Write
 from timoneiro_operator.drivers.runtimes import serve, unused, with_runtime
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import is_as_built

@@ -3,12 +3,13 @@
 import dataclasses
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.ownership import is_owned
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.observation import Workload
-from timoneiro_operator.drivers.driver import Apply, Body, Children, Remove
+from timoneiro_operator.drivers.driver import Apply, Children, Remove
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.runtime import build_runtime, copy_name, named_runtime
 

@@ -7,18 +7,15 @@ reads at most, and nothing is read while there are none.
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api import names
-from timoneiro_operator.kube.cache import Key
+from timoneiro_operator.api.kinds import Body, Key
 from timoneiro_operator.kube.client import KubeClient
 
 log = logging.getLogger(__name__)
 
-Body = Mapping[str, Any]
 # Of policy and binding: by them it is known whether both are what they were.
 _Identity = tuple[str, int, str, int]
 # What a ModelDeployment is, and what is asked of it by whom.

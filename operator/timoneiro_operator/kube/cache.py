@@ -7,30 +7,18 @@ Objects are kept as JSON and decoded for the pass that asks: as dictionaries the
 a thousand rollouts is most of what the operator has.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.kinds import SHARED, Body, Key, Kind
 from timoneiro_operator.api.manifests import marked, still_marked
 
-Kind = Literal[
-    "ModelDeployment",
-    "InferenceService",
-    "HTTPRoute",
-    "KnativeService",
-    "Pod",
-    "ServingRuntime",
-    "ClusterServingRuntime",
-]
-Key = tuple[str, str]
-# Of those that carry no label of ours any ModelDeployment may be served by.
-SHARED: frozenset[Kind] = frozenset({"ServingRuntime", "ClusterServingRuntime"})
 EVERYBODY = ""
 _READ_ANNOTATIONS = {names.ANNOTATION_COMMAND, names.ANNOTATION_COMMAND_BY, names.ANNOTATION_ROUTE_FIELDS}
-Body = Mapping[str, Any]
 _Identity = tuple[Kind, str, str]
 
 

@@ -11,40 +11,17 @@ from lightkube.generic_resource import create_global_resource, create_namespaced
 from lightkube.types import CascadeType, PatchType
 
 from timoneiro_operator.api import names
-from timoneiro_operator.kube.cache import SHARED, Key, Kind
+from timoneiro_operator.api.kinds import RESOURCES, Body, Key, Kind
 from timoneiro_operator.kube.event import MESSAGE_BYTES, at_most, event_about
 from timoneiro_operator.telemetry import Telemetry
 
-Body = Mapping[str, Any]
-
-_RESOURCES = {
-    "ModelDeployment": create_namespaced_resource(names.GROUP, names.VERSION, names.KIND, names.PLURAL),
-    "InferenceService": create_namespaced_resource(
-        "serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"
-    ),
-    "ServingRuntime": create_namespaced_resource("serving.kserve.io", "v1alpha1", "ServingRuntime", "servingruntimes"),
-    "HTTPRoute": create_namespaced_resource("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"),
-    "KnativeService": create_namespaced_resource("serving.knative.dev", "v1", "Service", "services"),
-    "Pod": create_namespaced_resource("", "v1", "Pod", "pods"),
-    "Deployment": create_namespaced_resource("apps", "v1", "Deployment", "deployments"),
-    "Secret": create_namespaced_resource("", "v1", "Secret", "secrets"),
-    "Event": create_namespaced_resource("", "v1", "Event", "events"),
+# What lightkube calls each kind by. Made once: it takes a resource of the core group only once in a process.
+_RESOURCES: Mapping[Kind, Any] = {
+    kind: (create_namespaced_resource if known.namespaced else create_global_resource)(
+        known.group, known.version, known.name, known.plural
+    )
+    for kind, known in RESOURCES.items()
 }
-_CLUSTER_RUNTIMES = create_global_resource(
-    "serving.kserve.io", "v1alpha1", "ClusterServingRuntime", "clusterservingruntimes"
-)
-_REVIEW: Any = create_global_resource(
-    "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews"
-)
-_ADMISSION = "admissionregistration.k8s.io", "v1"
-_POLICY: Any = create_global_resource(*_ADMISSION, "ValidatingAdmissionPolicy", "validatingadmissionpolicies")
-_BINDING: Any = create_global_resource(
-    *_ADMISSION, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"
-)
-_CRD: Any = create_global_resource(
-    "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"
-)
-
 
 # Objects in one answer. With all that managedFields say, each takes tens of kilobytes until it is in the cache.
 LISTED_AT_ONCE = 100
@@ -92,11 +69,12 @@ class KubeClient:
         """
         self._telemetry.count_request("list", kind)
         # A label that is None in a selector of lightkube means: it exists, whatever its value.
-        labels: Any = None if kind == "ModelDeployment" or kind in SHARED else {names.LABEL_DEPLOYMENT: None}
+        label = RESOURCES[kind].label
+        labels: Any = None if label is None else {label: None}
         listing = (
-            self._client.list(_CLUSTER_RUNTIMES, chunk_size=LISTED_AT_ONCE)
-            if kind == "ClusterServingRuntime"
-            else self._client.list(_RESOURCES[kind], namespace="*", chunk_size=LISTED_AT_ONCE, labels=labels)
+            self._client.list(_RESOURCES[kind], namespace="*", chunk_size=LISTED_AT_ONCE, labels=labels)
+            if RESOURCES[kind].namespaced
+            else self._client.list(_RESOURCES[kind], chunk_size=LISTED_AT_ONCE, labels=labels)
         )
         try:
             async for item in listing:
@@ -118,20 +96,24 @@ class KubeClient:
         self._telemetry.count_request("create", "SelfSubjectAccessReview")
         resource, _, part = resource.partition("/")
         attributes = {"verb": verb, "group": group, "resource": resource, "subresource": part, "name": name}
-        asked = _REVIEW.from_dict({"metadata": {}, "spec": {"resourceAttributes": attributes}})
+        asked = _RESOURCES["SelfSubjectAccessReview"].from_dict(
+            {"metadata": {}, "spec": {"resourceAttributes": attributes}}
+        )
         return bool(_as_dict(await self._client.create(asked))["status"]["allowed"])
 
     async def crd(self) -> Body:
         """The CRD of ModelDeployments. Raises ApiError."""
         self._telemetry.count_request("get", "CustomResourceDefinition")
-        return _as_dict(await self._client.get(_CRD, f"{names.PLURAL}.{names.GROUP}"))
+        return _as_dict(await self._client.get(_RESOURCES["CustomResourceDefinition"], f"{names.PLURAL}.{names.GROUP}"))
 
     async def command_policy(self) -> tuple[Body, Body]:
         """The admission policy that compares who asks for a command with the user, and its binding. Raises ApiError."""
         self._telemetry.count_request("get", "ValidatingAdmissionPolicy")
-        policy = _as_dict(await self._client.get(_POLICY, names.COMMAND_POLICY))
+        policy = _as_dict(await self._client.get(_RESOURCES["ValidatingAdmissionPolicy"], names.COMMAND_POLICY))
         self._telemetry.count_request("get", "ValidatingAdmissionPolicyBinding")
-        return policy, _as_dict(await self._client.get(_BINDING, names.COMMAND_POLICY))
+        return policy, _as_dict(
+            await self._client.get(_RESOURCES["ValidatingAdmissionPolicyBinding"], names.COMMAND_POLICY)
+        )
 
     async def secret(self, key: Key) -> Body:
         """A Secret of somebody who has allowed it to be read. Raises ApiError."""
@@ -285,7 +267,7 @@ class KubeClient:
         """Writes an Event about a ModelDeployment. One of the same `identity` that is there already is counted."""
         self._count_write("create", "Event")
         event = event_about(body, kind=kind, reason=reason, message=message, identity=identity, now=now)
-        resource: Any = _RESOURCES["Event"]
+        resource = _RESOURCES["Event"]
         try:
             await self._client.create(resource.from_dict(event))
         except ApiError as error:

@@ -1,16 +1,14 @@
 """An Event of Kubernetes about a ModelDeployment, as it is written the first time."""
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.status import to_text
 
 # The API server takes 1,024 bytes, whatever the number of characters.
 MESSAGE_BYTES = 1000
-
-Body = Mapping[str, Any]
 
 
 def event_about(body: Body, *, kind: str, reason: str, message: str, identity: str, now: float) -> dict[str, Any]:

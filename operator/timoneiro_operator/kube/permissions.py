@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lightkube.core.exceptions import ApiError
 
 from timoneiro_operator.api import names
-from timoneiro_operator.kube.cache import Kind
+from timoneiro_operator.api.kinds import RESOURCES, Kind
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.telemetry import Telemetry
 
@@ -18,154 +18,97 @@ _LATE = "changes are seen only by listing every few seconds"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """One verb on one resource, cluster-wide. `effect`: what does not go without it.
+    """One verb on one kind, or on a part of it, cluster-wide. `effect`: what does not go without it.
 
-    `kind`: what is read with it. `driver`: the only one that needs it. `holds`: nothing may go forward without it;
-    `blind`: and readiness is unknown.
+    `driver`: the only one that needs it. `holds`: nothing may go forward without it; `blind`: and readiness is unknown.
     """
 
     verb: str
-    group: str
-    resource: str
+    kind: Kind
     effect: str
-    kind: Kind | None = None
+    part: str = ""
     driver: str | None = None
     name: str = ""
     holds: bool = False
     blind: bool = False
 
+    @property
+    def group(self) -> str:
+        return RESOURCES[self.kind].group
+
+    @property
+    def resource(self) -> str:
+        """As RBAC names it: `modeldeployments/status`."""
+        return f"{RESOURCES[self.kind].plural}/{self.part}".removesuffix("/")
+
     def __str__(self) -> str:
         return f"{self.verb} {self.resource}.{self.group}".removesuffix(".")
 
 
-_MD, _KSERVE, _GATEWAY, _KNATIVE = (
-    "timoneiro.dev",
-    "serving.kserve.io",
-    "gateway.networking.k8s.io",
-    "serving.knative.dev",
-)
-_ISVC, _RUNTIMES, _ROUTE, _GW, _KN = "inferenceservices", "servingruntimes", "httproutes", "Gateway", "Knative"
+_POLICY: tuple[Kind, ...] = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 WRITE_STATUS = Permission(
-    verb="patch",
-    group=_MD,
-    resource="modeldeployments/status",
-    effect="nothing can be recorded",
-    holds=True,
+    verb="patch", kind="ModelDeployment", part="status", effect="nothing can be recorded", holds=True
 )
 PERMISSIONS: tuple[Permission, ...] = (
-    Permission(
-        verb="list",
-        group=_MD,
-        resource="modeldeployments",
-        effect="changes that were missed stay unseen",
-        kind="ModelDeployment",
-    ),
-    Permission(verb="watch", group=_MD, resource="modeldeployments", effect=_LATE, kind="ModelDeployment"),
+    Permission(verb="list", kind="ModelDeployment", effect="changes that were missed stay unseen"),
+    Permission(verb="watch", kind="ModelDeployment", effect=_LATE),
     WRITE_STATUS,
     Permission(
         verb="update",
-        group=_MD,
-        resource="modeldeployments/finalizers",
+        kind="ModelDeployment",
+        part="finalizers",
         effect="nothing new can be created where owner references are checked",
     ),
     Permission(
         verb="get",
-        group="apiextensions.k8s.io",
-        resource="customresourcedefinitions",
+        kind="CustomResourceDefinition",
         name="modeldeployments.timoneiro.dev",
         effect="a CRD that is too old is only noticed when a status is written",
     ),
+    Permission(verb="list", kind="InferenceService", effect="it is not known what serves", holds=True, blind=True),
+    Permission(verb="watch", kind="InferenceService", effect=_LATE),
+    Permission(verb="create", kind="InferenceService", effect="no new revision can be served"),
+    Permission(verb="patch", kind="InferenceService", effect="no revision can be served or scaled"),
+    Permission(verb="delete", kind="InferenceService", effect="revisions that are no longer needed are not removed"),
+    Permission(verb="list", kind="ServingRuntime", effect="it is not known what revisions are served with", holds=True),
+    Permission(verb="watch", kind="ServingRuntime", effect=_LATE),
+    Permission(verb="create", kind="ServingRuntime", effect="no new revision can be served"),
+    Permission(verb="patch", kind="ServingRuntime", effect="no revision can be served"),
+    Permission(verb="delete", kind="ServingRuntime", effect="runtimes that are no longer needed are not removed"),
     Permission(
-        verb="list",
-        group=_KSERVE,
-        resource=_ISVC,
-        effect="it is not known what serves",
-        kind="InferenceService",
-        holds=True,
-        blind=True,
+        verb="list", kind="ClusterServingRuntime", effect="it is not known what revisions are served with", holds=True
     ),
-    Permission(verb="watch", group=_KSERVE, resource=_ISVC, effect=_LATE, kind="InferenceService"),
-    Permission(verb="create", group=_KSERVE, resource=_ISVC, effect="no new revision can be served"),
-    Permission(verb="patch", group=_KSERVE, resource=_ISVC, effect="no revision can be served or scaled"),
+    Permission(verb="watch", kind="ClusterServingRuntime", effect=_LATE),
     Permission(
-        verb="delete", group=_KSERVE, resource=_ISVC, effect="revisions that are no longer needed are not removed"
+        verb="list", kind="HTTPRoute", effect="it is not known how the traffic is split", driver="Gateway", holds=True
     ),
-    Permission(
-        verb="list",
-        group=_KSERVE,
-        resource=_RUNTIMES,
-        effect="it is not known what revisions are served with",
-        kind="ServingRuntime",
-        holds=True,
-    ),
-    Permission(verb="watch", group=_KSERVE, resource=_RUNTIMES, effect=_LATE, kind="ServingRuntime"),
-    Permission(verb="create", group=_KSERVE, resource=_RUNTIMES, effect="no new revision can be served"),
-    Permission(verb="patch", group=_KSERVE, resource=_RUNTIMES, effect="no revision can be served"),
-    Permission(
-        verb="delete", group=_KSERVE, resource=_RUNTIMES, effect="runtimes that are no longer needed are not removed"
-    ),
-    Permission(
-        verb="list",
-        group=_KSERVE,
-        resource=f"cluster{_RUNTIMES}",
-        effect="it is not known what revisions are served with",
-        kind="ClusterServingRuntime",
-        holds=True,
-    ),
-    Permission(verb="watch", group=_KSERVE, resource=f"cluster{_RUNTIMES}", effect=_LATE, kind="ClusterServingRuntime"),
-    Permission(
-        verb="list",
-        group=_GATEWAY,
-        resource=_ROUTE,
-        effect="it is not known how the traffic is split",
-        kind="HTTPRoute",
-        driver=_GW,
-        holds=True,
-    ),
-    Permission(verb="watch", group=_GATEWAY, resource=_ROUTE, effect=_LATE, kind="HTTPRoute", driver=_GW),
-    Permission(verb="create", group=_GATEWAY, resource=_ROUTE, effect="no route can be created", driver=_GW),
+    Permission(verb="watch", kind="HTTPRoute", effect=_LATE, driver="Gateway"),
+    Permission(verb="create", kind="HTTPRoute", effect="no route can be created", driver="Gateway"),
     Permission(
         verb="patch",
-        group=_GATEWAY,
-        resource=_ROUTE,
+        kind="HTTPRoute",
         effect="no weight can be changed, and no candidate rolled back",
-        driver=_GW,
+        driver="Gateway",
     ),
     Permission(
         verb="list",
-        group=_KNATIVE,
-        resource="services",
-        effect="it is not known what serves",
         kind="KnativeService",
-        driver=_KN,
+        effect="it is not known what serves",
+        driver="Knative",
         holds=True,
         blind=True,
     ),
-    Permission(verb="watch", group=_KNATIVE, resource="services", effect=_LATE, kind="KnativeService", driver=_KN),
-    Permission(
-        verb="list",
-        group="",
-        resource="pods",
-        effect="neither readiness nor metrics are known",
-        kind="Pod",
-        holds=True,
-        blind=True,
-    ),
-    Permission(verb="watch", group="", resource="pods", effect=_LATE, kind="Pod"),
+    Permission(verb="watch", kind="KnativeService", effect=_LATE, driver="Knative"),
+    Permission(verb="list", kind="Pod", effect="neither readiness nor metrics are known", holds=True, blind=True),
+    Permission(verb="watch", kind="Pod", effect=_LATE),
     *(
-        Permission(
-            verb="get",
-            group="admissionregistration.k8s.io",
-            resource=resource,
-            name=names.COMMAND_POLICY,
-            effect="who asks for a command is not proven",
-        )
-        for resource in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+        Permission(verb="get", kind=kind, name=names.COMMAND_POLICY, effect="who asks for a command is not proven")
+        for kind in _POLICY
     ),
-    Permission(verb="get", group="apps", resource="deployments", effect="it is not known why pods are missing"),
-    Permission(verb="create", group="", resource="events", effect="no events are written"),
-    Permission(verb="patch", group="", resource="events", effect="repeats of events are not counted"),
+    Permission(verb="get", kind="Deployment", effect="it is not known why pods are missing"),
+    Permission(verb="create", kind="Event", effect="no events are written"),
+    Permission(verb="patch", kind="Event", effect="repeats of events are not counted"),
 )
 
 

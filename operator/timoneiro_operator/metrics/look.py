@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.warm_up import settle_seconds
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.profiles import KSERVE
-
-Key = tuple[str, str]
 
 
 class Target(NamedTuple):

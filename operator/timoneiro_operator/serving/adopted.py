@@ -16,6 +16,7 @@ import msgspec
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.scaling import SCALING_FIELDS, C, of_the_pods
 from timoneiro_operator.api.spec import Component, Model, ModelFormat, Predictor, Transformer
 from timoneiro_operator.api.status import Snapshot
@@ -23,8 +24,6 @@ from timoneiro_operator.decide.observation import Failure, Workload
 from timoneiro_operator.serving.inference_service import AUTOSCALER, OF_THE_MODEL
 from timoneiro_operator.serving.runtime import named_runtime, read_runtime
 from timoneiro_operator.serving.workload import PREDICTOR, components_of, is_leaving, made_by, read_workload, ready_pods
-
-Body = Mapping[str, Any]
 
 _MODE = "serving.kserve.io/deploymentMode"
 _STOP = "serving.kserve.io/stop"

@@ -10,13 +10,13 @@ import msgspec
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import RESOURCES
 from timoneiro_operator.api.ownership import owned_metadata
 from timoneiro_operator.api.scaling import SCALING_FIELDS, C, Replicas, autoscaler_class, replicas_of, scaling_of
 from timoneiro_operator.api.spec import Spec, Transformer
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.serving.runtime import copy_name
 
-API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 # Whatever people call the container of a transformer: KServe gives it this name.
 TRANSFORMER_CONTAINER = "kserve-container"
@@ -81,7 +81,7 @@ def build_inference_service(
     if snapshot.transformer is not None:
         spec["transformer"] = {**_transformer(deployment, snapshot.transformer), **numbers["transformer"]}
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": RESOURCES["InferenceService"].api_version,
         "kind": KIND,
         "metadata": owned_metadata(
             deployment,

@@ -5,25 +5,22 @@ not change unjudged, and what is not ours is not ours to hold still: so that eac
 """
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import RESOURCES, Body
 from timoneiro_operator.api.names import ANNOTATION_RUNTIME, LABEL_REVISION
 from timoneiro_operator.api.ownership import owned_metadata
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Snapshot
 
-API_VERSION = "serving.kserve.io/v1alpha1"
 KIND = "ServingRuntime"
 _SERVER_TYPE = "serving.kserve.io/server-type"
 _KSERVES = "kserve-"
 # Whom it is selected for is nothing that its pods know.
 _SELECTION = ("autoSelect", "priority")
-
-Body = Mapping[str, Any]
 
 
 def read_runtime(body: Body) -> Runtime:
@@ -56,7 +53,7 @@ def build_runtime(deployment: ModelDeployment, snapshot: Snapshot) -> dict[str, 
     # Nobody else is to be served by it.
     formats = [{**entry, "autoSelect": False} for entry in runtime.spec["supportedModelFormats"]]
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": RESOURCES["ServingRuntime"].api_version,
         "kind": KIND,
         "metadata": owned_metadata(
             deployment,

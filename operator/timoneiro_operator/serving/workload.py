@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.scaling import SCALING_FIELDS
 from timoneiro_operator.api.status import to_seconds
@@ -23,8 +24,6 @@ _READY = {PREDICTOR: "PredictorReady", TRANSFORMER: "TransformerReady"}
 # Of a component, what says nothing of its pods.
 _HOW_OFTEN = (*SCALING_FIELDS, "canaryTrafficPercent")
 _CRASHES = {"CrashLoopBackOff", "RunContainerError", "StartError"}
-
-Body = Mapping[str, Any]
 
 
 def read_workload(inference_service: Body, pods: Sequence[Body], built: Body | None = None) -> Workload:

@@ -10,8 +10,9 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.metrics.envoy import ENVOY_GATEWAY, PATH, cluster_of, only, sample_of
-from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
+from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.samples import Sample
 from timoneiro_operator.sources.ask import PodReader
 from timoneiro_operator.sources.scrape import ScrapeSource, Shown, raised, read_of, seconds_of

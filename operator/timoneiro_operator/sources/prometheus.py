@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from timoneiro_judge.counts import Counts
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.promql import BadSelector, Selector, written
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
+from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.promql import (

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
-from timoneiro_operator.metrics.look import Key, Look
+from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.sources.source import Source
 from timoneiro_operator.sources.turns import Ticket, Turns
 

@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.warm_up import settle_seconds
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen, since_start
-from timoneiro_operator.metrics.look import ArmTargets, Key, Look, Target
+from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.reading import Reading, decode, encode
 from timoneiro_operator.metrics.samples import Implausible, NoSeries, Sample

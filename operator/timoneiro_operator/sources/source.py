@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.metrics.look import Key, Look
+from timoneiro_operator.metrics.look import Look
 
 
 class Source(Protocol):

@@ -1,9 +1,10 @@
 """Whom a source of counts has to ask: the pods of an arm, and what the arm is called in the cluster. Pure."""
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.warm_up import traffic_since
-from timoneiro_operator.drivers.driver import Body, Children
+from timoneiro_operator.drivers.driver import Children
 from timoneiro_operator.metrics.look import ArmTargets, Target
 from timoneiro_operator.metrics.profiles import profile_of
 from timoneiro_operator.serving.runtime import named_runtime

@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 from lightkube.core.exceptions import ApiError
 
-from timoneiro_operator.kube.cache import Key
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.metrics.envoy import PATH, PORT
 from timoneiro_operator.metrics.problem import ProblemError

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from lightkube.core.exceptions import ApiError
 
-from timoneiro_operator.kube.cache import Key
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.metrics.problem import ProblemError
 

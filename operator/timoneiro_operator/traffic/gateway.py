@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.kinds import RESOURCES
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.names import ANNOTATION_ROUTE_FIELDS
 from timoneiro_operator.api.ownership import is_owned, owned_metadata
 from timoneiro_operator.decide.observation import RouteState, Routing
 
-API_VERSION = "gateway.networking.k8s.io/v1"
 KIND = "HTTPRoute"
 # As KServe ends the names of Services: requests reach the last one of them first that there is.
 _SUFFIXES = ("-predictor", "-transformer")
@@ -47,7 +47,7 @@ def build_route(deployment: ModelDeployment, routing: Routing, live: Mapping[str
     if ours:
         annotations[ANNOTATION_ROUTE_FIELDS] = ",".join(ours)
     return {
-        "apiVersion": API_VERSION,
+        "apiVersion": RESOURCES["HTTPRoute"].api_version,
         "kind": KIND,
         "metadata": owned_metadata(deployment, name=name, labels={}, annotations=annotations),
         "spec": {

@@ -7,12 +7,10 @@ observed that template; the other one is what KServe calls rolled out. Nothing h
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.decide.observation import RouteState, Routing
-
-Body = Mapping[str, Any]
 
 _LONGEST_NAME = 63
 

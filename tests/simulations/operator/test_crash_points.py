@@ -15,7 +15,7 @@ import pytest
 from support.fake_control_plane import Body, FakeControlPlane
 from support.fake_prometheus import FakePrometheus
 from support.fake_world import EPOCH
-from timoneiro_operator.kube.cache import Key, Kind
+from timoneiro_operator.api.kinds import Key, Kind
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
 from timoneiro_operator.sources.prometheus import PrometheusSource
 from timoneiro_operator.sources.prometheus_api import PrometheusApi

@@ -9,13 +9,13 @@ import pytest
 from timoneiro_operator.api import names
 from timoneiro_operator.api.command import parse_command
 from timoneiro_operator.api.deployment import parse
+from timoneiro_operator.api.kinds import Body, Kind
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.cli.commands import shell
-from timoneiro_operator.cli.commands.cluster import Kind, Listed
+from timoneiro_operator.cli.commands.cluster import Listed
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
 from timoneiro_operator.cli.main import main
-from timoneiro_operator.cli.presentation.view import Body
 
 START = to_seconds("2026-11-24T10:00:00Z")
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from timoneiro_operator import controller as controller_module
+from timoneiro_operator.api.kinds import WATCHED, Key, Kind
 from timoneiro_operator.api.names import ANNOTATION_COMMAND
-from timoneiro_operator.controller import KINDS, Controller
-from timoneiro_operator.kube.cache import Cache, Key, Kind
+from timoneiro_operator.controller import Controller
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Forbidden, NotInstalled
 from timoneiro_operator.kube.permissions import PERMISSIONS
 from timoneiro_operator.kube.workqueue import WorkQueue
@@ -38,7 +39,7 @@ class FakeApiServer:
         self.broken: set[Kind] = set()
         # How many lists fail from now on.
         self.failing = 0
-        self.lists: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        self.lists: dict[Kind, int] = dict.fromkeys(WATCHED, 0)
         self.listed = asyncio.Event()
 
     async def until_listed(self, kind: Kind, times: int) -> None:
@@ -97,16 +98,16 @@ def made(server: FakeApiServer, cache: Cache, queue: WorkQueue[Key]) -> Controll
     return Controller(cache=cache, client=server, queue=queue, reconciler=reconciler, telemetry=telemetry)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"ModelDeployment"}))
+@pytest.mark.parametrize("kind", sorted(set(WATCHED) - {"ModelDeployment"}))
 async def test_a_kind_that_may_not_be_listed_keeps_nothing_else_from_being_watched(
     server: FakeApiServer, made: Controller, kind: Kind
 ) -> None:
     server.denied = {f"list {LISTED[kind].resource}"}
     await made.sync()
-    assert set(made.watched()) == set(KINDS) - {kind}
+    assert set(made.watched()) == set(WATCHED) - {kind}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", WATCHED)
 async def test_a_kind_that_may_not_be_watched_is_listed_again_and_again(
     server: FakeApiServer, made: Controller, kind: Kind
 ) -> None:
@@ -116,7 +117,7 @@ async def test_a_kind_that_may_not_be_watched_is_listed_again_and_again(
     listing = asyncio.create_task(made.resync())
     await server.until_listed(kind, 4)
     listing.cancel()
-    assert sum(server.lists.values()) - server.lists[kind] == len(KINDS) - 1
+    assert sum(server.lists.values()) - server.lists[kind] == len(WATCHED) - 1
 
 
 async def test_without_deployments_it_waits_until_they_may_be_listed(server: FakeApiServer, made: Controller) -> None:
@@ -131,7 +132,7 @@ async def test_without_deployments_it_waits_until_they_may_be_listed(server: Fak
 
 
 @pytest.mark.parametrize("verb", ["list", "watch"])
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"ModelDeployment"}))
+@pytest.mark.parametrize("kind", sorted(set(WATCHED) - {"ModelDeployment"}))
 async def test_what_is_allowed_again_is_watched_again(
     server: FakeApiServer, made: Controller, kind: Kind, verb: str
 ) -> None:
@@ -140,7 +141,7 @@ async def test_what_is_allowed_again_is_watched_again(
     server.denied = set()
     async with asyncio.timeout(10):
         await made.until_changed()
-    assert set(made.watched()) == set(KINDS)
+    assert set(made.watched()) == set(WATCHED)
 
 
 async def test_a_refusal_makes_it_look_what_it_may(server: FakeApiServer, made: Controller) -> None:
@@ -159,7 +160,7 @@ async def test_a_kind_that_is_installed_later_is_watched_then(server: FakeApiSer
     async with asyncio.timeout(10):
         await made.until_changed()
     await made.sync()
-    assert set(made.watched()) == set(KINDS)
+    assert set(made.watched()) == set(WATCHED)
 
 
 async def test_a_kind_that_is_removed_is_no_reason_to_end(
@@ -175,7 +176,7 @@ async def test_a_kind_that_is_removed_is_no_reason_to_end(
     assert not listing.done()
     listing.cancel()
     await made.sync()
-    assert set(made.watched()) == set(KINDS) - {"HTTPRoute"}
+    assert set(made.watched()) == set(WATCHED) - {"HTTPRoute"}
 
 
 async def test_who_stands_by_knows_the_cluster_and_has_nothing_to_do(

@@ -7,10 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from timoneiro_operator.api.kinds import Kind
 from timoneiro_operator.api.manifests import is_written
 from timoneiro_operator.api.names import LABEL_DEPLOYMENT
 from timoneiro_operator.kube import workqueue
-from timoneiro_operator.kube.cache import Cache, Kind
+from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient, Unanswered
 from timoneiro_operator.kube.workqueue import WorkQueue
 from timoneiro_operator.telemetry import Telemetry

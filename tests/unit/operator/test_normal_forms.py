@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from support.fake_control_plane import FakeControlPlane
 from support.fake_world import EPOCH, SPEC
+from timoneiro_operator.api.kinds import Kind
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.kube.cache import Kind
 from timoneiro_operator.metrics.look import Look
 from timoneiro_operator.sources.source import Source
 

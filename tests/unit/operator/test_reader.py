@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.spec import Analysis, Source
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
-from timoneiro_operator.metrics.look import ArmTargets, Key, Look
+from timoneiro_operator.metrics.look import ArmTargets, Look
 from timoneiro_operator.sources import reader as reader_module
 from timoneiro_operator.sources.reader import Reader
 from timoneiro_operator.sources.turns import SLOTS, SLOTS_OF_A_SOURCE

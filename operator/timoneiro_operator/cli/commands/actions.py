@@ -8,9 +8,10 @@ from rich.console import Console, RenderableType
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.command import encode_command
+from timoneiro_operator.api.kinds import Body, Kind
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.cli.commands.cards import read_cards
-from timoneiro_operator.cli.commands.cluster import Cluster, Kind
+from timoneiro_operator.cli.commands.cluster import Cluster
 from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, USAGE, CliError
@@ -18,7 +19,7 @@ from timoneiro_operator.cli.presentation.explain import explain
 from timoneiro_operator.cli.presentation.outcome import Ending, status_exit
 from timoneiro_operator.cli.presentation.tables import deployments_table, history_tables
 from timoneiro_operator.cli.presentation.tree import Picture, draw
-from timoneiro_operator.cli.presentation.view import Body, View, view_of
+from timoneiro_operator.cli.presentation.view import View, view_of
 from timoneiro_operator.cli.report.content import encoded
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page

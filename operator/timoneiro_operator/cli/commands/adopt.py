@@ -10,11 +10,12 @@ from rich.console import Console
 from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import parse
+from timoneiro_operator.api.kinds import Body, Kind
 from timoneiro_operator.cli.commands.actions import dump, say
-from timoneiro_operator.cli.commands.cluster import FIELD_MANAGER, Cluster, Kind
+from timoneiro_operator.cli.commands.cluster import FIELD_MANAGER, Cluster
 from timoneiro_operator.cli.commands.waiting import ROLLOUT_SECONDS, Clock, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, NOT_FOUND, UNFINISHED, USAGE, CliError
-from timoneiro_operator.cli.presentation.view import Body, View, view_of
+from timoneiro_operator.cli.presentation.view import View, view_of
 from timoneiro_operator.decide.text import revision_name
 from timoneiro_operator.serving.adopted import model_name, served_by, why_not, why_not_yet
 from timoneiro_operator.serving.runtime import named_runtime

@@ -5,12 +5,13 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
+from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Source
 from timoneiro_operator.cli.commands.cluster import Cluster
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.metrics.envoy import PATH, PORT
-from timoneiro_operator.metrics.look import Key, Target
+from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.promql import range_query
 from timoneiro_operator.metrics.series import RawSeries, answered

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.kinds import RESOURCES, Body, Kind
 from timoneiro_operator.cli.commands.failures import Asked, in_one_sentence, refusal
 from timoneiro_operator.cli.commands.kubeconfig import select
 from timoneiro_operator.cli.errors import NO_ANSWER, CliError
-from timoneiro_operator.cli.presentation.view import Body
 
 if TYPE_CHECKING:
     import httpx2
@@ -17,17 +17,8 @@ if TYPE_CHECKING:
 FIELD_MANAGER = "kubectl-timoneiro"
 _LONGEST_ANSWER = 300
 
-Kind = Literal["ModelDeployment", "InferenceService", "Pod", "HTTPRoute", "ServingRuntime"]
 # What is shown of a ModelDeployment.
-KINDS: tuple[Kind, ...] = ("ModelDeployment", "InferenceService", "Pod")
-
-_RESOURCES: Mapping[Kind, tuple[str, str, str]] = {
-    "ModelDeployment": (names.GROUP, names.VERSION, names.PLURAL),
-    "InferenceService": ("serving.kserve.io", "v1beta1", "inferenceservices"),
-    "Pod": ("", "v1", "pods"),
-    "HTTPRoute": ("gateway.networking.k8s.io", "v1", "httproutes"),
-    "ServingRuntime": ("serving.kserve.io", "v1alpha1", "servingruntimes"),
-}
+SHOWN: tuple[Kind, ...] = ("ModelDeployment", "InferenceService", "Pod")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +204,16 @@ class KubeCluster:
         return self._raw
 
     def _asked(self, verb: str, kind: Kind, *, name: str | None = None, everywhere: bool = False) -> Asked:
-        group, _, plural = _RESOURCES[kind]
+        resource = RESOURCES[kind]
         namespace = None if everywhere else self._namespace
-        return Asked(server=self._server, verb=verb, resource=plural, group=group, namespace=namespace, name=name)
+        return Asked(
+            server=self._server,
+            verb=verb,
+            resource=resource.plural,
+            group=resource.group,
+            namespace=namespace,
+            name=name,
+        )
 
 
 def connect(*, kubeconfig: str | None, context: str | None, namespace: str | None) -> KubeCluster:
@@ -233,9 +231,10 @@ def connect(*, kubeconfig: str | None, context: str | None, namespace: str | Non
 def _resource(kind: Kind) -> Any:
     from lightkube.generic_resource import GenericNamespacedResource, create_api_info  # noqa: PLC0415
 
-    group, version, plural = _RESOURCES[kind]
+    known = RESOURCES[kind]
+    info = create_api_info(known.group, known.version, known.name, known.plural)
     # Not by create_namespaced_resource: its registry takes a resource of the core group only once in a process.
-    return type(kind, (GenericNamespacedResource,), {"_api_info": create_api_info(group, version, kind, plural)})
+    return type(kind, (GenericNamespacedResource,), {"_api_info": info})
 
 
 def _selector(kind: Kind, name: str) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.live import Live
 
-from timoneiro_operator.cli.commands.cluster import KINDS, Cluster, Kind
+from timoneiro_operator.api.kinds import Body, Kind
+from timoneiro_operator.cli.commands.cluster import SHOWN, Cluster
 from timoneiro_operator.cli.commands.waiting import Clock, stamped
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
 from timoneiro_operator.cli.presentation.outcome import status_exit
 from timoneiro_operator.cli.presentation.tree import Picture, draw
-from timoneiro_operator.cli.presentation.view import Body, view_of
+from timoneiro_operator.cli.presentation.view import view_of
 
 REDRAW_SECONDS = 0.2
 # Remaining times are shown, so that the picture changes also when nothing else does.
@@ -37,7 +38,7 @@ class Scene:
     """The objects that are drawn, by kind and uid, as the updates have made them."""
 
     name: str
-    objects: dict[Kind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    objects: dict[Kind, dict[str, Body]] = field(default_factory=lambda: {kind: {} for kind in SHOWN})
     notes: dict[Kind, str] = field(default_factory=dict)
 
     def take(self, update: Update) -> None:
@@ -92,7 +93,7 @@ def watch(*, cluster: Cluster, name: str, console: Console, clock: Clock) -> Non
     """Shows until it is interrupted, or the ModelDeployment is gone (CliError)."""
     updates: queue.Queue[Update] = queue.Queue()
     interactive = console.is_terminal
-    for kind in KINDS if interactive else KINDS[:1]:
+    for kind in SHOWN if interactive else SHOWN[:1]:
         arguments = {"cluster": cluster, "name": name, "kind": kind, "put": updates.put, "wait": clock.sleep}
         threading.Thread(target=follow, kwargs=arguments, daemon=True).start()
     scene = Scene(name=name)

@@ -6,10 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.cli.presentation.finding import Finding
 from timoneiro_operator.cli.presentation.text import age, clock, shares
 from timoneiro_operator.cli.presentation.tree import PHASE_STYLES
-from timoneiro_operator.cli.presentation.view import Body, View
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import step_text
 
 # What may be wrapped on a narrow terminal; the rest is useless when it is.

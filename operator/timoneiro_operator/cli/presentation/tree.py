@@ -10,10 +10,11 @@ from rich.tree import Tree
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.status import Candidate, Retiring, Revision, Status
 from timoneiro_operator.cli.presentation.evidence import draw_evidence
 from timoneiro_operator.cli.presentation.text import age, is_routed, left, shares
-from timoneiro_operator.cli.presentation.view import Body, View
+from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import waits_for_a_person
 from timoneiro_operator.decide.text import revision_name, step_text
 

@@ -1,20 +1,17 @@
 """A ModelDeployment as the command line sees it: also one whose spec makes no sense still has a status."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.deployment import ModelDeployment, UnreadableStatus, parse, parse_acted_on, parse_status
+from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.decide.events import NOT_TAKEN
 from timoneiro_operator.decide.lifecycle import former, rejection_entry, snapshot_of
-
-Body = Mapping[str, Any]
 
 _SHORTEST_PREFIX = 4
 
