@@ -6,8 +6,8 @@ status from the newest pod only. Ready pods are counted instead; one InferenceSe
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.manifests import covers, is_written
