@@ -18,8 +18,8 @@ from starlette.requests import Request
 
 # well: answered. failed: a 5xx, or no answer at all. refused: a 4xx, which the client has to answer for.
 # abandoned: nobody waited for the answer any more when it was there. overdue: not answered within the bound.
-Outcome = Literal["well", "failed", "refused", "abandoned", "overdue"]
-OUTCOMES: tuple[Outcome, ...] = ("well", "failed", "refused", "abandoned", "overdue")
+RequestOutcome = Literal["well", "failed", "refused", "abandoned", "overdue"]
+OUTCOMES: tuple[RequestOutcome, ...] = ("well", "failed", "refused", "abandoned", "overdue")
 
 _INFERENCE = re.compile(r"^/v1/models/[^/]+:(predict|explain)$|^/v2/models/.+/(infer|explain)$")
 
@@ -30,7 +30,7 @@ class Accounts(Collector):
     def __init__(self, overdue_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._bound, self._clock = overdue_seconds, clock
         self._begun = 0
-        self._ended: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
+        self._ended: dict[RequestOutcome, int] = dict.fromkeys(OUTCOMES, 0)
         # Begun at, by number: the oldest first, since they are numbered as they come.
         self._young: dict[int, float] = {}
         self._overdue: set[int] = set()
@@ -41,7 +41,7 @@ class Accounts(Collector):
         self._young[self._begun] = self._clock()
         return self._begun
 
-    def end(self, number: int, outcome: Outcome) -> None:
+    def end(self, number: int, outcome: RequestOutcome) -> None:
         """The request was answered, or nothing more will come of it. Ended once, it stays as it ended first."""
         self._settle()
         self._overdue.discard(number)
@@ -86,7 +86,7 @@ class AccountForRequests:
             await self._app(scope, receive, send)
             return
         number: int | None = None
-        outcome: Outcome = "failed"
+        outcome: RequestOutcome = "failed"
         # Bytes that were announced and have not come: with any left, the server closes the connection.
         owed: int | None = None
 
@@ -124,7 +124,7 @@ def _length(start: Any) -> int | None:
     return next((int(value) for value in found if value.isdigit()), None)
 
 
-def _outcome(status: int) -> Outcome:
+def _outcome(status: int) -> RequestOutcome:
     if status >= 500:
         return "failed"
     return "refused" if status >= 400 else "well"

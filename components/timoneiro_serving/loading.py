@@ -46,7 +46,7 @@ class Answer:
     probabilities: np.ndarray[Any, Any] | None
 
 
-class Predictor(Protocol):
+class ModelPredictor(Protocol):
     """A loaded model. Whatever `predict` raises is the model's own failure."""
 
     def predict(self, frame: pd.DataFrame) -> Answer: ...
@@ -60,7 +60,7 @@ class LoadedModel:
     file: Path
     features: tuple[Feature, ...]
     classes: tuple[str, ...]
-    predictor: Predictor
+    predictor: ModelPredictor
 
 
 class SklearnPredictor:

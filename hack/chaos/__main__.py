@@ -14,7 +14,7 @@ from pathlib import Path
 from chaos import proxied, report, table
 from chaos.campaign import Campaign
 from chaos.faults import FAULTS
-from chaos.record import Record
+from chaos.record import CampaignRecord
 from chaos.releases import ANALYSIS, CANARY, RELEASES
 from chaos.schedule import rounds
 from chaos.stage import Stage, Stuck
@@ -66,7 +66,7 @@ def main() -> int:
     return 1 if record.violations else 0
 
 
-def _campaign(cluster: Cluster, seed: int, seconds: float, faults: list[str]) -> Record:
+def _campaign(cluster: Cluster, seed: int, seconds: float, faults: list[str]) -> CampaignRecord:
     proxied.install(cluster)
     with _packages() as packages, _opened(cluster, packages, "chaos") as stage:
         stage.release("good")
@@ -88,7 +88,7 @@ def _table(cluster: Cluster, words: list[str], seconds: float) -> list[Ended]:
         packages = stack.enter_context(_packages())
         names = [f"odd-{number}" for number in range(1, _LANES + 1)]
         stages = [stack.enter_context(_opened(cluster, packages, name, rate=table.RATE)) for name in names]
-        lanes = [table.Lane(stage, _say) for stage in stages]
+        lanes = [table.CellPlayer(stage, _say) for stage in stages]
         return list(table.play_all(lanes, table.cells(words), seconds=seconds))
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from chaos import invariants
 from chaos.faults import FAULTS
 from chaos.processes import processes
-from chaos.record import Played, Record
+from chaos.record import CampaignRecord, PlayedRound
 from chaos.releases import RELEASES, Release, verdict
 from chaos.schedule import Round
 from chaos.stage import Missed, Stage, Stuck
-from chaos.traffic import Window, excuse, in_words, lost, unexcused
+from chaos.traffic import FaultWindow, excuse, in_words, lost, unexcused
 from localcluster.errors import LocalClusterError
 from support.versions import Seen
 
@@ -30,14 +30,14 @@ class Campaign:
 
     def __init__(self, stage: Stage, *, seed: int, say: Say) -> None:
         self._stage, self._say = stage, say
-        self._record = Record(seed=seed, date=datetime.now(UTC).strftime("%Y-%m-%d"))
+        self._record = CampaignRecord(seed=seed, date=datetime.now(UTC).strftime("%Y-%m-%d"))
         # What kills requests, and when the status was safe again.
-        self._killing: list[tuple[Window, float]] = []
-        self._editing: list[Window] = []
+        self._killing: list[tuple[FaultWindow, float]] = []
+        self._editing: list[FaultWindow] = []
         self._began = 0.0
         self._counters: dict[tuple[str, str], int] = {}
 
-    def run(self, rounds: Iterable[Round], *, seconds: float) -> Record:
+    def run(self, rounds: Iterable[Round], *, seconds: float) -> CampaignRecord:
         """Begins rounds for `seconds`, ends the last one, and looks at everything that was seen."""
         began = self._began = time.monotonic()
         self._count_calls()
@@ -85,10 +85,10 @@ class Campaign:
         safe = None if missed or end == "stuck" else self._safe(release, version, fault_began, fault_ended)
         if fault.kills_requests and not missed:
             # It may take longer to be back than the rollout to end.
-            self._killing.append((Window(fault.name, fault_began, fault_ended), fault_ended + (safe or 0.0)))
+            self._killing.append((FaultWindow(fault.name, fault_began, fault_ended), fault_ended + (safe or 0.0)))
         if fault.edits_route and not missed:
-            self._editing.append(Window(fault.name, fault_began, fault_ended))
-        played = Played(
+            self._editing.append(FaultWindow(fault.name, fault_began, fault_ended))
+        played = PlayedRound(
             number=round_.number,
             release=release.name,
             fault=fault.name,
@@ -196,7 +196,7 @@ class Campaign:
         sizes = [len(json.dumps(status)) for _, status in invariants.statuses(history)]
         record.status_bytes = max(sizes, default=0)
 
-    def _broken(self, history: list[Seen], windows: list[Window]) -> list[str]:
+    def _broken(self, history: list[Seen], windows: list[FaultWindow]) -> list[str]:
         """Rules 1 and 2, where it was not the fault that took the pods or edited the route."""
         at = {seen.version: seen.at for seen in history}
 

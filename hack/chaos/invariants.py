@@ -13,14 +13,14 @@ from typing import Any
 from support.versions import Seen
 from timoneiro_operator.api.status import to_seconds
 
-Status = dict[str, Any]
+StatusBody = dict[str, Any]
 # One clock writes both times, and each is written with microseconds.
 _EARLY_SECONDS = 0.001
 # The observer may hear of a candidate a little after its first requests have been sent.
 _LATE_SECONDS = 2.0
 
 
-def statuses(history: Sequence[Seen]) -> Iterator[tuple[Seen, Status]]:
+def statuses(history: Sequence[Seen]) -> Iterator[tuple[Seen, StatusBody]]:
     """Every status of the ModelDeployment, in its order."""
     for seen in history:
         if seen.kind == "ModelDeployment" and not seen.gone:
@@ -30,7 +30,7 @@ def statuses(history: Sequence[Seen]) -> Iterator[tuple[Seen, Status]]:
 def early_steps(history: Sequence[Seen]) -> list[str]:
     """3: a step begins only when the one before it was over, unless a person has ended that one."""
     found: list[str] = []
-    before: Status = {}
+    before: StatusBody = {}
     for seen, status in statuses(history):
         if _same_rollout(before, status) and len(before.get("commands") or []) == len(status.get("commands") or []):
             old, new = before.get("step") or {}, status.get("step") or {}
@@ -69,7 +69,7 @@ def counted_twice(history: Sequence[Seen], sent: Sequence[float]) -> list[str]:
 def advanced_blind(history: Sequence[Seen]) -> list[str]:
     """4: without metrics no weight rises, unless a person wants it to."""
     found: list[str] = []
-    before: Status = {}
+    before: StatusBody = {}
     for seen, status in statuses(history):
         blind = _condition(before, "MetricsAvailable") == "False" == _condition(status, "MetricsAvailable")
         asked = len(before.get("commands") or []) != len(status.get("commands") or [])
@@ -100,7 +100,7 @@ def falsely_promoted(history: Sequence[Seen], kinds: dict[str, str]) -> list[str
     return found
 
 
-def time_of(history: Sequence[Seen], after: float, condition: Callable[[Status], bool]) -> float | None:
+def time_of(history: Sequence[Seen], after: float, condition: Callable[[StatusBody], bool]) -> float | None:
     """When a status written after `after` met `condition` first; None if none did."""
     return next((seen.at for seen, status in statuses(history) if seen.at > after and condition(status)), None)
 
@@ -112,14 +112,14 @@ def consistent(seen: Seen) -> bool:
     return bool(current and (status.get("traffic") or {}).get("accepted", False))
 
 
-def _same_rollout(before: Status, status: Status) -> bool:
+def _same_rollout(before: StatusBody, status: StatusBody) -> bool:
     old, new = before.get("candidate") or {}, status.get("candidate") or {}
     return bool(old) and old.get("revision") == new.get("revision") and old.get("startedAt") == new.get("startedAt")
 
 
-def _weight(status: Status) -> int:
+def _weight(status: StatusBody) -> int:
     return int(((status.get("traffic") or {}).get("desired") or {}).get("candidate", 0))
 
 
-def _condition(status: Status, kind: str) -> str | None:
+def _condition(status: StatusBody, kind: str) -> str | None:
     return next((c["status"] for c in status.get("conditions") or [] if c["type"] == kind), None)

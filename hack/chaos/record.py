@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Played:
+class PlayedRound:
     """One round. `end`: the outcome, or why there is none; `verdict`: right, cautious or wrong.
 
     `began`, `fault_began`, `fault_ended`: seconds into the run.
@@ -33,14 +33,14 @@ class Played:
 
 
 @dataclass
-class Record:
+class CampaignRecord:
     """A whole run. Sizes in bytes."""
 
     seed: int
     seconds: float = 0.0
     date: str = ""
     commit: str = ""
-    rounds: list[Played] = field(default_factory=list)
+    rounds: list[PlayedRound] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
     excused: dict[str, int] = field(default_factory=dict)
@@ -49,9 +49,9 @@ class Record:
     status_bytes: int = 0
     calls: dict[str, int] = field(default_factory=dict)
 
-    def faults(self) -> dict[str, list[Played]]:
+    def faults(self) -> dict[str, list[PlayedRound]]:
         """Rounds by fault, without those in which it befell nothing."""
-        found: dict[str, list[Played]] = {}
+        found: dict[str, list[PlayedRound]] = {}
         for played in self.rounds:
             if not played.missed:
                 found.setdefault(played.fault, []).append(played)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.odd_behaviours import BEHAVIOURS
-from chaos.record import Played, Record, middle
+from chaos.record import CampaignRecord, PlayedRound, middle
 from chaos.table import RATE as TABLE_RATE
 from chaos.table import Cell, Ended, cells
 from chaos.traffic import CALM_SECONDS, LONGEST_EXCUSE_SECONDS, RATE
@@ -96,7 +96,7 @@ on when another one leads) to the next leader.
 """
 
 
-def publish(folder: Path, record: Record, *, add: bool) -> None:
+def publish(folder: Path, record: CampaignRecord, *, add: bool) -> None:
     """Writes the page and its figures into `folder`; with `add`, about the runs that are there already as well."""
     runs, table = _load(folder)
     _write(folder, [*(runs if add else []), record], table)
@@ -109,25 +109,28 @@ def publish_table(folder: Path, table: Sequence[Ended]) -> None:
     _write(folder, runs, list(cells.values()))
 
 
-def _write(folder: Path, runs: Sequence[Record], table: Sequence[Ended]) -> None:
+def _write(folder: Path, runs: Sequence[CampaignRecord], table: Sequence[Ended]) -> None:
     figures = {"runs": [asdict(run) for run in runs], "table": [asdict(ended) for ended in table]}
     (folder / _FIGURES).write_text(json.dumps(figures, indent=1) + "\n")
     (folder / "reliability.md").write_text(page(runs, table))
 
 
-def _load(folder: Path) -> tuple[list[Record], list[Ended]]:
+def _load(folder: Path) -> tuple[list[CampaignRecord], list[Ended]]:
     file = folder / _FIGURES
     figures: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"runs": [], "table": []}
-    runs = [Record(**{**run, "rounds": [Played(**played) for played in run["rounds"]]}) for run in figures["runs"]]
+    runs = [
+        CampaignRecord(**{**run, "rounds": [PlayedRound(**played) for played in run["rounds"]]})
+        for run in figures["runs"]
+    ]
     return runs, [Ended(**{**ended, "cell": Cell(**ended["cell"])}) for ended in figures["table"]]
 
 
-def summary(record: Record) -> str:
+def summary(record: CampaignRecord) -> str:
     """For the terminal."""
     return "\n".join([_runs([record]), "", *(record.violations or ["no violation"])])
 
 
-def page(runs: Sequence[Record], table: Sequence[Ended] = ()) -> str:
+def page(runs: Sequence[CampaignRecord], table: Sequence[Ended] = ()) -> str:
     """The whole page."""
     parts = [_INTRODUCTION, "## Runs\n", _runs(runs), "\n## Violations\n", _violations(runs), f"\n{_KNOWN.rstrip()}"]
     parts += ["\n## Rounds by fault\n", _faults(runs), "\n## Rounds by release\n", _releases(runs)]
@@ -137,7 +140,7 @@ def page(runs: Sequence[Record], table: Sequence[Ended] = ()) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _runs(runs: Sequence[Record]) -> str:
+def _runs(runs: Sequence[CampaignRecord]) -> str:
     rows = [
         [
             run.date,
@@ -164,13 +167,13 @@ def _runs(runs: Sequence[Record]) -> str:
     )
 
 
-def _violations(runs: Sequence[Record]) -> str:
+def _violations(runs: Sequence[CampaignRecord]) -> str:
     lines = [f"- seed {run.seed}: {sentence}" for run in runs for sentence in run.violations]
     return "\n".join(lines or ["None."])
 
 
-def _faults(runs: Sequence[Record]) -> str:
-    faults: dict[str, list[Played]] = {}
+def _faults(runs: Sequence[CampaignRecord]) -> str:
+    faults: dict[str, list[PlayedRound]] = {}
     excused: Counter[str] = Counter()
     for run in runs:
         excused.update(run.excused)
@@ -183,8 +186,8 @@ def _faults(runs: Sequence[Record]) -> str:
     return _table(["fault", "rollouts", "ends", "safe: p50, max", "requests that it killed"], rows)
 
 
-def _releases(runs: Sequence[Record]) -> str:
-    releases: dict[str, list[Played]] = {}
+def _releases(runs: Sequence[CampaignRecord]) -> str:
+    releases: dict[str, list[PlayedRound]] = {}
     for run in runs:
         for played in run.rounds:
             releases.setdefault(played.release, []).append(played)
@@ -192,7 +195,7 @@ def _releases(runs: Sequence[Record]) -> str:
     return _table(["release", "rollouts", "ends"], rows)
 
 
-def _calls(runs: Sequence[Record]) -> str:
+def _calls(runs: Sequence[CampaignRecord]) -> str:
     total: Counter[str] = Counter()
     for run in runs:
         total.update(run.calls)
@@ -234,12 +237,12 @@ def _place(cell: Cell) -> tuple[int, str, str]:
     return list(BEHAVIOURS).index(cell.behaviour), cell.strategy, cell.promotion
 
 
-def _verdicts(played: Sequence[Played]) -> str:
+def _verdicts(played: Sequence[PlayedRound]) -> str:
     counted = Counter(round_.verdict for round_ in played)
     return ", ".join(f"{counted[name]} {name}" for name in ("right", "cautious", "wrong") if counted[name])
 
 
-def _times(played: Sequence[Played]) -> str:
+def _times(played: Sequence[PlayedRound]) -> str:
     return _spread([round_.safe_seconds for round_ in played if round_.safe_seconds is not None])
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from chaos.odd_behaviours import BEHAVIOURS, Behaviour
 from chaos.releases import COMMON
 from chaos.stage import Stage, Stuck
-from demo.load import Record
+from demo.load import RequestRecord
 from demo.platform import ROOT
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
@@ -96,7 +96,7 @@ def install_runtime(cluster: Cluster) -> None:
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(body))
 
 
-def play_all(lanes: Sequence[Lane], wanted: Iterable[Cell], *, seconds: float) -> Iterator[Ended]:
+def play_all(lanes: Sequence[CellPlayer], wanted: Iterable[Cell], *, seconds: float) -> Iterator[Ended]:
     """As many cells as can be begun within the time; a lane that is stuck plays no more."""
     left, lock, deadline = iter(wanted), threading.Lock(), time.monotonic() + seconds
 
@@ -109,7 +109,7 @@ def play_all(lanes: Sequence[Lane], wanted: Iterable[Cell], *, seconds: float) -
             yield from ended
 
 
-class Lane:
+class CellPlayer:
     """Plays cells one after the other on its own ModelDeployment."""
 
     def __init__(self, stage: Stage, say: Callable[[str], None]) -> None:
@@ -229,7 +229,7 @@ class Lane:
         return revision
 
 
-def fails_in(request: Record, began: float, ended: float) -> bool:
+def fails_in(request: RequestRecord, began: float, ended: float) -> bool:
     """Whether users suffer from a request that was sent meanwhile. One that is open is not failed yet, unless it hangs.
 
     `began`, `ended`: by the monotonic clock.
@@ -238,7 +238,7 @@ def fails_in(request: Record, began: float, ended: float) -> bool:
     return began <= request.sent <= ended and (hangs or request.blamed in ("the model", "the rollout"))
 
 
-def no_time_for(request: Record, ended: float, late: Iterable[float]) -> bool:
+def no_time_for(request: RequestRecord, ended: float, late: Iterable[float]) -> bool:
     """Whether a request had no answer while the client itself, on the same machine, came too late with its requests.
 
     Who was too slow is not known then. `late`: when it did; `ended`: until when one that is open has been watched.
@@ -247,7 +247,7 @@ def no_time_for(request: Record, ended: float, late: Iterable[float]) -> bool:
     return silent and any(request.sent - _HANGS_SECONDS <= moment <= min(request.ended, ended) for moment in late)
 
 
-def _in_words(request: Record) -> str:
+def _in_words(request: RequestRecord) -> str:
     """What became of one that failed."""
     if request.blamed is None:
         return f"no answer within {_HANGS_SECONDS:g} s"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from demo.load import Record
+from demo.load import RequestRecord
 
 RATE = 40.0
 # Long enough to be no lucky request between two failures.
@@ -14,23 +14,23 @@ LONGEST_EXCUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Window:
+class FaultWindow:
     """Time in which `fault` has killed requests by itself."""
 
     fault: str
     began: float
     ended: float
 
-    def covers(self, request: Record) -> bool:
+    def covers(self, request: RequestRecord) -> bool:
         return request.sent <= self.ended and request.ended >= self.began
 
 
-def lost(requests: Iterable[Record]) -> list[Record]:
+def lost(requests: Iterable[RequestRecord]) -> list[RequestRecord]:
     """Those that no model has answered, with predictions or with a failure of its own."""
     return [request for request in requests if request.blamed == "the rollout"]
 
 
-def excuse(fault: Window, safe: float, requests: Iterable[Record]) -> Window:
+def excuse(fault: FaultWindow, safe: float, requests: Iterable[RequestRecord]) -> FaultWindow:
     """From the beginning of a fault until the status was `safe` again and nothing has been lost for `CALM_SECONDS`.
 
     What kills requests is rarely back at once: a model server has to load its model again. Nor does it always begin at
@@ -41,15 +41,15 @@ def excuse(fault: Window, safe: float, requests: Iterable[Record]) -> Window:
     for request in sorted(lost(requests), key=lambda r: r.ended):
         if request.ended >= began and request.sent <= min(calm + CALM_SECONDS, latest):
             calm = max(calm, request.ended)
-    return Window(fault.fault, began, min(calm, latest))
+    return FaultWindow(fault.fault, began, min(calm, latest))
 
 
-def unexcused(requests: Iterable[Record], windows: Sequence[Window]) -> list[Record]:
+def unexcused(requests: Iterable[RequestRecord], windows: Sequence[FaultWindow]) -> list[RequestRecord]:
     """Lost requests that no fault has killed."""
     return [request for request in lost(requests) if not any(window.covers(request) for window in windows)]
 
 
-def in_words(requests: Iterable[Record], began: float) -> list[str]:
+def in_words(requests: Iterable[RequestRecord], began: float) -> list[str]:
     """A sentence for each way in which some were lost. `began`: when the run did."""
     ways: dict[str, list[float]] = {}
     for request in requests:

@@ -7,10 +7,10 @@ import sys
 import time
 
 from demo import report
-from demo.acts import HOST, NAME, RATE, RELEASES, DemoError, Stage, first_model, play, production_rows
+from demo.acts import HOST, NAME, RATE, RELEASES, DemoError, DemoStage, first_model, play, production_rows
 from demo.load import Load, Tally
 from demo.platform import ROOT, apply, install, model_deployment
-from demo.view import View
+from demo.view import LiveView
 from demo.watch import Watch
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
@@ -54,7 +54,7 @@ def main() -> int:
 
 async def _demo(cluster: Cluster) -> tuple[list[report.Act], Tally]:
     """The acts, and the count of every request of the demo, in an act or between two."""
-    with View() as view:
+    with LiveView() as view:
         view.say("Installing Timoneiro by its Helm chart")
         await asyncio.to_thread(install, cluster)
         await asyncio.to_thread(apply, cluster, model_deployment(NAME, host=HOST))
@@ -63,7 +63,7 @@ async def _demo(cluster: Cluster) -> tuple[list[report.Act], Tally]:
         watch = Watch(str(cluster.kubeconfig), "default", NAME, view.look)
         runs = ROOT / ".local" / "demo-runs"
         shutil.rmtree(runs, ignore_errors=True)
-        stage = Stage(cluster=cluster, view=view, watch=watch, load=load, runs=runs)
+        stage = DemoStage(cluster=cluster, view=view, watch=watch, load=load, runs=runs)
         watch.start()
         try:
             acts = [await first_model(stage)]

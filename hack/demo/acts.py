@@ -13,7 +13,7 @@ from typing import Any
 from demo.load import Load, Row, Tally
 from demo.platform import BUCKET, ROOT, apply, environment, s3
 from demo.report import Act
-from demo.view import View
+from demo.view import LiveView
 from demo.watch import Seen, Watch
 from localcluster.cluster import Cluster
 
@@ -29,11 +29,11 @@ class DemoError(Exception):
 
 
 @dataclass
-class Stage:
+class DemoStage:
     """All that the acts share."""
 
     cluster: Cluster
-    view: View
+    view: LiveView
     watch: Watch
     load: Load
     runs: Path
@@ -76,7 +76,7 @@ class Stage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
+class DemoRelease:
     """One act as it is written down."""
 
     title: str
@@ -84,23 +84,23 @@ class Release:
     version: str
     expected: str
     seconds: float
-    publish: Callable[[Stage], Awaitable[None]]
+    publish: Callable[[DemoStage], Awaitable[None]]
 
 
-async def _better(stage: Stage) -> None:
+async def _better(stage: DemoStage) -> None:
     await stage.train("2", algorithm="logistic_regression")
 
 
-async def _wrong_in_production(stage: Stage) -> None:
+async def _wrong_in_production(stage: DemoStage) -> None:
     await stage.train("3", algorithm="logistic_regression", impute="false")
 
 
-async def _broken(stage: Stage) -> None:
+async def _broken(stage: DemoStage) -> None:
     stage.publish_broken("4", like="3")
 
 
 RELEASES = (
-    Release(
+    DemoRelease(
         title="Version 2: a better model",
         story="Trained with better settings. It gets a fifth of the traffic, then half, and is promoted once the "
         "evidence says that it is not worse.",
@@ -109,7 +109,7 @@ RELEASES = (
         seconds=150,
         publish=_better,
     ),
-    Release(
+    DemoRelease(
         title="Version 3: good on paper, wrong in production",
         story="It passes every test on historical data, where no value is missing. Real requests leave values out, "
         "and it fails on those. The evidence rolls it back.",
@@ -118,7 +118,7 @@ RELEASES = (
         seconds=150,
         publish=_wrong_in_production,
     ),
-    Release(
+    DemoRelease(
         title="Version 4: does not load",
         story="Its model file was cut short on the way to the store. The model server compares the digest and refuses "
         "it, so that it never gets a request.",
@@ -130,7 +130,7 @@ RELEASES = (
 )
 
 
-async def play(stage: Stage, release: Release) -> Act:
+async def play(stage: DemoStage, release: DemoRelease) -> Act:
     """One act: publish, then wait for the outcome, whatever it is."""
     stage.view.act(release.title)
     began, before, first = time.monotonic(), stage.load.sent, len(stage.watch.seen)
@@ -160,7 +160,7 @@ async def play(stage: Stage, release: Release) -> Act:
     )
 
 
-def _ended(stage: Stage, version: str) -> dict[str, Any] | None:
+def _ended(stage: DemoStage, version: str) -> dict[str, Any] | None:
     """The entry of the history about `version`, once its rollout has ended."""
     body = stage.cluster.get("modeldeployment", NAME)
     history = (body.get("status") or {}).get("history") or []
@@ -174,7 +174,7 @@ def _trimmed(seen: list[Seen], version: str) -> list[Seen]:
     return [replace(look, weight=100) if look.stable == version else look for look in seen[first:]]
 
 
-async def first_model(stage: Stage) -> Act:
+async def first_model(stage: DemoStage) -> Act:
     """Version 1 goes live: there is nothing to compare it with, and no traffic yet."""
     title = "Version 1: the first model goes live"
     stage.view.act(title)

@@ -27,7 +27,7 @@ Blamed = Literal["nobody", "the model", "the rollout"]
 
 
 @dataclass(slots=True)
-class Record:
+class RequestRecord:
     """One request; `blamed` is None while it is open. `detail`: what failed, in words, if that was the rollout's.
 
     `sent`, `ended`: when, by the monotonic clock.
@@ -79,7 +79,7 @@ class Load:
         self._host = host
         self._bodies = [json.dumps({"instances": [row]}).encode() for row in rows]
         self._rate = rate
-        self._records: list[Record] = []
+        self._records: list[RequestRecord] = []
         self._open: set[asyncio.Task[None]] = set()
         # Numbers of the requests before which others could not be sent, one for each of those.
         self._held_back: list[int] = []
@@ -115,7 +115,7 @@ class Load:
         return self._count(since, end)
 
     @property
-    def records(self) -> Sequence[Record]:
+    def records(self) -> Sequence[RequestRecord]:
         """Every request so far, in the order in which they were sent."""
         return tuple(self._records)
 
@@ -167,14 +167,14 @@ class Load:
                 await asyncio.gather(*self._open, return_exceptions=True)
 
     def _begin(self, session: aiohttp.ClientSession) -> None:
-        record = Record(sent=time.monotonic())
+        record = RequestRecord(sent=time.monotonic())
         body = self._bodies[self.sent % len(self._bodies)]
         self._records.append(record)
         request = asyncio.create_task(self._send(session, body, record))
         self._open.add(request)
         request.add_done_callback(self._open.discard)
 
-    async def _send(self, session: aiohttp.ClientSession, body: bytes, record: Record) -> None:
+    async def _send(self, session: aiohttp.ClientSession, body: bytes, record: RequestRecord) -> None:
         """One request. Whatever goes wrong closes its record: what nobody has thought of is the rollout's, too."""
         headers = {"Host": self._host, "Content-Type": "application/json"}
         words = "it was given up before it was answered"

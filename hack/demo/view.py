@@ -23,7 +23,7 @@ _COLOURS = {
 }
 
 
-class View:
+class LiveView:
     """Shows the state of the rollout. Use as a context manager."""
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class View:
         self._last = ""
         self._load: Load | None = None
 
-    def __enter__(self) -> "View":
+    def __enter__(self) -> "LiveView":
         if self._live is not None:
             self._live.start()
         return self

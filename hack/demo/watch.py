@@ -11,7 +11,7 @@ from lightkube.core.async_client import AsyncClient
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 
-ModelDeployment = create_namespaced_resource("timoneiro.dev", "v1alpha1", "ModelDeployment", "modeldeployments")
+MODEL_DEPLOYMENTS = create_namespaced_resource("timoneiro.dev", "v1alpha1", "ModelDeployment", "modeldeployments")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class Watch:
         async with AsyncClient(config=config) as client:
             while True:
                 try:
-                    item: Any = await client.get(ModelDeployment, self.name, namespace=self.namespace)
+                    item: Any = await client.get(MODEL_DEPLOYMENTS, self.name, namespace=self.namespace)
                     self.seen.append(read(dict(item.to_dict()), time.monotonic() - self._began))
                     self.on_look(self.seen[-1])
                 except ApiError as error:

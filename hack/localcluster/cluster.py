@@ -13,14 +13,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .api.jsontypes import Json
 from .build.images import build_images, write_images
-from .build.tools import build_tools, wanted_tools
+from .build.tools import Progress, build_tools, wanted_tools
 from .control_plane.description import ClusterDescription, S3Access
 from .errors import LocalClusterError
 from .host import launch
@@ -29,7 +29,6 @@ from .layout import S3_REGION, Layout
 from .paths import cluster_folder, state_root
 
 _NAME = re.compile(r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")
-Report = Callable[[str], None]
 
 
 def _silent(_text: str) -> None:
@@ -45,7 +44,7 @@ class Cluster:
 
     @classmethod
     def up(
-        cls, name: str = "dev", report: Report = _silent, *, prometheus: bool = False, services: bool = False
+        cls, name: str = "dev", report: Progress = _silent, *, prometheus: bool = False, services: bool = False
     ) -> Cluster:
         """Starts the cluster, or returns it when it runs already. Builds what is missing first.
 

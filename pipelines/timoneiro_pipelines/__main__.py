@@ -70,11 +70,11 @@ def _compile(output: Path) -> int:
 
 
 def _run(parameters: dict[str, Any], root: Path) -> int:
-    from .local_run import Step, run_locally  # noqa: PLC0415  # the local runner takes a second to import
+    from .local_run import StepRun, run_locally  # noqa: PLC0415  # the local runner takes a second to import
 
     console = sys.stdout  # during the run it is redirected to the log
 
-    def report(step: Step) -> None:
+    def report(step: StepRun) -> None:
         figures = ", ".join(f"{name} {_shown(value)}" for name, value in step.figures.items() if value != "")
         outcome = f"FAILED: {step.reason}" if step.reason else figures
         print(f"{step.name:<16}{step.seconds:5.1f} s  {outcome}".rstrip(), file=console, flush=True)

@@ -28,7 +28,7 @@ _INDENT = "    "  # what KFP puts before every line of a step
 
 
 @dataclass(frozen=True)
-class Step:
+class StepRun:
     """One finished step. `figures` are its metrics and outputs; `reason` says why it failed ("" if it did not)."""
 
     name: str
@@ -43,10 +43,10 @@ class Run:
 
     folder: Path
     log: Path
-    steps: tuple[Step, ...]
+    steps: tuple[StepRun, ...]
 
     @property
-    def failed(self) -> Step | None:
+    def failed(self) -> StepRun | None:
         return next((step for step in self.steps if step.reason), None)
 
     def artifact(self, step: str, name: str) -> Path | None:
@@ -58,7 +58,7 @@ class Run:
         return next((done.figures for done in self.steps if done.name == step), {})
 
 
-def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[Step], None]) -> Run:
+def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[StepRun], None]) -> Run:
     """Runs the pipeline in a new folder below `root`; calls `on_step` as each step ends
     (with sys.stdout and sys.stderr redirected to the log).
 
@@ -87,8 +87,8 @@ def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[St
 class _Watch(io.TextIOBase):
     """Stands in for stdout: passes lines on to the log and notices where steps begin and end."""
 
-    def __init__(self, log: TextIO, folder: Path, on_step: Callable[[Step], None]) -> None:
-        self.steps: list[Step] = []
+    def __init__(self, log: TextIO, folder: Path, on_step: Callable[[StepRun], None]) -> None:
+        self.steps: list[StepRun] = []
         self._log = log
         self._folder = folder
         self._on_step = on_step
@@ -113,7 +113,7 @@ class _Watch(io.TextIOBase):
         elif ended := _ENDED.search(line):
             name, status = ended.groups()
             reason = "" if status == "SUCCESS" else _reason(self._lines)
-            step = Step(name, time.monotonic() - self._started, _figures(self._folder, name), reason)
+            step = StepRun(name, time.monotonic() - self._started, _figures(self._folder, name), reason)
             self.steps.append(step)
             self._on_step(step)
         else:

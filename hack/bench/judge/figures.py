@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.judge.measure import Outcome
+from bench.judge.measure import Measurement
 
 _HEAD = (
     "scenario,setting,judge,effect,covered,harmless,harmful,rollouts,rolled_back,low,high,missed,promoted,held,"
@@ -12,7 +12,7 @@ _HEAD = (
 )
 
 
-def write(file: Path, outcomes: Sequence[Outcome]) -> None:
+def write(file: Path, outcomes: Sequence[Measurement]) -> None:
     """One row for each scenario, setting, judge and effect. `low`, `high`: 95 % interval of `rolled_back`."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as target:
@@ -21,7 +21,7 @@ def write(file: Path, outcomes: Sequence[Outcome]) -> None:
         rows.writerows(_row(outcome) for outcome in outcomes)
 
 
-def _row(o: Outcome) -> list[object]:
+def _row(o: Measurement) -> list[object]:
     low, high = o.rolled_back.interval
     what = [o.scenario, o.setting, o.judge, o.effect, o.covered, o.harmless, o.harmful, o.rolled_back.of]
     shares = [f"{share:.4f}" for share in (o.rolled_back.value, low, high)]

@@ -12,7 +12,7 @@ from bench.judge.sources import WINDOW_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Proportion:
     """`count` of `of` rollouts."""
 
     count: int
@@ -31,7 +31,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Measurement:
     """What one judge made of one effect in one scenario.
 
     `harmless`, `harmful`: what is true by the judge's own limits. `delay`: median seconds from the moment the
@@ -46,16 +46,16 @@ class Outcome:
     covered: bool
     harmless: bool
     harmful: bool
-    rolled_back: Share
-    promoted: Share
+    rolled_back: Proportion
+    promoted: Proportion
     delay: float | None
     bound: float | None
     failed: float
 
     @property
-    def held(self) -> Share:
+    def held(self) -> Proportion:
         of = self.rolled_back.of
-        return Share(count=of - self.rolled_back.count - self.promoted.count, of=of)
+        return Proportion(count=of - self.rolled_back.count - self.promoted.count, of=of)
 
     @property
     def by_wald(self) -> float | None:
@@ -63,9 +63,9 @@ class Outcome:
         return None if self.delay is None or not self.bound else self.delay / self.bound
 
 
-def share_of(found: Flags) -> Share:
+def share_of(found: Flags) -> Proportion:
     """How many of all are True."""
-    return Share(count=int(found.sum()), of=len(found))
+    return Proportion(count=int(found.sum()), of=len(found))
 
 
 def delay(stopped: Ints, onset: float) -> float | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.judge.measure import Outcome
+from bench.judge.measure import Measurement
 from bench.judge.run import Size
 from bench.judge.scenarios import SCENARIOS
 from bench.judge.sources import WINDOW_SECONDS
@@ -29,10 +29,10 @@ _STRICT = "Timoneiro, tolerance 0"
 class Found:
     """Outcomes by what they are of."""
 
-    def __init__(self, outcomes: Iterable[Outcome]) -> None:
+    def __init__(self, outcomes: Iterable[Measurement]) -> None:
         self._by = {(o.setting, o.scenario, o.judge, o.effect): o for o in outcomes}
 
-    def at(self, scenario: str, effect: float, *, judge: str = _OURS, setting: str = "fixed") -> Outcome:
+    def at(self, scenario: str, effect: float, *, judge: str = _OURS, setting: str = "fixed") -> Measurement:
         return self._by[setting, scenario, judge, effect]
 
 
@@ -55,7 +55,7 @@ def _filled(page: str, name: str, text: str) -> str:
     return f"{before}{begin}{text}{end}{after}"
 
 
-def sections(outcomes: Sequence[Outcome], *, seed: int, size: Size) -> dict[str, str]:
+def sections(outcomes: Sequence[Measurement], *, seed: int, size: Size) -> dict[str, str]:
     """All generated parts of the page."""
     found = Found(outcomes)
     return {
@@ -86,17 +86,17 @@ def _setup(seed: int, size: Size) -> str:
     )
 
 
-def _targets(outcomes: Sequence[Outcome]) -> str:
+def _targets(outcomes: Sequence[Measurement]) -> str:
     rows = [(t.what, t.target, f"{t.found}: {t.where}", "kept" if t.kept else "**broken**") for t in targets(outcomes)]
     return table(("what", "target", "worst found", ""), rows)
 
 
-def _share(outcome: Outcome) -> str:
+def _share(outcome: Measurement) -> str:
     """A share with the upper end of its 95 % interval."""
     return f"{percent(outcome.rolled_back.value)} (≤ {percent(outcome.rolled_back.interval[1])})"
 
 
-def _null(outcomes: Sequence[Outcome], found: Found) -> str:
+def _null(outcomes: Sequence[Measurement], found: Found) -> str:
     covered = dict.fromkeys((o.scenario, o.judge) for o in outcomes if o.covered and o.effect == 1.0)
 
     def row(scenario: str, judge: str) -> list[str]:
@@ -122,7 +122,7 @@ def _rivals(found: Found) -> str:
 def _delays(found: Found) -> str:
     effects = (1.5, 2.0, 3.0, 5.0, 10.0)
 
-    def cell(outcome: Outcome) -> str:
+    def cell(outcome: Measurement) -> str:
         share = percent(outcome.rolled_back.value)
         return share if outcome.delay is None else f"{share}, {outcome.delay:,.0f} s"
 
@@ -142,7 +142,7 @@ def _delays(found: Found) -> str:
     return table(("judge", *(f"{effect:g}x" for effect in effects)), [*rows, *wald])
 
 
-def _slow(outcomes: Sequence[Outcome]) -> str:
+def _slow(outcomes: Sequence[Measurement]) -> str:
     """Where the theory covers the judge and the delay is beyond 1.3 bounds by more than one window."""
     slow = [
         o
@@ -151,7 +151,7 @@ def _slow(outcomes: Sequence[Outcome]) -> str:
         if o.delay > MOST_BY_WALD * o.bound and o.delay > o.bound + WINDOW_SECONDS
     ]
 
-    def row(o: Outcome) -> list[str]:
+    def row(o: Measurement) -> list[str]:
         setting = "10 %" if o.setting == "fixed" else "steps"
         return [_TITLES[o.scenario], setting, f"{o.effect:g}x", f"{o.delay:,.0f} s", f"{o.bound:,.0f} s"]
 
@@ -167,7 +167,7 @@ def _failed(found: Found) -> str:
     return table(("judge", *(f"{effect:g}x" for effect in effects)), map(row, (_OURS, _STRICT, *_JUDGES[1:])))
 
 
-def _ends(outcome: Outcome) -> list[str]:
+def _ends(outcome: Measurement) -> list[str]:
     return [percent(share.value) for share in (outcome.rolled_back, outcome.promoted, outcome.held)]
 
 
@@ -203,7 +203,7 @@ def _late(found: Found) -> str:
     return table(head, (row(place, effect) for place in ("late-10", "late-20") for effect in (2.0, 3.0, 5.0, 10.0)))
 
 
-def _dispersion(outcomes: Sequence[Outcome]) -> str:
+def _dispersion(outcomes: Sequence[Measurement]) -> str:
     found = Found(outcomes)
     places = ("pods-window", "sessions", "users")
     pairs = dict.fromkeys((o.scenario, o.judge) for o in outcomes if o.scenario in places and o.judge.startswith(_OURS))

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from bench.judge.measure import Outcome
+from bench.judge.measure import Measurement
 from bench.judge.run import Timeline
 from bench.judge.sources import WINDOW_SECONDS
-from bench.judge.svg import FAINT, GRID, Point, area, box, document, dot, line, path, text
+from bench.judge.svg import FAINT, GRID, Position, area, box, document, dot, line, path, text
 
 _WIDTH = 400
 _PROMISE = 0.01
@@ -40,7 +40,7 @@ _TICKS = ((30, "30 s"), (60, "1 min"), (120, "2 min"), (300, "5 min"), (600, "10
 _EFFECTS = (1.5, 2.0, 3.0, 5.0, 10.0)
 
 
-def false_rollbacks(outcomes: Sequence[Outcome]) -> str:
+def false_rollbacks(outcomes: Sequence[Measurement]) -> str:
     """A row for each judge, a dot for each situation, on a logarithmic scale; the promise as a line."""
     found = {(o.judge, o.scenario): o for o in outcomes if o.setting == "fixed" and o.effect == 1.0}
     left, right, top, row = 148, _WIDTH - 14, 54, 34
@@ -74,17 +74,17 @@ def false_rollbacks(outcomes: Sequence[Outcome]) -> str:
     return document(_WIDTH, height, "Harmless candidates rolled back, by judge and situation", body())
 
 
-def delays(outcomes: Sequence[Outcome]) -> str:
+def delays(outcomes: Sequence[Measurement]) -> str:
     """Median seconds until the rollback against the effect, both logarithmic, and Wald's bound below."""
     found = {(o.judge, o.effect): o for o in outcomes if o.setting == "fixed" and o.scenario == "steady"}
     left, right, top, bottom = 52, _WIDTH - 16, 42, 290
     slowest = math.log(2400.0 / 20.0)
 
-    def at(effect: float, seconds: float) -> Point:
+    def at(effect: float, seconds: float) -> Position:
         across = (math.log(effect) - math.log(1.5)) / (math.log(10.0) - math.log(1.5))
         return left + across * (right - left), bottom - math.log(seconds / 20.0) / slowest * (bottom - top)
 
-    def points(judge: str) -> list[Point]:
+    def points(judge: str) -> list[Position]:
         rows = [(effect, found[judge, effect].delay) for effect in _EFFECTS]
         return [at(effect, seconds) for effect, seconds in rows if seconds is not None]
 
@@ -138,7 +138,7 @@ def over_time(timelines: Sequence[Timeline]) -> str:
             rows = found[effect]
             count = len(rows.promoted)
 
-            def at(window: int, share: float, base: float = base, count: int = count) -> Point:
+            def at(window: int, share: float, base: float = base, count: int = count) -> Position:
                 return left + window / count * (right - left), base - share * panel
 
             yield box((left, base - panel), right - left, panel, fill=colours[1][1])

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.judge.counts import Floats, Ints
 from bench.judge.ours import Judge, Settings
-from bench.judge.sources import WINDOW_SECONDS, Source
+from bench.judge.sources import WINDOW_SECONDS, WindowSource
 
 MIN_REQUESTS = 100
 
@@ -32,7 +32,7 @@ CANARY = Schedule(weights=(5, 10, 25, 50), seconds=300.0, deadline=3600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class PlayedRollouts:
     """Index of the window after which each rollout was rolled back or promoted; -1 for not.
 
     `failed`: failures that the candidate has answered with until then. `share`: of the candidate in each window, mean
@@ -45,7 +45,7 @@ class Played:
     share: Floats
 
 
-def play(source: Source, schedule: Schedule, settings: Settings, *, rollouts: int) -> Played:
+def play(source: WindowSource, schedule: Schedule, settings: Settings, *, rollouts: int) -> PlayedRollouts:
     """Play all rollouts to their end."""
     weights = np.array(schedule.weights) / 100.0
     judge = Judge(rollouts, settings)
@@ -78,4 +78,4 @@ def play(source: Source, schedule: Schedule, settings: Settings, *, rollouts: in
         onward = rows[over & ~last]
         step[onward] += 1
         started[onward], requests[onward] = index + 1, 0
-    return Played(rolled_back=rolled_back, promoted=promoted, failed=failed, share=shares)
+    return PlayedRollouts(rolled_back=rolled_back, promoted=promoted, failed=failed, share=shares)

@@ -11,9 +11,9 @@ import numpy as np
 
 from bench.judge import kayenta
 from bench.judge.counts import Flags, Floats, Ints, Windows, side_by_side
-from bench.judge.measure import Outcome, delay, failed_until, share_of, wald_bound
+from bench.judge.measure import Measurement, delay, failed_until, share_of, wald_bound
 from bench.judge.ours import follow
-from bench.judge.policy import CANARY, Played, Schedule, play
+from bench.judge.policy import CANARY, PlayedRollouts, Schedule, play
 from bench.judge.rivals import RIVALS, oracle
 from bench.judge.scenarios import EFFECTS, SCENARIOS, Ours, Scenario
 from bench.judge.sources import WINDOW_SECONDS
@@ -68,7 +68,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Measurement, ...]
     timeline: Timeline
 
 
@@ -110,7 +110,7 @@ def fixed_windows(task: Task) -> Windows:
     return side_by_side([source.window(index, share) for index in range(FIXED.windows)])
 
 
-def _at_fixed_share(task: Task) -> Iterator[Outcome]:
+def _at_fixed_share(task: Task) -> Iterator[Measurement]:
     windows = fixed_windows(task)
     both = (windows.candidate_requests + windows.stable_requests).sum(axis=0)
     share = windows.candidate_requests.sum(axis=0) / both
@@ -145,9 +145,9 @@ def _outcome(
     *,
     bound: float | None = None,
     failed: float | None = None,
-) -> Outcome:
+) -> Measurement:
     limits = ours.settings.limits
-    return Outcome(
+    return Measurement(
         scenario=task.scenario.name,
         setting=setting,
         judge=ours.name,
@@ -163,7 +163,7 @@ def _outcome(
     )
 
 
-def _of_policy(task: Task, ours: Ours, played: Played) -> Outcome:
+def _of_policy(task: Task, ours: Ours, played: PlayedRollouts) -> Measurement:
     nothing: Ints = np.zeros((0, 0), dtype=np.int64)
     return _outcome(
         task,
@@ -204,7 +204,7 @@ def _least(task: Task, ours: Ours, *, share: Floats, requests: Floats, events: F
     )
 
 
-def _timeline(task: Task, played: Played) -> Timeline:
+def _timeline(task: Task, played: PlayedRollouts) -> Timeline:
     ends = np.arange(CANARY.windows)
 
     def by(index: Ints) -> Floats:

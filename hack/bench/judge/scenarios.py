@@ -8,7 +8,7 @@ import numpy as np
 from bench.judge.levels import Bursts, Diurnal, Level, Noise, Persistent, Quiet, Restless, Steady
 from bench.judge.ours import DEFAULT, DEFAULT_LIMITS, Settings
 from bench.judge.scrapes import Gaps, Resets
-from bench.judge.sources import WINDOW_SECONDS, Mirror, Service, Source, Users
+from bench.judge.sources import WINDOW_SECONDS, Mirror, Service, Users, WindowSource
 from timoneiro_judge.counts import Limits
 
 EFFECTS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -33,7 +33,7 @@ _STRICT = Ours(
     name="Timoneiro, tolerance 0", settings=Settings(limits=Limits(tolerance=0.0, margin=1.0, negligible=0.001))
 )
 
-Builder = Callable[["Scenario", np.random.Generator, int, int, float], Source]
+Builder = Callable[["Scenario", np.random.Generator, int, int, float], WindowSource]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class Scenario:
         rate = self.candidate_rate(effect)
         return rate >= self.base * (1.0 + limits.margin) - 1e-12 and rate >= limits.negligible - 1e-12
 
-    def source(self, dice: np.random.Generator, *, rollouts: int, windows: int, effect: float) -> Source:
+    def source(self, dice: np.random.Generator, *, rollouts: int, windows: int, effect: float) -> WindowSource:
         """A fresh service for `rollouts` rollouts of at most `windows` windows."""
         return self.build(self, dice, rollouts, windows, effect)
 
@@ -101,55 +101,55 @@ def _service(
     )
 
 
-def _steady(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _steady(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect)
 
 
-def _bursts(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _bursts(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, level=Bursts(dice, n, windows))
 
 
-def _diurnal(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _diurnal(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, level=Diurnal(dice, n))
 
 
-def _gateway(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _gateway(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, bias=1.2)
 
 
-def _restless(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _restless(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, noise=Restless(dice, n, cv=0.5, pods=_PODS))
 
 
-def _one_pod(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _one_pod(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, noise=Persistent(dice, n, cv=0.2, candidates=1, pods=_PODS))
 
 
-def _two_pods(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _two_pods(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, noise=Persistent(dice, n, cv=0.2, candidates=2, pods=_PODS))
 
 
-def _sessions(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _sessions(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, noise=Quiet(n, _PODS), cluster=CLUSTER)
 
 
-def _users(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _users(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return Users(dice, n, rate=of.rate, base=of.base, effect=effect)
 
 
-def _gaps_merged(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _gaps_merged(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return Gaps(dice, _service(of, dice, n, effect), merged=True)
 
 
-def _gaps_lost(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _gaps_lost(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return Gaps(dice, _service(of, dice, n, effect), merged=False)
 
 
-def _resets(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _resets(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return Resets(dice, _service(of, dice, n, effect))
 
 
-def _mirror(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> Source:
+def _mirror(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return Mirror(dice, rate=of.rate, base=of.base, effect=effect)
 
 

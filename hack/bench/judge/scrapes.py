@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Windows, combined
-from bench.judge.sources import Source
+from bench.judge.sources import WindowSource
 
 _MISSED = 0.2
 _RESTARTS = 0.05
@@ -18,7 +18,7 @@ class Gaps:
     Counts are not carried across a change of the share: another split is another stretch of time.
     """
 
-    def __init__(self, dice: np.random.Generator, source: Source, *, merged: bool) -> None:
+    def __init__(self, dice: np.random.Generator, source: WindowSource, *, merged: bool) -> None:
         self._dice, self._source, self._merged = dice, source, merged
         self._waiting: tuple[Floats, Windows] | None = None
 
@@ -38,7 +38,7 @@ class Resets:
     Half of the candidate's counts (two pods), a ninth of the stable's.
     """
 
-    def __init__(self, dice: np.random.Generator, source: Source) -> None:
+    def __init__(self, dice: np.random.Generator, source: WindowSource) -> None:
         self._dice, self._source = dice, source
 
     def window(self, index: int, share: Floats) -> Windows:

@@ -15,7 +15,7 @@ WINDOW_SECONDS = 30.0
 _HIGHEST_RATE = 0.95
 
 
-class Source(Protocol):
+class WindowSource(Protocol):
     """Gives the windows of many rollouts in their order. `share`: of the candidate in each rollout, as accepted."""
 
     def window(self, index: int, share: Floats) -> Windows: ...

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.judge.measure import Outcome
+from bench.judge.measure import Measurement
 from bench.judge.ours import DEFAULT
 
 MOST_BY_WALD = 1.3
@@ -11,7 +11,7 @@ _LEAST_PROMOTED = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Promise:
     """One promise: the worst that was found, where, and whether it is kept."""
 
     what: str
@@ -21,7 +21,7 @@ class Target:
     kept: bool
 
 
-def targets(outcomes: Sequence[Outcome]) -> list[Target]:
+def targets(outcomes: Sequence[Measurement]) -> list[Promise]:
     """All targets, measured where theory says that they hold."""
     covered = [o for o in outcomes if o.covered and not o.scenario.startswith("late")]
     return [
@@ -33,11 +33,11 @@ def targets(outcomes: Sequence[Outcome]) -> list[Target]:
     ]
 
 
-def _false_rollbacks(outcomes: Iterable[Outcome], *, effect: float | None, what: str) -> Target:
+def _false_rollbacks(outcomes: Iterable[Measurement], *, effect: float | None, what: str) -> Promise:
     harmless = [o for o in outcomes if o.harmless and (effect is None or o.effect == effect)]
     worst = max(harmless, key=lambda o: (o.rolled_back.interval[1], o.scenario, o.judge))
     upper = worst.rolled_back.interval[1]
-    return Target(
+    return Promise(
         what=what,
         target="≤ 1 %, upper end",
         found=f"{percent(worst.rolled_back.value)} (up to {percent(upper)})",
@@ -46,10 +46,10 @@ def _false_rollbacks(outcomes: Iterable[Outcome], *, effect: float | None, what:
     )
 
 
-def _delays(outcomes: Iterable[Outcome]) -> Target:
+def _delays(outcomes: Iterable[Measurement]) -> Promise:
     measured = [o for o in outcomes if o.scenario == "steady" and o.judge == "Timoneiro" and o.effect >= 2.0]
     worst = max(measured, key=lambda o: (o.by_wald or float("inf"), o.effect))
-    return Target(
+    return Promise(
         what="median delay of a rollback at 2x and more, steady",
         target="≤ 1.3 of Wald's bound",
         found="not half of them" if worst.by_wald is None else f"{worst.by_wald:.2f}",
@@ -58,10 +58,10 @@ def _delays(outcomes: Iterable[Outcome]) -> Target:
     )
 
 
-def _promotions(outcomes: Iterable[Outcome]) -> Target:
+def _promotions(outcomes: Iterable[Measurement]) -> Promise:
     worst = max((o for o in outcomes if o.harmful), key=lambda o: (o.promoted.interval[1], o.scenario, o.judge))
     upper = worst.promoted.interval[1]
-    return Target(
+    return Promise(
         what="candidates worse by the margin promoted",
         target="≤ 5 %, upper end",
         found=f"{percent(worst.promoted.value)} (up to {percent(upper)})",
@@ -70,10 +70,10 @@ def _promotions(outcomes: Iterable[Outcome]) -> Target:
     )
 
 
-def _flawless(outcomes: Iterable[Outcome]) -> Target:
+def _flawless(outcomes: Iterable[Measurement]) -> Promise:
     found = next(o for o in outcomes if o.scenario == "zero-10" and o.setting == "policy" and o.effect == 1.0)
     lower = found.promoted.interval[0]
-    return Target(
+    return Promise(
         what="harmless candidates promoted in an hour, nothing fails, 10 requests/s",
         target="≥ 99 %, lower end",
         found=f"{percent(found.promoted.value)} (at least {percent(lower)})",
@@ -82,7 +82,7 @@ def _flawless(outcomes: Iterable[Outcome]) -> Target:
     )
 
 
-def _place(outcome: Outcome) -> str:
+def _place(outcome: Measurement) -> str:
     where = "10 % of the traffic" if outcome.setting == "fixed" else "canary steps"
     return f"{outcome.scenario}, {outcome.effect:g}x, {where}"
 

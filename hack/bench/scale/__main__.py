@@ -47,7 +47,7 @@ class Line:
         return f"{ {None: '      ', True: 'kept  ', False: 'BROKEN'}[self.kept] } {self.what}: {self.found}"
 
 
-Say = Callable[[Line], None]
+SayLine = Callable[[Line], None]
 
 
 def main() -> int:
@@ -114,7 +114,7 @@ async def _bench(size: int, seconds: int, hanging: list[int]) -> list[Line]:
 
 
 async def _measure(
-    plane: ControlPlane, fleet: Fleet, fake: FakeCluster, log: Path, say: Say, seconds: int, hanging: list[int]
+    plane: ControlPlane, fleet: Fleet, fake: FakeCluster, log: Path, say: SayLine, seconds: int, hanging: list[int]
 ) -> None:
     size = len(fleet.names)
     operator = await OperatorProcess.start(plane.kubeconfig, log)
@@ -189,7 +189,7 @@ async def _cost(operator: OperatorProcess, seconds: int, *, settle: int) -> floa
     return 100 * (operator.cost().cpu - before) / (time.monotonic() - started)
 
 
-async def _aborts(fleet: Fleet, fake: FakeCluster, hanging: int, say: Say) -> None:
+async def _aborts(fleet: Fleet, fake: FakeCluster, hanging: int, say: SayLine) -> None:
     """From an abort that was written to the route that was written, for those whose own source answers."""
     fake.hanging = set(fleet.names[:hanging])
     # Until their reads hang, and the reads of others have run into them.
@@ -209,7 +209,7 @@ async def _aborts(fleet: Fleet, fake: FakeCluster, hanging: int, say: Say) -> No
     )
 
 
-async def _takeover(fleet: Fleet, fake: FakeCluster, leader: OperatorProcess, say: Say) -> None:
+async def _takeover(fleet: Fleet, fake: FakeCluster, leader: OperatorProcess, say: SayLine) -> None:
     """From the loss of the leader's machine to the first route that the standby writes."""
     lost = time.monotonic()
     await leader.lose()

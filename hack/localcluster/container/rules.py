@@ -15,7 +15,7 @@ _LOG_BYTES = 2048
 _LOG_LINES = 80
 
 
-class Role(Enum):
+class ContainerRole(Enum):
     """What a container is to its pod."""
 
     INIT = "init"
@@ -23,18 +23,18 @@ class Role(Enum):
     MAIN = "main"
 
 
-def role_of(container: Json, *, is_init: bool) -> Role:
+def role_of(container: Json, *, is_init: bool) -> ContainerRole:
     """An init container that restarts always is a sidecar."""
     if not is_init:
-        return Role.MAIN
-    return Role.SIDECAR if container.get("restartPolicy") == "Always" else Role.INIT
+        return ContainerRole.MAIN
+    return ContainerRole.SIDECAR if container.get("restartPolicy") == "Always" else ContainerRole.INIT
 
 
-def restarts_after(exit_code: int, role: Role, policy: str) -> bool:
+def restarts_after(exit_code: int, role: ContainerRole, policy: str) -> bool:
     """Whether a container that ended is started again under the pod's restartPolicy."""
-    if role is Role.SIDECAR:
+    if role is ContainerRole.SIDECAR:
         return True
-    if role is Role.INIT:
+    if role is ContainerRole.INIT:
         return exit_code != 0 and policy != "Never"
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 

@@ -11,9 +11,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from ..build.tools import Progress
 from ..control_plane.launch_report import Message, read_messages
 from ..errors import LocalClusterError
 from ..layout import Layout
@@ -22,10 +23,9 @@ from .prerequisites import namespace_command
 
 _GONE_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-Report = Callable[[str], None]
 
 
-def start(layout: Layout, report: Report, *, prometheus: bool = False, services: bool = False) -> None:
+def start(layout: Layout, report: Progress, *, prometheus: bool = False, services: bool = False) -> None:
     """Starts the cluster whose folder is prepared."""
     # The fifth of the supervisor's doors is what asks it for Prometheus.
     doors = 5 if prometheus else 4
@@ -64,7 +64,7 @@ def supervisor(layout: Layout) -> ProcessIdentity | None:
         return None
 
 
-def _start(layout: Layout, report: Report, *, doors: int, options: Sequence[str]) -> Message | None:
+def _start(layout: Layout, report: Progress, *, doors: int, options: Sequence[str]) -> Message | None:
     receiver, sender = os.pipe()
     listening = [_listen() for _ in range(doors)]
     descriptors = (sender, *(door.fileno() for door in listening))

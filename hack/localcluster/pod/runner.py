@@ -20,11 +20,11 @@ from ..container.backoff import Backoff
 from ..container.environment import ImageProcess, MissingReferenceError, resolve_argv, resolve_environment
 from ..container.memory_limit import enforce, memory_limit
 from ..container.probe_check import check
-from ..container.rules import Role, named_ports, restarts_after, role_of, termination_message, volume_mounts
+from ..container.rules import ContainerRole, named_ports, restarts_after, role_of, termination_message, volume_mounts
 from ..container.run import Container, ContainerSpecification, StartError, VolumeMount
 from .probes import ProbeReactions, run_probes
 from .sandbox import Sandbox
-from .status import ContainerFacts, Running, State, Terminated, Waiting, ended_before
+from .status import ContainerFacts, ContainerState, Running, Terminated, Waiting, ended_before
 from .volumes import VolumeError
 
 _RETRY_SECONDS = 1.0
@@ -48,7 +48,7 @@ class ContainerRunner:
         self._changed = changed
         self._stopping = asyncio.Event()
         self._running: Container | None = None
-        self._state: State = Waiting(waiting)
+        self._state: ContainerState = Waiting(waiting)
         # A container that ran under an earlier node process died with it: its next run is a restart.
         self._last = ended_before(previous, now()) if previous else None
         self._runs = previous["restartCount"] + 1 if previous and self._last else 0
@@ -56,7 +56,7 @@ class ContainerRunner:
         self._started = False
 
     @property
-    def role(self) -> Role:
+    def role(self) -> ContainerRole:
         """What it is to its pod."""
         return self._role
 
@@ -70,15 +70,15 @@ class ContainerRunner:
             state=self._state,
             last=self._last,
             restarts=max(self._runs - 1, 0),
-            ready=succeeded if self._role is Role.INIT else self._ready,
+            ready=succeeded if self._role is ContainerRole.INIT else self._ready,
             started=self._started,
-            sidecar=self._role is Role.SIDECAR,
+            sidecar=self._role is ContainerRole.SIDECAR,
         )
 
     async def run(self, sandbox: Sandbox) -> None:
         """Runs the container until it has ended for good or was stopped."""
         done = self._last is not None and not restarts_after(self._last.exit_code, self._role, sandbox.restart_policy)
-        if self._last is not None and done and self._role is Role.MAIN:
+        if self._last is not None and done and self._role is ContainerRole.MAIN:
             self._show(self._last)
             return
         backoff = Backoff(sandbox.restart_base)
@@ -244,7 +244,7 @@ class ContainerRunner:
         if not passed:
             sandbox.warn("FailedPreStopHook", f"PreStopHook failed: {why}")
 
-    def _show(self, state: State) -> None:
+    def _show(self, state: ContainerState) -> None:
         self._state = state
         self._changed()
 

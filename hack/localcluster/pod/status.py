@@ -42,7 +42,7 @@ class Terminated:
     container_id: str
 
 
-State = Waiting | Running | Terminated
+ContainerState = Waiting | Running | Terminated
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ContainerFacts:
 
     name: str
     image: str
-    state: State
+    state: ContainerState
     last: Terminated | None = None
     restarts: int = 0
     ready: bool = False
@@ -147,15 +147,15 @@ def ended_before(status: Json, moment: datetime) -> Terminated | None:
     )
 
 
-def _succeeded(state: State) -> bool:
+def _succeeded(state: ContainerState) -> bool:
     return isinstance(state, Terminated) and state.exit_code == 0
 
 
-def _failed(state: State) -> bool:
+def _failed(state: ContainerState) -> bool:
     return isinstance(state, Terminated) and state.exit_code != 0
 
 
-def _state(state: State | None) -> Json:
+def _state(state: ContainerState | None) -> Json:
     match state:
         case Waiting():
             return {"waiting": {"reason": state.reason} | ({"message": state.message} if state.message else {})}

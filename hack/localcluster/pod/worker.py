@@ -20,7 +20,7 @@ from ..api.client import ApiError, KubeApi
 from ..api.jsontypes import Json
 from ..api.times import now, parse
 from ..container.environment import EnvSources
-from ..container.rules import Role
+from ..container.rules import ContainerRole
 from .dns import resolv_conf
 from .events import EventRecorder
 from .network import NetworkError, PodNetworks, namespace_path
@@ -146,7 +146,7 @@ class PodWorker:
     async def _run_containers(self, sandbox: Sandbox) -> None:
         sidecars = []
         for runner in self._init:
-            if runner.role is Role.SIDECAR:
+            if runner.role is ContainerRole.SIDECAR:
                 sidecars.append(runner)
                 self._tasks.append(asyncio.create_task(runner.run(sandbox)))
                 await self._until_started(runner)

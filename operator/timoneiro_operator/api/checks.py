@@ -13,7 +13,7 @@ from timoneiro_operator.api.spec import (
     Metric,
     Retry,
     SessionPersistence,
-    Source,
+    SourceSpec,
     Spec,
     Timeouts,
 )
@@ -203,7 +203,7 @@ def _check_warm_up(spec: Spec) -> None:
         raise InvalidSpec(f"spec.analysis.warmUpLimit: {limit} must be a rate above 0, and 1 at most")
 
 
-def _check_source(source: Source) -> None:
+def _check_source(source: SourceSpec) -> None:
     prometheus = source.type == "Prometheus"
     if prometheus and not (source.url or "").startswith(("http://", "https://")):
         raise InvalidSpec(f"spec.analysis.source.url must be the address of a Prometheus server, not '{source.url}'")

@@ -4,7 +4,7 @@ reach, and numbers that nobody can serve with.
 
 from timoneiro_operator.api.names import GROUP
 from timoneiro_operator.api.scaling import autoscaler_class, metric_types
-from timoneiro_operator.api.spec import Component, Spec, Transformer
+from timoneiro_operator.api.spec import ComponentSpec, Spec, Transformer
 
 # By these KServe, Kubernetes and the operator find the pods of a revision.
 _OWNED_LABELS = {GROUP, "serving.kserve.io", "app", "component"}
@@ -27,7 +27,7 @@ def component_problem(spec: Spec) -> str | None:
     return _transformer(spec.transformer, spec) if spec.transformer is not None else None
 
 
-def _owned(field: str, component: Component) -> str | None:
+def _owned(field: str, component: ComponentSpec) -> str | None:
     owned = {key for key in component.labels if key.split("/")[0] in _OWNED_LABELS}
     owned |= component.annotations.keys() & _OWNED_ANNOTATIONS
     if owned:
@@ -43,7 +43,7 @@ def _owned(field: str, component: Component) -> str | None:
     return None
 
 
-def _replicas(field: str, component: Component) -> str | None:
+def _replicas(field: str, component: ComponentSpec) -> str | None:
     least, most = component.min_replicas, component.max_replicas
     if least < 1:
         return (
@@ -64,7 +64,7 @@ def _replicas(field: str, component: Component) -> str | None:
     return None
 
 
-def _metrics(field: str, component: Component, spec: Spec) -> str | None:
+def _metrics(field: str, component: ComponentSpec, spec: Spec) -> str | None:
     driver = spec.route.driver
     if component.scale_metric is not None and component.scale_metric not in _METRICS[driver]:
         return (

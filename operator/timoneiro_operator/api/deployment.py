@@ -13,7 +13,7 @@ from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.packing import unpack
 from timoneiro_operator.api.runtime import Runtime, runtime_name
 from timoneiro_operator.api.scaling import autoscaler_class, of_the_pods
-from timoneiro_operator.api.spec import Component, Model, Predictor, Spec, Transformer
+from timoneiro_operator.api.spec import ComponentSpec, Model, Predictor, Spec, Transformer
 from timoneiro_operator.api.status import Snapshot, Status
 
 
@@ -133,7 +133,7 @@ def revision_of(
     return hashlib.sha256(text).hexdigest()[:REVISION_LENGTH]
 
 
-def _how(component: Component | None) -> dict[str, Any] | None:
+def _how(component: ComponentSpec | None) -> dict[str, Any] | None:
     """All of a component that changes its pods."""
     if component is None:
         return None

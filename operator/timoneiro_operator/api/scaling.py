@@ -4,9 +4,9 @@ from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from timoneiro_operator.api.spec import Component, Spec
+from timoneiro_operator.api.spec import ComponentSpec, Spec
 
-C = TypeVar("C", bound=Component)
+C = TypeVar("C", bound=ComponentSpec)
 
 # As KServe calls them in the annotation that chooses; it can only be chosen when an InferenceService is made.
 AutoscalerClass = Literal["none", "hpa", "keda"]
@@ -27,14 +27,14 @@ class Replicas(NamedTuple):
     transformer: "Replicas | None" = None
 
 
-def autoscaler_class(component: Component) -> AutoscalerClass:
+def autoscaler_class(component: ComponentSpec) -> AutoscalerClass:
     """What decides on the number of pods: nothing, unless they may be more than `minReplicas`."""
     if component.max_replicas is None or component.max_replicas <= component.min_replicas:
         return "none"
     return "keda" if metric_types(component) & set(_OF_KEDA) else "hpa"
 
 
-def metric_types(component: Component) -> set[str]:
+def metric_types(component: ComponentSpec) -> set[str]:
     """Types of the metrics in `autoScaling`, as far as it is made as KServe wants it."""
     metrics = (component.auto_scaling or {}).get("metrics")
     entries = metrics if isinstance(metrics, list) else []
@@ -43,7 +43,7 @@ def metric_types(component: Component) -> set[str]:
 
 def of_the_pods(component: C) -> C:
     """`component` without how often it serves."""
-    return _as_often_as(Component(), component)
+    return _as_often_as(ComponentSpec(), component)
 
 
 def rescaled(served: C, wanted: C) -> C:
@@ -51,7 +51,7 @@ def rescaled(served: C, wanted: C) -> C:
     return _as_often_as(wanted, served) if autoscaler_class(served) == autoscaler_class(wanted) else served
 
 
-def _as_often_as(other: Component, component: C) -> C:
+def _as_often_as(other: ComponentSpec, component: C) -> C:
     return msgspec.structs.replace(
         component,
         min_replicas=other.min_replicas,

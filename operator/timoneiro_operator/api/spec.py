@@ -32,7 +32,7 @@ class Model(_Struct, frozen=True):
 _Objects = tuple[dict[str, Any], ...]
 
 
-class Component(_Struct, frozen=True):
+class ComponentSpec(_Struct, frozen=True):
     """Pods that serve, and how many: handed on to KServe as it is, under KServe's own names."""
 
     min_replicas: int = 1
@@ -64,7 +64,7 @@ class Component(_Struct, frozen=True):
     batcher: dict[str, Any] | None = None
 
 
-class Predictor(Component, frozen=True):
+class Predictor(ComponentSpec, frozen=True):
     """What serves the model. Here the model server's container, in `predictor.model` of an InferenceService."""
 
     runtime: str | None = None
@@ -81,7 +81,7 @@ class Predictor(Component, frozen=True):
     startup_probe: dict[str, Any] | None = None
 
 
-class Transformer(Component, frozen=True):
+class Transformer(ComponentSpec, frozen=True):
     """What stands before the predictor and calls it; the first of its containers is the transformer."""
 
     storage_uris: _Objects = ()
@@ -245,7 +245,7 @@ class Tls(_Struct, frozen=True):
     insecure_skip_verify: bool = False
 
 
-class Source(_Struct, frozen=True):
+class SourceSpec(_Struct, frozen=True):
     """Scrape: the operator reads the pods, at `port` and `path` where they differ from the profile's.
 
     Prometheus: raw samples of the series that `selector` matches, from the server at `url`. The Secret's keys are
@@ -278,7 +278,7 @@ class Analysis(_Struct, frozen=True):
     warm_up_limit: float = 0.5
     min_requests: int = 100
     promotion: Literal["Evidence", "NoHarm"] = "Evidence"
-    source: Source = Source()
+    source: SourceSpec = SourceSpec()
     metrics: tuple[Metric, ...] = (Metric(),)
 
 

@@ -6,7 +6,7 @@ restart, a failover or an edited interval moves no step early.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -69,6 +69,9 @@ class Revision(_Struct, frozen=True):
     replicas: int | None = None
     transformer_replicas: int | None = None
     started_at: str | None = None
+
+
+AnyRevision = TypeVar("AnyRevision", bound=Revision)
 
 
 class Stable(Revision, frozen=True):
@@ -201,7 +204,7 @@ class Traffic(_Struct, frozen=True, omit_defaults=False):
     mirror: Mirrored = "None"
 
 
-class Ratio(_Struct, frozen=True):
+class RatioStatus(_Struct, frozen=True):
     """Rate ratio candidate / stable with its confidence sequence. None: not bounded yet."""
 
     estimate: float | None = None
@@ -209,7 +212,7 @@ class Ratio(_Struct, frozen=True):
     upper: float | None = None
 
 
-class Evidence(_Struct, frozen=True, omit_defaults=False):
+class EvidenceStatus(_Struct, frozen=True, omit_defaults=False):
     """e-values: 100 for "worse" means that luck alone would show this in one harmless rollout of 100."""
 
     worse: float = 1.0
@@ -230,10 +233,10 @@ class MetricStatus(_Struct, frozen=True):
     limit: float | None = None
     seconds_left: float | None = None
     problem: str | None = None
-    ratio: Ratio = Ratio()
+    ratio: RatioStatus = RatioStatus()
     candidate: Counts = Counts()
     stable: Counts = Counts()
-    evidence: Evidence = Evidence()
+    evidence: EvidenceStatus = EvidenceStatus()
     state: str | None = None
 
 

@@ -12,10 +12,10 @@ from timoneiro_judge.verdict import Judgement, Part, Verdict, judge
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import (
     AnalysisStatus,
-    Evidence,
+    EvidenceStatus,
     LastWindow,
     MetricStatus,
-    Ratio,
+    RatioStatus,
     Share,
     Status,
     Step,
@@ -23,7 +23,7 @@ from timoneiro_operator.api.status import (
     to_seconds,
     to_text,
 )
-from timoneiro_operator.decide.comparisons import Planned, dispersion_of, parts_of, planned, restored
+from timoneiro_operator.decide.comparisons import PlannedComparison, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.trail import longer
 from timoneiro_operator.decide.warm_up import START_LIMIT, counted_warm_up, with_start_limit
@@ -44,7 +44,7 @@ def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
 
 
 def _parts(
-    analysis: Analysis, plan: tuple[Planned, ...], comparisons: dict[str, Comparison], warm_up: WarmUp | None
+    analysis: Analysis, plan: tuple[PlannedComparison, ...], comparisons: dict[str, Comparison], warm_up: WarmUp | None
 ) -> dict[str, Part]:
     return with_start_limit(parts_of(analysis, plan, comparisons), warm_up, analysis)
 
@@ -158,7 +158,7 @@ def _share(before: Share | None, step: Step | None, traffic: tuple[int, int], an
 
 def _reports(
     analysis: Analysis,
-    plan: tuple[Planned, ...],
+    plan: tuple[PlannedComparison, ...],
     parts: dict[str, Part],
     judgement: Judgement,
     last: LastWindow | None,
@@ -175,10 +175,10 @@ def _reports(
                 verdict=verdict,
                 role=item.metric.role,
                 bound=item.bound,
-                ratio=Ratio(estimate=estimate, lower=lower, upper=upper),
+                ratio=RatioStatus(estimate=estimate, lower=lower, upper=upper),
                 candidate=value.candidate,
                 stable=value.stable,
-                evidence=Evidence(
+                evidence=EvidenceStatus(
                     worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.best_log_not_worse)
                 ),
                 seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
@@ -196,7 +196,7 @@ def _reports(
                     role=metric.role,
                     limit=metric.max,
                     candidate=part.counts.candidate,
-                    evidence=Evidence(worse=_e_value(part.log_worse)),
+                    evidence=EvidenceStatus(worse=_e_value(part.log_worse)),
                 )
             )
     return tuple(reports)

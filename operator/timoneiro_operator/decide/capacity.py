@@ -5,22 +5,18 @@ bring before that step begins, and what the stable model had is kept for it unti
 needs it. The minimum is a number in the status, so that a restart or a second pass finds the same one.
 """
 
-from typing import TypeVar
-
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.scaling import Replicas, autoscaler_class, replicas_of
-from timoneiro_operator.api.status import Revision, Status, Step, to_seconds
+from timoneiro_operator.api.status import AnyRevision, Revision, Status, Step, to_seconds
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import because, share_text
 
 replace = msgspec.structs.replace
-
-Part = TypeVar("Part", bound=Revision)
 
 
 def replicas(deployment: ModelDeployment, status: Status, part: Revision) -> Replicas:
@@ -57,7 +53,7 @@ def with_capacity(status: Status, step: Step, seen: Observation) -> Status:
     )
 
 
-def _held(status: Status, part: Part, number: int, before: int) -> Part:
+def _held(status: Status, part: AnyRevision, number: int, before: int) -> AnyRevision:
     known = snapshot_of(status, part.revision)
     if known is None or known.adopted is not None:
         return part

@@ -13,7 +13,7 @@ from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
 
 
-class Planned(NamedTuple):
+class PlannedComparison(NamedTuple):
     """One comparison. `bound`: seconds, with type Latency; None also while it is not fixed yet."""
 
     name: str
@@ -28,9 +28,9 @@ def bounds_key(metric: Metric) -> str:
     return f"{metric.name}>{','.join(text for text in wanted if text)}"
 
 
-def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[Planned, ...]:
+def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[PlannedComparison, ...]:
     """All comparisons of the spec in its order; `bounds` as in the status."""
-    found: list[Planned] = []
+    found: list[PlannedComparison] = []
     for metric in analysis.metrics:
         if metric.type == "Guard":
             continue
@@ -38,19 +38,19 @@ def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[P
         fixed = bounds.get(bounds_key(metric), ())
         if len(fixed) > 1:
             weight = metric.weight / len(fixed)
-            found += [Planned(f"{metric.name} {bound:g}s", metric, bound, weight) for bound in fixed]
+            found += [PlannedComparison(f"{metric.name} {bound:g}s", metric, bound, weight) for bound in fixed]
         else:
-            found.append(Planned(metric.name, metric, next(iter(fixed), None), metric.weight))
+            found.append(PlannedComparison(metric.name, metric, next(iter(fixed), None), metric.weight))
     return tuple(found)
 
 
-def restored(plan: tuple[Planned, ...], kept: AnalysisStatus | None) -> dict[str, Comparison]:
+def restored(plan: tuple[PlannedComparison, ...], kept: AnalysisStatus | None) -> dict[str, Comparison]:
     """Evidence by name. What is new, or whose limits or bound were edited, starts from nothing."""
     known = {metric.name: metric for metric in kept.metrics} if kept else {}
     return {item.name: _restore(item, known.get(item.name)) for item in plan}
 
 
-def _restore(item: Planned, kept: MetricStatus | None) -> Comparison:
+def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison:
     metric = item.metric
     limits = Limits(tolerance=metric.tolerated, margin=metric.margin, negligible=metric.negligible)
     return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits)
@@ -72,7 +72,9 @@ def dispersion_of(metric: Metric) -> Dispersion:
     return Dispersion(factor=metric.over_dispersion.factor, most=metric.over_dispersion.estimate_up_to)
 
 
-def parts_of(analysis: Analysis, plan: tuple[Planned, ...], comparisons: dict[str, Comparison]) -> dict[str, Part]:
+def parts_of(
+    analysis: Analysis, plan: tuple[PlannedComparison, ...], comparisons: dict[str, Comparison]
+) -> dict[str, Part]:
     """What is judged, by name: comparisons first, guards after them."""
     parts = {
         item.name: Part(

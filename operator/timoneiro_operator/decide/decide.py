@@ -5,7 +5,6 @@ same place. It never gives weight to a revision that is not serving, and never r
 """
 
 import dataclasses
-from typing import TypeVar
 
 import msgspec
 
@@ -13,10 +12,10 @@ from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import replicas_wanted, rescaled
 from timoneiro_operator.api.status import (
     STEPS,
+    AnyRevision,
     Candidate,
     Direct,
     Phase,
-    Revision,
     Snapshot,
     Stable,
     Status,
@@ -53,8 +52,6 @@ from timoneiro_operator.decide.weighing import weighed
 
 replace = msgspec.structs.replace
 
-Part = TypeVar("Part", bound=Revision)
-
 
 def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
     """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
@@ -76,7 +73,7 @@ def _as_wanted(deployment: ModelDeployment, status: Status) -> Status:
     By the numbers that the spec had last for it a revision serves on when the spec goes on to another autoscaler.
     """
 
-    def named(part: Part | None) -> Part | None:
+    def named(part: AnyRevision | None) -> AnyRevision | None:
         if part is None or deployment.spec.model is None or part.revision != deployment.revision:
             return part
         return replace(part, version=deployment.spec.model.version)

@@ -18,7 +18,7 @@ LISTED_SECONDS = 1.0
 _MIRRORED = ("Mirror", "Bake")
 
 
-class Planned(NamedTuple):
+class ScheduledStep(NamedTuple):
     """One step of the schedule. `seconds` None: until a person resumes."""
 
     kind: StepKind
@@ -27,23 +27,23 @@ class Planned(NamedTuple):
     seconds: float | None
 
 
-def schedule_of(rollout: Rollout) -> tuple[Planned, ...]:
+def schedule_of(rollout: Rollout) -> tuple[ScheduledStep, ...]:
     """The steps between the entry into the route and the promotion, in their order."""
     if rollout.strategy == "BlueGreen":
         return (
-            Planned("Mirror", 0, 1, parse_duration(rollout.blue_green.mirror)),
-            Planned("Bake", 100, 0, parse_duration(rollout.blue_green.bake)),
+            ScheduledStep("Mirror", 0, 1, parse_duration(rollout.blue_green.mirror)),
+            ScheduledStep("Bake", 100, 0, parse_duration(rollout.blue_green.bake)),
         )
-    planned: list[Planned] = []
+    planned: list[ScheduledStep] = []
     weight = rank = 0
     for step in rollout.canary.steps:
         if step.weight is None:
             rank += 1
             pause = step.pause.for_ if step.pause else None
-            planned.append(Planned("Pause", weight, rank, None if pause is None else parse_duration(pause)))
+            planned.append(ScheduledStep("Pause", weight, rank, None if pause is None else parse_duration(pause)))
         else:
             weight, rank = step.weight, 0
-            planned.append(Planned("Weight", weight, rank, parse_duration(step.for_ or "0s")))
+            planned.append(ScheduledStep("Weight", weight, rank, parse_duration(step.for_ or "0s")))
     return tuple(planned)
 
 
@@ -63,7 +63,7 @@ def following(rollout: Rollout, step: Step) -> Step:
     return promotion(rollout)
 
 
-def _comes_after(planned: Planned, step: Step) -> bool:
+def _comes_after(planned: ScheduledStep, step: Step) -> bool:
     """By place; but a mirror and a pause without traffic share one, and an edit of one into the other means both."""
     if "Mirror" in (planned.kind, step.kind) and step.kind != planned.kind:
         return planned.weight >= step.weight

@@ -8,7 +8,7 @@ from timoneiro_operator.api.status import (
     MetricStatus,
     Paused,
     Phase,
-    Ratio,
+    RatioStatus,
     Retiring,
     Revision,
     Status,
@@ -37,7 +37,7 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"
 
 
-def ratio_text(ratio: Ratio) -> str:
+def ratio_text(ratio: RatioStatus) -> str:
     """`2.3x [1.4, 3.9]`; what is not bounded yet is `?`, and a ratio that nothing is known about is `-`."""
     if ratio.estimate is None and ratio.lower is None and ratio.upper is None:
         return "-"
@@ -73,7 +73,7 @@ def metric_sentence(metric: MetricStatus) -> str:
     return f"{metric.name} {ratio_text(ratio)} after {requests}"
 
 
-def _times(ratio: Ratio) -> str:
+def _times(ratio: RatioStatus) -> str:
     """What is certain of a ratio that is beyond what can be estimated."""
     if ratio.lower is not None:
         return f", at least {number(ratio.lower)} times as many,"

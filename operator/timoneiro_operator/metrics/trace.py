@@ -9,7 +9,7 @@ from timoneiro_operator.metrics.samples import Sample
 from timoneiro_operator.metrics.windows import ArmCounts
 
 
-class Asked(NamedTuple):
+class TracedQuery(NamedTuple):
     """A query, and how many series it has brought."""
 
     query: str
@@ -28,6 +28,6 @@ class Trace:
     counts: ArmCounts = field(default_factory=ArmCounts)
     samples: tuple[Sample, ...] = ()
     over: str = ""
-    own: Mapping[str, Asked] = field(default_factory=dict)
+    own: Mapping[str, TracedQuery] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None

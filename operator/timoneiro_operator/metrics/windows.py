@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from timoneiro_judge.counts import Counts, Spread, Window
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
-from timoneiro_operator.decide.comparisons import Planned, bounds_key, planned
+from timoneiro_operator.decide.comparisons import PlannedComparison, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, PodCounts, Sample
 
@@ -102,7 +102,7 @@ def standing(analysis: Analysis, problems: Mapping[str, str]) -> tuple[str, str]
     return None
 
 
-def by_pod(item: Planned, arm: ArmCounts) -> list[Counts]:
+def by_pod(item: PlannedComparison, arm: ArmCounts) -> list[Counts]:
     """Requests and events of one comparison, for each pod that has warmed up."""
     metric = item.metric
     if metric.type == "Ratio":

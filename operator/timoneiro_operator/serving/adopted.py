@@ -18,7 +18,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
 from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.scaling import SCALING_FIELDS, C, of_the_pods
-from timoneiro_operator.api.spec import Component, Model, ModelFormat, Predictor, Transformer
+from timoneiro_operator.api.spec import ComponentSpec, Model, ModelFormat, Predictor, Transformer
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.decide.observation import Failure, Workload
 from timoneiro_operator.serving.inference_service import AUTOSCALER, OF_THE_MODEL
@@ -89,7 +89,7 @@ def served_by(body: Body, runtime: Body | None) -> Served:
     )
 
 
-def _known(kind: type[Component]) -> set[str]:
+def _known(kind: type[ComponentSpec]) -> set[str]:
     """Names of the fields that a ModelDeployment has for a component."""
     return {field.encode_name for field in msgspec.structs.fields(kind)}
 

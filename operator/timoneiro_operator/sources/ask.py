@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import Source
+from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.series import RawSeries
 
@@ -27,7 +27,7 @@ class Request:
     """Whom to ask, for which moment, and what time it is here. In seconds since the epoch."""
 
     namespace: str
-    source: Source
+    source: SourceSpec
     at: float
     now: float
 

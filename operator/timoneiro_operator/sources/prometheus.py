@@ -29,7 +29,7 @@ from timoneiro_operator.metrics.promql import (
 )
 from timoneiro_operator.metrics.samples import Sample
 from timoneiro_operator.metrics.series import Malformed, RawSeries, names_of, of_pod, one_target, scrapes, target_labels
-from timoneiro_operator.metrics.trace import Asked, Trace
+from timoneiro_operator.metrics.trace import Trace, TracedQuery
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
 from timoneiro_operator.sources.ask import Request, SampleReader
 
@@ -53,7 +53,7 @@ class Arm:
     missing: Mapping[str, str]
     names: frozenset[str]
     series: int
-    own: Mapping[str, Asked]
+    own: Mapping[str, TracedQuery]
     # When each ready pod was scraped.
     scrapes: tuple[tuple[float, ...], ...]
     # Every ready pod was scraped within the window, and before it.
@@ -185,13 +185,13 @@ class PrometheusSource:
                     raise ProblemError(*Problem.implausible(pod.name, what))
             _scraped_well(arm, up, shown, look, window)
             own: dict[str, dict[str, Counts]] = {}
-            asked: dict[str, Asked] = {}
+            asked: dict[str, TracedQuery] = {}
             missing: dict[str, str] = {}
             for name, selectors in own_selectors(look.analysis, placeholders).items():
                 total = one_target(await ask(selectors.total), labels)
                 events = one_target(await ask(selectors.events), labels)
                 words = " / ".join(written(one, namespace) for one in selectors)
-                asked[name] = Asked(words, len(events) + len(total))
+                asked[name] = TracedQuery(words, len(events) + len(total))
                 if total:
                     own[name] = own_counts(events, total, *counted)
                 else:

@@ -11,7 +11,7 @@ from yarl import URL
 
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import Source
+from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.promql import range_query
 from timoneiro_operator.metrics.series import LONGEST_SENTENCE, RawSeries, answered
@@ -122,7 +122,7 @@ def _patience(retry_after: str | None) -> float:
         return _BACK_OFF_SECONDS
 
 
-def _headers(source: Source, secret: Mapping[str, bytes]) -> dict[str, str]:
+def _headers(source: SourceSpec, secret: Mapping[str, bytes]) -> dict[str, str]:
     headers = {header.name: header.value for header in source.headers}
     if "token" in secret:
         headers["Authorization"] = f"Bearer {_text(secret['token'])}"
@@ -132,7 +132,7 @@ def _headers(source: Source, secret: Mapping[str, bytes]) -> dict[str, str]:
     return headers
 
 
-def _tls(source: Source, secret: Mapping[str, bytes]) -> ssl.SSLContext | bool:
+def _tls(source: SourceSpec, secret: Mapping[str, bytes]) -> ssl.SSLContext | bool:
     if source.tls.insecure_skip_verify:
         return False
     if "ca.crt" not in secret:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from bench.judge.measure import Share, delay, wald_bound
-from bench.judge.policy import CANARY, Played, play
+from bench.judge.measure import Proportion, delay, wald_bound
+from bench.judge.policy import CANARY, PlayedRollouts, play
 from bench.judge.run import Size, Task, perform
 from bench.judge.scenarios import SCENARIOS, Scenario
 
@@ -28,7 +28,7 @@ def most(rollouts: int, probability: float) -> int:
     return int(binom.isf(1e-4, rollouts, probability))
 
 
-def of_policy(name: str, effect: float, *, variant: int = 0, rollouts: int = ROLLOUTS) -> Played:
+def of_policy(name: str, effect: float, *, variant: int = 0, rollouts: int = ROLLOUTS) -> PlayedRollouts:
     scenario = BY_NAME[name]
     source = scenario.source(np.random.default_rng(8), rollouts=rollouts, windows=CANARY.windows, effect=effect)
     return play(source, CANARY, scenario.ours[variant].settings, rollouts=rollouts)
@@ -87,11 +87,11 @@ def test_a_task_gives_the_same_figures_again() -> None:
 
 
 def test_an_interval_of_clopper_and_pearson_is_exact_at_its_ends() -> None:
-    low, high = Share(count=3, of=400).interval
+    low, high = Proportion(count=3, of=400).interval
     assert binom.sf(2, 400, low) == pytest.approx(0.025)
     assert binom.cdf(3, 400, high) == pytest.approx(0.025)
-    assert Share(count=0, of=400).interval[0] == 0.0
-    assert Share(count=400, of=400).interval[1] == 1.0
+    assert Proportion(count=0, of=400).interval[0] == 0.0
+    assert Proportion(count=400, of=400).interval[1] == 1.0
 
 
 def test_walds_bound_is_the_one_that_is_worked_out_by_hand() -> None:

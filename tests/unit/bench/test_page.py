@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bench.judge.figures import write
-from bench.judge.measure import Outcome, Share
+from bench.judge.measure import Measurement, Proportion
 from bench.judge.page import fill, sections, table
 from bench.judge.pictures import delays, false_rollbacks, over_time
 from bench.judge.rivals import RIVALS
@@ -19,9 +19,9 @@ PAGE = Path(__file__).parents[3] / "docs" / "judge.md"
 OTHERS = (*RIVALS, "Kayenta, at the end", "Kayenta, every 5 min", "oracle (knows the ratio)")
 
 
-def outcome(scenario: str, setting: str, judge: str, effect: float, *, covered: bool, promoted: int = 3) -> Outcome:
+def outcome(scenario: str, setting: str, judge: str, effect: float, *, covered: bool, promoted: int = 3) -> Measurement:
     harmless = effect <= 1.25
-    return Outcome(
+    return Measurement(
         scenario=scenario,
         setting=setting,
         judge=judge,
@@ -29,15 +29,15 @@ def outcome(scenario: str, setting: str, judge: str, effect: float, *, covered: 
         covered=covered,
         harmless=harmless,
         harmful=effect >= 2.0,
-        rolled_back=Share(count=2 if harmless else 996, of=1000),
-        promoted=Share(count=998 if harmless else promoted, of=1000),
+        rolled_back=Proportion(count=2 if harmless else 996, of=1000),
+        promoted=Proportion(count=998 if harmless else promoted, of=1000),
         delay=None if harmless else 120.0,
         bound=None if harmless else 100.0,
         failed=7.0,
     )
 
 
-def all_outcomes(*, promoted: int = 3) -> list[Outcome]:
+def all_outcomes(*, promoted: int = 3) -> list[Measurement]:
     """As a whole run would give them, with figures out of the air."""
     found = []
     for scenario in SCENARIOS:

@@ -5,7 +5,7 @@ import pytest
 from chaos.odd_behaviours import BEHAVIOURS
 from chaos.releases import RELEASES, verdict
 from chaos.table import cells, fails_in, no_time_for
-from demo.load import Blamed, Record
+from demo.load import Blamed, RequestRecord
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_table_has_every_way_to_misbehave_with_every_strategy_and_promotion(
 def test_users_suffer_from_what_failed_and_from_what_hangs_and_not_from_what_is_on_its_way(
     sent: float, blamed: Blamed | None, fails: bool
 ) -> None:
-    assert fails_in(Record(sent=sent, blamed=blamed), began=10.0, ended=20.0) is fails
+    assert fails_in(RequestRecord(sent=sent, blamed=blamed), began=10.0, ended=20.0) is fails
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_users_suffer_from_what_failed_and_from_what_hangs_and_not_from_what_is_
 def test_only_a_request_without_an_answer_may_be_the_doing_of_an_overloaded_machine(
     blamed: Blamed | None, detail: str, late: float, overloaded: bool
 ) -> None:
-    request = Record(sent=10.0, blamed=blamed, detail=detail)
+    request = RequestRecord(sent=10.0, blamed=blamed, detail=detail)
     assert no_time_for(request, ended=18.0, late=[late]) is overloaded

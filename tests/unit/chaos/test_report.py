@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from chaos.record import Played, Record
+from chaos.record import CampaignRecord, PlayedRound
 from chaos.report import page, publish, publish_table
 from chaos.table import Cell, Ended, cells
 
 
-def played(number: int, *, verdict: str = "right", safe: float | None = 1.0, missed: bool = False) -> Played:
-    return Played(
+def played(number: int, *, verdict: str = "right", safe: float | None = 1.0, missed: bool = False) -> PlayedRound:
+    return PlayedRound(
         number=number,
         release="good canary",
         fault="kill Envoy",
@@ -23,8 +23,8 @@ def played(number: int, *, verdict: str = "right", safe: float | None = 1.0, mis
     )
 
 
-def record(**fields: object) -> Record:
-    made = Record(seed=7, seconds=600.0, date="2026-11-26", rounds=[played(1), played(2, safe=3.0)])
+def record(**fields: object) -> CampaignRecord:
+    made = CampaignRecord(seed=7, seconds=600.0, date="2026-11-26", rounds=[played(1), played(2, safe=3.0)])
     made.requests = {"sent": 12_000, "answered": 11_990, "lost": 10, "unexcused": 0}
     made.excused = {"kill Envoy": 10}
     for name, value in fields.items():

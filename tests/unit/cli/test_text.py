@@ -2,7 +2,7 @@
 
 import pytest
 
-from timoneiro_operator.api.status import Ratio, Step, to_seconds
+from timoneiro_operator.api.status import RatioStatus, Step, to_seconds
 from timoneiro_operator.cli.presentation.text import age, known_name, status_line
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.decide.text import number, ratio_text, step_text
@@ -11,10 +11,10 @@ from timoneiro_operator.decide.text import number, ratio_text, step_text
 @pytest.mark.parametrize(
     ("ratio", "text"),
     [
-        (Ratio(), "-"),
-        (Ratio(estimate=2.3, lower=1.4, upper=3.9), "2.3x [1.4, 3.9]"),
-        (Ratio(lower=1.5), "[1.5, ?]"),
-        (Ratio(estimate=0.5, upper=0.9), "0.5x [0, 0.9]"),
+        (RatioStatus(), "-"),
+        (RatioStatus(estimate=2.3, lower=1.4, upper=3.9), "2.3x [1.4, 3.9]"),
+        (RatioStatus(lower=1.5), "[1.5, ?]"),
+        (RatioStatus(estimate=0.5, upper=0.9), "0.5x [0, 0.9]"),
     ],
 )
 def test_what_is_not_bounded_is_not_invented(ratio, text) -> None:

@@ -17,7 +17,7 @@ from localcluster.container.environment import (
     resolve_environment,
 )
 from localcluster.container.probe import ProbeSettings, ProbeState
-from localcluster.container.rules import Role, restarts_after, termination_message, volume_mounts
+from localcluster.container.rules import ContainerRole, restarts_after, termination_message, volume_mounts
 from localcluster.pod.status import ContainerFacts, PodFacts, Running, Terminated, Waiting, build_status
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -136,17 +136,17 @@ def test_a_probe_changes_its_verdict_after_as_many_equal_results_as_it_says(
 @pytest.mark.parametrize(
     ("exit_code", "role", "policy", "again"),
     [
-        (0, Role.MAIN, "Always", True),
-        (0, Role.MAIN, "OnFailure", False),
-        (1, Role.MAIN, "OnFailure", True),
-        (1, Role.MAIN, "Never", False),
-        (0, Role.INIT, "Always", False),
-        (1, Role.INIT, "Always", True),
-        (1, Role.INIT, "Never", False),
-        (0, Role.SIDECAR, "Never", True),
+        (0, ContainerRole.MAIN, "Always", True),
+        (0, ContainerRole.MAIN, "OnFailure", False),
+        (1, ContainerRole.MAIN, "OnFailure", True),
+        (1, ContainerRole.MAIN, "Never", False),
+        (0, ContainerRole.INIT, "Always", False),
+        (1, ContainerRole.INIT, "Always", True),
+        (1, ContainerRole.INIT, "Never", False),
+        (0, ContainerRole.SIDECAR, "Never", True),
     ],
 )
-def test_who_is_started_again(exit_code: int, role: Role, policy: str, again: bool) -> None:
+def test_who_is_started_again(exit_code: int, role: ContainerRole, policy: str, again: bool) -> None:
     assert restarts_after(exit_code, role, policy) is again
 
 

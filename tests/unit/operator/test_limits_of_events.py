@@ -8,7 +8,7 @@ from support.fake_world import FakeWorld
 from support.rolling import BAD, BLUE_GREEN, lose, rolling, stable_of
 from timoneiro_judge import Counts, Verdict
 from timoneiro_operator.api.command import Action
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Ratio, Status, Step
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, RatioStatus, Status, Step
 from timoneiro_operator.decide.events import Event, events_between
 from timoneiro_operator.decide.observation import Failure
 from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence
@@ -142,24 +142,24 @@ def test_a_stranded_candidate_is_a_warning_that_says_why_it_stays() -> None:
 # Sentences
 
 
-def sentence(ratio: Ratio, *, candidate: int = 3, stable: int = 3) -> str:
+def sentence(ratio: RatioStatus, *, candidate: int = 3, stable: int = 3) -> str:
     counts = (Counts(requests=500, events=candidate), Counts(requests=500, events=stable))
     return metric_sentence(MetricStatus(name="errors", ratio=ratio, candidate=counts[0], stable=counts[1]))
 
 
 @pytest.mark.parametrize(("estimate", "text"), [(9.94, "9.9"), (10.0, "10"), (10.4, "10"), (123.4, "123")])
 def test_a_ratio_of_ten_and_more_is_shown_without_decimals(estimate: float, text: str) -> None:
-    assert sentence(Ratio(estimate=estimate, lower=1.0, upper=200.0)) == (
+    assert sentence(RatioStatus(estimate=estimate, lower=1.0, upper=200.0)) == (
         f"errors {text}x [1.0, 200] after 500 requests: undecided"
     )
 
 
 def test_a_ratio_that_is_not_bounded_yet_is_shown_with_open_ends() -> None:
-    assert sentence(Ratio(estimate=1.0)) == "errors 1.0x [0, ?] after 500 requests: undecided"
+    assert sentence(RatioStatus(estimate=1.0)) == "errors 1.0x [0, ?] after 500 requests: undecided"
 
 
 def test_as_many_failures_on_both_sides_are_shown_as_counts_while_nothing_is_certain() -> None:
-    assert sentence(Ratio()) == "errors: 3 against 3 after 500 requests: undecided"
+    assert sentence(RatioStatus()) == "errors: 3 against 3 after 500 requests: undecided"
 
 
 @pytest.mark.parametrize(

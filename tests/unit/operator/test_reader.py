@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from timoneiro_operator.api.kinds import Key
-from timoneiro_operator.api.spec import Analysis, Source
+from timoneiro_operator.api.spec import Analysis, SourceSpec
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.look import ArmTargets, Look
@@ -105,7 +105,7 @@ async def test_nothing_is_read_while_the_source_knows_what_to_say(bench: Bench) 
 
 async def test_a_gateway_is_asked_by_a_few_rollouts_at_once_and_another_one_by_as_many(bench: Bench) -> None:
     bench.source.go.clear()
-    counted = Analysis(source=Source(type="Gateway"))
+    counted = Analysis(source=SourceSpec(type="Gateway"))
     for gateway in ("one", "two"):
         for i in range(20):
             asked = look(f"{gateway}-{i}", namespace=f"ns-{i}")

@@ -11,7 +11,7 @@ from yarl import URL
 
 from support.fake_prometheus import FakePrometheus
 from timoneiro_operator.api.promql import selector
-from timoneiro_operator.api.spec import Source
+from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
 from timoneiro_operator.sources.ask import Request
@@ -84,7 +84,7 @@ async def test_nothing_is_sent_to_what_an_alias_leads_to(
     server, allowed = fake[0], AllowedUrls()
     connector = aiohttp.TCPConnector(resolver=ServiceResolver(allowed, ""))
     url = f"http://prometheus.ns.svc:{URL(fake[1]).port}"
-    request = Request(namespace="ns", source=Source(type="Prometheus", url=url), at=0.0, now=0.0)
+    request = Request(namespace="ns", source=SourceSpec(type="Prometheus", url=url), at=0.0, now=0.0)
     dns("metadata.google.internal" if alias else "prometheus.ns.svc.cluster.local")
     async with aiohttp.ClientSession(connector=connector) as session:
         api = PrometheusApi(session, _no_secret, allowed)

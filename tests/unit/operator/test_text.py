@@ -5,7 +5,7 @@ import pytest
 from support.fake_world import FakeWorld
 from timoneiro_judge import Counts
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.status import MetricStatus, Ratio, Status
+from timoneiro_operator.api.status import MetricStatus, RatioStatus, Status
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.text import metric_sentence
 
@@ -36,7 +36,7 @@ def test_a_verdict_carries_ratio_interval_and_number_of_requests() -> None:
     sentence = metric_sentence(
         metric(
             verdict="Worse",
-            ratio=Ratio(estimate=2.31, lower=1.42, upper=3.88),
+            ratio=RatioStatus(estimate=2.31, lower=1.42, upper=3.88),
             candidate=Counts(requests=8123, events=90),
             stable=Counts(requests=9000, events=40),
         )
@@ -52,7 +52,7 @@ def test_failures_on_one_side_only_are_shown_as_counts_with_what_is_certain() ->
     sentence = metric_sentence(
         metric(
             verdict="Worse",
-            ratio=Ratio(lower=4.2),
+            ratio=RatioStatus(lower=4.2),
             candidate=Counts(requests=500, events=12),
             stable=Counts(requests=900),
         )
@@ -75,11 +75,13 @@ def test_a_rollout_tells_its_story_in_typed_events_without_repetition() -> None:
     ("shown", "sentence"),
     [
         (
-            metric(ratio=Ratio(upper=0.31), candidate=Counts(requests=900), stable=Counts(requests=900, events=40)),
+            metric(
+                ratio=RatioStatus(upper=0.31), candidate=Counts(requests=900), stable=Counts(requests=900, events=40)
+            ),
             "errors: 0 against 40, at most 0.3 times as many, after 900 requests: undecided",
         ),
         (
-            metric(ratio=Ratio(estimate=1234, lower=9.5), candidate=Counts(requests=9, events=9)),
+            metric(ratio=RatioStatus(estimate=1234, lower=9.5), candidate=Counts(requests=9, events=9)),
             "errors 1,234x [9.5, ?] after 9 requests: undecided",
         ),
         (metric(bound=0.25, candidate=Counts(requests=9)), "errors: no slow requests in 9 requests: undecided"),

@@ -12,7 +12,7 @@ from support.fake_prometheus import FakePrometheus
 from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_judge import Counts, Window
-from timoneiro_operator.api.spec import Analysis, Source
+from timoneiro_operator.api.spec import Analysis, SourceSpec
 from timoneiro_operator.api.status import Candidate, Stable, Status, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
@@ -186,7 +186,7 @@ class TestInPrometheus:
                     fake.add("up", NOW + at, 1, **labels)
                     fake.add("timoneiro_requests_begun_total", NOW + at, 1000 + at, **labels)
                     fake.add("timoneiro_requests_ended_total", NOW + at, 1000 + at, outcome="well", **labels)
-            source = Source(type="Prometheus", url=url, selector='revision="{{revision}}"')
+            source = SourceSpec(type="Prometheus", url=url, selector='revision="{{revision}}"')
             asked = look(
                 NOW + SETTLE_SECONDS,
                 since=NOW - 65,

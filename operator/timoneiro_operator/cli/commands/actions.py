@@ -11,7 +11,7 @@ from timoneiro_operator.api.command import encode_command
 from timoneiro_operator.api.kinds import Body, Kind
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.cli.commands.cards import read_cards
-from timoneiro_operator.cli.commands.cluster import Cluster
+from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, USAGE, CliError
@@ -25,7 +25,7 @@ from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
 
 
-def get_all(*, cluster: Cluster, everywhere: bool, output: str | None, console: Console, clock: Clock) -> int:
+def get_all(*, cluster: ClusterAccess, everywhere: bool, output: str | None, console: Console, clock: Clock) -> int:
     bodies = cluster.list(everywhere=everywhere)
     if output is not None:
         items = [_without_managed_fields(body) for body in bodies]
@@ -39,7 +39,7 @@ def get_all(*, cluster: Cluster, everywhere: bool, output: str | None, console: 
     return DONE
 
 
-def get_one(*, cluster: Cluster, name: str, output: str | None, console: Console, clock: Clock) -> int:
+def get_one(*, cluster: ClusterAccess, name: str, output: str | None, console: Console, clock: Clock) -> int:
     body = cluster.get(name)
     if output is not None:
         say(console, dump(_without_managed_fields(body), output, console))
@@ -61,7 +61,7 @@ def get_one(*, cluster: Cluster, name: str, output: str | None, console: Console
 
 def ask(
     *,
-    cluster: Cluster,
+    cluster: ClusterAccess,
     name: str,
     request: CommandRequest,
     id: str,
@@ -82,7 +82,7 @@ def ask(
     return _finish(console, outcome)
 
 
-def status(*, cluster: Cluster, name: str, timeout: float | None, console: Console, clock: Clock) -> int:
+def status(*, cluster: ClusterAccess, name: str, timeout: float | None, console: Console, clock: Clock) -> int:
     """`timeout` None: does not wait."""
     if timeout is None:
         return _finish(console, status_exit(view_of(cluster.get(name))), always_out=True)
@@ -94,7 +94,7 @@ def status(*, cluster: Cluster, name: str, timeout: float | None, console: Conso
     return _finish(console, outcome, always_out=True)
 
 
-def history(*, cluster: Cluster, name: str, output: str | None, console: Console) -> int:
+def history(*, cluster: ClusterAccess, name: str, output: str | None, console: Console) -> int:
     body = cluster.get(name)
     if output is not None:
         raw = body.get("status") or {}
@@ -104,7 +104,7 @@ def history(*, cluster: Cluster, name: str, output: str | None, console: Console
     return DONE
 
 
-def tell_why(*, cluster: Cluster, name: str, console: Console, clock: Clock) -> int:
+def tell_why(*, cluster: ClusterAccess, name: str, console: Console, clock: Clock) -> int:
     for sentence in explain(view_of(cluster.get(name)), clock.now()):
         # Prose: at words for people, and a sentence a line for programs.
         console.print(sentence, markup=False, highlight=False, soft_wrap=not console.is_terminal)
@@ -112,7 +112,7 @@ def tell_why(*, cluster: Cluster, name: str, console: Console, clock: Clock) -> 
 
 
 def report(
-    *, cluster: Cluster, name: str, cards: Sequence[str], output: str | None, console: Console, clock: Clock
+    *, cluster: ClusterAccess, name: str, cards: Sequence[str], output: str | None, console: Console, clock: Clock
 ) -> int:
     read = read_cards(cards)
     made = report_of(view_of(cluster.get(name)), clock.now(), read)
@@ -169,7 +169,7 @@ def _finish(console: Console, outcome: Ending, *, always_out: bool = False) -> i
     return outcome.code
 
 
-def _part(cluster: Cluster, kind: Kind, name: str, notes: list[str]) -> list[Body] | None:
+def _part(cluster: ClusterAccess, kind: Kind, name: str, notes: list[str]) -> list[Body] | None:
     """Objects below a ModelDeployment; without the right to see them the rest is still worth drawing."""
     try:
         return cluster.part(kind, name).items
@@ -178,7 +178,7 @@ def _part(cluster: Cluster, kind: Kind, name: str, notes: list[str]) -> list[Bod
         return None
 
 
-def _adopted(cluster: Cluster, service: str, revision: str, notes: list[str]) -> tuple[list[Body], list[Body]]:
+def _adopted(cluster: ClusterAccess, service: str, revision: str, notes: list[str]) -> tuple[list[Body], list[Body]]:
     """An adopted InferenceService and its pods, which get in the picture the label that they cannot have."""
     try:
         body, pods = cluster.named("InferenceService", service), cluster.pods_of(service)

@@ -12,7 +12,7 @@ from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.api.kinds import Body, Kind
 from timoneiro_operator.cli.commands.actions import dump, say
-from timoneiro_operator.cli.commands.cluster import FIELD_MANAGER, Cluster
+from timoneiro_operator.cli.commands.cluster import FIELD_MANAGER, ClusterAccess
 from timoneiro_operator.cli.commands.waiting import ROLLOUT_SECONDS, Clock, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, NOT_FOUND, UNFINISHED, USAGE, CliError
 from timoneiro_operator.cli.presentation.view import View, view_of
@@ -34,7 +34,7 @@ class Wish:
 
 
 def adopt(
-    *, cluster: Cluster, wish: Wish, output: str | None, timeout: float | None, console: Console, clock: Clock
+    *, cluster: ClusterAccess, wish: Wish, output: str | None, timeout: float | None, console: Console, clock: Clock
 ) -> int:
     """Makes the ModelDeployment; with `output` it is only printed. `timeout` None: does not wait."""
     manifest, left_out = manifest_for(cluster, wish)
@@ -68,7 +68,7 @@ def adopt(
     return DONE
 
 
-def manifest_for(cluster: Cluster, wish: Wish) -> tuple[dict[str, Any], list[str]]:
+def manifest_for(cluster: ClusterAccess, wish: Wish) -> tuple[dict[str, Any], list[str]]:
     """The ModelDeployment that describes what serves, and what it cannot describe. Raises CliError, with the reason."""
     body = cluster.named("InferenceService", wish.service)
     name = model_name(body)
@@ -109,7 +109,7 @@ def _parted(manifest: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     return {**manifest, "spec": model}, {**manifest, "spec": spec}
 
 
-def _route(cluster: Cluster, name: str, wish: Wish) -> dict[str, Any]:
+def _route(cluster: ClusterAccess, name: str, wish: Wish) -> dict[str, Any]:
     """`spec.route`: what was asked for, else what the route has that this name was released with."""
     standing: Mapping[str, Any] = next(iter(cluster.part("HTTPRoute", name).items), {})
     spec = standing.get("spec") or {}
@@ -124,13 +124,13 @@ def _route(cluster: Cluster, name: str, wish: Wish) -> dict[str, Any]:
     return {"hostnames": hostnames, **({"gateway": gateway} if gateway else {})}
 
 
-def _runtime(cluster: Cluster, body: Body) -> Body | None:
+def _runtime(cluster: ClusterAccess, body: Body) -> Body | None:
     """The ServingRuntime that it names, where that is one of the namespace."""
     name = named_runtime(body)
     return _found(cluster, "ServingRuntime", name) if name is not None else None
 
 
-def _found(cluster: Cluster, kind: Kind, name: str) -> Body | None:
+def _found(cluster: ClusterAccess, kind: Kind, name: str) -> Body | None:
     try:
         return cluster.named(kind, name)
     except CliError as error:
@@ -139,7 +139,7 @@ def _found(cluster: Cluster, kind: Kind, name: str) -> Body | None:
         return None
 
 
-def release(*, cluster: Cluster, name: str, timeout: float, console: Console, clock: Clock) -> int:
+def release(*, cluster: ClusterAccess, name: str, timeout: float, console: Console, clock: Clock) -> int:
     """The ModelDeployment goes, and all that serves stays."""
     for _ in range(_TRIES):
         view, body = _releasable(cluster, name)
@@ -162,7 +162,7 @@ def release(*, cluster: Cluster, name: str, timeout: float, console: Console, cl
     return DONE
 
 
-def _releasable(cluster: Cluster, name: str) -> tuple[View, Body]:
+def _releasable(cluster: ClusterAccess, name: str) -> tuple[View, Body]:
     """The ModelDeployment. Raises CliError while letting it go would leave traffic where nobody looks after it."""
     body = cluster.get(name)
     view = view_of(body)

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlsplit
 
 from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import Source
-from timoneiro_operator.cli.commands.cluster import Cluster
+from timoneiro_operator.api.spec import SourceSpec
+from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.metrics.envoy import PATH, PORT
 from timoneiro_operator.metrics.look import Target
@@ -26,7 +26,7 @@ _SERVICE = re.compile(r"^([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?$")
 
 
 def source_of(
-    cluster: Cluster, source: Source, namespace: str, *, url: str | None, gateway_pods: str | None
+    cluster: ClusterAccess, source: SourceSpec, namespace: str, *, url: str | None, gateway_pods: str | None
 ) -> ScrapeSource | PrometheusSource:
     """The source of a spec. `url`: of a Prometheus that is reached by another way; `gateway_pods`: the option."""
     if source.type == "Prometheus":
@@ -49,7 +49,7 @@ def source_of(
 class _Pods:
     """Pods of a namespace, by the API server's proxy."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: ClusterAccess, namespace: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
 
@@ -64,7 +64,7 @@ class _Pods:
 class _Prometheus:
     """A Prometheus server at an address of its own, or a Service by the API server's proxy."""
 
-    def __init__(self, cluster: Cluster, url: str | None) -> None:
+    def __init__(self, cluster: ClusterAccess, url: str | None) -> None:
         self._cluster = cluster
         self._url = url
 
@@ -74,7 +74,7 @@ class _Prometheus:
         return answered(_text(self._cluster, where, {"query": query, "time": f"{request.at:.3f}"}))
 
 
-def _text(cluster: Cluster, path: str, query: Mapping[str, str]) -> str:
+def _text(cluster: ClusterAccess, path: str, query: Mapping[str, str]) -> str:
     """Raises ProblemError: what one arm does not show says nothing of the other."""
     try:
         return cluster.text(path, query)
@@ -93,7 +93,7 @@ def _of_the_gateway(where: str | None) -> tuple[str, str]:
     return namespace, selector
 
 
-def _proxy_of(source: Source) -> str:
+def _proxy_of(source: SourceSpec) -> str:
     """Where the API server leads to a Service. Raises ProblemError."""
     split = urlsplit(source.url or "")
     service = _SERVICE.match(split.hostname or "")

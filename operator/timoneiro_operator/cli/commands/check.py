@@ -10,7 +10,7 @@ from typing import Protocol
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.presentation.finding import Finding
-from timoneiro_operator.decide.comparisons import Planned, planned
+from timoneiro_operator.decide.comparisons import PlannedComparison, planned
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.look import ArmTargets, Look
 from timoneiro_operator.metrics.problem import Problem
@@ -63,7 +63,7 @@ def _findings(analysis: Analysis, traces: Mapping[str, Trace], fixed: Mapping[st
     return findings
 
 
-def _finding(item: Planned, arm: str, trace: Trace, problem: str | None) -> Finding:
+def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | None) -> Finding:
     metric = item.metric
     query, series = trace.own.get(metric.name, (trace.query, trace.series))
     missing = trace.problem.message if trace.problem else trace.missing.get(metric.name) or problem

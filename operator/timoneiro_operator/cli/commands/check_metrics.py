@@ -11,7 +11,7 @@ from timoneiro_operator.api.names import is_service_of
 from timoneiro_operator.cli.commands.actions import dump, say, show
 from timoneiro_operator.cli.commands.asking import source_of
 from timoneiro_operator.cli.commands.check import check
-from timoneiro_operator.cli.commands.cluster import Cluster
+from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import DONE, FAILED, CliError
 from timoneiro_operator.cli.presentation.tables import findings_table
@@ -24,7 +24,7 @@ from timoneiro_operator.targets.arms import arm_targets
 
 def check_metrics(
     *,
-    cluster: Cluster,
+    cluster: ClusterAccess,
     name: str,
     url: str | None,
     gateway_pods: str | None = None,
@@ -57,7 +57,7 @@ def check_metrics(
     return DONE if all(finding.missing is None for finding in findings) else FAILED
 
 
-def _arms(cluster: Cluster, deployment: ModelDeployment) -> dict[str, ArmTargets]:
+def _arms(cluster: ClusterAccess, deployment: ModelDeployment) -> dict[str, ArmTargets]:
     parts = (cluster.part(kind, deployment.name).items for kind in ("InferenceService", "Pod"))
     children = children_of(*parts)
     status = deployment.status

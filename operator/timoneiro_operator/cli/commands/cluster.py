@@ -29,7 +29,7 @@ class Listed:
     version: str
 
 
-class Cluster(Protocol):
+class ClusterAccess(Protocol):
     """What the commands need of a cluster, in one namespace."""
 
     @property

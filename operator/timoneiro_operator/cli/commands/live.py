@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from timoneiro_operator.api.kinds import Body, Kind
-from timoneiro_operator.cli.commands.cluster import SHOWN, Cluster
+from timoneiro_operator.cli.commands.cluster import SHOWN, ClusterAccess
 from timoneiro_operator.cli.commands.waiting import Clock, stamped
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
 from timoneiro_operator.cli.presentation.outcome import status_exit
@@ -74,7 +74,7 @@ class Scene:
 
 
 def follow(
-    *, cluster: Cluster, name: str, kind: Kind, put: Callable[[Update], None], wait: Callable[[float], None]
+    *, cluster: ClusterAccess, name: str, kind: Kind, put: Callable[[Update], None], wait: Callable[[float], None]
 ) -> None:
     """Hands on everything about `kind`, for ever: lists, watches, and begins again when the watch is lost."""
     while True:
@@ -89,7 +89,7 @@ def follow(
         wait(RETRY_SECONDS)
 
 
-def watch(*, cluster: Cluster, name: str, console: Console, clock: Clock) -> None:
+def watch(*, cluster: ClusterAccess, name: str, console: Console, clock: Clock) -> None:
     """Shows until it is interrupted, or the ModelDeployment is gone (CliError)."""
     updates: queue.Queue[Update] = queue.Queue()
     interactive = console.is_terminal

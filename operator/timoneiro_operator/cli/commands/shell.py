@@ -11,7 +11,7 @@ from timoneiro_operator.cli.commands.options import ClusterOptions, checked_name
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from timoneiro_operator.cli.commands.cluster import Cluster
+    from timoneiro_operator.cli.commands.cluster import ClusterAccess
     from timoneiro_operator.cli.commands.waiting import Clock
 
 
@@ -22,7 +22,7 @@ _DRAWN = {"\u2588": "#", "\u2591": "."}
 _WIDTH_OF_FILES = 10_000
 
 
-def cluster_of(target: ClusterOptions) -> "Cluster":
+def cluster_of(target: ClusterOptions) -> "ClusterAccess":
     """The cluster that the options mean."""
     from timoneiro_operator.cli.commands.cluster import connect  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import to_text
-from timoneiro_operator.cli.commands.cluster import Cluster
+from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.errors import UNFINISHED, CliError
 from timoneiro_operator.cli.presentation.outcome import Ending, answer, status_exit, timed_out, unanswered
 from timoneiro_operator.cli.presentation.view import View, view_of
@@ -22,7 +22,7 @@ class Clock:
     sleep: Callable[[float], None]
 
 
-def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeout: float, clock: Clock) -> Ending:
+def wait_for_answer(*, cluster: ClusterAccess, name: str, id: str, action: str, timeout: float, clock: Clock) -> Ending:
     """What the operator says to the command `id`; UNFINISHED with the state when it says nothing within `timeout`."""
 
     def answered(view: View) -> Ending | None:
@@ -37,7 +37,7 @@ def wait_for_answer(*, cluster: Cluster, name: str, id: str, action: str, timeou
 
 
 def wait_for_rollout(
-    *, cluster: Cluster, name: str, timeout: float, clock: Clock, tell: Callable[[str], None]
+    *, cluster: ClusterAccess, name: str, timeout: float, clock: Clock, tell: Callable[[str], None]
 ) -> Ending:
     """How the rollout of what the spec wants has ended; UNFINISHED when it has not within `timeout`.
 
@@ -59,7 +59,7 @@ def wait_for_rollout(
 class _Poll:
     """Reads again and again: one object each time, and an API server that is away for a moment ends nothing."""
 
-    cluster: Cluster
+    cluster: ClusterAccess
     name: str
     clock: Clock
     every: float
