@@ -155,7 +155,8 @@ class FakeWorld:
             since = to_seconds(last or started) if last or started else self.looked_since
             if self.now - since >= interval:
                 window = self.window(arms.stable, arms.candidate)
-                warming = since < warms_up_until(self.status, self.deployment.spec.analysis)
+                analysis = self.deployment.spec.analysis
+                warming = analysis.warm_up != "0s" and since < warms_up_until(self.status, analysis)
                 metrics = Metrics(
                     windows={"errors": replace(window, candidate=Counts()) if warming else window},
                     warm_up=replace(window, stable=Counts()) if warming else None,
