@@ -5,49 +5,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from timoneiro_judge.counts import Counts, Window
-from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.api.status import AnalysisStatus, Candidate, MetricStatus, Share, Stable, Status, Step, to_text
+from support.analyses import analysis, folded, in_a_step, looks, looks_at, window
+from timoneiro_judge import Verdict
+from timoneiro_judge.counts import Window
+from timoneiro_judge.verdict import Part
+from timoneiro_operator.api.status import (
+    AnalysisStatus,
+    MetricStatus,
+    Status,
+)
 from timoneiro_operator.decide.analysis import fold, verdict_of
-from timoneiro_operator.decide.comparisons import bounds_key, planned, restored
+from timoneiro_operator.decide.comparisons import bounds_key, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.observation import Metrics
-from timoneiro_operator.decide.reasons import routing_mismatch
 from timoneiro_operator.decide.text import metric_sentence, verdict_sentence
-from timoneiro_operator.decide.trail import MOST_POINTS
 
-NOW = 1_800_000_000.0
-STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=to_text(NOW - 60))
-
-
-def analysis(*metrics: dict[str, Any], **more: Any) -> Analysis:
-    return msgspec.convert({"metrics": list(metrics) or [{"name": "errors"}], **more}, Analysis)
-
-
-def rolling(kept: AnalysisStatus | None = None, step: Step = STEP) -> Status:
-    stable = Stable(revision="a", inference_service="f-a", uri="s3://1")
-    candidate = Candidate(revision="b", inference_service="f-b", uri="s3://2")
-    return Status(stable=stable, candidate=candidate, step=step, analysis=kept)
-
-
-def window(n_c: int, e_c: int, n_s: int, e_s: int) -> Window:
-    return Window(candidate=Counts(requests=n_c, events=e_c), stable=Counts(requests=n_s, events=e_s))
-
-
-def folded(spec: Analysis, *seen: Metrics, step: Step = STEP) -> AnalysisStatus:
-    kept = None
-    for metrics in seen:
-        kept = fold(rolling(kept, step), "b", "a", spec, metrics).analysis
-    assert kept is not None
-    return kept
-
-
-def looks(*windows: dict[str, Window], **first: Any) -> list[Metrics]:
-    """A first look that marks, and then a window every 30 s."""
-    ends = [NOW + 30.0 * (i + 1) for i in range(len(windows))]
-    return [
-        Metrics(**first),
-        *(Metrics(windows=w, window_end=end, seconds=30.0) for w, end in zip(windows, ends, strict=True)),
-    ]
+GUARD = {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02}
 
 
 def by_name(kept: AnalysisStatus) -> dict[str, MetricStatus]:
@@ -168,92 +140,68 @@ def test_a_candidate_between_tolerance_and_margin_has_the_time_to_what_it_leads_
 # How the gateway splits
 
 
-def test_requests_are_counted_since_the_gateway_accepted_the_weight() -> None:
-    kept = folded(analysis(), *looks({"errors": window(100, 0, 900, 0)}, {"errors": window(120, 0, 880, 0)}))
-    assert kept.share is not None
-    assert (kept.share.weight, kept.share.candidate, kept.share.stable) == (10, 220, 1780)
-    assert routing_mismatch(rolling(kept)) is None
+def parts(*metrics: dict[str, Any]) -> dict[str, Part]:
+    spec = analysis(*metrics)
+    plan = planned(spec, {})
+    return parts_of(spec, plan, restored(plan, None))
 
 
-def test_another_weight_counts_its_requests_anew() -> None:
-    first = folded(analysis(), *looks({"errors": window(100, 0, 900, 0)}))
-    step = msgspec.structs.replace(STEP, weight=50)
-    seen = Metrics(windows={"errors": window(500, 0, 500, 0)}, window_end=NOW + 60, seconds=30)
-    kept = fold(rolling(first, step), "b", "a", analysis(), seen).analysis
-    assert kept.share is not None
-    assert (kept.share.weight, kept.share.candidate) == (50, 500)
+def test_a_guard_before_a_comparison_does_not_hide_it() -> None:
+    assert [item.name for item in planned(analysis(GUARD, {"name": "errors"}), {})] == ["errors"]
+
+
+def test_the_bounds_of_a_latency_come_beside_the_metrics_before_it() -> None:
+    spec = analysis({"name": "errors"}, {"name": "slow", "type": "Latency", "thresholds": ["1s", "2s"]})
+    names = [item.name for item in planned(spec, {"slow>1s,2s": (1.0, 2.0)})]
+    assert names == ["errors", "slow 1s", "slow 2s"]
+
+
+def test_a_dispersion_that_is_to_be_estimated_has_its_upper_limit() -> None:
+    (metric,) = analysis({"name": "a", "overDispersion": {"factor": 2, "estimateUpTo": 5}}).metrics
+    found = dispersion_of(metric)
+    assert (found.factor, found.most) == (2.0, 5.0)
+
+
+def test_a_comparison_has_the_minimums_of_its_metric() -> None:
+    part = parts({"name": "errors", "minEvents": 9, "minDifference": 0.2})["errors"]
+    assert (part.min_events, part.min_difference) == (9, 0.2)
+
+
+@pytest.mark.parametrize(("role", "required"), [("Required", True), ("Inform", False)])
+def test_a_guard_has_weight_role_and_minimum_of_its_own(role: str, required: bool) -> None:
+    guard = parts({"name": "errors"}, {**GUARD, "weight": 3, "role": role, "minEvents": 7})["slo"]
+    assert (guard.weight, guard.required, guard.min_events) == (3, required, 7)
+
+
+def test_a_guard_shows_its_role_and_its_evidence() -> None:
+    kept = folded(analysis({"name": "errors"}, {**GUARD, "role": "Inform"}), *looks_at(window(1000, 200, 9000, 1800)))
+    guard = kept.metrics[1]
+    assert (guard.role, guard.evidence.worse > 1e9, guard.evidence.not_worse) == ("Inform", True, 1.0)
+
+
+def test_bounds_that_are_found_in_a_pass_without_a_window_are_kept() -> None:
+    spec = analysis({"name": "slow", "type": "Latency", "threshold": "1s"})
+    first = fold(in_a_step(None), "b", "a", spec, Metrics()).analysis
+    second = fold(in_a_step(first), "b", "a", spec, Metrics(bounds={"slow>1s": (1.0,)})).analysis
+    assert second.bounds == {"slow>1s": (1.0,)}
+
+
+def test_where_the_counts_lead_to_no_decision_no_time_is_shown() -> None:
+    """Ten times as bad as the stable model, and just as bad as does not matter."""
+    kept = folded(analysis(), *looks_at(window(1000, 1, 10_000, 1)))
+    assert (kept.metrics[0].verdict, kept.metrics[0].seconds_left) == ("Undecided", None)
 
 
 @pytest.mark.parametrize(
-    "step",
-    [
-        msgspec.structs.replace(STEP, started_at=None),
-        msgspec.structs.replace(STEP, weight=100),
-    ],
+    ("guard", "errors", "shown"),
+    [("Undecided", "NotWorse", "errors"), ("Worse", "NotWorse", "slo"), ("Worse", "Undecided", "slo")],
 )
-def test_where_no_split_was_accepted_there_is_none_to_check(step: Step) -> None:
-    assert folded(analysis(), *looks({"errors": window(100, 0, 100, 0)}), step=step).share is None
+def test_a_guard_is_shown_first_only_when_it_is_passed(guard: Verdict, errors: Verdict, shown: str) -> None:
+    metrics = (MetricStatus(name="slo", limit=0.02, verdict=guard), MetricStatus(name="errors", verdict=errors))
+    assert shown in verdict_sentence(Status(analysis=AnalysisStatus(metrics=metrics)))
 
 
-def test_what_is_copied_is_counted_and_is_no_split() -> None:
-    step = msgspec.structs.replace(STEP, kind="Mirror", weight=0)
-    share = folded(analysis(), *looks({"errors": window(9000, 0, 100, 0)}), step=step).share
-    assert (share.candidate, share.stable, share.mismatch) == (9000, 100, 1.0)
-
-
-def test_a_split_that_is_another_one_with_certainty_is_said_with_numbers() -> None:
-    kept = folded(analysis(), *looks({"errors": window(500, 0, 500, 0)}))
-    sentence = "the candidate got 50.0 % of 1,000 requests, although the gateway has accepted 10 %"
-    assert routing_mismatch(rolling(kept)) == sentence
-
-
-def test_a_split_of_a_former_step_says_nothing_of_this_one() -> None:
-    kept = AnalysisStatus(share=Share(weight=50, candidate=0, stable=500, mismatch=1e9))
-    assert routing_mismatch(rolling(kept)) is None
-
-
-def test_a_gateway_that_was_mended_is_believed_after_some_requests() -> None:
-    wrong, right = {"errors": window(300, 0, 700, 0)}, {"errors": window(10, 0, 90, 0)}
-    held = folded(analysis(), *looks(wrong, right))
-    assert routing_mismatch(rolling(held)) is not None
-    assert routing_mismatch(rolling(folded(analysis(), *looks(wrong, right, right)))) is None
-
-
-def test_a_gateway_that_goes_on_splitting_otherwise_stays_known_for_it() -> None:
-    wrong = {"errors": window(300, 0, 700, 0)}
-    assert routing_mismatch(rolling(folded(analysis(), *looks(*[wrong] * 7)))) is not None
-
-
-def test_traffic_is_what_the_model_server_has_counted_and_no_counter_of_people() -> None:
-    spec = analysis({"name": "declines", "type": "Ratio", "events": "e{}", "total": "t{}"}, {"name": "errors"})
-    kept = folded(spec, *looks({"declines": window(6000, 0, 200, 0), "errors": window(10, 0, 90, 0)}))
-    assert kept.last_window is not None
-    assert (kept.last_window.candidate, kept.last_window.stable) == (10, 90)
-
-
-def test_a_window_without_any_metric_has_no_traffic() -> None:
-    kept = folded(analysis(), *looks({}))
-    assert kept.last_window is not None
-    assert (kept.last_window.candidate, kept.last_window.stable) == (0, 0)
-
-
-# The trail
-
-
-def test_every_window_is_a_point_of_the_trail() -> None:
-    kept = folded(analysis(), *looks({"errors": window(100, 8, 900, 2)}, {"errors": window(100, 0, 900, 0)}))
-    assert [(point.weight, point.values[0][5:]) for point in kept.trail] == [
-        (10, (100, 8, 900, 2)),
-        (10, (200, 8, 1800, 2)),
-    ]
-
-
-def test_a_trail_that_is_full_gives_up_every_second_point_and_keeps_its_beginning() -> None:
-    kept = folded(analysis(), *looks(*[{"errors": window(1, 0, 9, 0)}] * (2 * MOST_POINTS)))
-    assert len(kept.trail) <= MOST_POINTS
-    assert kept.trail[0].values[0][5] == 1
-    assert kept.trail[-1].values[0][5] == 2 * MOST_POINTS
-
-
-def test_a_pass_without_a_window_adds_no_point() -> None:
-    assert folded(analysis(), Metrics()).trail == ()
+def test_evidence_that_was_edited_away_is_not_judged() -> None:
+    kept = folded(analysis(), *looks_at(window(100, 8, 900, 2)))
+    assert verdict_of(analysis(), kept) == "Worse"
+    assert verdict_of(analysis({"name": "other"}), kept) == "Undecided"

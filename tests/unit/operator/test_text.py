@@ -3,11 +3,11 @@
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_judge import Counts
+from timoneiro_judge import Counts, Verdict
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.status import MetricStatus, RatioStatus, Status
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, RatioStatus, Status, Step
 from timoneiro_operator.decide.events import events_between
-from timoneiro_operator.decide.text import metric_sentence
+from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,54 @@ def test_a_rollout_tells_its_story_in_typed_events_without_repetition() -> None:
 )
 def test_what_is_certain_is_said_in_words(shown: MetricStatus, sentence: str) -> None:
     assert metric_sentence(shown) == sentence
+
+
+def sentence(ratio: RatioStatus, *, candidate: int = 3, stable: int = 3) -> str:
+    counts = (Counts(requests=500, events=candidate), Counts(requests=500, events=stable))
+    return metric_sentence(MetricStatus(name="errors", ratio=ratio, candidate=counts[0], stable=counts[1]))
+
+
+@pytest.mark.parametrize(("estimate", "text"), [(9.94, "9.9"), (10.0, "10"), (10.4, "10"), (123.4, "123")])
+def test_a_ratio_of_ten_and_more_is_shown_without_decimals(estimate: float, text: str) -> None:
+    assert sentence(RatioStatus(estimate=estimate, lower=1.0, upper=200.0)) == (
+        f"errors {text}x [1.0, 200] after 500 requests: undecided"
+    )
+
+
+def test_a_ratio_that_is_not_bounded_yet_is_shown_with_open_ends() -> None:
+    assert sentence(RatioStatus(estimate=1.0)) == "errors 1.0x [0, ?] after 500 requests: undecided"
+
+
+def test_as_many_failures_on_both_sides_are_shown_as_counts_while_nothing_is_certain() -> None:
+    assert sentence(RatioStatus()) == "errors: 3 against 3 after 500 requests: undecided"
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (Step(kind="Mirror", index=0, count=2, weight=0), "a copy of the traffic"),
+        (Step(kind="Bake", index=1, count=2, weight=100), "all traffic"),
+        (Step(kind="Weight", index=0, count=2, weight=1), "1 % of the traffic"),
+        (Step(kind="Weight", index=0, count=2, weight=25), "25 % of the traffic"),
+        (Step(kind="Pause", index=0, count=2, weight=0), "no traffic yet"),
+    ],
+)
+def test_a_share_of_the_traffic_is_said_in_words(step: Step, text: str) -> None:
+    assert share_text(step) == text
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "shown"),
+    [
+        (("Undecided", "Worse"), "worse"),
+        (("NotWorse", "Undecided"), "undecided"),
+        (("NotWorse", "NotWorse"), "not worse"),
+    ],
+)
+def test_the_verdict_that_says_most_is_the_one_that_is_shown(verdicts: tuple[Verdict, ...], shown: str) -> None:
+    metrics = tuple(MetricStatus(name=f"m{index}", verdict=verdict) for index, verdict in enumerate(verdicts))
+    assert verdict_sentence(Status(analysis=AnalysisStatus(metrics=metrics))).endswith(f": {shown}")
+
+
+def test_a_revision_without_a_version_is_named_by_its_hash() -> None:
+    assert name_of("3f2a9c01", None) == "revision 3f2a9c01"

@@ -1,4 +1,4 @@
-"""Limits of behaviour (events, sentences), which mutants of `decide` found untested (docs/mutation.md)."""
+"""What happened, in typed events, each once."""
 
 from dataclasses import replace
 
@@ -6,14 +6,10 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import BAD, BLUE_GREEN, lose, rolling, stable_of
-from timoneiro_judge import Counts, Verdict
 from timoneiro_operator.api.command import Action
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, RatioStatus, Status, Step
+from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.events import Event, events_between
 from timoneiro_operator.decide.observation import Failure
-from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence
-
-# Events
 
 
 def events_of(world: FakeWorld, seconds: float = 0.0) -> list[Event]:
@@ -137,60 +133,6 @@ def test_a_stranded_candidate_is_a_warning_that_says_why_it_stays() -> None:
     stranded = [event for event in events_between(before, world.status) if event.reason == "Stranded"]
     assert stranded == [Event("Warning", "Stranded", world.status.message)]
     assert events_of(world, 1) == []
-
-
-# Sentences
-
-
-def sentence(ratio: RatioStatus, *, candidate: int = 3, stable: int = 3) -> str:
-    counts = (Counts(requests=500, events=candidate), Counts(requests=500, events=stable))
-    return metric_sentence(MetricStatus(name="errors", ratio=ratio, candidate=counts[0], stable=counts[1]))
-
-
-@pytest.mark.parametrize(("estimate", "text"), [(9.94, "9.9"), (10.0, "10"), (10.4, "10"), (123.4, "123")])
-def test_a_ratio_of_ten_and_more_is_shown_without_decimals(estimate: float, text: str) -> None:
-    assert sentence(RatioStatus(estimate=estimate, lower=1.0, upper=200.0)) == (
-        f"errors {text}x [1.0, 200] after 500 requests: undecided"
-    )
-
-
-def test_a_ratio_that_is_not_bounded_yet_is_shown_with_open_ends() -> None:
-    assert sentence(RatioStatus(estimate=1.0)) == "errors 1.0x [0, ?] after 500 requests: undecided"
-
-
-def test_as_many_failures_on_both_sides_are_shown_as_counts_while_nothing_is_certain() -> None:
-    assert sentence(RatioStatus()) == "errors: 3 against 3 after 500 requests: undecided"
-
-
-@pytest.mark.parametrize(
-    ("step", "text"),
-    [
-        (Step(kind="Mirror", index=0, count=2, weight=0), "a copy of the traffic"),
-        (Step(kind="Bake", index=1, count=2, weight=100), "all traffic"),
-        (Step(kind="Weight", index=0, count=2, weight=1), "1 % of the traffic"),
-        (Step(kind="Weight", index=0, count=2, weight=25), "25 % of the traffic"),
-        (Step(kind="Pause", index=0, count=2, weight=0), "no traffic yet"),
-    ],
-)
-def test_a_share_of_the_traffic_is_said_in_words(step: Step, text: str) -> None:
-    assert share_text(step) == text
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "shown"),
-    [
-        (("Undecided", "Worse"), "worse"),
-        (("NotWorse", "Undecided"), "undecided"),
-        (("NotWorse", "NotWorse"), "not worse"),
-    ],
-)
-def test_the_verdict_that_says_most_is_the_one_that_is_shown(verdicts: tuple[Verdict, ...], shown: str) -> None:
-    metrics = tuple(MetricStatus(name=f"m{index}", verdict=verdict) for index, verdict in enumerate(verdicts))
-    assert verdict_sentence(Status(analysis=AnalysisStatus(metrics=metrics))).endswith(f": {shown}")
-
-
-def test_a_revision_without_a_version_is_named_by_its_hash() -> None:
-    assert name_of("3f2a9c01", None) == "revision 3f2a9c01"
 
 
 def test_a_revision_that_is_kept_no_longer_is_told_of_once() -> None:

@@ -1,4 +1,4 @@
-"""Limits of behaviour (ends), which mutants of `decide` found untested (docs/mutation.md)."""
+"""How rollouts end: what keeps traffic, with which reason, and what is remembered of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -179,3 +179,10 @@ def test_the_last_ten_rollouts_are_remembered_and_the_last_ten_rejections() -> N
     last = [str(number) for number in range(4, 14)]
     assert [entry.version for entry in world.status.history] == last
     assert [entry.version for entry in world.status.rejected] == last
+
+
+def test_a_candidate_that_was_withdrawn_says_where_its_traffic_goes() -> None:
+    world = rolling()
+    world.model(1)
+    world.tick(1)
+    assert (world.status.phase, world.status.message) == ("RollingBack", "all traffic goes back to the stable model")

@@ -1,79 +1,43 @@
-"""Limits of behaviour (routing, time), which mutants of `decide` found untested (docs/mutation.md)."""
+"""When things happen: deadlines, delays, the next look, and what a deadline decides."""
+
+from dataclasses import replace
 
 import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import lose, rolled_back, rolling
 from timoneiro_operator.api.status import (
-    Weights,
     to_seconds,
 )
-from timoneiro_operator.decide.observation import Failure, Observation, RouteState, Routing, Workload
-from timoneiro_operator.decide.routing import without_loss
-
-# Routing
+from timoneiro_operator.decide.observation import Failure
 
 
-def without_loss_of(
-    has: dict[str, int], wanted: dict[str, int], *, serving: set[str], dead: set[str]
-) -> dict[str, int]:
-    workloads = {name: Workload(ready_replicas=int(name in serving), routable=True) for name in serving | dead}
-    seen = Observation(workloads=workloads, route=RouteState(routing=Routing(weights=has)))
-    return dict(without_loss(Routing(weights=wanted), seen).weights)
-
-
-def test_traffic_is_not_given_to_a_stable_model_that_was_deleted() -> None:
-    given = without_loss_of({"a": 50, "b": 50}, {"a": 100, "b": 0}, serving={"b"}, dead=set())
-    assert given == {"a": 50, "b": 50}
-
-
-def test_a_route_that_names_a_stranger_is_put_back_whoever_serves() -> None:
-    given = without_loss_of({"b": 50, "stranger": 50}, {"a": 100, "b": 0}, serving={"b"}, dead={"a"})
-    assert given == {"a": 100, "b": 0}
-
-
-@pytest.mark.parametrize("has", [{"b": 100}, {"a": 0, "b": 100}])
-def test_not_even_one_percent_is_taken_from_what_serves_to_be_given_to_what_does_not(has: dict[str, int]) -> None:
-    assert without_loss_of(has, {"a": 1, "b": 99}, serving={"b"}, dead={"a"}) == {"a": 0, "b": 100}
-
-
-def test_traffic_between_two_that_do_not_serve_is_moved_as_wanted() -> None:
-    wanted = {"a": 50, "b": 50, "c": 0}
-    assert without_loss_of({"a": 0, "b": 50, "c": 50}, wanted, serving={"b"}, dead={"a", "c"}) == wanted
-
-
-def test_weights_that_wait_keep_the_mirror_and_the_preview_from_waiting() -> None:
-    wanted = Routing(weights={"a": 100, "b": 0}, mirror="b", preview="b")
-    workloads = {"b": Workload(ready_replicas=1, routable=True)}
-    seen = Observation(workloads=workloads, route=RouteState(routing=Routing(weights={"a": 0, "b": 100})))
-    given = without_loss(wanted, seen)
-    assert (given.weights, given.mirror, given.preview) == ({"a": 0, "b": 100}, "b", "b")
-
-
-@pytest.mark.parametrize(
-    ("state", "stable", "candidate"), [("Progressing -", 100, 0), ("Progressing 1/2", 90, 10), ("Promoting", 0, 100)]
-)
-def test_the_status_shows_who_is_meant_to_get_how_much(state: str, stable: int, candidate: int) -> None:
-    world = FakeWorld().healthy()
+def test_what_holds_a_rollout_says_until_when() -> None:
+    world = FakeWorld(requests_per_second=1.5).healthy()
+    world.spec["analysis"]["minRequests"] = 1
     world.model(2)
-    for _ in range(200):
-        if not world.line().startswith(state):
-            world.tick(1)
-    assert world.status.traffic.desired == Weights(stable=stable, candidate=candidate)
+    world.trace(60, 20)
+    until = world.status.candidate.deadline
+    assert world.status.message == f"more evidence of 'not worse' is needed, until {until}: {world.status.verdict}"
 
 
-def test_the_first_model_is_shown_as_a_candidate_that_is_meant_to_get_everything() -> None:
-    world = FakeWorld()
+@pytest.mark.parametrize("wish", ["Promote", "Rollback"])
+def test_what_the_deadline_decided_is_the_reason_in_the_history(wish: str) -> None:
+    world = FakeWorld(requests_per_second=1.5).healthy()
+    world.spec["rollout"] |= {"onInconclusive": wish, "deadline": "20m"}
+    world.spec["analysis"]["minRequests"] = 1
+    world.model(2)
+    world.trace(60, 30)
+    assert world.status.history[-1].reason == f"inconclusive at the deadline: {world.status.verdict}"
+
+
+@pytest.mark.parametrize(("reason", "phase"), [("Pending", "RolledBack"), ("NotAllowed", "RollingBack")])
+def test_a_rollback_that_is_over_is_over_while_the_gateway_is_only_late(reason: str, phase: str) -> None:
+    world = rolled_back()
+    world.gateway_accepts = False
+    world.route = replace(world.route, accepted=False, reason=reason)
     world.tick()
-    world.tick()
-    assert world.status.traffic.desired == Weights(stable=0, candidate=100)
-
-
-def test_a_stable_model_is_shown_with_all_of_the_traffic() -> None:
-    assert FakeWorld().healthy().status.traffic.desired == Weights(stable=100, candidate=0)
-
-
-# Time
+    assert world.status.phase == phase
 
 
 def test_a_first_model_is_late_at_its_deadline_and_not_before() -> None:

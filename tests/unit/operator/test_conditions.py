@@ -1,4 +1,4 @@
-"""Limits of behaviour (conclusions, conditions), which mutants of `decide` found untested (docs/mutation.md)."""
+"""Conditions, and what the status says of an invalid spec."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,43 +6,15 @@ from dataclasses import replace
 import pytest
 
 from support.fake_world import EPOCH, FakeWorld
-from support.rolling import lose, rolled_back, stable_of
+from support.rolling import lose, stable_of
 from timoneiro_operator.api.status import (
+    Condition,
     Status,
+    to_text,
 )
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.observation import Observation
-
-# Conclusions
-
-
-def test_what_holds_a_rollout_says_until_when() -> None:
-    world = FakeWorld(requests_per_second=1.5).healthy()
-    world.spec["analysis"]["minRequests"] = 1
-    world.model(2)
-    world.trace(60, 20)
-    until = world.status.candidate.deadline
-    assert world.status.message == f"more evidence of 'not worse' is needed, until {until}: {world.status.verdict}"
-
-
-@pytest.mark.parametrize("wish", ["Promote", "Rollback"])
-def test_what_the_deadline_decided_is_the_reason_in_the_history(wish: str) -> None:
-    world = FakeWorld(requests_per_second=1.5).healthy()
-    world.spec["rollout"] |= {"onInconclusive": wish, "deadline": "20m"}
-    world.spec["analysis"]["minRequests"] = 1
-    world.model(2)
-    world.trace(60, 30)
-    assert world.status.history[-1].reason == f"inconclusive at the deadline: {world.status.verdict}"
-
-
-@pytest.mark.parametrize(("reason", "phase"), [("Pending", "RolledBack"), ("NotAllowed", "RollingBack")])
-def test_a_rollback_that_is_over_is_over_while_the_gateway_is_only_late(reason: str, phase: str) -> None:
-    world = rolled_back()
-    world.gateway_accepts = False
-    world.route = replace(world.route, accepted=False, reason=reason)
-    world.tick()
-    assert world.status.phase == phase
 
 
 def test_an_invalid_spec_is_said_without_a_word_on_what_serves() -> None:
@@ -71,9 +43,6 @@ def test_an_invalid_spec_with_nothing_that_serves_is_degraded() -> None:
 def test_a_refusal_is_the_message_of_its_condition_too() -> None:
     refused = with_refusal(FakeWorld().healthy().status, "Refused", "quota", Observation())
     assert [c.message for c in refused.conditions if c.type == "Progressing"] == ["quota"]
-
-
-# Conditions
 
 
 def condition(world: FakeWorld, kind: str) -> tuple[str, str, str]:
@@ -205,3 +174,24 @@ def test_a_generation_counts_as_seen_even_while_the_cluster_lacks_something() ->
     world = FakeWorld(missing=("KServeNotInstalled", "install KServe"))
     world.tick()
     assert world.status.observed_generation == world.generation
+
+
+def test_the_spec_that_is_acted_on_is_in_the_status_as_json_has_it() -> None:
+    world = FakeWorld().healthy()
+    acted_on = world.status.acted_on
+    assert acted_on is not None
+    assert acted_on["model"]["uri"] == "s3://models/fraud/1"
+    assert acted_on["route"]["hostnames"] == ["fraud.example.com"]
+
+
+def test_a_spec_that_stays_invalid_is_so_since_it_was_found_invalid() -> None:
+    since = Condition(
+        type="Ready",
+        status="False",
+        reason="InvalidSpec",
+        message="no",
+        last_transition_time=to_text(EPOCH - 60),
+        observed_generation=1,
+    )
+    ready = invalid(FakeWorld().healthy().status, "no", 7, EPOCH, known=(since,)).conditions[0]
+    assert (ready.type, ready.last_transition_time) == ("Ready", to_text(EPOCH - 60))
