@@ -6,7 +6,7 @@ from itertools import pairwise
 from timoneiro_operator.api.component_checks import component_problem
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
-from timoneiro_operator.api.promql import BadSelector, depends_on, matchers, selector
+from timoneiro_operator.api.promql import LABEL, BadSelector, depends_on, matchers, selector
 from timoneiro_operator.api.spec import (
     Analysis,
     CanaryStep,
@@ -35,6 +35,8 @@ _FIELDS: dict[str, set[str]] = {
     "Latency": {"threshold", "thresholds", "quantile"},
     "Ratio": {"events", "total"},
     "Guard": {"of", "max"},
+    "Outputs": {"output", "bins", "binLabel"},
+    "LatencyShape": set(),
 }
 
 
@@ -93,22 +95,14 @@ def check(namespace: str, name: str, spec: Spec) -> None:
         )
     for metric in spec.analysis.metrics:
         _check_metric(metric, spec.analysis)
-    names = [metric.name for metric in spec.analysis.metrics]
-    if len(set(names)) < len(names):
-        raise InvalidSpec(f"spec.analysis.metrics must have names of their own, not {', '.join(names)}")
-    deciding = [m for m in spec.analysis.metrics if m.type != "Guard" and m.role == "Required"]
-    if spec.analysis.promotion == "Evidence" and not deciding:
-        raise InvalidSpec(
-            "spec.analysis.metrics has no required metric that compares: give one of type Errors, Latency or Ratio "
-            "with role Required, or set spec.analysis.promotion to NoHarm"
-        )
+    _check_together(spec.analysis)
 
 
 def check_selectors(spec: Spec) -> None:
     """What Prometheus is asked for. A rule of its own: missing counts keep no traffic from going back."""
     given = [("spec.analysis.source.selector", matchers, spec.analysis.source.selector)]
     for metric in spec.analysis.metrics:
-        for field, text in (("events", metric.events), ("total", metric.total)):
+        for field, text in (("events", metric.events), ("total", metric.total), ("bins", metric.bins)):
             if text is not None:
                 given.append((f"metric '{metric.name}': {field}", selector, text))
     # Knative has one InferenceService for all revisions.
@@ -231,6 +225,21 @@ def _check_source(source: SourceSpec) -> None:
         raise InvalidSpec(f"spec.analysis.source.timeout: {source.timeout} is not between 1ms and 10s")
 
 
+def _check_together(analysis: Analysis) -> None:
+    names = [metric.name for metric in analysis.metrics]
+    if len(set(names)) < len(names):
+        raise InvalidSpec(f"spec.analysis.metrics must have names of their own, not {', '.join(names)}")
+    if not any(metric.compares for metric in analysis.metrics):
+        raise InvalidSpec(
+            "spec.analysis.metrics has no metric that counts requests: give one of type Errors, Latency or Ratio"
+        )
+    if analysis.promotion == "Evidence" and not any(metric.compares and metric.decides for metric in analysis.metrics):
+        raise InvalidSpec(
+            "spec.analysis.metrics has no required metric that compares: give one of type Errors, Latency or Ratio "
+            "with role Required, or set spec.analysis.promotion to NoHarm"
+        )
+
+
 def _check_metric(metric: Metric, analysis: Analysis) -> None:
     name = f"metric '{metric.name}'"
     if not 0 <= metric.tolerated < metric.margin or not 0 < metric.negligible < 1:
@@ -251,6 +260,9 @@ def _check_metric(metric: Metric, analysis: Analysis) -> None:
         "total": metric.total,
         "of": metric.of,
         "max": metric.max,
+        "output": metric.output,
+        "bins": metric.bins,
+        "binLabel": metric.bin_label,
     }
     given = {field for field, value in fields.items() if value is not None}
     foreign = given - _FIELDS[metric.type]
@@ -263,12 +275,27 @@ def _check_metric(metric: Metric, analysis: Analysis) -> None:
             raise InvalidSpec(f"{name}: type Ratio needs events and total, each a selector of counters in PromQL")
         if analysis.source.type != "Prometheus":
             raise InvalidSpec(f"{name}: type Ratio needs spec.analysis.source of type Prometheus")
+    elif metric.type == "Outputs":
+        _check_outputs(metric, name, analysis)
     elif metric.type == "Guard":
-        others = [other.name for other in analysis.metrics if other.type != "Guard"]
+        others = [other.name for other in analysis.metrics if other.compares]
         if metric.of not in others:
             raise InvalidSpec(f"{name}: of must name another metric, one of {', '.join(others) or 'none'}")
         if metric.max is None or not 0 < metric.max < 1:
             raise InvalidSpec(f"{name}: max must be a rate between 0 and 1")
+
+
+def _check_outputs(metric: Metric, name: str, analysis: Analysis) -> None:
+    if metric.bins is None:
+        if metric.bin_label is not None:
+            raise InvalidSpec(f"{name}: binLabel needs bins, the selector of your own counters that it is a label of")
+        return
+    if metric.output is not None:
+        raise InvalidSpec(f"{name}: give either output, which the model server shows, or bins of your own")
+    if analysis.source.type != "Prometheus":
+        raise InvalidSpec(f"{name}: bins need spec.analysis.source of type Prometheus")
+    if metric.bin_label is not None and not LABEL.fullmatch(metric.bin_label):
+        raise InvalidSpec(f"{name}: binLabel '{metric.bin_label}' is no name of a label, such as class or le")
 
 
 def _check_latency(metric: Metric, name: str, given: set[str]) -> None:

@@ -24,6 +24,7 @@ _WHOLE = re.compile(rf"{_SPACE}({_METRIC})?{_SPACE}(?:\{{(.*)\}}{_SPACE})?", re.
 _MATCHER = re.compile(
     rf"{_SPACE}([a-zA-Z_][a-zA-Z0-9_]*){_SPACE}(=~|!~|!=|=){_SPACE}({_STRING}){_SPACE}(?:,{_SPACE}|\Z)"
 )
+LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAMES = re.compile(rf"{_METRIC}(\|{_METRIC})*")
 # There is one way only to read a text by it: where there are many, a long one takes seconds of everybody's time.
 _PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")

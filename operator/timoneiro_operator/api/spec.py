@@ -202,11 +202,15 @@ class Metric(_Struct, frozen=True):
     Latency: a request is an event when it is slower than `threshold` (or each of `thresholds`), or than what `quantile`
     of the stable's requests were before the rollout. Ratio: `events` and `total` are selectors of counters in PromQL.
     Guard: the candidate's rate of the metric `of` must not pass `max`.
+    Outputs: what the models answer, in bins: what the server shows as `output`, or the counters that `bins` selects,
+    whose label `bin_label` names the bin. LatencyShape: all buckets of the server's histogram of latencies. Of both
+    `tolerance` is the relative excess of a bin's share, in either direction, that is still alike.
     """
 
     name: str = "errors"
-    type: Literal["Errors", "Latency", "Ratio", "Guard"] = "Errors"
-    role: Literal["Required", "Inform"] = "Required"
+    type: Literal["Errors", "Latency", "Ratio", "Guard", "Outputs", "LatencyShape"] = "Errors"
+    # Of a shape, which may differ for the better, Inform where nobody says otherwise; else Required.
+    role: Literal["Required", "Inform"] | None = None
     weight: float = 1.0
     tolerance: float | None = None
     margin: float = 1.0
@@ -221,6 +225,24 @@ class Metric(_Struct, frozen=True):
     total: str | None = None
     of: str | None = None
     max: float | None = None
+    output: Literal["Prediction", "Score"] | None = None
+    bins: str | None = None
+    bin_label: str | None = None
+
+    @property
+    def is_shape(self) -> bool:
+        """Whether it compares how requests spread over bins, which may be different and not worse."""
+        return self.type in ("Outputs", "LatencyShape")
+
+    @property
+    def compares(self) -> bool:
+        """Whether it can tell that a candidate is not worse."""
+        return not self.is_shape and self.type != "Guard"
+
+    @property
+    def decides(self) -> bool:
+        """Whether it may roll a candidate back."""
+        return self.role == "Required" if self.role is not None else not self.is_shape
 
     @property
     def tolerated(self) -> float:

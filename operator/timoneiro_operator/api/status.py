@@ -219,8 +219,18 @@ class EvidenceStatus(_Struct, frozen=True, omit_defaults=False):
     not_worse: float = 1.0
 
 
+class MostDifferent(_Struct, frozen=True, omit_defaults=False):
+    """The bin that tells two shapes apart best, and its share of the requests of each model; None: nothing yet."""
+
+    bin: str | None = None
+    candidate: float = 0.0
+    stable: float = 0.0
+
+
 class MetricStatus(_Struct, frozen=True):
     """One comparison. `bound`: a request slower than these seconds is an event. `limit`: of a guard.
+
+    `shape`: of a metric that compares shapes; its evidence of "worse" is one of "different".
 
     `seconds_left`: about how long until it is decided, at today's traffic; None where nobody can say.
     `problem`: why there are no counts of it.
@@ -231,6 +241,7 @@ class MetricStatus(_Struct, frozen=True):
     role: Role = "Required"
     bound: float | None = None
     limit: float | None = None
+    shape: MostDifferent | None = None
     seconds_left: float | None = None
     problem: str | None = None
     ratio: RatioStatus = RatioStatus()

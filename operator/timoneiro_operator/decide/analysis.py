@@ -8,13 +8,15 @@ import msgspec
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.forecast import forecast
 from timoneiro_judge.routing import ALPHA, log_e_mismatch
-from timoneiro_judge.verdict import Judgement, Part, Verdict, judge
+from timoneiro_judge.shape import Shape
+from timoneiro_judge.verdict import Judgement, MetricVerdict, Part, Verdict, judge
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import (
     AnalysisStatus,
     EvidenceStatus,
     LastWindow,
     MetricStatus,
+    MostDifferent,
     RatioStatus,
     Share,
     Status,
@@ -23,7 +25,7 @@ from timoneiro_operator.api.status import (
     to_seconds,
     to_text,
 )
-from timoneiro_operator.decide.comparisons import PlannedComparison, dispersion_of, parts_of, planned, restored
+from timoneiro_operator.decide.comparisons import PlannedComparison, observed, parts_of, planned, restored, role_of
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.trail import longer
 from timoneiro_operator.decide.warm_up import START_LIMIT, counted_warm_up, with_start_limit
@@ -44,7 +46,10 @@ def verdict_of(analysis: Analysis, kept: AnalysisStatus | None) -> Verdict:
 
 
 def _parts(
-    analysis: Analysis, plan: tuple[PlannedComparison, ...], comparisons: dict[str, Comparison], warm_up: WarmUp | None
+    analysis: Analysis,
+    plan: tuple[PlannedComparison, ...],
+    comparisons: dict[str, Comparison | Shape],
+    warm_up: WarmUp | None,
 ) -> dict[str, Part]:
     return with_start_limit(parts_of(analysis, plan, comparisons), warm_up, analysis)
 
@@ -78,12 +83,7 @@ def fold(
         return Folded(before, _judge(analysis, _parts(analysis, plan, comparisons, before.warm_up)).verdict)
     after = replace(before, bounds=bounds, marks=seen.marks if new or begun else before.marks)
     if new and seen.window_end is not None:
-        comparisons = {
-            item.name: comparisons[item.name].observe(seen.windows[item.name], dispersion_of(item.metric))
-            if item.name in seen.windows
-            else comparisons[item.name]
-            for item in plan
-        }
+        comparisons = {item.name: observed(item, comparisons[item.name], seen) for item in plan}
         after = replace(
             after,
             last_window_end=to_text(seen.window_end),
@@ -167,13 +167,17 @@ def _reports(
     reports = []
     for item in plan:
         value, verdict = parts[item.name].evidence, judgement.metrics[item.name]
+        problem = seen.problems.get(item.metric.name)
+        if isinstance(value, Shape):
+            reports.append(_report_of_shape(item, value, parts[item.name], verdict, problem))
+            continue
         assert isinstance(value, Comparison)
         estimate, lower, upper = (_rounded(number) for number in value.ratio)
         reports.append(
             MetricStatus(
                 name=item.name,
                 verdict=verdict,
-                role=item.metric.role,
+                role=role_of(item.metric),
                 bound=item.bound,
                 ratio=RatioStatus(estimate=estimate, lower=lower, upper=upper),
                 candidate=value.candidate,
@@ -182,7 +186,7 @@ def _reports(
                     worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.best_log_not_worse)
                 ),
                 seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
-                problem=seen.problems.get(item.metric.name),
+                problem=problem,
                 state=value.encode(),
             )
         )
@@ -193,13 +197,36 @@ def _reports(
                 MetricStatus(
                     name=metric.name,
                     verdict=judgement.metrics[metric.name],
-                    role=metric.role,
+                    role=role_of(metric),
                     limit=metric.max,
                     candidate=part.counts.candidate,
                     evidence=EvidenceStatus(worse=_e_value(part.log_worse)),
                 )
             )
     return tuple(reports)
+
+
+def _report_of_shape(
+    item: PlannedComparison, value: Shape, part: Part, verdict: MetricVerdict, problem: str | None
+) -> MetricStatus:
+    most = value.most_different
+    return MetricStatus(
+        name=item.name,
+        verdict=verdict,
+        role=role_of(item.metric),
+        shape=MostDifferent(bin=most.bin, candidate=_share_of(most.candidate), stable=_share_of(most.stable))
+        if most is not None
+        else MostDifferent(),
+        candidate=value.candidate,
+        stable=value.stable,
+        evidence=EvidenceStatus(worse=_e_value(part.log_worse)),
+        problem=problem,
+        state=value.encode(),
+    )
+
+
+def _share_of(share: float) -> float:
+    return float(f"{share:.4g}")
 
 
 def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None) -> float | None:

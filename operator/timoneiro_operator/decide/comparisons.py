@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Dispersion, Limits
+from timoneiro_judge.shape import Shape
 from timoneiro_judge.verdict import Guard, Part
 from timoneiro_operator.api.spec import Analysis, Metric
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Role
+from timoneiro_operator.decide.observation import Metrics
 
 
 class PlannedComparison(NamedTuple):
@@ -44,14 +46,16 @@ def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[P
     return tuple(found)
 
 
-def restored(plan: tuple[PlannedComparison, ...], kept: AnalysisStatus | None) -> dict[str, Comparison]:
+def restored(plan: tuple[PlannedComparison, ...], kept: AnalysisStatus | None) -> dict[str, Comparison | Shape]:
     """Evidence by name. What is new, or whose limits or bound were edited, starts from nothing."""
     known = {metric.name: metric for metric in kept.metrics} if kept else {}
     return {item.name: _restore(item, known.get(item.name)) for item in plan}
 
 
-def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison:
+def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison | Shape:
     metric = item.metric
+    if metric.is_shape:
+        return _restored_shape(Shape(tolerance=metric.tolerated), kept)
     limits = Limits(tolerance=metric.tolerated, margin=metric.margin, negligible=metric.negligible)
     return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits)
 
@@ -68,19 +72,42 @@ def evidence_of(state: str | None, limits: Limits) -> Comparison:
     return evidence if evidence.limits == limits else fresh
 
 
+def _restored_shape(fresh: Shape, kept: MetricStatus | None) -> Shape:
+    try:
+        shape = Shape.decode(kept.state) if kept is not None and kept.state is not None else fresh
+    except ValueError:
+        return fresh
+    return shape if shape.tolerance == fresh.tolerance else fresh
+
+
+def observed(item: PlannedComparison, evidence: Comparison | Shape, seen: Metrics) -> Comparison | Shape:
+    """The evidence with what was seen in a window; without a window of it, as it is."""
+    dispersion = dispersion_of(item.metric)
+    if isinstance(evidence, Shape):
+        bins = seen.shapes.get(item.name)
+        # How much the pods differ says nothing of a shape: it is the most that is trusted.
+        return evidence if bins is None else evidence.observe(bins, dispersion.most or dispersion.factor)
+    window = seen.windows.get(item.name)
+    return evidence if window is None else evidence.observe(window, dispersion)
+
+
+def role_of(metric: Metric) -> Role:
+    return "Required" if metric.decides else "Inform"
+
+
 def dispersion_of(metric: Metric) -> Dispersion:
     return Dispersion(factor=metric.over_dispersion.factor, most=metric.over_dispersion.estimate_up_to)
 
 
 def parts_of(
-    analysis: Analysis, plan: tuple[PlannedComparison, ...], comparisons: dict[str, Comparison]
+    analysis: Analysis, plan: tuple[PlannedComparison, ...], comparisons: dict[str, Comparison | Shape]
 ) -> dict[str, Part]:
     """What is judged, by name: comparisons first, guards after them."""
     parts = {
         item.name: Part(
             evidence=comparisons[item.name],
             weight=item.weight,
-            required=item.metric.role == "Required",
+            required=item.metric.decides,
             min_events=item.metric.min_events,
             min_difference=item.metric.min_difference,
         )
@@ -88,11 +115,12 @@ def parts_of(
     }
     first = {item.metric.name: comparisons[item.name] for item in reversed(plan)}
     for metric in analysis.metrics:
-        if metric.type == "Guard" and metric.of in first and metric.max is not None:
+        watched = first.get(metric.of) if metric.type == "Guard" and metric.of is not None else None
+        if isinstance(watched, Comparison) and metric.max is not None:
             parts[metric.name] = Part(
-                evidence=Guard(of=first[metric.of], limit=metric.max),
+                evidence=Guard(of=watched, limit=metric.max),
                 weight=metric.weight,
-                required=metric.role == "Required",
+                required=metric.decides,
                 min_events=metric.min_events,
             )
     return parts

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from timoneiro_judge.counts import Window
+from timoneiro_judge.shape import Bins
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot
 
@@ -124,7 +125,8 @@ class Metrics:
     """What the source of counts said in this pass.
 
     `windows`: by name of the comparison, counts of one closed window that nobody has seen before, with its end and
-    its length in seconds. `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
+    its length in seconds. `shapes`: the same of metrics that compare shapes.
+    `bounds`: in seconds by parts.bounds_key, when they were found in this pass.
     `problem`: reason and sentence while there are no counts; neither for nor against the candidate.
     `problems`: by metric, why there is nothing of that one. `answers`: of the same window, who was answered at all.
     `warm_up`: of the same window, requests and failures of pods that were warming up, which are in no other window.
@@ -132,6 +134,7 @@ class Metrics:
     """
 
     windows: Mapping[str, Window] = field(default_factory=dict)
+    shapes: Mapping[str, Bins] = field(default_factory=dict)
     window_end: float | None = None
     seconds: float = 0.0
     bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

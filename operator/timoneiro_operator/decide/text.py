@@ -6,6 +6,7 @@ from timoneiro_judge import Counts
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import (
     MetricStatus,
+    MostDifferent,
     Paused,
     Phase,
     RatioStatus,
@@ -64,6 +65,8 @@ def metric_sentence(metric: MetricStatus) -> str:
     requests = f"{n:,} requests: {VERDICT_WORDS[metric.verdict]}{left}"
     if metric.limit is not None:
         return f"{metric.name} {rate_text(metric.candidate)}, at most {percent(metric.limit)} allowed, after {requests}"
+    if metric.shape is not None:
+        return f"{metric.name}: {shape_words(metric.shape)} after {requests}"
     if ratio.estimate is None and not metric.candidate.events + metric.stable.events:
         slow = f"{metric.name}: no slow requests" if metric.bound is not None else f"no {metric.name}"
         return f"{slow} in {requests}"
@@ -89,6 +92,14 @@ def warm_up_sentence(warm_up: WarmUp) -> str:
     )
 
 
+def shape_words(shape: MostDifferent) -> str:
+    """`'fraud' 3 % of the stable model's answers, 41 % of the candidate's`."""
+    if shape.bin is None:
+        return "nothing in bins yet"
+    stable, candidate = percent(shape.stable), percent(shape.candidate)
+    return f"'{shape.bin}' {stable} of the stable model's answers, {candidate} of the candidate's"
+
+
 def verdict_sentence(status: Status) -> str:
     """What says most: failures in the warm-up, what is worse, else the first that is undecided, else the first."""
     if status.analysis is None or not status.analysis.metrics:
@@ -98,12 +109,12 @@ def verdict_sentence(status: Status) -> str:
         return f"{warm_up_sentence(warm_up)}: worse"
     metrics = status.analysis.metrics
     order = {"Worse": 0, "Differs": 0, "Undecided": 1, "NotWorse": 2}
-    # A guard is undecided for ever where it is kept, and what informs decides nothing.
+    # What informs decides nothing.
     first = min(
         metrics,
         key=lambda metric: (
             metric.role == "Inform",
-            order[metric.verdict] if metric.limit is None or metric.verdict == "Worse" else 3,
+            3 if _stays_undecided(metric) else order[metric.verdict],
         ),
     )
     return metric_sentence(first)
@@ -112,6 +123,11 @@ def verdict_sentence(status: Status) -> str:
 def time_of_day(moment: float) -> str:
     """`10:31:05 UTC`, of seconds since the epoch."""
     return f"{to_text(moment)[11:19]} UTC"
+
+
+def _stays_undecided(metric: MetricStatus) -> bool:
+    """A guard is undecided for ever where it is kept, and a shape where the models answer alike."""
+    return (metric.limit is not None or metric.shape is not None) and metric.verdict == "Undecided"
 
 
 def share_text(step: Step) -> str:

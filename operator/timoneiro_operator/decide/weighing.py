@@ -44,7 +44,7 @@ def _with_new_counts(given: Given, status: Status) -> tuple[Given, Status]:
     metrics = seen.metrics
     if seen.workload(arms.stable).strayed is not None:
         # What it answers is not what the candidate is compared with: this stretch of time counts for neither.
-        metrics = dataclasses.replace(metrics, windows={}, answers=None, warm_up=None)
+        metrics = dataclasses.replace(metrics, windows={}, shapes={}, answers=None, warm_up=None)
     analysis = given.deployment.spec.analysis
     folded, verdict = fold(status, arms.candidate, arms.stable, analysis, metrics, split=both)
     status = replace(status, analysis=folded)

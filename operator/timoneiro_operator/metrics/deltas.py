@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
+from timoneiro_operator.metrics.samples import ALL, Histogram, PodCounts, Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,15 @@ def advance(
             well=max(0, (sample.requests - sample.failed) - (was.requests - was.failed)),
             begun=None if sample.begun is None else max(0, sample.begun - (was.begun or 0)),
             latency={bound: n - was.latency.get(bound, 0) for bound, n in sample.latency.items()},
+            outputs={name: _grown(now, was.outputs.get(name, now)) for name, now in sample.outputs.items()},
         )
         marks[pod] = after
     return counts, marks
+
+
+def _grown(now: Histogram, was: Histogram) -> Histogram:
+    """What was not shown at the last look may have been counted at any time before."""
+    return {bin: max(0, number - was.get(bin, 0)) for bin, number in now.items()}
 
 
 def _after(mark: Mark, sample: Sample, at: float) -> Mark:
@@ -86,7 +92,13 @@ def _after(mark: Mark, sample: Sample, at: float) -> Mark:
 
 def since_start(sample: Sample) -> PodCounts:
     """What a process has counted in its life."""
-    return PodCounts(requests=sample.requests, failed=sample.failed, latency=sample.latency)
+    return PodCounts(
+        requests=sample.requests,
+        failed=sample.failed,
+        well=max(0, sample.requests - sample.failed),
+        latency=sample.latency,
+        outputs=sample.outputs,
+    )
 
 
 def restarted(before: Sample, now: Sample) -> bool:

@@ -5,12 +5,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from timoneiro_operator.metrics.samples import ALL, Implausible, NoSeries, Sample, whole
 
 START_TIME = "process_start_time_seconds"
+# Of the buckets of a histogram.
+BOUND_LABEL = "le"
 
 _LABELS = r'\{(?:[a-zA-Z_]\w*="[^"\\\n]*",?)*\}'
 _VALUE = r"(?:[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|NaN|[-+]?Inf)"
@@ -28,6 +31,18 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What a server shows of its answers in bins: which output, the counters, and which of their labels is the bin.
+
+    With the label `le` they are the buckets of a histogram, and count up to their bound.
+    """
+
+    name: Literal["Prediction", "Score"]
+    series: Series
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One kind of server; each count is the sum of its series.
 
@@ -35,8 +50,9 @@ class Profile:
     `busy`, the seconds that requests were under way between the two. `begun`: what has arrived, by which a request that
     hangs is seen; empty where a server counts a request when it has ended. `repeated`: of what has
     arrived, further attempts at the same request.
-    `latency`: base name of a histogram whose unit is `unit` seconds. `lazy`: a series is not even declared before the
-    first request that it counts. `runtimes`: names of KServe's runtimes that use it. `note`: what people have to know.
+    `outputs`: what is answered, in bins. `latency`: base name of a histogram whose unit is `unit` seconds. `lazy`: a
+    series is not even declared before the first request that it counts. `runtimes`: names of KServe's runtimes that use
+    it. `note`: what people have to know.
     """
 
     name: str
@@ -47,6 +63,7 @@ class Profile:
     begun: tuple[Series, ...] = ()
     repeated: tuple[Series, ...] = ()
     latency: Series | None = None
+    outputs: tuple[Output, ...] = ()
     unit: float = 1.0
     port: int = 8080
     path: str = "/metrics"
@@ -58,6 +75,7 @@ class Profile:
         """Names of all the series that are read, as Prometheus knows them."""
         groups = (self.requests, self.failed, self.ended_well, self.busy, self.begun, self.repeated)
         names = dict.fromkeys(series.name for group in groups for series in group)
+        names |= dict.fromkeys(output.series.name for output in self.outputs)
         return (*names, *([f"{self.latency.name}_bucket"] if self.latency else []))
 
     def read(self, exposition: str) -> Sample:
@@ -119,6 +137,13 @@ class Profile:
                     bound = _bound(name, labels.get("le", "+Inf"), self.unit)
                     latency[bound] = latency.get(bound, 0) + whole(name, value)
             counters |= {_bucket(self.latency.name, bound): n for bound, n in latency.items()}
+        outputs: dict[str, dict[str | float, int]] = {}
+        for output in self.outputs:
+            for name, labels, value in values:
+                if name == output.series.name and output.series.matches(labels):
+                    bin = bin_of(name, output.label, labels)
+                    counts = outputs.setdefault(output.name, {})
+                    counts[bin or ""] = counts.get(bin or "", 0) + whole(name, value)
         times = [value for name, _, value in values if name == START_TIME]
         if not all(math.isfinite(time) for time in times):
             raise Implausible(f"series {START_TIME} does not show a time")
@@ -130,6 +155,7 @@ class Profile:
             requests=requests,
             failed=failed,
             latency=dict(sorted(latency.items())),
+            outputs=outputs,
             started=max(times, default=None),
             # An attempt that is about to be repeated is known as such before it begins.
             begun=max(0, total(self.begun) - total(self.repeated)) if self.begun else None,
@@ -155,6 +181,23 @@ def _others(wanted: frozenset[str]) -> re.Pattern[str]:
 def _bucket(histogram: str, bound: float) -> str:
     """The same text for all pods: a thousand rollouts hold it in mind for each bucket of each pod."""
     return f'{histogram}_bucket{{le="{bound:g}"}}'
+
+
+def bin_of(series: str, label: str, labels: Mapping[str, str]) -> str | float | None:
+    """The bin that a counter counts: a bound with the label `le`, else a name; None without the label.
+
+    Raises Implausible for a bound that is no number.
+    """
+    text = labels.get(label)
+    if text is None or label != BOUND_LABEL:
+        return text
+    try:
+        bound = float(text)
+    except ValueError:
+        bound = math.nan
+    if math.isnan(bound):
+        raise Implausible(f"series {series} has a bucket whose bound is no number")
+    return bound
 
 
 def _bound(series: str, text: str, unit: float) -> float:

@@ -6,7 +6,7 @@ A server that is not here is read with Prometheus and metrics of type Ratio. Wha
 
 from collections.abc import Mapping
 
-from timoneiro_operator.metrics.profile import Profile, Series
+from timoneiro_operator.metrics.profile import BOUND_LABEL, Output, Profile, Series
 
 _5XX = "5.."
 # What vLLM answers with a model (its page "Online Serving"), and not the lists, probes and tokens beside it.
@@ -44,6 +44,12 @@ PROFILES: Mapping[str, Profile] = {
         failed=(Series(_ENDED, {"outcome": "failed|abandoned|overdue"}),),
         begun=(Series("timoneiro_requests_begun_total"),),
         latency=Series("request_predict_seconds"),
+        # timoneiro_serving/predictions.py: a model shows either classes or numbers.
+        outputs=(
+            Output(name="Prediction", series=Series("timoneiro_predicted_classes_total"), label="class"),
+            Output(name="Prediction", series=Series("timoneiro_predicted_numbers_bucket"), label=BOUND_LABEL),
+            Output(name="Score", series=Series("timoneiro_predicted_scores_bucket"), label=BOUND_LABEL),
+        ),
         runtimes=("timoneiro-serving",),
         note=(
             "a request that was not answered within TIMONEIRO_OVERDUE_SECONDS (10), or whose client did not wait for "

@@ -24,8 +24,8 @@ from timoneiro_operator.api.promql import (
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.problem import Problem, ProblemError
-from timoneiro_operator.metrics.profile import START_TIME, Profile
-from timoneiro_operator.metrics.samples import Implausible, PodCounts, Sample, whole
+from timoneiro_operator.metrics.profile import BOUND_LABEL, START_TIME, Profile, bin_of
+from timoneiro_operator.metrics.samples import Histogram, Implausible, PodCounts, Sample, whole
 from timoneiro_operator.metrics.series import Malformed, RawSeries
 
 # How far back a series may have its last sample before a window: what Prometheus itself calls stale after.
@@ -170,19 +170,56 @@ def _apart(history: Sequence[tuple[float, Sample]]) -> Iterator[tuple[float, Sam
 
 def _sum(one: PodCounts, other: PodCounts) -> PodCounts:
     bounds = one.latency.keys() | other.latency.keys()
+    names = one.outputs.keys() | other.outputs.keys()
     return PodCounts(
         requests=one.requests + other.requests,
         failed=one.failed + other.failed,
         well=one.well + other.well,
         begun=None if other.begun is None else (one.begun or 0) + other.begun,
         latency={bound: one.latency.get(bound, 0) + other.latency.get(bound, 0) for bound in bounds},
+        outputs={name: _added(one.outputs.get(name, {}), other.outputs.get(name, {})) for name in names},
     )
+
+
+def _added(one: Histogram, other: Histogram) -> Histogram:
+    return {bin: one.get(bin, 0) + other.get(bin, 0) for bin in one.keys() | other.keys()}
 
 
 def several_processes(history: Sequence[tuple[float, Sample]]) -> bool:
     """Whether start times go back: workers that are scraped in turn, and no restart."""
     times = [sample.started for _, sample in history if sample.started is not None]
     return any(later < earlier for earlier, later in pairwise(times))
+
+
+def bins_selectors(analysis: Analysis, placeholders: Mapping[str, str]) -> dict[str, tuple[Selector, str]]:
+    """Of all metrics with bins of their own, by name: the selector, and the label of a bin. Raises BadSelector."""
+    return {
+        metric.name: (filled(selector(metric.bins), placeholders), metric.bin_label or BOUND_LABEL)
+        for metric in analysis.metrics
+        if metric.bins is not None
+    }
+
+
+def own_bins(bins: Iterable[RawSeries], label: str, start: float, end: float) -> dict[str, Histogram]:
+    """Requests by the bin that `label` names, by pod; with the label `le` by the bound of a bucket.
+
+    Raises Malformed for a series without the label; ProblemError where a pod shows what is no count.
+    """
+    bins = list(bins)
+    first: dict[str, float] = {}
+    for one in bins:
+        first[one.pod] = min([first.get(one.pod, math.inf), *(at for at, _ in one.values[:1])])
+    pods: dict[str, dict[str | float, int]] = {pod: {} for pod in first}
+    for one in bins:
+        try:
+            bin = bin_of(one.name, label, one.labels)
+            grown = increase(one, start, end, born_after=first[one.pod])
+        except Implausible as error:
+            raise ProblemError(*Problem.implausible(one.pod or "without a name", str(error))) from error
+        if bin is None:
+            raise Malformed(f"a series of bins has no label {label}, which names the bin: set binLabel")
+        pods[one.pod][bin] = pods[one.pod].get(bin, 0) + grown
+    return {**pods}
 
 
 def increase(series: RawSeries, start: float, end: float, *, born_after: float = math.inf) -> int:

@@ -39,7 +39,10 @@ class Reading:
 
 
 class _Pod(msgspec.Struct, frozen=True, array_like=True):
-    """The mark of one pod. `latency`: pairs of a bound in seconds, None for all of them, and a count."""
+    """The mark of one pod. `latency`: pairs of a bound in seconds, None for all of them, and a count.
+
+    `outputs`: the same of bins, whose bounds are of no unit, or which are classes.
+    """
 
     uid: str
     restarts: int
@@ -54,6 +57,7 @@ class _Pod(msgspec.Struct, frozen=True, array_like=True):
     busy_seconds: float
     begun: int | None
     latency: tuple[tuple[float | None, int], ...]
+    outputs: tuple[tuple[str, tuple[tuple[str | float | None, int], ...]], ...] = ()
 
 
 class _Text(msgspec.Struct, frozen=True, array_like=True):
@@ -63,19 +67,19 @@ class _Text(msgspec.Struct, frozen=True, array_like=True):
     candidate: tuple[_Pod, ...]
 
 
-def encode(reading: Reading, bounds: Collection[float]) -> str | None:
-    """The marks as text, with the counts at `bounds`, in seconds; None where there are none, or too many."""
+def encode(reading: Reading, bounds: Collection[float], outputs: Collection[str] = ()) -> str | None:
+    """The marks as text, with the counts at `bounds`, in seconds, and of `outputs`; None where there are too many."""
     if reading.marked_at is None:
         return None
     arms = [
-        tuple(_pod(uid, mark, reading.restarts.get(uid, 0), {*bounds, ALL}) for uid, mark in marks.items())
+        tuple(_pod(uid, mark, reading.restarts.get(uid, 0), {*bounds, ALL}, outputs) for uid, mark in marks.items())
         for marks in (reading.stable, reading.candidate)
     ]
     text = msgspec.json.encode(_Text(reading.arms, reading.marked_at, *arms)).decode()
     return text if len(text) <= LONGEST_TEXT else None
 
 
-def _pod(uid: str, mark: Mark, restarts: int, bounds: Collection[float]) -> _Pod:
+def _pod(uid: str, mark: Mark, restarts: int, bounds: Collection[float], outputs: Collection[str]) -> _Pod:
     sample = mark.sample
     return _Pod(
         uid=uid,
@@ -91,6 +95,11 @@ def _pod(uid: str, mark: Mark, restarts: int, bounds: Collection[float]) -> _Pod
         busy_seconds=sample.busy_seconds,
         begun=sample.begun,
         latency=tuple((None if at == ALL else at, n) for at, n in sample.latency.items() if at in bounds),
+        outputs=tuple(
+            (name, tuple((None if bin == ALL else bin, n) for bin, n in counts.items()))
+            for name, counts in sample.outputs.items()
+            if name in outputs
+        ),
     )
 
 
@@ -115,6 +124,7 @@ def _mark(pod: _Pod) -> Mark:
         requests=pod.shown_requests,
         failed=pod.shown_failed,
         latency={math.inf if at is None else at: n for at, n in pod.latency},
+        outputs={name: {ALL if bin is None else bin: n for bin, n in counts} for name, counts in pod.outputs},
         started=pod.started,
         missing=pod.missing,
         busy_seconds=pod.busy_seconds,

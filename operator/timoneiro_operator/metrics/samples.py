@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 # Requests up to this bound are all there are.
 ALL = math.inf
+# Requests by class, or up to each bound, the last one ALL.
+Histogram = Mapping[str | float, int]
 # Beyond it a float does not hold every whole number any more, and no server has counted that far.
 LARGEST_COUNT = 2**53
 
@@ -33,6 +35,7 @@ class Sample:
     which is what is in flight. `busy_seconds`: how long what is over was in flight, taken together. `begun`: what has
     arrived, whether or not it has ended; None where the server does not say.
     `latency`: requests that took at most so many seconds, by bound, the last one ALL; empty without a histogram.
+    `outputs`: requests by what was answered, by the name of the output.
     `started`: its start time, by which a restart is known. `counters`: all that was read, by series: in one process
     none of them ever falls.
     """
@@ -40,6 +43,7 @@ class Sample:
     requests: int
     failed: int
     latency: Mapping[float, int] = field(default_factory=dict)
+    outputs: Mapping[str, Histogram] = field(default_factory=dict)
     started: float | None = None
     counters: Mapping[str, int] = field(default_factory=dict)
     missing: bool = False
@@ -49,11 +53,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodCounts:
-    """What one pod did in one window, `seconds` long. `latency`, `begun` as in a sample; `well`: answered well."""
+    """What one pod did in one window, `seconds` long. `latency`, `outputs`, `begun` as in a sample.
+
+    `well`: answered well.
+    """
 
     requests: int = 0
     failed: int = 0
     well: int = 0
     begun: int | None = None
     latency: Mapping[float, int] = field(default_factory=dict)
+    outputs: Mapping[str, Histogram] = field(default_factory=dict)
     seconds: float = 0.0

@@ -8,7 +8,8 @@ from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.decide.comparisons import PlannedComparison, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
-from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, PodCounts, Sample
+from timoneiro_operator.metrics.histograms import ArmHistograms, shapes_of
+from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, Histogram, PodCounts, Sample
 
 # The bound of a quantile is worth no more than the requests that it comes from.
 _LEAST_REQUESTS = 100
@@ -16,14 +17,28 @@ _LEAST_REQUESTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmCounts:
-    """One arm in one window. `own`: requests and events of metrics of type Ratio, by name and pod.
+    """One arm in one window.
 
-    `warming`: the pods that had not warmed up when the window began. What they did is compared with nothing.
+    `own`: requests and events of metrics of type Ratio, by name and pod. `bins`: what pods have counted of metrics with
+    bins of their own, by name and pod. `warming`: the pods that had not warmed up when the window began. What they did
+    is compared with nothing.
     """
 
     pods: Mapping[str, PodCounts] = field(default_factory=dict)
     own: Mapping[str, Mapping[str, Counts]] = field(default_factory=dict)
+    bins: Mapping[str, Mapping[str, Histogram]] = field(default_factory=dict)
     warming: frozenset[str] = frozenset()
+
+    @property
+    def histograms(self) -> ArmHistograms:
+        """What the pods that had warmed up show in bins."""
+        return ArmHistograms(
+            pods=[counts for pod, counts in self.pods.items() if pod not in self.warming],
+            own={
+                name: [counts for pod, counts in pods.items() if pod not in self.warming]
+                for name, pods in self.bins.items()
+            },
+        )
 
     @property
     def seconds(self) -> float:
@@ -63,6 +78,8 @@ def metrics_of(
     for item in planned(analysis, dict(bounds)):
         if item.metric.name in problems or (item.metric.type == "Latency" and item.bound is None):
             continue
+        if item.metric.is_shape:
+            continue
         arms = [by_pod(item, arm) for arm in (candidate, stable)]
         sums = [together(arm) for arm in arms]
         if any(counts.requests > LARGEST_COUNT for counts in sums):
@@ -71,8 +88,11 @@ def metrics_of(
             return Metrics(problem=("ImplausibleCounts", sentence), problems=problems)
         windows[item.name] = replace(empty, candidate=sums[0], stable=sums[1], spread=spread_of(arms[1]))
     warming = replace(empty, candidate=_warming_up(candidate), stable=_warming_up(stable))
+    shapes, missing = shapes_of(analysis, candidate.histograms, stable.histograms)
+    problems = {**problems, **missing}
     return Metrics(
         windows=windows,
+        shapes=shapes,
         window_end=end,
         seconds=seconds,
         problems=problems,
@@ -97,7 +117,7 @@ def standing(analysis: Analysis, problems: Mapping[str, str]) -> tuple[str, str]
     for metric in analysis.metrics:
         # What a guard watches has to be there, whether or not it decides by itself.
         watched = metric.of if metric.type == "Guard" and metric.of else metric.name
-        if watched in problems and metric.role == "Required":
+        if watched in problems and metric.decides:
             return "MetricMissing", f"metric {metric.name}: {problems[watched]}"
     return None
 

@@ -19,15 +19,17 @@ from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, Probl
 from timoneiro_operator.metrics.profile import Profile
 from timoneiro_operator.metrics.promql import (
     LOOKBACK_SECONDS,
+    bins_selectors,
     counts_between,
     histories,
     of_namespace,
+    own_bins,
     own_counts,
     own_selectors,
     profile_selector,
     several_processes,
 )
-from timoneiro_operator.metrics.samples import Sample
+from timoneiro_operator.metrics.samples import Histogram, Sample
 from timoneiro_operator.metrics.series import Malformed, RawSeries, names_of, of_pod, one_target, scrapes, target_labels
 from timoneiro_operator.metrics.trace import Trace, TracedQuery
 from timoneiro_operator.metrics.windows import ArmCounts, answers_of, find_bounds, metrics_of
@@ -113,10 +115,10 @@ class PrometheusSource:
             aligned=False,
         )
         problem = Problem(*metrics.problem) if metrics.problem else None
-        self._asked[look.key] = end, problem, missing
+        self._asked[look.key] = end, problem, metrics.problems
         if not (stable.scraped and candidate.scraped):
             # The window stays open: counts of one arm only would say nothing, however often.
-            return Metrics(bounds=bounds, problems=missing, problem=problem)
+            return Metrics(bounds=bounds, problems=metrics.problems, problem=problem)
         answers = answers_of(candidate.counts.pods, stable.counts.pods) if candidate.watched else None
         return replace(metrics, bounds=bounds, answers=answers)
 
@@ -198,6 +200,11 @@ class PrometheusSource:
                     missing[name] = (
                         f"the query for total brings no series {of_namespace(namespace)} of {arm.inference_service}"
                     )
+            bins: dict[str, dict[str, Histogram]] = {}
+            for name, (selector, label) in bins_selectors(look.analysis, placeholders).items():
+                found = one_target(await ask(selector), labels)
+                asked[name] = TracedQuery(written(selector, namespace), len(found))
+                bins[name] = own_bins(found, label, *counted)
         except (BadSelector, Malformed) as error:
             raise ProblemError("QueryFailed", str(error)) from error
         earlier = [[sample for at, sample in history if at <= counted.start] for history in shown.values()]
@@ -205,9 +212,11 @@ class PrometheusSource:
             pod: counts_between([moment for moment in history if moment[0] >= since], *counted)
             for pod, history in shown.items()
         }
-        warming = _warming(look, arm, {*pods, *(pod for counts in own.values() for pod in counts)}, counted.start)
+        every = pods.keys() | {pod for counts in own.values() for pod in counts}
+        every |= {pod for histograms in bins.values() for pod in histograms}
+        warming = _warming(look, arm, every, counted.start)
         return Arm(
-            counts=ArmCounts(pods=pods, own=own, warming=warming),
+            counts=ArmCounts(pods=pods, own=own, bins=bins, warming=warming),
             before=tuple(samples[-1] for samples in earlier if samples),
             last=tuple(history[-1][1] for history in shown.values() if history),
             missing=missing,

@@ -18,6 +18,7 @@ from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.warm_up import settle_seconds
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen, since_start
+from timoneiro_operator.metrics.histograms import outputs_of, shape_bounds
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
 from timoneiro_operator.metrics.reading import Reading, decode, encode
@@ -89,11 +90,11 @@ class ScrapeSource:
             problem=standing(look.analysis, problems),
             problems=problems,
         )
-        marks = encode(reading, {bound for fixed in {**look.bounds, **bounds}.values() for bound in fixed})
+        fixed = {bound for found in {**look.bounds, **bounds}.values() for bound in found}
+        marks = encode(reading, fixed | shape_bounds(look.analysis, samples), outputs_of(look.analysis))
         if last.marked_at is None:
             self._readings[key] = reading
             return Metrics(bounds=bounds, problem=reading.problem, problems=problems, marks=marks)
-        self._pending[key] = to_text(now), reading
         metrics = metrics_of(
             look.analysis,
             look.bounds,
@@ -106,6 +107,7 @@ class ScrapeSource:
             problems=problems,
             aligned=True,
         )
+        self._pending[key] = to_text(now), replace(reading, problem=metrics.problem, problems=metrics.problems)
         watched = all(pod.uid in candidate_counts for pod in candidate.pods)
         answers = answers_of(candidate_counts, stable_counts) if watched else None
         return replace(metrics, bounds=bounds, answers=answers, marks=marks)

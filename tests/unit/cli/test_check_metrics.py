@@ -108,6 +108,23 @@ def test_a_latency_without_a_bucket_is_missing_and_the_exit_code_says_so(checked
     assert {finding["missing"] for finding in findings} == {"no bucket is at or above 1m; the last one is 1 s"}
 
 
+def test_the_shape_of_latencies_is_shown_with_the_bins_that_hold_any(checked) -> None:
+    checked.analysis(metrics=[{"name": "errors"}, {"name": "shape", "type": "LatencyShape"}])
+    code, findings = checked.run()
+    assert code == DONE
+    assert [(found["counts"]["requests"], found["over"]) for found in findings if found["metric"] == "shape"] == [
+        (900, "since its start, in 2 bins"),
+        (100, "since its start, in 2 bins"),
+    ]
+
+
+def test_answers_that_a_server_does_not_show_are_missing_with_the_remedy(checked) -> None:
+    checked.analysis(metrics=[{"name": "errors"}, {"name": "answers", "type": "Outputs"}])
+    _, findings = checked.run()
+    words = "no pod of the candidate shows in bins what it answers (output Prediction): our own model server does; for"
+    assert findings[-1]["missing"].startswith(words)
+
+
 def test_a_guard_is_shown_with_its_limit(checked) -> None:
     checked.analysis(metrics=[{"name": "errors"}, {"name": "slo", "type": "Guard", "of": "errors", "max": 0.02}])
     code, findings = checked.run()

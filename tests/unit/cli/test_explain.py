@@ -326,3 +326,29 @@ def test_the_transformers_that_an_autoscaler_is_held_at_are_told_beside_the_othe
     text = why(md, md.rolling(stable=stable, candidate=md.candidate(transformerReplicas=2)))
     assert f"version 1 ({md.revision('1')}) at 8 and 4 of its transformer, version 2" in text
     assert text.endswith(f"({md.revision('2')}) at 2 of its transformer.")
+
+
+SHAPE = {
+    "name": "answers",
+    "verdict": "Differs",
+    "shape": {"bin": "fraud", "candidate": 0.41, "stable": 0.03},
+    "evidence": {"worse": 150.0, "notWorse": 1.0},
+}
+BIN = "answers: 'fraud' 3 % of the stable model's answers, 41 % of the candidate's, after 1,204 requests"
+
+
+def test_a_shape_that_decides_is_told_with_its_bin_and_that_different_is_not_always_worse(md) -> None:
+    text = why(md, md.rolling(analysis=md.analysis(md.metric(**SHAPE))))
+    assert BIN in text
+    assert "evidence that the models differ 150, at 100 the candidate is rolled back. Different is not always" in text
+
+
+def test_a_shape_that_informs_is_told_as_that(md) -> None:
+    text = why(md, md.rolling(analysis=md.analysis(md.metric(**SHAPE, role="Inform"))))
+    assert "evidence that the models differ 150, which informs and decides nothing. Different" in text
+
+
+def test_a_candidate_that_was_rolled_back_for_its_answers_is_told_with_the_bin(md) -> None:
+    analysis = {**md.analysis(md.metric(**SHAPE)), "candidate": md.second}
+    text = why(md, md.rolled_back(analysis=analysis))
+    assert f"Evidence when it was rolled back, {BIN}" in text

@@ -9,7 +9,8 @@ import pytest
 
 from support import played
 from timoneiro_judge import Counts
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, TrailPoint, to_seconds
+from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, MostDifferent, TrailPoint, to_seconds
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.content import Report, encoded
 from timoneiro_operator.cli.report.gather import report_of
@@ -222,6 +223,26 @@ def test_a_guard_is_about_one_arm() -> None:
     guard = report(played.promoted()).metrics[-1]
     assert (guard.type, guard.of, guard.limit, guard.stable) == ("Guard", "errors", 0.05, None)
     assert all(point.stable is None for point in guard.trail)
+
+
+SHAPE = MostDifferent(bin="fraud", candidate=0.41, stable=0.03)
+
+
+def test_a_shape_has_its_bin_and_no_margin() -> None:
+    spec = msgspec.convert({"metrics": [{"name": "errors"}, {"name": "answers", "type": "Outputs"}]}, Analysis)
+    seen = AnalysisStatus(metrics=(MetricStatus(name="answers", role="Inform", shape=SHAPE),))
+    (metric,) = metrics_of(seen, spec)
+    assert (metric.type, metric.shape, metric.tolerance, metric.margin) == ("Outputs", SHAPE, 0.25, None)
+
+
+def test_a_rollback_for_what_was_answered_is_one_by_evidence() -> None:
+    world = played.rolled_back()
+    metrics = [
+        {**metric, "verdict": "Differs", "shape": msgspec.to_builtins(SHAPE)}
+        for metric in world.body()["status"]["analysis"]["metrics"]
+    ]
+    told = report(world, analysis={**world.body()["status"]["analysis"], "metrics": metrics})
+    assert any("luck alone does that to at most 1 %" in sentence for sentence in told.decision)
 
 
 def test_evidence_that_goes_on_from_an_earlier_attempt_says_so() -> None:

@@ -217,3 +217,16 @@ def test_a_card_that_cannot_be_read_is_wrong_use(tmp_path, option, words) -> Non
     with pytest.raises(CliError, match=words) as caught:
         read_cards([option.format(folder=tmp_path)])
     assert caught.value.code == USAGE
+
+
+def test_a_shape_is_shown_with_its_bin_and_without_a_ratio() -> None:
+    world = played.rolled_back()
+    body = world.body()
+    shape = {"bin": "fraud", "candidate": 0.41, "stable": 0.03}
+    metrics = body["status"]["analysis"]["metrics"]
+    body["status"]["analysis"]["metrics"] = [{**metric, "verdict": "Differs", "shape": shape} for metric in metrics]
+    text = read(body, world.now).text
+    assert "different 'fraud' 3 % of the stable model's answers, 41 % of the candidate's; different is not" in text
+    assert "Evidence of 'different'" in text
+    assert "Ratio of the rates" not in text
+    assert "Alike up to" in text

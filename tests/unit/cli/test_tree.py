@@ -186,6 +186,15 @@ def test_a_guard_is_drawn_with_its_rate_and_its_limit(md) -> None:
     assert "0.997 % of 1,204 requests, at most 2 %" in text
 
 
+def test_a_shape_is_drawn_with_its_bin_and_one_bar(md) -> None:
+    shape = {"bin": "fraud", "candidate": 0.41, "stable": 0.03}
+    metric = md.metric(name="answers", verdict="Differs", shape=shape)
+    text = picture(md, md.rolling(analysis=md.analysis(metric)))
+    assert "different  'fraud' 3 % of the stable model's answers, 41 % of the candidate's" in text
+    assert line(text, "different  █") == "different  █████░░░░░░░░░░░░░░░ 3.2; rolled back at 100"
+    assert "not worse" not in text
+
+
 def test_a_metric_that_informs_and_one_that_is_missing_say_so(md) -> None:
     metric = md.metric(name="slow", role="Inform", problem="no pod shows a histogram")
     text = picture(md, md.rolling(analysis=md.analysis(metric)))

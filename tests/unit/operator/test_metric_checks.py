@@ -15,6 +15,7 @@ from timoneiro_operator.metrics.profiles import PROFILES
 
 PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()
 PROMETHEUS = {"type": "Prometheus", "url": "http://prometheus:9090"}
+METRIC_TYPES = ("Errors", "Latency", "Ratio", "Guard", "Outputs", "LatencyShape")
 RATIO = {
     "name": "declines",
     "type": "Ratio",
@@ -169,7 +170,7 @@ def test_the_metrics_and_the_source_of_the_docs_are_valid_together() -> None:
     blocks = re.findall(r"```yaml\n(analysis:.*?)```", PAGE, re.DOTALL)
     metrics, source = (yaml.safe_load(block)["analysis"] for block in blocks)
     found = parsed(**metrics, **source).spec.analysis
-    assert {metric.type for metric in found.metrics} == {"Errors", "Latency", "Ratio", "Guard"}
+    assert {metric.type for metric in found.metrics} == {*METRIC_TYPES}
     assert found.source.secret_ref is not None
 
 

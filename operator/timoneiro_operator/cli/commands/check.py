@@ -7,11 +7,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
+from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.cli.presentation.finding import Finding
 from timoneiro_operator.decide.comparisons import PlannedComparison, planned
 from timoneiro_operator.decide.steps import Arms
+from timoneiro_operator.metrics.histograms import binned, common_bounds, not_shown
 from timoneiro_operator.metrics.look import ArmTargets, Look
 from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.trace import Trace
@@ -67,9 +69,17 @@ def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | Non
     metric = item.metric
     query, series = trace.own.get(metric.name, (trace.query, trace.series))
     missing = trace.problem.message if trace.problem else trace.missing.get(metric.name) or problem
+    if missing is None and metric.is_shape:
+        missing = not_shown(metric, arm, trace.counts.histograms)
     if missing is not None:
         return Finding(metric=item.name, arm=arm, query=query, series=series, missing=missing)
-    counts = together(by_pod(item, trace.counts))
-    over = trace.over + (f", slower than {item.bound:g} s" if item.bound is not None else "")
+    if metric.is_shape:
+        histograms = trace.counts.histograms.of(metric)
+        bins = binned(metric, histograms, common_bounds(histograms))
+        counts = Counts(requests=sum(bins.values()))
+        over = f"{trace.over}, in {sum(1 for number in bins.values() if number)} bins"
+    else:
+        counts = together(by_pod(item, trace.counts))
+        over = trace.over + (f", slower than {item.bound:g} s" if item.bound is not None else "")
     none = "it has had no requests yet" if not counts.requests else None
     return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)

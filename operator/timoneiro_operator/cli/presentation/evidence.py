@@ -51,9 +51,10 @@ def _metric(metric: MetricStatus, spec: Spec, width: int) -> list[Text]:
     if metric.problem is not None:
         first.append(f"  {metric.problem}", style="red")
     indent = " " * (width + 2)
-    worse = Text.assemble(indent, "worse      ", _bar(metric.evidence.worse, spec.analysis.false_rollback, "red"))
+    what = f"{'worse' if metric.shape is None else 'different':<9}  "
+    worse = Text.assemble(indent, what, _bar(metric.evidence.worse, spec.analysis.false_rollback, "red"))
     worse.append(f"; rolled back at {bound(spec.analysis.false_rollback)}", style="dim")
-    if metric.limit is not None:
+    if metric.limit is not None or metric.shape is not None:
         return [first, worse]
     better = Text.assemble(indent, "not worse  ")
     better.append_text(_bar(metric.evidence.not_worse, spec.analysis.false_promotion, "green"))

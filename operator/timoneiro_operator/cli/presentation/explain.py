@@ -2,7 +2,7 @@
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Candidate, Revision, Stable
+from timoneiro_operator.api.status import Candidate, MetricStatus, Revision, Stable
 from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
 from timoneiro_operator.cli.presentation.text import (
     ago,
@@ -11,6 +11,7 @@ from timoneiro_operator.cli.presentation.text import (
     clock,
     counts_text,
     left,
+    measured_text,
     sentence,
     shares,
     shares_text,
@@ -130,8 +131,7 @@ def _rolled_back(view: View, now: float) -> list[str]:
         sentences.append(f"{upper(name)} was rolled back {ago(entry.at, now)}: {sentence(entry.reason)}")
         if status.analysis is not None and status.analysis.candidate == entry.revision:
             sentences += [
-                f"Evidence when it was rolled back, {metric.name}: {counts_text(metric)}, ratio "
-                f"{ratio_text(metric.ratio)}, evidence of 'worse' {number(metric.evidence.worse)}{_bound(view)}."
+                f"Evidence when it was rolled back, {metric.name}: {_evidence(metric)}{_bound(view)}."
                 for metric in status.analysis.metrics
                 if metric.candidate.requests
             ]
@@ -142,6 +142,13 @@ def _rolled_back(view: View, now: float) -> list[str]:
     elif status.message:
         sentences.append(upper(sentence(status.message)))
     return [*sentences, *_served(view)]
+
+
+def _evidence(metric: MetricStatus) -> str:
+    if metric.shape is not None:
+        return f"{measured_text(metric)}, evidence that the models differ {number(metric.evidence.worse)}"
+    worse = number(metric.evidence.worse)
+    return f"{counts_text(metric)}, ratio {ratio_text(metric.ratio)}, evidence of 'worse' {worse}"
 
 
 def _bound(view: View) -> str:

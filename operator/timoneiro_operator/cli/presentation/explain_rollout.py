@@ -162,6 +162,14 @@ def _metric(metric: MetricStatus, spec: Spec) -> str:
             f"{metric.name}: {measured_text(metric)}; evidence of more than that {number(metric.evidence.worse)}, "
             f"at {worse}{several} the candidate is rolled back."
         )
+    if metric.shape is not None:
+        then = f"at {worse}{several} the candidate is rolled back"
+        if metric.role == "Inform":
+            then = "which informs and decides nothing"
+        return (
+            f"{metric.name}: {measured_text(metric)}; evidence that the models differ {number(metric.evidence.worse)}, "
+            f"{then}. Different is not always worse."
+        )
     if metric.role == "Inform":
         return f"{metric.name}: {measured_text(metric)}; it informs and decides nothing."
     promotion = f"evidence of 'not worse' {number(metric.evidence.not_worse)}, promotion needs {enough}"

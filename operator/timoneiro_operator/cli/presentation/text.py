@@ -2,7 +2,15 @@
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import MetricStatus, Revision, Status, Weights, to_seconds
-from timoneiro_operator.decide.text import name_of, percent, rate_text, ratio_text, revision_name, step_text
+from timoneiro_operator.decide.text import (
+    name_of,
+    percent,
+    rate_text,
+    ratio_text,
+    revision_name,
+    shape_words,
+    step_text,
+)
 
 
 def known_name(status: Status, revision: str) -> str:
@@ -110,10 +118,16 @@ def was_refused(action: str, revision: str, reason: str) -> str:
 
 
 def measured_text(metric: MetricStatus) -> str:
-    """Ratio and counts, with the bound of a latency and the time that is left; of a guard its rate and its limit."""
+    """Ratio and counts, with the bound of a latency and the time that is left.
+
+    Of a guard its rate and its limit, and of a shape the bin that differs the most.
+    """
     if metric.limit is not None:
         rate = rate_text(metric.candidate)
         return f"{rate} of {metric.candidate.requests:,} requests, at most {percent(metric.limit)}"
+    if metric.shape is not None:
+        n, m = metric.candidate.requests, metric.stable.requests
+        return f"{shape_words(metric.shape)}, after {n:,} requests to the candidate and {m:,} to the stable model"
     slow = f"slower than {metric.bound:g} s: " if metric.bound is not None else ""
     left = f", about {format_duration(metric.seconds_left)} more to a decision" if metric.seconds_left else ""
     return f"{slow}{counts_text(metric)}, ratio {ratio_text(metric.ratio)}{left}"

@@ -10,7 +10,7 @@ import msgspec
 
 from timoneiro_judge import MetricVerdict
 from timoneiro_operator.api.command import asker
-from timoneiro_operator.api.status import Outcome, Role
+from timoneiro_operator.api.status import MostDifferent, Outcome, Role
 
 SCHEMA = 1
 
@@ -62,6 +62,7 @@ class MetricReport(_Struct, frozen=True):
 
     `type`, `tolerance`, `margin`, `negligible`, `of` as in the spec; None where it does not name this metric (any
     more). `bound`: a request slower than these seconds is an event. `limit`: the rate that a guard allows.
+    `shape`: of a metric that compares shapes, the bin that differs the most and its share of each model's requests.
     `weight`: share of this metric in the evidence of 'worse' that decides; None with role Inform, which decides
     nothing, and where the spec is not known.
     """
@@ -76,6 +77,7 @@ class MetricReport(_Struct, frozen=True):
     of: str | None
     bound: float | None
     limit: float | None
+    shape: MostDifferent | None
     weight: float | None
     ratio: Interval
     worse: float

@@ -126,9 +126,9 @@ def _worth(rollout: RolloutReport, metrics: tuple[MetricReport, ...], promises: 
     if rollout.stable is None or promises is None or rollout.outcome not in ("Promoted", "RolledBack"):
         return [] if promises is not None else _promise(promises)
     deciding = [metric for metric in metrics if metric.role == "Required"]
-    compared = [metric for metric in deciding if metric.limit is None]
+    compared = [metric for metric in deciding if metric.limit is None and metric.shape is None]
     if rollout.outcome == "RolledBack":
-        if any(metric.verdict == "Worse" for metric in deciding):
+        if any(metric.verdict in ("Worse", "Differs") for metric in deciding):
             return [
                 f"The evidence of 'worse' had reached {bound(promises.false_rollback)}: luck alone does that to at "
                 f"most {100 * promises.false_rollback:g} % of candidates that are no worse than tolerated."

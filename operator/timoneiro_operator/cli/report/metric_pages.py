@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import MostDifferent
 from timoneiro_operator.cli.report.content import ArmReport, MetricReport, Promises, Report
 from timoneiro_operator.cli.report.markup import e, facts
 from timoneiro_operator.cli.report.pictures import (
@@ -13,7 +14,7 @@ from timoneiro_operator.cli.report.pictures import (
     together_picture,
 )
 from timoneiro_operator.cli.report.words import ratio_words, short
-from timoneiro_operator.decide.text import VERDICT_WORDS, percent
+from timoneiro_operator.decide.text import VERDICT_WORDS, percent, shape_words
 
 _KINDS = {"Worse": "bad", "Differs": "bad", "NotWorse": "good", "Undecided": "open"}
 _SIGNS = {"Worse": "\u2717", "Differs": "\u2260", "NotWorse": "\u2713", "Undecided": "\u2026"}
@@ -54,6 +55,8 @@ def _metric(metric: MetricReport, promises: Promises | None, time: Time, name: s
     kind = "open" if metric.role == "Inform" else _KINDS[metric.verdict]
     inform = '<span class="tag">Inform: shown, decides nothing</span>' if metric.role == "Inform" else ""
     first = guard_picture(metric, time, f"{name}r") if guard else ratio_picture(metric, time, f"{name}r")
+    if metric.shape is not None:
+        first = ""
     pictures = [
         (first, _GUARD if guard else _RATIO),
         (evidence_picture(metric, promises, time, f"{name}e"), _EVIDENCE),
@@ -86,6 +89,8 @@ def _verdict(metric: MetricReport) -> str:
 def _what(metric: MetricReport) -> str:
     if metric.limit is not None:
         return f"rate of {metric.of or 'events'}, which may be {percent(metric.limit)} at most"
+    if metric.shape is not None:
+        return f"{shape_words(metric.shape)}; different is not always worse"
     what = f"ratio {ratio_words(metric.ratio)}"
     return f"{what}; an event is a request slower than {metric.bound:g} s" if metric.bound is not None else what
 
@@ -110,7 +115,23 @@ def _figures(pictures: Iterable[tuple[str, str]]) -> str:
     return f'<div class="two">{"".join(figures)}</div>' if figures else ""
 
 
+def _shares(metric: MetricReport, shape: MostDifferent) -> str:
+    arms = [("Candidate", metric.candidate, shape.candidate)]
+    if metric.stable is not None:
+        arms.append(("Stable", metric.stable, shape.stable))
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th><td>{arm.requests:,}</td><td>{percent(share)}</td></tr>'
+        for name, arm, share in arms
+    )
+    return (
+        '<table class="numbers"><thead><tr><td></td><th scope="col">Requests</th>'
+        f'<th scope="col">{e(shape.bin or "-")}</th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
 def _counts(metric: MetricReport) -> str:
+    if metric.shape is not None:
+        return _shares(metric, metric.shape)
     arms = [("Candidate", metric.candidate), *([("Stable", metric.stable)] if metric.stable is not None else [])]
     rows = "".join(f'<tr><th scope="row">{name}</th>{_cells(arm)}</tr>' for name, arm in arms)
     return (
@@ -126,8 +147,9 @@ def _cells(arm: ArmReport) -> str:
 
 def _limits(metric: MetricReport, promises: Promises | None) -> Iterable[tuple[str, str]]:
     worse = f"{short(metric.worse)}"
-    yield "Evidence of 'worse'", f"{worse} of {short(promises.worse_bound)}" if promises else worse
-    if metric.limit is None:
+    what = "worse" if metric.shape is None else "different"
+    yield f"Evidence of '{what}'", f"{worse} of {short(promises.worse_bound)}" if promises else worse
+    if metric.limit is None and metric.shape is None:
         better = short(metric.not_worse)
         if promises is not None and promises.promotion == "NoHarm":
             better += ", not needed (NoHarm)"
@@ -135,7 +157,7 @@ def _limits(metric: MetricReport, promises: Promises | None) -> Iterable[tuple[s
             better += f" of {short(promises.not_worse_bound)}"
         yield "Evidence of 'not worse'", better
     if metric.tolerance is not None:
-        yield "Harmless up to", f"{1 + metric.tolerance:g}x"
+        yield "Harmless up to" if metric.shape is None else "Alike up to", f"{1 + metric.tolerance:g}x"
     if metric.margin is not None:
         yield "Not promoted from", f"{1 + metric.margin:g}x"
     if metric.negligible is not None:

@@ -34,6 +34,7 @@ def metrics_of(seen: AnalysisStatus, wanted: Analysis | None) -> tuple[MetricRep
     for index, (metric, known) in enumerate(zip(seen.metrics, described, strict=True)):
         guard = metric.limit is not None
         compared = known if known is not None and not guard else None
+        ratio = compared if metric.shape is None else None
         reports.append(
             MetricReport(
                 name=metric.name,
@@ -41,11 +42,12 @@ def metrics_of(seen: AnalysisStatus, wanted: Analysis | None) -> tuple[MetricRep
                 role=metric.role,
                 verdict=metric.verdict,
                 tolerance=compared.tolerated if compared else None,
-                margin=compared.margin if compared else None,
-                negligible=compared.negligible if compared else None,
+                margin=ratio.margin if ratio else None,
+                negligible=ratio.negligible if ratio else None,
                 of=known.of if known else None,
                 bound=metric.bound,
                 limit=metric.limit,
+                shape=metric.shape,
                 weight=_weight(metric, known, described),
                 ratio=Interval(estimate=metric.ratio.estimate, lower=metric.ratio.lower, upper=metric.ratio.upper),
                 worse=metric.evidence.worse,

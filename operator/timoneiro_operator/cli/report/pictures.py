@@ -97,10 +97,10 @@ def _room(metric: MetricReport, levels: Sequence[float]) -> tuple[float, float]:
 
 
 def evidence_picture(metric: MetricReport, promises: Promises | None, time: Time, name: str) -> str:
-    """Evidence for 'worse' and for 'not worse' on their way to their bounds; a guard has the first one only."""
-    guard = metric.limit is not None
+    """Evidence for 'worse' and for 'not worse' on their way to their bounds; guards and shapes have only the first."""
+    one_sided = metric.limit is not None or metric.shape is not None
     worse = [(time.since_start(point.at), point.worse) for point in metric.trail]
-    better = [] if guard else [(time.since_start(point.at), point.not_worse) for point in metric.trail]
+    better = [] if one_sided else [(time.since_start(point.at), point.not_worse) for point in metric.trail]
     lines = [(worse, "worse", f"worse {short(metric.worse)}")]
     if better:
         lines.append((better, "better", f"not worse {short(metric.not_worse)}"))
