@@ -155,6 +155,8 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ("spec.predictor", {"maxReplicas": 2, "scaleMetric": "rps"}, "must be cpu or memory with route.driver Gateway"),
         ("spec.predictor", {"canaryTrafficPercent": 5}, "give the shares of the traffic in rollout.canary.steps"),
         ("spec.predictor", {"deploymentStrategy": {"type": "Recreate"}}, "a revision is never changed"),
+        ("spec.analysis", {"warmUp": "a minute"}, "must be a duration such as 30s, 10m or 1h30m"),
+        ("spec.analysis", {"warmUpLimit": 50}, "must be a rate above 0, and 1 at most"),
         ("spec.transformer", {"minReplicas": 1}, "spec.transformer.containers: Required value"),
         ("spec.transformer", {"containers": []}, "should have at least 1 items"),
         ("spec.transformer", {**BEFORE, "maxReplicas": 2, "scaleMetric": "rps"}, "scaleMetric must be cpu or memory"),
