@@ -126,7 +126,7 @@ async def _run(
         log.info("timoneiro %s starts", __version__)
         crd_task = asyncio.create_task(_watch_crd(reconciler.crd, controller))
         askers_task = asyncio.create_task(_watch_askers(reconciler.askers, lease))
-        main_task = asyncio.create_task(_first_end(_follow(controller), _lead(lease, controller)))
+        main_task = asyncio.create_task(_first_end(follow(controller), lead(lease, controller)))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, main_task.cancel)
@@ -152,7 +152,7 @@ def _metrics_session(allowed: AllowedUrls) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
-async def _follow(controller: Controller) -> None:
+async def follow(controller: Controller) -> None:
     """Everything is listed, then the watches tell; anew when a watch has ended, or other kinds are to be watched.
 
     Whoever leads: a process that takes over has not to get to know the cluster first.
@@ -168,7 +168,7 @@ async def _follow(controller: Controller) -> None:
         await asyncio.sleep(_AGAIN_SECONDS)
 
 
-async def _lead(lease: LeaderLease, controller: Controller) -> None:
+async def lead(lease: LeaderLease, controller: Controller) -> None:
     """Stands by until this process leads, then operates. Stands by again when it has lost the leadership.
 
     Returns when a worker has ended by itself. Kubernetes starts it anew.
@@ -176,13 +176,13 @@ async def _lead(lease: LeaderLease, controller: Controller) -> None:
     while True:
         await lease.acquire()
         # The lease is kept from the first moment on: the first lists of a large cluster may take longer than it lasts.
-        await _first_end(lease.keep(), _operate(controller))
+        await _first_end(lease.keep(), operate(controller))
         if lease.held():
             return
         await controller.stop()
 
 
-async def _operate(controller: Controller) -> None:
+async def operate(controller: Controller) -> None:
     """Nothing is decided before everything is known. Returns when a worker has ended."""
     await controller.take_over()
     await controller.until_ended()

@@ -185,7 +185,7 @@ class Controller:
         self.start()
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(WORKERS)]
+        self._tasks = [asyncio.create_task(self.work(), name=f"worker-{i}") for i in range(WORKERS)]
         self.wake_all()
 
     async def until_ended(self) -> None:
@@ -205,7 +205,7 @@ class Controller:
         """No worker has ended."""
         return not any(task.done() for task in self._tasks)
 
-    async def _work(self) -> None:
+    async def work(self) -> None:
         while True:
             key = await self._queue.get()
             self._telemetry.queue_length.set(len(self._queue))

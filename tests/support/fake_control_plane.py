@@ -61,7 +61,7 @@ class FakeControlPlane:
 
     def __post_init__(self) -> None:
         metadata = {"name": KEY[1], "namespace": KEY[0], "uid": "md", "generation": 1}
-        self._store("ModelDeployment", {"metadata": metadata, "spec": copy.deepcopy(self.spec)})
+        self.store("ModelDeployment", {"metadata": metadata, "spec": copy.deepcopy(self.spec)})
 
     @property
     def deployment(self) -> Body:
@@ -82,7 +82,7 @@ class FakeControlPlane:
         body = copy.deepcopy(self.deployment)
         body["spec"]["model"] |= {"uri": f"s3://models/fraud/{number}", "version": str(number)}
         body["metadata"]["generation"] += 1
-        self._store("ModelDeployment", body)
+        self.store("ModelDeployment", body)
 
     def operator(self, sources: Mapping[str, Source]) -> Callable[[], Any]:
         """One pass of an operator that has just started, until there is nothing more to do at this moment."""
@@ -145,7 +145,7 @@ class FakeControlPlane:
         else:
             body["status"] = {"conditions": [{"type": "PredictorReady", "status": "True"}]}
             self._pod(body["metadata"]["labels"][names.LABEL_REVISION])
-        return self._store(kind, body)
+        return self.store(kind, body)
 
     async def refusal(self, kind: Kind, body: Body) -> None:
         """All content is taken."""
@@ -159,7 +159,7 @@ class FakeControlPlane:
             conditions=[{"type": "Ready", "status": "True"}],
         )
         body["metadata"]["namespace"] = KEY[0]
-        self._store("Pod", body)
+        self.store("Pod", body)
 
     async def component(self, key: tuple[str, str]) -> Body | None:
         """Nothing ever keeps pods from being made."""
@@ -177,7 +177,7 @@ class FakeControlPlane:
             status = pruned(status, self.schema)
         if status == self.status:
             return self.deployment
-        return self._store("ModelDeployment", {**self.deployment, "status": status})
+        return self.store("ModelDeployment", {**self.deployment, "status": status})
 
     async def crd(self) -> Body:
         version = {"name": names.VERSION, "schema": {"openAPIV3Schema": {"properties": {"status": self.schema}}}}
@@ -188,7 +188,7 @@ class FakeControlPlane:
         if "create events" in self.denied:
             raise forbidden()
 
-    def _store(self, kind: str, body: Body) -> Body:
+    def store(self, kind: str, body: Body) -> Body:
         self.versions += 1
         body["metadata"]["resourceVersion"] = str(self.versions)
         self.objects[kind, body["metadata"]["name"]] = body

@@ -130,11 +130,11 @@ def _build(environment: _Environment, report: Progress) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=image_root()))
     try:
         # Relocatable, because it moves to its final place only when it is complete.
-        _run(uv, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", sys.executable, str(folder))
+        run(uv, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", sys.executable, str(folder))
         install = (uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder / "bin" / "python"))
-        _run(*install, "--require-hashes", "--requirements", str(requirements))
+        run(*install, "--require-hashes", "--requirements", str(requirements))
         if environment.project:
-            _run(*install, "--no-deps", "--editable", str(REPOSITORY))
+            run(*install, "--no-deps", "--editable", str(REPOSITORY))
         folder.chmod(0o755)
         folder.rename(target)
     finally:
@@ -153,7 +153,7 @@ def _digest(environment: _Environment, requirements: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def _run(*command: str) -> None:
+def run(*command: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise LocalClusterError(f"`{' '.join(command)}` failed:\n{result.stderr.strip()}")

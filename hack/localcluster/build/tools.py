@@ -203,7 +203,7 @@ def _numbers(tools: Sequence[Tool]) -> dict[str, int]:
     return {name: number for number, name in enumerate(names, start=1)}
 
 
-def _folder_name(tool: Tool, version: str) -> str:
+def folder_name(tool: Tool, version: str) -> str:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum", "main.go"):
         # Most tools are other people's programs as they are, and only one has a main package of its own.
@@ -216,7 +216,7 @@ def _folder_name(tool: Tool, version: str) -> str:
 
 def _find(tool: Tool, version: str | None) -> Path | None:
     # Without Go there is no version to compare, and a tool built by any version still runs.
-    found = sorted(tool_root().glob(_folder_name(tool, version or "*")))
+    found = sorted(tool_root().glob(folder_name(tool, version or "*")))
     return found[-1] if found else None
 
 
@@ -226,7 +226,7 @@ def _environment() -> dict[str, str]:
 
 
 def _build(tool: Tool, version: str, numbers: dict[str, int], report: Progress) -> None:
-    target = tool_root() / _folder_name(tool, version)
+    target = tool_root() / folder_name(tool, version)
     source = tool.source
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=tool_root()))
     for program in tool.programs:

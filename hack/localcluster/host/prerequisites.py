@@ -31,7 +31,7 @@ def findings(tools: Sequence[Tool] = TOOLS) -> list[str]:
     """Everything that is missing; an empty list means that a cluster can be started."""
     if platform.system() != "Linux":
         return ["The local cluster is made of Linux namespaces; use a Linux machine or a Linux virtual machine."]
-    return [*_kernel(), *_missing_programs(tools), *_missing_packages(), *_go(tools), *_namespaces()]
+    return [*_kernel(), *missing_programs(tools), *_missing_packages(), *_go(tools), *_namespaces()]
 
 
 def _kernel() -> list[str]:
@@ -42,7 +42,7 @@ def _kernel() -> list[str]:
     return [f"Linux 5.12 or newer is needed to keep containers from writing to the host; this is {release}."]
 
 
-def _missing_programs(tools: Sequence[Tool]) -> list[str]:
+def missing_programs(tools: Sequence[Tool]) -> list[str]:
     needed = _PROGRAMS | (_PROGRAMS_OF_SERVICES if set(SERVICES) & set(tools) else {})
     return [
         f"The program `{program}` is missing; install the package {package}."

@@ -56,7 +56,7 @@ class _Pipe(asyncio.Protocol):
                 self.peer.transport.abort()
 
 
-class _Entrance(_Pipe):
+class Entrance(_Pipe):
     """The host's side: opens the inner connection first, and keeps what comes before that."""
 
     def __init__(self, host: str, port: int, pending: set[asyncio.Task[None]]) -> None:
@@ -110,7 +110,7 @@ async def _serve(routes: list[tuple[int, str, int]]) -> None:
     pending: set[asyncio.Task[None]] = set()
     for descriptor, host, port in routes:
         await loop.create_server(
-            lambda host=host, port=port: _Entrance(host, port, pending),  # type: ignore[misc]
+            lambda host=host, port=port: Entrance(host, port, pending),  # type: ignore[misc]
             sock=socket.socket(fileno=descriptor),
             backlog=1024,
         )

@@ -22,6 +22,7 @@ Kind = Literal[
     "Deployment",
     "Secret",
     "Event",
+    "Lease",
     "SelfSubjectAccessReview",
     "CustomResourceDefinition",
     "ValidatingAdmissionPolicy",
@@ -82,6 +83,7 @@ RESOURCES: Mapping[Kind, Resource] = MappingProxyType(
         "Deployment": Resource("apps", "v1", "Deployment", "deployments"),
         "Secret": Resource("", "v1", "Secret", "secrets"),
         "Event": Resource("", "v1", "Event", "events"),
+        "Lease": Resource("coordination.k8s.io", "v1", "Lease", "leases"),
         "SelfSubjectAccessReview": Resource(
             "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False
         ),

@@ -16,7 +16,7 @@ from timoneiro_operator.kube.event import MESSAGE_BYTES, at_most, event_about
 from timoneiro_operator.telemetry import Telemetry
 
 # What lightkube calls each kind by. Made once: it takes a resource of the core group only once in a process.
-_RESOURCES: Mapping[Kind, Any] = {
+LIGHTKUBE: Mapping[Kind, Any] = {
     kind: (create_namespaced_resource if known.namespaced else create_global_resource)(
         known.group, known.version, known.name, known.plural
     )
@@ -72,9 +72,9 @@ class KubeClient:
         label = RESOURCES[kind].label
         labels: Any = None if label is None else {label: None}
         listing = (
-            self._client.list(_RESOURCES[kind], namespace="*", chunk_size=LISTED_AT_ONCE, labels=labels)
+            self._client.list(LIGHTKUBE[kind], namespace="*", chunk_size=LISTED_AT_ONCE, labels=labels)
             if RESOURCES[kind].namespaced
-            else self._client.list(_RESOURCES[kind], chunk_size=LISTED_AT_ONCE, labels=labels)
+            else self._client.list(LIGHTKUBE[kind], chunk_size=LISTED_AT_ONCE, labels=labels)
         )
         try:
             async for item in listing:
@@ -96,7 +96,7 @@ class KubeClient:
         self._telemetry.count_request("create", "SelfSubjectAccessReview")
         resource, _, part = resource.partition("/")
         attributes = {"verb": verb, "group": group, "resource": resource, "subresource": part, "name": name}
-        asked = _RESOURCES["SelfSubjectAccessReview"].from_dict(
+        asked = LIGHTKUBE["SelfSubjectAccessReview"].from_dict(
             {"metadata": {}, "spec": {"resourceAttributes": attributes}}
         )
         return bool(_as_dict(await self._client.create(asked))["status"]["allowed"])
@@ -104,27 +104,27 @@ class KubeClient:
     async def crd(self) -> Body:
         """The CRD of ModelDeployments. Raises ApiError."""
         self._telemetry.count_request("get", "CustomResourceDefinition")
-        return _as_dict(await self._client.get(_RESOURCES["CustomResourceDefinition"], f"{names.PLURAL}.{names.GROUP}"))
+        return _as_dict(await self._client.get(LIGHTKUBE["CustomResourceDefinition"], f"{names.PLURAL}.{names.GROUP}"))
 
     async def command_policy(self) -> tuple[Body, Body]:
         """The admission policy that compares who asks for a command with the user, and its binding. Raises ApiError."""
         self._telemetry.count_request("get", "ValidatingAdmissionPolicy")
-        policy = _as_dict(await self._client.get(_RESOURCES["ValidatingAdmissionPolicy"], names.COMMAND_POLICY))
+        policy = _as_dict(await self._client.get(LIGHTKUBE["ValidatingAdmissionPolicy"], names.COMMAND_POLICY))
         self._telemetry.count_request("get", "ValidatingAdmissionPolicyBinding")
         return policy, _as_dict(
-            await self._client.get(_RESOURCES["ValidatingAdmissionPolicyBinding"], names.COMMAND_POLICY)
+            await self._client.get(LIGHTKUBE["ValidatingAdmissionPolicyBinding"], names.COMMAND_POLICY)
         )
 
     async def secret(self, key: Key) -> Body:
         """A Secret of somebody who has allowed it to be read. Raises ApiError."""
         self._telemetry.count_request("get", "Secret")
         # Quoted: a name must not become another path, and with it a Secret of another namespace.
-        return _as_dict(await self._client.get(_RESOURCES["Secret"], quote(key[1], safe=""), namespace=key[0]))
+        return _as_dict(await self._client.get(LIGHTKUBE["Secret"], quote(key[1], safe=""), namespace=key[0]))
 
     async def named(self, kind: Kind, key: Key) -> Body | None:
         """An object that carries no label of ours, or None. By a list: its permission is there. Raises ApiError."""
         self._telemetry.count_request("list", kind)
-        found = self._client.list(_RESOURCES[kind], namespace=key[0], fields={"metadata.name": key[1]})
+        found = self._client.list(LIGHTKUBE[kind], namespace=key[0], fields={"metadata.name": key[1]})
         return next(iter([_as_dict(item) async for item in found]), None)
 
     async def pods_of(self, service: Key) -> list[Body]:
@@ -135,14 +135,14 @@ class KubeClient:
         """All pods of a namespace with these labels. Raises ApiError."""
         self._telemetry.count_request("list", "Pod")
         wanted: Any = dict(labels)
-        found = self._client.list(_RESOURCES["Pod"], namespace=namespace, labels=wanted)
+        found = self._client.list(LIGHTKUBE["Pod"], namespace=namespace, labels=wanted)
         return [_as_dict(item) async for item in found]
 
     async def component(self, key: Key) -> Body | None:
         """The Deployment of a component; None when it cannot be read: what it says is only a cause."""
         self._telemetry.count_request("get", "Deployment")
         try:
-            found = await self._client.get(_RESOURCES["Deployment"], key[1], namespace=key[0])
+            found = await self._client.get(LIGHTKUBE["Deployment"], key[1], namespace=key[0])
         except (ApiError, httpx2.HTTPError):
             return None
         return _as_dict(found)
@@ -183,7 +183,7 @@ class KubeClient:
     async def _apply(self, kind: Kind, body: Body, *, force: bool, dry_run: bool = False) -> Body:
         metadata = body["metadata"]
         applied = await self._client.patch(
-            _RESOURCES[kind],
+            LIGHTKUBE[kind],
             metadata["name"],
             dict(body),
             namespace=metadata["namespace"],
@@ -207,7 +207,7 @@ class KubeClient:
         self._count_write("patch", "InferenceService")
         try:
             patched = await self._client.patch(
-                _RESOURCES["InferenceService"],
+                LIGHTKUBE["InferenceService"],
                 key[1],
                 {"spec": {kind: dict(fields) for kind, fields in components.items()}},
                 namespace=key[0],
@@ -225,7 +225,7 @@ class KubeClient:
         """Deletes in the background; what is gone already is fine. Raises Refused."""
         self._count_write("delete", kind)
         try:
-            await self._client.delete(_RESOURCES[kind], key[1], namespace=key[0], cascade=CascadeType.BACKGROUND)
+            await self._client.delete(LIGHTKUBE[kind], key[1], namespace=key[0], cascade=CascadeType.BACKGROUND)
         except ApiError as error:
             self._note(error)
             if error.status.code != 404:
@@ -247,7 +247,7 @@ class KubeClient:
         ]
         try:
             written = await self._client.patch(
-                _RESOURCES["ModelDeployment"].Status,
+                LIGHTKUBE["ModelDeployment"].Status,
                 metadata["name"],
                 patch,
                 namespace=metadata["namespace"],
@@ -267,7 +267,7 @@ class KubeClient:
         """Writes an Event about a ModelDeployment. One of the same `identity` that is there already is counted."""
         self._count_write("create", "Event")
         event = event_about(body, kind=kind, reason=reason, message=message, identity=identity, now=now)
-        resource = _RESOURCES["Event"]
+        resource = LIGHTKUBE["Event"]
         try:
             await self._client.create(resource.from_dict(event))
         except ApiError as error:
@@ -283,7 +283,7 @@ class KubeClient:
         for _ in range(2):
             self._count_write("patch", "Event")
             patched = await self._client.patch(
-                _RESOURCES["Event"],
+                LIGHTKUBE["Event"],
                 metadata["name"],
                 latest,
                 namespace=metadata["namespace"],

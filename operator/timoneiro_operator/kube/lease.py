@@ -12,9 +12,9 @@ from typing import Any
 
 from lightkube.core.async_client import AsyncClient
 from lightkube.core.exceptions import ApiError
-from lightkube.generic_resource import create_namespaced_resource
 
 from timoneiro_operator.api.status import to_text
+from timoneiro_operator.kube.client import LIGHTKUBE
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ STANDBY_SECONDS = 3.0
 # One connection that hangs must leave time for another attempt.
 ATTEMPT_SECONDS = 3.0
 
-_LEASE: Any = create_namespaced_resource("coordination.k8s.io", "v1", "Lease", "leases")
+LEASE = LIGHTKUBE["Lease"]
 
 
 class LeaderLease:
@@ -61,7 +61,7 @@ class LeaderLease:
     async def acquire(self) -> None:
         """Returns when this process leads."""
         waiting = False
-        while not await self._try():
+        while not await self.attempt():
             if not waiting:
                 log.info("standing by: %s leads", self._seen[0] if self._seen else "nobody known")
                 waiting = True
@@ -77,7 +77,7 @@ class LeaderLease:
         """Renews for as long as it can; returns when the leadership is lost."""
         while self.held():
             await asyncio.sleep(RETRY_SECONDS)
-            await self._try()
+            await self.attempt()
         log.error("the leadership is lost")
 
     async def release(self) -> None:
@@ -86,7 +86,7 @@ class LeaderLease:
             return
         self._renewed_at = self._written = None
         try:
-            lease = await self._client.get(_LEASE, self._name, namespace=self._namespace)
+            lease = await self._client.get(LEASE, self._name, namespace=self._namespace)
             body = lease.to_dict()
             if body["spec"].get("holderIdentity") == self._identity:
                 await self._write({**body, "spec": {**body["spec"], "holderIdentity": ""}})
@@ -94,7 +94,7 @@ class LeaderLease:
             # It runs out by itself; a stop goes on whatever the API server does.
             log.warning("the lease was not released: %s", type(error).__name__)
 
-    async def _try(self) -> bool:
+    async def attempt(self) -> bool:
         """One attempt to take or renew the lease. Whatever goes wrong, nothing is taken that is not given."""
         started = self._clock()
         try:
@@ -165,7 +165,7 @@ class LeaderLease:
 
     async def _read(self) -> dict[str, Any] | None:
         try:
-            lease = await self._client.get(_LEASE, self._name, namespace=self._namespace)
+            lease = await self._client.get(LEASE, self._name, namespace=self._namespace)
         except ApiError as error:
             if error.status.code == 404:
                 return None
@@ -174,8 +174,8 @@ class LeaderLease:
 
     async def _create(self) -> None:
         body = {"metadata": {"name": self._name, "namespace": self._namespace}, "spec": self._claim({})}
-        await self._client.create(_LEASE.from_dict(body))
+        await self._client.create(LEASE.from_dict(body))
 
     async def _write(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces the lease that is known; somebody who was faster makes it fail with 409. Returns it as it is now."""
-        return dict((await self._client.replace(_LEASE.from_dict(dict(body)))).to_dict())
+        return dict((await self._client.replace(LEASE.from_dict(dict(body)))).to_dict())

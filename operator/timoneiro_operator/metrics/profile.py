@@ -88,7 +88,7 @@ class Profile:
         values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         wanted = {*self.series(), START_TIME}
         # The parser takes most of the time of a read, and most of what a server shows is not read.
-        read, left_out = _others(frozenset(wanted)).subn("", exposition)
+        read, left_out = other_series(frozenset(wanted)).subn("", exposition)
         for family in text_string_to_metric_families(read):
             declared |= {family.name, *(f"{family.name}_{part}" for part in ("total", "count", "bucket"))}
             for sample in family.samples:
@@ -166,7 +166,7 @@ class Profile:
 
 
 @functools.lru_cache
-def _others(wanted: frozenset[str]) -> re.Pattern[str]:
+def other_series(wanted: frozenset[str]) -> re.Pattern[str]:
     """Samples of any other series, where they are as every server writes them: what is odd is the parser's to judge.
 
     With or without _total, which the parser takes for the same.

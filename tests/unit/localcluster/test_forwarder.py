@@ -2,7 +2,7 @@
 
 import asyncio
 
-from localcluster.network.forwarder import _Entrance
+from localcluster.network.forwarder import Entrance
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -15,9 +15,7 @@ async def test_what_is_sent_comes_back_whole_and_in_order() -> None:
     inner = await asyncio.start_server(echo, "127.0.0.1", 0)
     port = inner.sockets[0].getsockname()[1]
     pending: set[asyncio.Task[None]] = set()
-    outer = await asyncio.get_running_loop().create_server(
-        lambda: _Entrance("127.0.0.1", port, pending), "127.0.0.1", 0
-    )
+    outer = await asyncio.get_running_loop().create_server(lambda: Entrance("127.0.0.1", port, pending), "127.0.0.1", 0)
     reader, writer = await asyncio.open_connection(*outer.sockets[0].getsockname())
     message = bytes(range(256)) * 4096
     writer.write(message)
@@ -35,7 +33,7 @@ async def test_bytes_that_come_before_the_inner_connection_are_kept() -> None:
     writer.close()
     del reader
     pending: set[asyncio.Task[None]] = set()
-    entrance = _Entrance("127.0.0.1", port, pending)
+    entrance = Entrance("127.0.0.1", port, pending)
     received = asyncio.get_running_loop().create_future()
 
     class Outside(asyncio.Transport):

@@ -23,7 +23,7 @@ def test_clusters_that_start_at_once_in_a_new_checkout_share_one_build(
         both.wait()
         return images.build_images(lambda _: None)
 
-    monkeypatch.setattr(images, "_run", fake_run)
+    monkeypatch.setattr(images, "run", fake_run)
     monkeypatch.setattr(images, "image_root", lambda: tmp_path)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(start, range(2))

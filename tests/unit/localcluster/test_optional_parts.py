@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from localcluster import cluster as module
-from localcluster.build.tools import PROMETHEUS, TOOLS, _folder_name, wanted_tools
+from localcluster.build.tools import PROMETHEUS, TOOLS, folder_name, wanted_tools
 from localcluster.cluster import Cluster
 from localcluster.control_plane.description import ClusterDescription, S3Access
 from localcluster.errors import LocalClusterError
@@ -33,7 +33,7 @@ def test_prometheus_is_built_only_where_it_is_asked_for() -> None:
 
 
 def test_other_build_tags_are_another_build() -> None:
-    assert _folder_name(PROMETHEUS, "go1.26.8") != _folder_name(replace(PROMETHEUS, tags=""), "go1.26.8")
+    assert folder_name(PROMETHEUS, "go1.26.8") != folder_name(replace(PROMETHEUS, tags=""), "go1.26.8")
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from localcluster.build.tools import SERVICES, TOOLS, _folder_name, wanted_tools
+from localcluster.build.tools import SERVICES, TOOLS, folder_name, wanted_tools
 from localcluster.control_plane import components
 from localcluster.host import prerequisites
 from localcluster.layout import Layout
@@ -62,7 +62,7 @@ def test_another_main_package_of_ours_is_another_build(monkeypatch: pytest.Monke
             (folder / file).touch()
         (folder / "main.go").write_text(content)
         monkeypatch.setattr("localcluster.build.tools.TOOL_SOURCES", tmp_path)
-        names.add(_folder_name(replace(tool), "go1.26.8"))
+        names.add(folder_name(replace(tool), "go1.26.8"))
     assert len(names) == 2
 
 
@@ -71,7 +71,7 @@ def test_only_who_asks_for_them_needs_nftables(
     monkeypatch: pytest.MonkeyPatch, tools: tuple[Any, ...], named: bool
 ) -> None:
     monkeypatch.setattr(prerequisites.shutil, "which", lambda _: None)
-    found = prerequisites._missing_programs(tools)
+    found = prerequisites.missing_programs(tools)
     assert ("The program `nft` is missing; install the package nftables." in found) is named
 
 

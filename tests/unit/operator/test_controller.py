@@ -319,4 +319,4 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     async def wait(_: Controller) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Controller, "_work", wait)
+    monkeypatch.setattr(Controller, "work", wait)

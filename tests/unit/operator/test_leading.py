@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from timoneiro_operator import __main__ as main_module
-from timoneiro_operator.__main__ import _follow, _lead
+from timoneiro_operator.__main__ import follow, lead
 
 
 class FakeLease:
@@ -43,8 +43,8 @@ async def test_a_process_that_loses_the_leadership_stands_by_again(monkeypatch: 
         began.put_nowait(lease.acquired)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(main_module, "_operate", operate)
-    leading = asyncio.create_task(_lead(lease, controller))  # type: ignore[arg-type]
+    monkeypatch.setattr(main_module, "operate", operate)
+    leading = asyncio.create_task(lead(lease, controller))  # type: ignore[arg-type]
     async with asyncio.timeout(10):
         assert await began.get() == 1
         lease.lost.set()
@@ -58,10 +58,10 @@ async def test_a_process_whose_worker_has_ended_ends_while_it_leads(monkeypatch:
     async def operate(_: FakeController) -> None:
         raise RuntimeError("a worker has ended")
 
-    monkeypatch.setattr(main_module, "_operate", operate)
+    monkeypatch.setattr(main_module, "operate", operate)
     lease = FakeLease()
     async with asyncio.timeout(10):
-        await _lead(lease, FakeController())  # type: ignore[arg-type]
+        await lead(lease, FakeController())  # type: ignore[arg-type]
     assert lease.acquired == 1
 
 
@@ -96,7 +96,7 @@ async def test_a_cluster_that_cannot_be_listed_is_watched_as_soon_as_it_can(monk
     monkeypatch.setattr(main_module, "watch", watch)
     monkeypatch.setattr(main_module, "_AGAIN_SECONDS", 0.0)
     cluster = FakeCluster()
-    following = asyncio.create_task(_follow(cluster))  # type: ignore[arg-type]
+    following = asyncio.create_task(follow(cluster))  # type: ignore[arg-type]
     async with asyncio.timeout(10):
         await cluster.watching.wait()
     assert cluster.lists == 2

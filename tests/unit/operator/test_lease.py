@@ -35,25 +35,25 @@ class FakeLeases:
         self._answer("get")
         if self.body is None:
             raise ApiError(status=ApiStatus(code=404, message="not found"))
-        return module._LEASE.from_dict(self.body)
+        return module.LEASE.from_dict(self.body)
 
     async def create(self, lease: Any) -> None:
         self._answer("create")
         if self.body is not None:
             raise ApiError(status=ApiStatus(code=409, message="exists"))
-        self._store(lease.to_dict())
+        self.store(lease.to_dict())
 
     async def replace(self, lease: Any) -> Any:
         self._answer("update")
         body = lease.to_dict()
         if self.body is None or body["metadata"]["resourceVersion"] != self.body["metadata"]["resourceVersion"]:
             raise ApiError(status=ApiStatus(code=409, message="changed"))
-        return self._store(body)
+        return self.store(body)
 
-    def _store(self, body: dict[str, Any]) -> Any:
+    def store(self, body: dict[str, Any]) -> Any:
         self.version += 1
         self.body = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
-        return module._LEASE.from_dict(self.body)
+        return module.LEASE.from_dict(self.body)
 
     @property
     def holder(self) -> str:
@@ -84,8 +84,8 @@ def candidate(leases: FakeLeases, clock: Clock, name: str) -> LeaderLease:
 
 async def test_the_first_one_leads_and_the_second_stands_by(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    assert await first._try()
-    assert not await second._try()
+    assert await first.attempt()
+    assert not await second.attempt()
     assert (first.held(), second.held(), leases.holder) == (True, False, "a")
 
 
@@ -93,71 +93,71 @@ async def test_a_standby_takes_over_only_after_it_has_seen_no_renewal_for_the_wh
     leases: FakeLeases, clock: Clock
 ) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
-    await second._try()
+    await first.attempt()
+    await second.attempt()
     clock.now += DURATION_SECONDS - 1
-    assert not await second._try()
+    assert not await second.attempt()
     clock.now += 1
-    assert await second._try()
+    assert await second.attempt()
     assert leases.holder == "b"
 
 
 async def test_a_leader_renews_without_reading_what_it_has_written_itself(leases: FakeLeases, clock: Clock) -> None:
     first = candidate(leases, clock, "a")
-    await first._try()
-    await first._try()
+    await first.attempt()
+    await first.attempt()
     leases.asked.clear()
-    assert await first._try()
+    assert await first.attempt()
     assert leases.asked == ["update"]
 
 
 async def test_a_leader_whose_lease_somebody_has_touched_reads_it_and_goes_on(leases: FakeLeases, clock: Clock) -> None:
     first = candidate(leases, clock, "a")
-    await first._try()
-    await first._try()
+    await first.attempt()
+    await first.attempt()
     assert leases.body is not None
-    leases._store(leases.body)
-    assert await first._try()
+    leases.store(leases.body)
+    assert await first.attempt()
     assert leases.holder == "a"
 
 
 async def test_a_leader_whose_lease_was_deleted_makes_it_again(leases: FakeLeases, clock: Clock) -> None:
     first = candidate(leases, clock, "a")
-    await first._try()
-    await first._try()
+    await first.attempt()
+    await first.attempt()
     leases.body = None
-    assert await first._try()
+    assert await first.attempt()
     assert leases.holder == "a"
 
 
 async def test_a_leader_that_was_taken_over_gets_nothing_by_renewing(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
-    await first._try()
-    await second._try()
+    await first.attempt()
+    await first.attempt()
+    await second.attempt()
     clock.now += DURATION_SECONDS
-    assert await second._try()
-    assert not await first._try()
+    assert await second.attempt()
+    assert not await first.attempt()
     assert (first.held(), leases.holder) == (False, "b")
 
 
 async def test_a_renewal_starts_the_wait_of_a_standby_anew(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
-    await second._try()
+    await first.attempt()
+    await second.attempt()
     clock.now += 9
     # Two renewals within one tick of a coarse clock would look alike; the time in the lease is the wall clock's.
     await asyncio.sleep(0)
-    assert await first._try()
+    assert await first.attempt()
     clock.now += 9
-    assert not await second._try()
+    assert not await second.attempt()
 
 
 async def test_a_leader_that_was_asleep_may_not_act_before_others_may_take_over(
     leases: FakeLeases, clock: Clock
 ) -> None:
     first = candidate(leases, clock, "a")
-    await first._try()
+    await first.attempt()
     clock.now += RENEW_SECONDS
     assert not first.held()
     assert RENEW_SECONDS < DURATION_SECONDS
@@ -165,16 +165,16 @@ async def test_a_leader_that_was_asleep_may_not_act_before_others_may_take_over(
 
 async def test_two_who_try_at_once_do_not_both_win(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    assert sorted(await asyncio.gather(first._try(), second._try())) == [False, True]
+    assert sorted(await asyncio.gather(first.attempt(), second.attempt())) == [False, True]
 
 
 async def test_a_leader_whose_api_server_is_away_loses_the_leadership_by_its_own_clock(
     leases: FakeLeases, clock: Clock
 ) -> None:
     first = candidate(leases, clock, "a")
-    await first._try()
+    await first.attempt()
     leases.away = True
-    assert not await first._try()
+    assert not await first.attempt()
     assert first.held()
     clock.now += RENEW_SECONDS
     assert not first.held()
@@ -182,22 +182,22 @@ async def test_a_leader_whose_api_server_is_away_loses_the_leadership_by_its_own
 
 async def test_a_lease_that_is_released_is_free_at_once(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
+    await first.attempt()
     await first.release()
     assert not first.held()
-    assert await second._try()
+    assert await second.attempt()
 
 
 async def test_a_lease_of_somebody_else_is_not_released(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
+    await first.attempt()
     await second.release()
     assert leases.holder == "a"
 
 
 async def test_a_release_that_the_api_server_does_not_hear_stops_nobody(leases: FakeLeases, clock: Clock) -> None:
     first = candidate(leases, clock, "a")
-    await first._try()
+    await first.attempt()
     leases.away = True
     await first.release()
     assert not first.held()
@@ -210,7 +210,7 @@ async def test_keeping_ends_when_somebody_else_has_taken_the_lease(
     first = candidate(leases, clock, "a")
     await first.acquire()
     assert leases.body is not None
-    leases._store({**leases.body, "spec": {**leases.body["spec"], "holderIdentity": "b", "renewTime": "later"}})
+    leases.store({**leases.body, "spec": {**leases.body["spec"], "holderIdentity": "b", "renewTime": "later"}})
     await asyncio.wait_for(first.keep(), timeout=5)
     assert not first.held()
 
@@ -221,9 +221,9 @@ async def test_a_leader_that_has_taken_over_survives_a_renewal_that_fails(
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     spec = {"holderIdentity": before, "renewTime": "then"}
-    leases._store({"metadata": {"name": "lease", "namespace": "ns"}, "spec": spec})
+    leases.store({"metadata": {"name": "lease", "namespace": "ns"}, "spec": spec})
     first = candidate(leases, clock, "a")
-    await first._try()
+    await first.attempt()
     clock.now += DURATION_SECONDS
     await first.acquire()
     leases.away = True
@@ -242,7 +242,7 @@ async def test_standing_by_ends_when_the_lease_is_free(
 ) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.0)
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
+    await first.attempt()
     waiting = asyncio.create_task(second.acquire())
     await asyncio.sleep(0)
     await first.release()
@@ -257,7 +257,7 @@ async def test_a_standby_is_there_at_the_moment_at_which_the_lease_is_free(
         clock.now += seconds
 
     monkeypatch.setattr(module.asyncio, "sleep", sleep)
-    await candidate(leases, clock, "a")._try()
+    await candidate(leases, clock, "a").attempt()
     began = clock.now
     await candidate(leases, clock, "b").acquire()
     assert leases.holder == "b"
@@ -266,10 +266,10 @@ async def test_a_standby_is_there_at_the_moment_at_which_the_lease_is_free(
 
 async def test_transitions_are_counted_and_renewals_are_not(leases: FakeLeases, clock: Clock) -> None:
     first, second = candidate(leases, clock, "a"), candidate(leases, clock, "b")
-    await first._try()
-    await first._try()
+    await first.attempt()
+    await first.attempt()
     await first.release()
-    await second._try()
+    await second.attempt()
     assert leases.body is not None
     assert leases.body["spec"]["leaseTransitions"] == 2
 
@@ -280,11 +280,11 @@ async def test_a_lease_that_is_denied_leads_nobody_says_so_and_is_taken_when_it_
 ) -> None:
     if there:
         other = candidate(leases, clock, "b")
-        await other._try()
+        await other.attempt()
         await other.release()
     first, leases.denied = candidate(leases, clock, "a"), verb
-    assert not await first._try()
+    assert not await first.attempt()
     assert first.denied == f"cannot {verb} leases"
     leases.denied = None
-    assert await first._try()
+    assert await first.attempt()
     assert first.denied is None

@@ -129,7 +129,7 @@ async def test_an_edit_by_somebody_is_put_back_all_the_same(webhook: str) -> Non
     edited = copy.deepcopy(world.objects[key])
     edited["metadata"]["generation"] += 1
     edited["spec"]["predictor"]["model"]["storageUri"] = "s3://elsewhere/"
-    world._store("InferenceService", edited)
+    world.store("InferenceService", edited)
     await operator()
     assert world.objects[key]["spec"]["predictor"]["model"]["storageUri"] != "s3://elsewhere/"
     assert world.status["restored"]["what"] == f"InferenceService {key[1]} was edited"

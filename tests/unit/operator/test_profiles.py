@@ -187,7 +187,7 @@ def test_series_that_are_not_read_never_come_to_the_parser(name: str, monkeypatc
 def test_leaving_out_other_series_changes_no_sample(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (EXPOSITIONS / f"{name}.txt").read_text()
     sample = PROFILES[name].read(text)
-    monkeypatch.setattr(profile_module, "_others", lambda _: re.compile("(?!)"))
+    monkeypatch.setattr(profile_module, "other_series", lambda _: re.compile("(?!)"))
     assert PROFILES[name].read(text) == sample
 
 

@@ -50,9 +50,9 @@ class Server:
     def moves_to(self, url: str) -> None:
         """Its address, which the operator's administrator has named."""
         self.url = url
-        self.source = PrometheusSource(PrometheusApi(self.session, self._read_secret, AllowedUrls([url])))
+        self.source = PrometheusSource(PrometheusApi(self.session, self.read_secret, AllowedUrls([url])))
 
-    async def _read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
+    async def read_secret(self, namespace: str, name: str) -> Mapping[str, bytes]:
         if not self.secret:
             raise ProblemError("SecretUnreadable", f"there is no Secret {name} in namespace {namespace}")
         return self.secret
@@ -129,7 +129,7 @@ async def test_a_window_begins_where_the_last_recorded_one_ended(server: Server)
 async def test_another_operator_reads_the_same_window(server: Server) -> None:
     first = await server.read()
     async with aiohttp.ClientSession() as session:
-        other = PrometheusSource(PrometheusApi(session, server._read_secret, AllowedUrls([server.url])))
+        other = PrometheusSource(PrometheusApi(session, server.read_secret, AllowedUrls([server.url])))
         assert await other.read(server.look(NOW + SETTLE_SECONDS)) == first
 
 
