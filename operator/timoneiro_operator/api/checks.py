@@ -1,5 +1,6 @@
 """What makes no sense in a spec: the rules of the CRD once more, and those that it cannot state."""
 
+import math
 import re
 from itertools import pairwise
 
@@ -242,7 +243,9 @@ def _check_together(analysis: Analysis) -> None:
 
 def _check_metric(metric: Metric, analysis: Analysis) -> None:
     name = f"metric '{metric.name}'"
-    if not 0 <= metric.tolerated < metric.margin or not 0 < metric.negligible < 1:
+    # A shape has no margin.
+    margin = math.inf if metric.is_shape else metric.margin
+    if not 0 <= metric.tolerated < margin or not 0 < metric.negligible < 1:
         raise InvalidSpec(
             f"{name}: tolerance {metric.tolerated} must be below margin {metric.margin}, "
             f"and negligible {metric.negligible} between 0 and 1"

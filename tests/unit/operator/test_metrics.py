@@ -197,6 +197,26 @@ async def test_a_window_holds_what_both_arms_did_between_two_looks(looks) -> Non
     assert (await looks.look(10)).windows == {"errors": window}
 
 
+async def test_a_window_holds_the_shape_of_latencies_and_goes_on_from_marks_in_the_status(looks) -> None:
+    looks.metrics = (Metric(), Metric(name="shape", type="LatencyShape"))
+    looks.state.stable, looks.state.candidate = (50, 0), (5, 0)
+    looks.marks = (await looks.look(0)).marks
+    looks.source.forget(KEY)
+    looks.state.stable, looks.state.candidate = (90, 0), (15, 0)
+    shape = (await looks.look(10)).shapes["shape"]
+    assert {name: number for name, number in shape.candidate.items() if number} == {"0.005 to 0.01 s": 10}
+    assert sum(shape.stable.values()) == 40
+
+
+async def test_what_no_pod_shows_in_bins_stays_told_until_the_next_look(looks) -> None:
+    looks.metrics = (Metric(), Metric(name="answers", type="Outputs"))
+    await looks.look(0)
+    looks.state.candidate = (10, 0)
+    told = {"answers": (await looks.look(10)).problems["answers"]}
+    assert told["answers"].startswith("no pod of the candidate shows in bins what it answers")
+    assert (await looks.look(11)).problems == told
+
+
 async def test_a_trace_shows_all_that_an_arm_has_counted_and_takes_nothing_from_a_window(looks) -> None:
     looks.state.candidate = (50, 5)
     await looks.look(0)

@@ -236,6 +236,25 @@ async def test_a_metric_of_ones_own_is_counted_by_its_two_selectors(server: Serv
     assert (window.candidate, window.stable) == (Counts(requests=50, events=9), Counts(requests=100, events=10))
 
 
+async def test_bins_of_ones_own_are_counted_by_their_label(server: Server) -> None:
+    own = Metric(name="answers", type="Outputs", bins='answers{r="{{revision}}"}', bin_label="class")
+    server.metrics = (Metric(), own)
+    for revision, fine, fraud in (("a", 97, 3), ("b", 59, 41)):
+        for at, share in ((-90, 0), (-1, 1)):
+            server.fake.add("answers", NOW + at, fine * share, r=revision, **{"class": "fine"})
+            server.fake.add("answers", NOW + at, fraud * share, r=revision, **{"class": "fraud"})
+    shape = (await server.read()).shapes["answers"]
+    assert (shape.candidate, shape.stable) == ({"fine": 59, "fraud": 41}, {"fine": 97, "fraud": 3})
+
+
+async def test_bins_of_ones_own_that_are_not_there_are_told_and_stand_in_nobodys_way(server: Server) -> None:
+    server.metrics = (Metric(), Metric(name="answers", type="Outputs", bins="answers", bin_label="class"))
+    metrics = await server.read()
+    assert metrics.problems == {"answers": "the query for bins brings no series of the candidate"}
+    assert (metrics.problem, set(metrics.windows)) == (None, {"errors"})
+    assert (await server.source.trace(server.look(), server.look().stable)).own["answers"].series == 0
+
+
 async def test_a_metric_of_ones_own_without_series_is_named_and_stands_in_the_way(server: Server) -> None:
     server.metrics = (Metric(), Metric(name="declines", type="Ratio", events="e", total="t"))
     metrics = await server.read()

@@ -274,6 +274,12 @@ def test_a_shape_that_makes_no_sense_is_refused(metrics: list[dict[str, Any]], w
         check("ns", "fraud", spec_of(metrics))
 
 
+def test_a_shape_may_be_tolerated_to_differ_by_more_than_the_margin_of_other_metrics() -> None:
+    check("ns", "fraud", spec_of([ERRORS, {**ANSWERS, "tolerance": 3.0}]))
+    with pytest.raises(InvalidSpec, match=r"tolerance 3\.0 must be below margin 1\.0"):
+        check("ns", "fraud", spec_of([{**ERRORS, "tolerance": 3.0}]))
+
+
 def spec_of(metrics: list[dict[str, Any]], **more: Any) -> Spec:
     return msgspec.convert({"route": {"hostnames": ["h"]}, "analysis": {"metrics": metrics, **more}}, Spec)
 
