@@ -82,10 +82,10 @@ def with_start_limit(parts: Mapping[str, Part], kept: WarmUp | None, analysis: A
 
 
 def _limited(analysis: Analysis) -> Metric | None:
-    """The metric whose events are limited: of the failures that decide, if there is a limit."""
+    """The metric whose events are limited: the failures that decide, if there is a limit."""
     if analysis.warm_up_limit >= 1:
         return None
-    deciding = (metric for metric in analysis.metrics if metric.type == "Errors" and metric.role == "Required")
+    deciding = (metric for metric in analysis.metrics if metric.type == "Errors" and metric.decides)
     return next(deciding, None)
 
 
