@@ -298,7 +298,7 @@ def _check_outputs(metric: Metric, name: str, analysis: Analysis) -> None:
     if analysis.source.type != "Prometheus":
         raise InvalidSpec(f"{name}: bins need spec.analysis.source of type Prometheus")
     if metric.bin_label is not None and not LABEL.fullmatch(metric.bin_label):
-        raise InvalidSpec(f"{name}: binLabel '{metric.bin_label}' is no name of a label, such as class or le")
+        raise InvalidSpec(f"{name}: binLabel '{metric.bin_label}' is not the name of a label, such as class or le")
 
 
 def _check_latency(metric: Metric, name: str, given: set[str]) -> None:

@@ -288,7 +288,7 @@ def test_a_label_has_to_be_one() -> None:
     source = {"type": "Prometheus", "url": "http://p:9090"}
     own = {**ANSWERS, "bins": 'x{r="{{revision}}"}'}
     check("ns", "fraud", spec_of([ERRORS, {**own, "binLabel": "class"}], source=source))
-    with pytest.raises(InvalidSpec, match="binLabel 'a-b' is no name of a label, such as class or le"):
+    with pytest.raises(InvalidSpec, match="binLabel 'a-b' is not the name of a label, such as class or le"):
         check("ns", "fraud", spec_of([ERRORS, {**own, "binLabel": "a-b"}], source=source))
 
 

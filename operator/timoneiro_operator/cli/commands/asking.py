@@ -98,7 +98,7 @@ def _proxy_of(source: SourceSpec) -> str:
     split = urlsplit(source.url or "")
     service = _SERVICE.match(split.hostname or "")
     if service is None or source.secret_ref is not None:
-        why = "needs a login" if source.secret_ref else "is no Service of this cluster"
+        why = "needs a login" if source.secret_ref else "is not a Service of this cluster"
         raise ProblemError(
             "NotRead",
             f"{source.url} {why}, so that it cannot be asked through the API server: make it reachable, for example "

@@ -12,7 +12,7 @@ from timoneiro_operator.cli.commands.options import (
     Name,
     Namespace,
     NoWait,
-    Output,
+    OutputFormat,
     Timeout,
     checked_name,
     seconds_of,
@@ -41,7 +41,7 @@ def adopt(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only print the ModelDeployment, for Git or to be edited.")
     ] = False,
-    output: Output = None,
+    output: OutputFormat = None,
     no_wait: NoWait = False,
     timeout: Timeout = "2m",
     namespace: Namespace = None,

@@ -19,7 +19,7 @@ Context = Annotated[str | None, typer.Option(help="Context of the kubeconfig; th
 Kubeconfig = Annotated[
     str | None, typer.Option(metavar="FILE", help="Kubeconfig; $KUBECONFIG or ~/.kube/config if not given.")
 ]
-Output = Annotated[
+OutputFormat = Annotated[
     Literal["json", "yaml"] | None, typer.Option("--output", "-o", help="Print data instead of a picture.")
 ]
 Timeout = Annotated[str, typer.Option(metavar="DURATION", help="How long to wait, for example 45s, 10m or 1h30m.")]

@@ -12,7 +12,7 @@ from timoneiro_operator.cli.commands.options import (
     Name,
     Namespace,
     OptionalName,
-    Output,
+    OutputFormat,
     Timeout,
     checked_name,
     seconds_of,
@@ -33,7 +33,7 @@ def get(
     name: OptionalName = None,
     namespace: Namespace = None,
     all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")] = False,
-    output: Output = None,
+    output: OutputFormat = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -44,7 +44,7 @@ def get(
     from timoneiro_operator.cli.commands import actions  # noqa: PLC0415
 
     if name is not None and all_namespaces:
-        raise CliError("a NAME is looked for in one namespace: leave -A out", code=USAGE)
+        raise CliError("a NAME belongs to one namespace: leave -A out", code=USAGE)
     cluster = shell.cluster_of(ClusterOptions(namespace=namespace, context=context, kubeconfig=kubeconfig))
     if name is None:
         code = actions.get_all(
@@ -111,7 +111,7 @@ def explain(name: Name, namespace: Namespace = None, context: Context = None, ku
 def history(
     name: Name,
     namespace: Namespace = None,
-    output: Output = None,
+    output: OutputFormat = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -129,7 +129,7 @@ def report(
         typer.Option(metavar="VERSION=PATH", help="Model card of a version: a package folder, or the card's file."),
     ] = None,
     namespace: Namespace = None,
-    output: Output = None,
+    output: OutputFormat = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -166,7 +166,7 @@ def check_metrics(
         ),
     ] = None,
     namespace: Namespace = None,
-    output: Output = None,
+    output: OutputFormat = None,
     context: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
