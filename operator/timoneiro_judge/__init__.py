@@ -6,7 +6,7 @@ PURE: counts in, evidence and verdicts out; the standard library only; no clock,
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Dispersion, Limits, Spread, Window
-from timoneiro_judge.forecast import Forecast, forecast
+from timoneiro_judge.forecast import Forecast, Needed, Preflight, Stage, forecast, preflight
 from timoneiro_judge.routing import log_e_mismatch
 from timoneiro_judge.shape import Bin, Bins, Difference, Shape
 from timoneiro_judge.shape_trial import ShapeTrial
@@ -26,16 +26,20 @@ __all__ = [
     "Judgement",
     "Limits",
     "MetricVerdict",
+    "Needed",
     "Needs",
     "Part",
+    "Preflight",
     "Ratio",
     "Shape",
     "ShapeTrial",
     "Spread",
+    "Stage",
     "Trial",
     "Verdict",
     "Window",
     "forecast",
     "judge",
     "log_e_mismatch",
+    "preflight",
 ]

@@ -1,13 +1,23 @@
-"""How long until a decision, if candidate, stable model and traffic stay as they have been so far.
+"""How long until a decision: if all stays as it has been so far, and before anything was counted at all.
 
-By Wald's approximation: what evidence is missing, divided by how fast it grows on average. No promise, and not used
-for any decision.
+The first by Wald's approximation: what evidence is missing, divided by how fast it grows on average. The second from
+the counts that are expected: where the evidence in them reaches its bound. No promises, and not used for any decision.
 """
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from timoneiro_judge.comparison import Comparison
+from timoneiro_judge.counts import Limits
+from timoneiro_judge.evidence import (
+    LOG_GRID,
+    NOT_WORSE_WIDTH,
+    WORSE_WIDTH,
+    log_e_rate_above,
+    log_e_rate_below,
+    log_sum_exp,
+)
 
 # Without failures nobody knows the ratio; then the candidate is taken to be as good as the stable model.
 _UNKNOWN_RATIO = 1.0
@@ -72,3 +82,131 @@ def _divergence(p: float, q: float) -> float:
     first = p * math.log(p / q) if p > 0 else 0.0
     second = (1.0 - p) * math.log((1.0 - p) / (1.0 - q)) if p < 1 else 0.0
     return first + second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stretch of a rollout: requests a second to both models, above 0, and its length in seconds."""
+
+    candidate: float
+    stable: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """Until a verdict: requests to the candidate, and seconds."""
+
+    requests: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What a comparison needs before anything was counted.
+
+    `not_worse`: to tell of a candidate as good as the stable model that it is not worse. `worse`: to tell of one that
+    is worse by the margin that it is worse.
+    """
+
+    not_worse: Needed
+    worse: Needed
+
+
+# Longer than any rollout; beyond it nothing is looked for.
+_LONGEST_SECONDS = 1e12
+# Of a time, which is a guess.
+_PRECISION = 0.005
+
+
+def preflight(
+    limits: Limits,
+    *,
+    rate: float,
+    stages: Sequence[Stage],
+    false_rollback: float,
+    false_promotion: float,
+    dispersion: float = 1.0,
+) -> Preflight:
+    """About what a rollout needs whose stable model has this `rate` of events, in stages that follow each other.
+
+    The last stage lasts until a verdict is there, whatever it says. `dispersion`: evidence counts 1 / dispersion.
+    A half of all rollouts takes longer.
+    """
+    stages = [*stages[:-1], Stage(candidate=stages[-1].candidate, stable=stages[-1].stable, seconds=_LONGEST_SECONDS)]
+    bad = min(1.0, (1.0 + limits.margin) * max(rate, limits.negligible))
+
+    def not_worse(good: _Expected) -> float:
+        ratio = good.log_e_ratio(1.0 + limits.margin, below=True)
+        below = log_e_rate_below(requests=good.requests, events=good.requests * rate, rate=limits.negligible)
+        return log_sum_exp((ratio, below)) - math.log(2.0)
+
+    def worse(harmful: _Expected) -> float:
+        ratio = harmful.log_e_ratio(1.0 + limits.tolerance, below=False)
+        above = log_e_rate_above(requests=harmful.requests, events=harmful.requests * bad, rate=limits.negligible)
+        return min(ratio, above)
+
+    def needed(evidence: Callable[[_Expected], float], candidate: float, bound: float) -> Needed:
+        def reached(seconds: float) -> bool:
+            return evidence(_Expected.of(stages, seconds, candidate, rate, dispersion)) >= bound
+
+        latest = 1.0
+        while not reached(latest) and latest < _LONGEST_SECONDS:
+            latest *= 2.0
+        earliest = latest / 2.0
+        while latest - earliest > _PRECISION * latest:
+            middle = (earliest + latest) / 2.0
+            earliest, latest = (earliest, middle) if reached(middle) else (middle, latest)
+        return Needed(requests=sum(stage.candidate * spent for stage, spent in _spent(stages, latest)), seconds=latest)
+
+    return Preflight(
+        not_worse=needed(not_worse, rate, math.log(1.0 / false_promotion)),
+        worse=needed(worse, bad, math.log(1.0 / false_rollback)),
+    )
+
+
+def _spent(stages: Iterable[Stage], seconds: float) -> Iterable[tuple[Stage, float]]:
+    """The stages that have begun after so many seconds, and how much of them is over."""
+    for stage in stages:
+        if seconds <= 0:
+            return
+        yield stage, min(stage.seconds, seconds)
+        seconds -= stage.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What is expected after some time, divided by the dispersion.
+
+    `arms`: of each stage the candidate's events, the stable model's, and the candidate's share of the requests.
+    """
+
+    requests: float
+    arms: tuple[tuple[float, float, float], ...]
+
+    @classmethod
+    def of(
+        cls, stages: Iterable[Stage], seconds: float, candidate: float, stable: float, dispersion: float
+    ) -> "_Expected":
+        """`candidate`, `stable`: their rates of events."""
+        requests, arms = 0.0, []
+        for stage, spent in _spent(stages, seconds):
+            counted = spent / dispersion
+            requests += stage.candidate * counted
+            share = stage.candidate / (stage.candidate + stage.stable)
+            arms.append((stage.candidate * counted * candidate, stage.stable * counted * stable, share))
+        return cls(requests, tuple(arms))
+
+    def log_likelihood(self, log_theta: float) -> float:
+        return sum(c * log_theta - (c + s) * math.log1p(share * math.expm1(log_theta)) for c, s, share in self.arms)
+
+    def log_e_ratio(self, theta: float, *, below: bool) -> float:
+        """ln E against "the ratio is at least theta" (`below`), or at most: the mean over the ratios on that side."""
+        reference = math.log(theta)
+        if below:
+            weights = [(x, -0.5 * (x / NOT_WORSE_WIDTH) ** 2) for x in LOG_GRID if x < reference]
+        else:
+            weights = [(x, -0.5 * ((x - reference) / WORSE_WIDTH) ** 2) for x in LOG_GRID if x > reference]
+        total = log_sum_exp(weight for _, weight in weights)
+        mean = log_sum_exp(weight + self.log_likelihood(x) for x, weight in weights) - total
+        return mean - self.log_likelihood(reference)

@@ -7,7 +7,7 @@ from typing import Any
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Limits, Window
-from timoneiro_judge.forecast import forecast
+from timoneiro_judge.forecast import Stage, forecast, preflight
 from timoneiro_judge.verdict import Part, Verdict, judge
 
 # Columns of a table of counts, one row a window.
@@ -42,7 +42,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """About how many more requests to the candidate until each verdict, if the rates and the split stay as they are.
+    """About how many more requests to the candidate until each verdict.
 
     0: it is reached. None: the counts so far do not lead there. A forecast, and no promise.
     """
@@ -136,7 +136,7 @@ class Trial:
 
     @property
     def needs(self) -> Needs:
-        """What is missing to each verdict, in requests to the candidate."""
+        """What is missing to each verdict, in requests to the candidate, if rates and split stay as they are."""
         total = self.candidate.requests + self.stable.requests
         if not self.candidate.requests or not self.stable.requests:
             return Needs(None, None)
@@ -149,6 +149,26 @@ class Trial:
             false_promotion=self.false_promotion,
         )
         return Needs(foreseen.worse, foreseen.not_worse)
+
+    def before(self, *, rate: float, share: float = 0.5) -> Needs:
+        """What each verdict takes before anything was counted, in requests to the candidate.
+
+        `rate`: of the stable model's events. `share`: of the candidate in the requests of both. `not_worse` is of a
+        candidate as good as the stable model, `worse` of one that is worse by the margin.
+        Raises ValueError for what is no rate and no share.
+        """
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate is {rate}: it must be at least 0 and below 1")
+        if not 0 < share < 1:
+            raise ValueError(f"share is {share}: it must be above 0 and below 1")
+        needed = preflight(
+            self.limits,
+            rate=rate,
+            stages=[Stage(candidate=share, stable=1.0 - share, seconds=1.0)],
+            false_rollback=self.false_rollback,
+            false_promotion=self.false_promotion,
+        )
+        return Needs(needed.worse.requests, needed.not_worse.requests)
 
     def to_text(self) -> str:
         """All of it as one line, exact to the last bit."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from timoneiro_judge import Counts, MetricVerdict
+from timoneiro_judge import Counts, MetricVerdict, Needed
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor, Transformer
@@ -273,6 +273,32 @@ class LastWindow(_Struct, frozen=True, omit_defaults=False):
     stable: int
 
 
+class MetricPreflight(_Struct, frozen=True, omit_defaults=False):
+    """What one comparison needs.
+
+    `rate`: events of the stable model by its requests, as it was when it was read. `requests_per_second`: of users,
+    None where nobody knows; then the times are None, too.
+    """
+
+    name: str
+    rate: float
+    requests_per_second: float | None
+    not_worse: Needed
+    worse: Needed
+
+
+class PreflightStatus(_Struct, frozen=True, omit_defaults=False):
+    """How long decisions will take, as it was estimated when counting began, at `began_at`.
+
+    `late`: the deadline comes before. `message`: all of it in sentences.
+    """
+
+    began_at: str
+    metrics: tuple[MetricPreflight, ...]
+    message: str = ""
+    late: bool = False
+
+
 class Share(_Struct, frozen=True, omit_defaults=False):
     """Requests since the gateway accepted `weight`, and the e-value against their being split like that.
 
@@ -319,6 +345,7 @@ class AnalysisStatus(_Struct, frozen=True):
     warm_up: WarmUp | None = None
     share: Share | None = None
     marks: str | None = None
+    preflight: PreflightStatus | None = None
     trail: tuple[TrailPoint, ...] = ()
 
 

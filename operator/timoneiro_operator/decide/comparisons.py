@@ -56,8 +56,7 @@ def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison |
     metric = item.metric
     if metric.is_shape:
         return _restored_shape(Shape(tolerance=metric.tolerated), kept)
-    limits = Limits(tolerance=metric.tolerated, margin=metric.margin, negligible=metric.negligible)
-    return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits)
+    return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits_of(metric))
 
 
 def evidence_of(state: str | None, limits: Limits) -> Comparison:
@@ -93,6 +92,10 @@ def observed(item: PlannedComparison, evidence: Comparison | Shape, seen: Metric
 
 def role_of(metric: Metric) -> Role:
     return "Required" if metric.decides else "Inform"
+
+
+def limits_of(metric: Metric) -> Limits:
+    return Limits(tolerance=metric.tolerated, margin=metric.margin, negligible=metric.negligible)
 
 
 def dispersion_of(metric: Metric) -> Dispersion:

@@ -104,6 +104,8 @@ def _rollout_events(old: Status, new: Status) -> list[Event]:
         events.append(Event("Normal", "RolloutStarted", f"{name} is the candidate{_why(new)}"))
     if candidate.leaving is not None and (before is None or before.leaving is None):
         events.append(Event("Warning", "Stranded", new.message))
+    if _late(new) is not None and _late(old) is None:
+        events.append(Event("Warning", "DeadlineTooShort", f"{name}: {_late(new)}"))
     if new.step is not None and _share(new) != _share(old):
         text = f"{name}: {share_text(new.step)}"
         events.append(Event("Normal", "WeightChanged", f"{text}; {new.verdict}" if new.verdict else text))
@@ -119,6 +121,12 @@ def _why(status: Status) -> str:
         return ""
     alike = all(getattr(candidate, part) == getattr(stable, part) for part in ("model", "predictor", "transformer"))
     return f": the serving runtime {candidate.runtime.name} has changed" if alike else ""
+
+
+def _late(status: Status) -> str | None:
+    """What decisions need where the deadline comes before; None where it does not."""
+    foreseen = status.analysis.preflight if status.analysis is not None else None
+    return foreseen.message if foreseen is not None and foreseen.late else None
 
 
 def _share(status: Status) -> tuple[int, bool]:

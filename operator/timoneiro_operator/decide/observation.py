@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from timoneiro_judge.counts import Window
+from timoneiro_judge.counts import Counts, Window
 from timoneiro_judge.shape import Bins
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import Snapshot
@@ -130,7 +130,8 @@ class Metrics:
     `problem`: reason and sentence while there are no counts; neither for nor against the candidate.
     `problems`: by metric, why there is nothing of that one. `answers`: of the same window, who was answered at all.
     `warm_up`: of the same window, requests and failures of pods that were warming up, which are in no other window.
-    `marks`: the source's own text, to be handed back to it with the next look.
+    `marks`: the source's own text, to be handed back to it with the next look. `lifetime`: by name of the comparison,
+    all that the stable model's processes had counted when they were read.
     """
 
     windows: Mapping[str, Window] = field(default_factory=dict)
@@ -143,6 +144,7 @@ class Metrics:
     answers: Answers | None = None
     warm_up: Window | None = None
     marks: str | None = None
+    lifetime: Mapping[str, Counts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

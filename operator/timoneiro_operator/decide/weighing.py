@@ -8,6 +8,7 @@ from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Metrics
+from timoneiro_operator.decide.preflight import with_preflight
 from timoneiro_operator.decide.steps import arms_to_measure, requests_of
 from timoneiro_operator.decide.text import verdict_sentence
 
@@ -50,5 +51,6 @@ def _with_new_counts(given: Given, status: Status) -> tuple[Given, Status]:
     status = replace(status, analysis=folded)
     if status.step is not None and status.step.requests_before > requests_of(status):
         # The evidence began anew because its limits were edited, and so does the count of requests.
-        status = replace(status, step=replace(status.step, requests_before=0))
+        status = replace(status, step=replace(status.step, requests_before=0), analysis=replace(folded, preflight=None))
+    status = with_preflight(status, given.deployment.spec, metrics)
     return dataclasses.replace(given, judged=verdict), replace(status, verdict=verdict_sentence(status))

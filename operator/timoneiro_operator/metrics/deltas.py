@@ -90,14 +90,15 @@ def _after(mark: Mark, sample: Sample, at: float) -> Mark:
     return replace(mark, sample=sample, at=at, requests=requests, failures=mark.failures + failed, excess=excess)
 
 
-def since_start(sample: Sample) -> PodCounts:
-    """What a process has counted in its life."""
+def since_start(sample: Sample, now: float | None = None) -> PodCounts:
+    """What a process has counted in its life, which is as long as that if it is `now`."""
     return PodCounts(
         requests=sample.requests,
         failed=sample.failed,
         well=max(0, sample.requests - sample.failed),
         latency=sample.latency,
         outputs=sample.outputs,
+        seconds=0.0 if now is None or sample.started is None else max(0.0, now - sample.started),
     )
 
 

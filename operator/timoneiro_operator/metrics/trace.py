@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from timoneiro_operator.decide.comparisons import PlannedComparison
 from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.samples import Sample
-from timoneiro_operator.metrics.windows import ArmCounts
+from timoneiro_operator.metrics.windows import ArmCounts, by_pod, together
 
 
 class TracedQuery(NamedTuple):
@@ -20,6 +21,7 @@ class TracedQuery(NamedTuple):
 class Trace:
     """`counts`: what was counted `over` which time. `samples`: what each process shows now. `problem`: why not.
 
+    `seconds`: that time, where it is the same for all that was counted; 0 where each pod has its own, or none is known.
     `own`: how metrics of type Ratio were asked for, and `missing` why they cannot be measured, by metric.
     """
 
@@ -28,6 +30,16 @@ class Trace:
     counts: ArmCounts = field(default_factory=ArmCounts)
     samples: tuple[Sample, ...] = ()
     over: str = ""
+    seconds: float = 0.0
     own: Mapping[str, TracedQuery] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     problem: Problem | None = None
+
+    def per_second(self, item: PlannedComparison) -> float | None:
+        """Requests of one comparison in a second; None where nobody knows how long they took to come."""
+        if self.seconds:
+            return together(by_pod(item, self.counts)).requests / self.seconds
+        pods = self.counts.pods.values()
+        if not pods or any(pod.seconds <= 0 for pod in pods):
+            return None
+        return sum(pod.requests / pod.seconds for pod in pods)

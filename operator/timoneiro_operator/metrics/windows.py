@@ -1,5 +1,6 @@
 """Counts of the pods of both arms, turned into the window of every metric of the spec. Pure."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,6 +9,7 @@ from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.decide.comparisons import PlannedComparison, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
+from timoneiro_operator.metrics.deltas import since_start
 from timoneiro_operator.metrics.histograms import ArmHistograms, shapes_of
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, Histogram, PodCounts, Sample
 
@@ -62,10 +64,11 @@ def metrics_of(
     seconds: float,
     problems: Mapping[str, str],
     aligned: bool,
+    shown: Iterable[Sample] = (),
 ) -> Metrics:
     """All that one closed window says; `problems` by metric: it has no window, and nobody may think that it had.
 
-    `aligned`: the counters of both arms were read at the same moment.
+    `aligned`: the counters of both arms were read at the same moment. `shown`: by the stable model's processes.
     """
     empty = Window(
         candidate=Counts(),
@@ -74,7 +77,8 @@ def metrics_of(
         candidate_seconds=candidate.seconds,
         stable_seconds=stable.seconds,
     )
-    windows = {}
+    windows, lifetime = {}, {}
+    lives = ArmCounts(pods={str(number): since_start(sample) for number, sample in enumerate(shown)})
     for item in planned(analysis, dict(bounds)):
         if item.metric.name in problems or (item.metric.type == "Latency" and item.bound is None):
             continue
@@ -86,6 +90,7 @@ def metrics_of(
             # Counters that fall and rise all the time, without a start time by which that would be known.
             sentence = f"metric {item.name}: the counters have grown by more requests than any model can answer"
             return Metrics(problem=("ImplausibleCounts", sentence), problems=problems)
+        lifetime[item.name] = together(by_pod(item, lives))
         windows[item.name] = replace(empty, candidate=sums[0], stable=sums[1], spread=spread_of(arms[1]))
     warming = replace(empty, candidate=_warming_up(candidate), stable=_warming_up(stable))
     shapes, missing = shapes_of(analysis, candidate.histograms, stable.histograms)
@@ -98,6 +103,7 @@ def metrics_of(
         problems=problems,
         problem=standing(analysis, problems),
         warm_up=warming if candidate.warming or stable.warming else None,
+        lifetime=lifetime,
     )
 
 
@@ -209,12 +215,13 @@ def _of_thresholds(metric: Metric, common: set[float]) -> tuple[float, ...] | st
 
 
 def _of_quantile(quantile: float, common: set[float], stable: Iterable[Sample]) -> tuple[float, ...] | str:
-    """The smallest bucket that holds this share of all that the stable's pods have answered so far."""
+    """The nearest bucket, by how many times more or fewer of the stable's requests so far are slower than wanted."""
     stable = list(stable)
     total = sum(sample.latency.get(ALL, 0) for sample in stable)
     if total < _LEAST_REQUESTS:
         return f"the stable model has answered {total} requests, and {_LEAST_REQUESTS} are needed to know its latency"
-    for bound in sorted(common):
-        if sum(sample.latency.get(bound, 0) for sample in stable) >= quantile * total:
-            return (bound,)
-    return f"more than {1 - quantile:.3g} of the stable's requests are slower than the last bucket"
+    slower = {bound: total - sum(sample.latency.get(bound, 0) for sample in stable) for bound in sorted(common)}
+    if min(slower.values()) >= total:
+        return "all requests of the stable model are slower than the last bucket: give its histogram a longer one"
+    # With half a request more, none of so many is a share too.
+    return (min(slower, key=lambda bound: abs(math.log((slower[bound] + 0.5) / ((1.0 - quantile) * total)))),)

@@ -113,6 +113,7 @@ class PrometheusSource:
             seconds=end - window.start,
             problems=missing,
             aligned=False,
+            shown=stable.last,
         )
         problem = Problem(*metrics.problem) if metrics.problem else None
         self._asked[look.key] = end, problem, metrics.problems
@@ -143,6 +144,7 @@ class PrometheusSource:
             counts=replace(found.counts, warming=frozenset()),
             samples=found.last,
             over=f"in the last {back:.0f} s",
+            seconds=back,
             own=found.own,
             missing=found.missing,
         )

@@ -106,6 +106,7 @@ class ScrapeSource:
             seconds=now - last.marked_at,
             problems=problems,
             aligned=True,
+            shown=stable.samples.values(),
         )
         self._pending[key] = to_text(now), replace(reading, problem=metrics.problem, problems=metrics.problems)
         watched = all(pod.uid in candidate_counts for pod in candidate.pods)
@@ -148,7 +149,7 @@ class ScrapeSource:
         return Trace(
             query=f"{asked} of {len(names)} pod{'s' if len(names) > 1 else ''}",
             series=len(arm.profile.series()),
-            counts=ArmCounts(pods={names[uid]: since_start(sample) for uid, sample in shown.items()}),
+            counts=ArmCounts(pods={names[uid]: since_start(sample, look.now) for uid, sample in shown.items()}),
             samples=tuple(shown.values()),
             over="since its start",
         )

@@ -73,6 +73,14 @@ class Check:
         return code, json.loads(captured.get())["findings"]
 
 
+def foreseen(checked: Check) -> Any:
+    """What a rollout needs, as data."""
+    console = Console(width=10_000)
+    with console.capture() as captured:
+        check_metrics(cluster=checked.cluster, name="fraud", url=None, output="json", console=console, clock=clock())
+    return json.loads(captured.get())["preflight"]
+
+
 def clock() -> Clock:
     return Clock(now=lambda: NOW, sleep=lambda seconds: None)
 
@@ -98,7 +106,7 @@ def test_a_latency_shows_the_bucket_that_it_will_use(checked) -> None:
         {"requests": 900, "events": 20},
         {"requests": 100, "events": 30},
     )
-    assert candidate["over"] == "since its start, slower than 0.1 s"
+    assert stable["over"] == "since its start, slower than 0.1 s: 2.22 %"
 
 
 def test_a_latency_without_a_bucket_is_missing_and_the_exit_code_says_so(checked) -> None:
@@ -282,6 +290,38 @@ def test_what_is_no_selector_is_said_before_anything_is_asked(checked) -> None:
     with pytest.raises(CliError, match=r"metric 'own': events: 'e\[1m:1s\] #' cannot be read"):
         checked.run()
     assert checked.cluster.asked == []
+
+
+def test_it_is_said_what_a_rollout_needs_at_todays_traffic_and_that_the_deadline_is_too_short(checked) -> None:
+    # A thousand requests since 1970 are not many a second.
+    needs = foreseen(checked)
+    (errors,) = needs["metrics"]
+    assert errors["rate"] == 0.01
+    assert errors["notWorse"]["requests"] > 3_000
+    assert needs["late"]
+    assert needs["message"].startswith("errors: 1 % of the stable model's requests fail")
+    assert "The deadline comes before that (rollout.deadline: 6h)" in needs["message"]
+
+
+def test_without_a_start_time_only_requests_are_said(checked) -> None:
+    path = "/api/v1/namespaces/models/pods/{}:8080/proxy/metrics"
+    for name in ("one", "two"):
+        (text,) = checked.cluster.texts[path.format(name)]
+        checked.cluster.texts[path.format(name)] = [text.replace("process_start_time_seconds 17.5\n", "")]
+    needs = foreseen(checked)
+    assert (needs["late"], needs["metrics"][0]["notWorse"]["seconds"]) == (False, None)
+    assert "needs about 3,600 requests until it is known" in needs["message"]
+
+
+def test_of_a_model_that_nobody_asks_nothing_is_foreseen(checked) -> None:
+    checked.shows("one", predict=99, well=99, fast=99)
+    assert foreseen(checked) is None
+
+
+def test_a_bucket_that_is_far_from_the_threshold_is_said_with_what_helps(checked) -> None:
+    checked.analysis(metrics=[{"name": "slow", "type": "Latency", "threshold": "20ms"}])
+    message = foreseen(checked)["message"]
+    assert "slow: the threshold is 0.02 s, and the next bucket 0.1 s: give the server's histogram a bucket" in message
 
 
 def test_people_see_a_table_and_what_the_metrics_miss(checked) -> None:

@@ -352,3 +352,19 @@ def test_a_candidate_that_was_rolled_back_for_its_answers_is_told_with_the_bin(m
     analysis = {**md.analysis(md.metric(**SHAPE)), "candidate": md.second}
     text = why(md, md.rolled_back(analysis=analysis))
     assert f"Evidence when it was rolled back, {BIN}" in text
+
+
+def needing(md, verdict: str = "Undecided", revision: str | None = None) -> str:
+    needed = {"requests": 7200.0, "seconds": 600.0}
+    errors = {"name": "errors", "rate": 0.005, "requestsPerSecond": 100.0, "notWorse": needed, "worse": needed}
+    message = "errors: it needs 7,200 requests."
+    preflight = {"beganAt": md.at(-900), "metrics": [errors], "message": message, "late": False}
+    analysis = {**md.analysis(md.metric(verdict=verdict)), "preflight": preflight}
+    return why(md, md.rolling(analysis={**analysis, "candidate": revision or analysis["candidate"]}))
+
+
+def test_what_a_decision_needs_is_repeated_until_it_is_there(md) -> None:
+    sentence = "Estimated at 2026-11-24 09:45:00 UTC: errors: it needs 7,200 requests."
+    assert sentence in needing(md)
+    assert sentence not in needing(md, verdict="NotWorse")
+    assert sentence not in needing(md, revision="another")

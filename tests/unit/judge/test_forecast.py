@@ -9,7 +9,7 @@ import pytest
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Limits, Window
-from timoneiro_judge.forecast import Forecast, forecast
+from timoneiro_judge.forecast import Forecast, Preflight, Stage, forecast, preflight
 
 LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 
@@ -73,3 +73,48 @@ def test_a_harmless_candidate_has_no_time_to_a_rollback() -> None:
 
 def test_without_traffic_nothing_is_foreseen() -> None:
     assert predicted(Comparison(limits=LIMITS), rate=0.0) == Forecast(worse=None, not_worse=None)
+
+
+HALF = Stage(candidate=50.0, stable=50.0, seconds=1.0)
+
+
+def needed(rate: float, *stages: Stage, margin: float = 1.0, dispersion: float = 1.0) -> Preflight:
+    return preflight(
+        Limits(tolerance=0.25, margin=margin, negligible=0.001),
+        rate=rate,
+        stages=stages or (HALF,),
+        false_rollback=0.01,
+        false_promotion=0.05,
+        dispersion=dispersion,
+    )
+
+
+# Means of rollouts that were played, with windows of 30 s at 50 % of the traffic.
+@pytest.mark.parametrize(
+    ("rate", "not_worse", "worse"),
+    [(0.0, 4_132, 18_580), (0.001, 36_272, 78_439), (0.005, 7_226, 15_626), (0.01, 3_615, 7_817)],
+)
+def test_before_the_first_request_it_is_known_how_many_it_takes(rate: float, not_worse: int, worse: int) -> None:
+    found = needed(rate)
+    assert found.not_worse.requests == pytest.approx(not_worse, rel=0.02)
+    assert found.worse.requests == pytest.approx(worse, rel=0.02)
+    assert found.not_worse.seconds == pytest.approx(found.not_worse.requests / 50.0)
+
+
+def test_what_is_clearly_worse_takes_less() -> None:
+    assert needed(0.005, margin=2.0).worse.requests == pytest.approx(3_448, rel=0.02)
+
+
+def test_events_in_clusters_take_as_many_times_more() -> None:
+    assert needed(0.005, dispersion=3.0).worse.requests == pytest.approx(3 * needed(0.005).worse.requests, rel=0.02)
+
+
+def test_a_schedule_takes_the_time_of_its_first_steps_and_fewer_requests() -> None:
+    first = Stage(candidate=5.0, stable=95.0, seconds=120.0)
+    found = needed(0.005, first, HALF).not_worse
+    assert 120.0 < found.seconds < 120.0 + needed(0.005).not_worse.seconds
+    assert found.requests < needed(0.005).not_worse.requests
+
+
+def test_a_service_that_always_fails_is_no_error() -> None:
+    assert needed(1.0).not_worse.requests > 0

@@ -112,3 +112,24 @@ def test_a_column_that_is_missing_is_named() -> None:
 def test_the_row_that_is_no_count_is_named() -> None:
     with pytest.raises(ValueError, match="row 1: events of the stable model are -5"):
         Trial.from_frame({**TABLE, "stable_events": [45, -5]})
+
+
+def test_before_the_first_request_a_trial_tells_what_it_will_take() -> None:
+    needs = Trial().before(rate=0.005, share=0.5)
+    assert needs.not_worse == pytest.approx(7_226, rel=0.02)
+    assert needs.worse == pytest.approx(15_626, rel=0.02)
+
+
+def test_a_small_share_needs_fewer_requests_since_the_stable_model_gets_the_others() -> None:
+    small, half = (Trial().before(rate=0.005, share=share).worse for share in (0.05, 0.5))
+    assert small is not None
+    assert half is not None
+    assert small < half
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"rate": 1.0}, "rate is 1.0"), ({"rate": 0.1, "share": 0.0}, "share")]
+)
+def test_what_is_no_rate_and_no_share_is_refused(settings: dict[str, float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Trial().before(**settings)

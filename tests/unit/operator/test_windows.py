@@ -42,22 +42,49 @@ def test_several_thresholds_that_fall_into_one_bucket_are_one_bound() -> None:
     assert bounds({"thresholds": ["120ms", "200ms", "1s"]}, SHOWN) == ((0.25, 1.0), None)
 
 
-@pytest.mark.parametrize(("quantile", "bound"), [(0.5, 0.1), (0.9, 0.25), (0.95, 1.0), (0.99, 1.0)])
-def test_a_quantile_is_the_bucket_that_holds_this_share_of_the_stables_requests(quantile: float, bound: float) -> None:
+@pytest.mark.parametrize(("quantile", "bound"), [(0.5, 0.1), (0.9, 0.25), (0.95, 0.25), (0.98, 1.0), (0.999, 1.0)])
+def test_a_quantile_is_the_bucket_with_the_nearest_share_of_slower_requests(quantile: float, bound: float) -> None:
     assert bounds({"quantile": quantile}, SHOWN) == ((bound,), None)
 
 
 def test_a_quantile_is_of_all_pods_of_the_stable_together() -> None:
     spec = analysis({"name": "slow", "type": "Latency", "quantile": 0.9})
-    slow = sample(ms100=0, ms250=0, ms1000=100, all=100)
+    slow = sample(ms100=0, ms250=0, ms1000=90, all=100)
     assert find_bounds(spec, {}, [SHOWN, slow], [SHOWN, slow])[0] == {"slow>p90": (1.0,)}
 
 
-def test_a_quantile_beyond_the_last_bucket_is_a_problem() -> None:
-    assert bounds({"quantile": 0.995}, SHOWN) == (
+def test_the_tail_of_a_service_is_not_moved_to_a_bucket_that_hardly_anything_passes() -> None:
+    # p95 of the service lies between both: half a second would be its p99.6.
+    service = sample(ms250=9_000, ms500=9_960, ms1000=10_000, all=10_000)
+    assert bounds({"quantile": 0.95}, service) == ((0.25,), None)
+
+
+def test_where_no_request_passes_a_bucket_it_is_still_one() -> None:
+    assert bounds({"quantile": 0.99}, sample(ms100=1000, ms250=1000, all=1000)) == ((0.1,), None)
+
+
+def test_a_model_that_is_slower_than_all_buckets_is_a_problem() -> None:
+    assert bounds({"quantile": 0.9}, sample(ms100=0, all=200)) == (
         None,
-        "more than 0.005 of the stable's requests are slower than the last bucket",
+        "all requests of the stable model are slower than the last bucket: give its histogram a longer one",
     )
+
+
+def test_a_window_tells_what_the_stable_model_had_counted_in_its_life() -> None:
+    arm = ArmCounts(pods={"p": PodCounts(requests=10, failed=1)})
+    shown = [Sample(requests=900, failed=9), Sample(requests=100, failed=0)]
+    metrics = metrics_of(
+        analysis({"name": "errors"}),
+        {},
+        candidate=arm,
+        stable=arm,
+        end=30.0,
+        seconds=30.0,
+        problems={},
+        aligned=True,
+        shown=shown,
+    )
+    assert metrics.lifetime == {"errors": Counts(requests=1000, events=9)}
 
 
 def test_a_quantile_of_few_requests_is_worth_nothing() -> None:

@@ -4,20 +4,30 @@ It is the operator's own source that looks, once and by another way: through the
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.spec import Analysis
-from timoneiro_operator.cli.presentation.finding import Finding
+from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.spec import Analysis, Spec
+from timoneiro_operator.cli.presentation.finding import Finding, Foreseen
 from timoneiro_operator.decide.comparisons import PlannedComparison, planned
+from timoneiro_operator.decide.preflight import foreseen, is_late, message_of
 from timoneiro_operator.decide.steps import Arms
+from timoneiro_operator.decide.text import rate_text
 from timoneiro_operator.metrics.histograms import binned, common_bounds, not_shown
 from timoneiro_operator.metrics.look import ArmTargets, Look
 from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.trace import Trace
 from timoneiro_operator.metrics.windows import by_pod, find_bounds, together
+
+
+class Checked(NamedTuple):
+    """What was found, and what the next rollout would need."""
+
+    findings: list[Finding]
+    foreseen: Foreseen | None
 
 
 class Traced(Protocol):
@@ -26,8 +36,8 @@ class Traced(Protocol):
     async def trace(self, look: Look, arm: ArmTargets) -> Trace: ...
 
 
-def check(deployment: ModelDeployment, arms: Mapping[str, ArmTargets], *, source: Traced, now: float) -> list[Finding]:
-    """Findings for every metric and arm, in the order of the spec. `arms` by name: stable, candidate."""
+def check(deployment: ModelDeployment, arms: Mapping[str, ArmTargets], *, source: Traced, now: float) -> Checked:
+    """For every metric and arm, in the order of the spec. `arms` by name: stable, candidate."""
     analysis, gateway = deployment.spec.analysis, deployment.spec.route.gateway
     stable, candidate = next(iter(arms.values())), list(arms.values())[-1]
     look = Look(
@@ -40,7 +50,12 @@ def check(deployment: ModelDeployment, arms: Mapping[str, ArmTargets], *, source
         gateway=(gateway.namespace, gateway.name),
     )
     traces = {name: asyncio.run(_trace(source, look, arm)) for name, arm in arms.items()}
-    return _findings(analysis, traces, deployment.status.analysis.bounds if deployment.status.analysis else {})
+    fixed = deployment.status.analysis.bounds if deployment.status.analysis else {}
+    every = [sample for trace in traces.values() for sample in trace.samples]
+    samples = traces["stable"].samples if "stable" in traces else ()
+    found, problems = find_bounds(analysis, fixed, every, samples)
+    plan = planned(analysis, {**fixed, **found})
+    return Checked(_findings(analysis, plan, traces, problems), _foreseen(deployment.spec, plan, traces, problems))
 
 
 async def _trace(source: Traced, look: Look, arm: ArmTargets) -> Trace:
@@ -49,14 +64,36 @@ async def _trace(source: Traced, look: Look, arm: ArmTargets) -> Trace:
     return await source.trace(look, arm)
 
 
-def _findings(analysis: Analysis, traces: Mapping[str, Trace], fixed: Mapping[str, tuple[float, ...]]) -> list[Finding]:
-    every = [sample for trace in traces.values() for sample in trace.samples]
-    stable = traces["stable"].samples if "stable" in traces else ()
-    found, problems = find_bounds(analysis, fixed, every, stable)
+def _foreseen(
+    spec: Spec, plan: Sequence[PlannedComparison], traces: Mapping[str, Trace], problems: Mapping[str, str]
+) -> Foreseen | None:
+    """What the next rollout would need; None where too little is known of the stable model."""
+    stable, found = traces.get("stable"), []
+    for item in plan:
+        if (
+            item.metric.is_shape
+            or stable is None
+            or stable.problem
+            or item.metric.name in {**problems, **stable.missing}
+        ):
+            continue
+        rates = [trace.per_second(item) for trace in traces.values() if trace.problem is None]
+        users = None if None in rates else sum(rate for rate in rates if rate is not None)
+        one = foreseen(spec, item, together(by_pod(item, stable.counts)), users)
+        found += [one] if one is not None else []
+    if not found:
+        return None
+    until = parse_duration(spec.rollout.deadline)
+    return Foreseen(
+        message=message_of(spec, plan, found, until), late=is_late(spec, found, until), metrics=tuple(found)
+    )
+
+
+def _findings(
+    analysis: Analysis, plan: Sequence[PlannedComparison], traces: Mapping[str, Trace], problems: Mapping[str, str]
+) -> list[Finding]:
     findings = [
-        _finding(item, name, trace, problems.get(item.metric.name))
-        for item in planned(analysis, {**fixed, **found})
-        for name, trace in traces.items()
+        _finding(item, name, trace, problems.get(item.metric.name)) for item in plan for name, trace in traces.items()
     ]
     for metric in analysis.metrics:
         if metric.type == "Guard" and metric.max is not None:
@@ -80,6 +117,7 @@ def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | Non
         over = f"{trace.over}, in {sum(1 for number in bins.values() if number)} bins"
     else:
         counts = together(by_pod(item, trace.counts))
-        over = trace.over + (f", slower than {item.bound:g} s" if item.bound is not None else "")
+        slower = f", slower than {item.bound:g} s: {rate_text(counts)}" if item.bound is not None else ""
+        over = trace.over + slower
     none = "it has had no requests yet" if not counts.requests else None
     return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)

@@ -45,15 +45,22 @@ def check_metrics(
     if analysis.source.type == "Gateway":
         arms = {name: replace(arm, profile=ENVOY_GATEWAY) for name, arm in arms.items()}
     source = source_of(cluster, analysis.source, view.namespace, url=url, gateway_pods=gateway_pods)
-    findings = check(deployment, arms, source=source, now=clock.now())
+    findings, foreseen = check(deployment, arms, source=source, now=clock.now())
     notes = sorted({arm.profile.note for arm in arms.values() if arm.profile.note}) + _to_be_allowed(deployment)
     notes += _left_out(deployment)
     if output is not None:
-        say(console, dump({"findings": [finding.as_data() for finding in findings], "notes": notes}, output, console))
+        data = {
+            "findings": [finding.as_data() for finding in findings],
+            "notes": notes,
+            "preflight": foreseen.as_data() if foreseen else None,
+        }
+        say(console, dump(data, output, console))
     else:
         show(console, findings_table(findings))
         for note in notes:
             say(console, f"\nThese metrics: {note}.")
+        if foreseen is not None:
+            say(console, f"\nA rollout now: {foreseen.message}")
     return DONE if all(finding.missing is None for finding in findings) else FAILED
 
 

@@ -37,7 +37,14 @@ def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
         sentences = [f"It is held where it is: {sentence(status.message)}", *sentences]
     paused = status.paused is not None or waits_for_a_person(step)
     deadline = [] if paused else _deadline(view, candidate, now)
-    return [*sentences, *_warm_up(view, now), *_metrics_away(view), *_evidence(view, candidate), *deadline]
+    return [
+        *sentences,
+        *_warm_up(view, now),
+        *_metrics_away(view),
+        *_evidence(view, candidate),
+        *_needs(view, candidate),
+        *deadline,
+    ]
 
 
 def _instant(view: View, candidate: Candidate, now: float) -> list[str]:
@@ -181,6 +188,18 @@ def _metric(metric: MetricStatus, spec: Spec) -> str:
         f"{metric.name}: {measured_text(metric)}; evidence of 'worse' "
         f"{number(metric.evidence.worse)}, at {worse}{several} the candidate is rolled back; {promotion}."
     )
+
+
+def _needs(view: View, candidate: Candidate) -> list[str]:
+    """What was estimated when counting began, as long as something is not decided."""
+    analysis = view.status.analysis
+    if analysis is None or analysis.preflight is None or analysis.candidate != candidate.revision:
+        return []
+    foreseen = {one.name for one in analysis.preflight.metrics}
+    waited_for = [metric for metric in analysis.metrics if metric.role == "Required" and metric.name in foreseen]
+    if all(metric.verdict == "NotWorse" for metric in waited_for):
+        return []
+    return [f"Estimated at {clock(analysis.preflight.began_at)}: {sentence(analysis.preflight.message)}"]
 
 
 def _deadline(view: View, candidate: Candidate, now: float) -> list[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from timoneiro_judge import Counts
+from timoneiro_judge import Counts, Needed
+from timoneiro_operator.api.status import MetricPreflight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +31,34 @@ class Finding:
             "over": self.over or None,
             "missing": self.missing,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What a rollout needs that begins now. `late`: more than the deadline leaves."""
+
+    message: str
+    late: bool
+    metrics: tuple[MetricPreflight, ...]
+
+    def as_data(self) -> Mapping[str, object]:
+        """For `--output`: times are null where nobody knows how many requests come in a second."""
+        return {
+            "message": self.message,
+            "late": self.late,
+            "metrics": [
+                {
+                    "metric": one.name,
+                    "rate": one.rate,
+                    "requestsPerSecond": one.requests_per_second,
+                    "notWorse": _needed(one.not_worse, one),
+                    "worse": _needed(one.worse, one),
+                }
+                for one in self.metrics
+            ],
+        }
+
+
+def _needed(needed: Needed, one: MetricPreflight) -> Mapping[str, object]:
+    timed = one.requests_per_second is not None
+    return {"requests": needed.requests, "seconds": needed.seconds if timed else None}
