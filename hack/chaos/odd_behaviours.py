@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,17 +10,13 @@ Where = Literal["predict", "answer", "ready", "metrics", "start"]
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`share` of the requests are concerned, in the first `seconds` from the first one on.
-
-    `harmful`: users suffer from it, so that promoting it is wrong.
-    """
+    """`share` of the requests are concerned. `harmful`: users suffer from it, so that promoting it is wrong."""
 
     name: str
     where: Where | None = None
     share: float = 1.0
     harmful: bool = False
     text: str = ""
-    seconds: float = math.inf
 
 
 # As the profile of KServe's servers reads them, which is the one of an unknown runtime.
@@ -45,13 +40,5 @@ BEHAVIOURS = {
         Behaviour("metrics: hang", "metrics"),
         Behaviour("metrics: negative", "metrics", text=_COUNTERS.format("-5")),
         Behaviour("metrics: 1e308", "metrics", text=_COUNTERS.format("1e308")),
-    )
-}
-# In a campaign, whose rollouts last for seconds, nothing has the time to warm up.
-STARTS = {
-    behaviour.name: behaviour
-    for behaviour in (
-        Behaviour("fails on 30 % at first", "predict", 0.3, seconds=20.0),
-        Behaviour("fails on all", "predict", harmful=True),
     )
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import os
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import Any
 from kserve.errors import InferenceError
 from kserve.model_server import app
 
-from chaos.odd_behaviours import BEHAVIOURS, STARTS, Behaviour
+from chaos.odd_behaviours import BEHAVIOURS, Behaviour
 from timoneiro_serving import server
 from timoneiro_serving.__main__ import main
 
@@ -39,25 +38,13 @@ class Every:
         return int(self._calls * self._share) > int((self._calls - 1) * self._share)
 
 
-class AtFirst:
-    """True for the first `seconds` from its first call on."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds, self._first = seconds, math.inf
-
-    def __call__(self) -> bool:
-        now = time.monotonic()
-        self._first = min(self._first, now)
-        return now - self._first < self._seconds
-
-
 def odd_model(behaviour: Behaviour) -> type[server.PackagedModel]:
     """The model class of the server, with a `predict` that misbehaves."""
-    at_first, every, leaked = AtFirst(behaviour.seconds), Every(behaviour.share), list[bytes]()
+    every, leaked = Every(behaviour.share), list[bytes]()
 
     class OddModel(server.PackagedModel):
         async def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
-            if at_first() and every():
+            if every():
                 if behaviour.name.startswith("hangs"):
                     await asyncio.Event().wait()
                 if behaviour.name.startswith("slow"):
@@ -113,7 +100,7 @@ async def _answer(send: Any, status: int, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    wanted = {**BEHAVIOURS, **STARTS}[os.environ.get("ODD_BEHAVIOUR", "well")]
+    wanted = BEHAVIOURS[os.environ.get("ODD_BEHAVIOUR", "well")]
     if wanted.where == "start":
         time.sleep(_START_SECONDS)
     server.PackagedModel = odd_model(wanted)  # type: ignore[misc]
