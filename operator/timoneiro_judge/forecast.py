@@ -131,7 +131,7 @@ def preflight(
     """About what a rollout needs whose stable model has this `rate` of events, in stages that follow each other.
 
     The last stage lasts until a verdict is there, whatever it says. `dispersion`: evidence counts 1 / dispersion.
-    A half of all rollouts takes longer.
+    About the mean of all rollouts: most take a little less, and some much longer.
     """
     stages = [*stages[:-1], Stage(candidate=stages[-1].candidate, stable=stages[-1].stable, seconds=_LONGEST_SECONDS)]
     bad = min(1.0, (1.0 + limits.margin) * max(rate, limits.negligible))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcluster.cluster import Cluster
-from support.crd import crd, spec_schema, without
+from support.crd import crd, without
 from support.operators import ready, start_anew
 from support.unserved import unserved
 from support.waiting import wait
@@ -50,32 +50,3 @@ def test_an_older_crd_is_said_and_stops_nothing(platform: Cluster, namespace: st
     serve(platform, crd())
     wait("that it is over", lambda: condition(get).get("status") == "True", seconds=60)
     wait("operators that are ready", lambda: ready(platform) == 2, seconds=60)
-
-
-@pytest.fixture
-def with_the_old_default(platform: Cluster) -> Iterator[None]:
-    """A CRD that writes one tolerance for metrics of all types."""
-    body = crd()
-    metric = spec_schema(body)["properties"]["analysis"]["properties"]["metrics"]["items"]
-    metric["properties"]["tolerance"]["default"] = 0.25
-    serve(platform, body)
-    yield
-    serve(platform, crd())
-
-
-def test_a_tolerance_that_an_older_crd_has_written_stays(
-    platform: Cluster, namespace: str, get: Get, with_the_old_default: None
-) -> None:
-    body = unserved(namespace)
-    body["spec"]["analysis"] = {"metrics": [{"name": "slow", "type": "Latency", "threshold": "250ms"}]}
-
-    def tolerance() -> float | None:
-        found: float | None = get("md", "fraud")["spec"]["analysis"]["metrics"][0].get("tolerance")
-        return found
-
-    platform.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(body))
-    serve(platform, crd())
-    assert tolerance() == 0.25
-    body["spec"]["analysis"]["metrics"][0]["role"] = "Inform"
-    platform.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(body))
-    assert tolerance() is None

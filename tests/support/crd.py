@@ -21,15 +21,7 @@ def crd() -> dict[str, Any]:
 
 
 def status_schema(body: dict[str, Any]) -> dict[str, Any]:
-    return _schema(body, "status")
-
-
-def spec_schema(body: dict[str, Any]) -> dict[str, Any]:
-    return _schema(body, "spec")
-
-
-def _schema(body: dict[str, Any], part: str) -> dict[str, Any]:
-    found: dict[str, Any] = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"][part]
+    found: dict[str, Any] = body["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
     return found
 
 

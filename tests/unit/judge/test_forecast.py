@@ -89,7 +89,7 @@ def needed(rate: float, *stages: Stage, margin: float = 1.0, dispersion: float =
     )
 
 
-# Means of rollouts that were played, with windows of 30 s at 50 % of the traffic.
+# Found apart from this code, at 50 % of the traffic.
 @pytest.mark.parametrize(
     ("rate", "not_worse", "worse"),
     [(0.0, 4_132, 18_580), (0.001, 36_272, 78_439), (0.005, 7_226, 15_626), (0.01, 3_615, 7_817)],
