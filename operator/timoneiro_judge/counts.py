@@ -13,6 +13,22 @@ class Counts:
     requests: int = 0
     events: int = 0
 
+    def plus(self, more: "Counts") -> "Counts":
+        """Both together."""
+        return Counts(requests=self.requests + more.requests, events=self.events + more.events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """Counts, each window of which was divided by what its evidence is worth less than it looks."""
+
+    requests: float = 0.0
+    events: float = 0.0
+
+    def plus(self, more: Counts, weight: float) -> "Weighed":
+        """With `more` in it, which counts `weight` times."""
+        return Weighed(requests=self.requests + weight * more.requests, events=self.events + weight * more.events)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
@@ -20,6 +36,10 @@ class Spread:
 
     chi_square: float = 0.0
     freedom: int = 0
+
+    def plus(self, more: "Spread") -> "Spread":
+        """Both together."""
+        return Spread(chi_square=self.chi_square + more.chi_square, freedom=self.freedom + more.freedom)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

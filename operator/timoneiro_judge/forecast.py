@@ -12,15 +12,18 @@ from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Limits
 from timoneiro_judge.evidence import (
     LOG_GRID,
-    NOT_WORSE_WIDTH,
-    WORSE_WIDTH,
+    Ratios,
     log_e_rate_above,
     log_e_rate_below,
     log_sum_exp,
+    not_worse_ratios,
+    worse_ratios,
 )
+from timoneiro_judge.restarted import AT_ONCE
 
 # Without failures nobody knows the ratio; then the candidate is taken to be as good as the stable model.
 _UNKNOWN_RATIO = 1.0
+_AMPLE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ def forecast(
     )
     return Forecast(
         worse=_seconds(math.log(1.0 / false_rollback) - comparison.log_worse, worse),
-        not_worse=_seconds(math.log(1.0 / false_promotion) - comparison.best_log_not_worse, not_worse),
+        not_worse=_seconds(math.log(1.0 / false_promotion) - comparison.log_not_worse, not_worse),
     )
 
 
@@ -137,12 +140,12 @@ def preflight(
     bad = min(1.0, (1.0 + limits.margin) * max(rate, limits.negligible))
 
     def not_worse(good: _Expected) -> float:
-        ratio = good.log_e_ratio(1.0 + limits.margin, below=True)
+        ratio = good.log_e_ratio(not_worse_ratios(limits.margin))
         below = log_e_rate_below(requests=good.requests, events=good.requests * rate, rate=limits.negligible)
         return log_sum_exp((ratio, below)) - math.log(2.0)
 
     def worse(harmful: _Expected) -> float:
-        ratio = harmful.log_e_ratio(1.0 + limits.tolerance, below=False)
+        ratio = harmful.log_e_ratio(worse_ratios(limits.tolerance))
         above = log_e_rate_above(requests=harmful.requests, events=harmful.requests * bad, rate=limits.negligible)
         return min(ratio, above)
 
@@ -161,7 +164,8 @@ def preflight(
 
     return Preflight(
         not_worse=needed(not_worse, rate, math.log(1.0 / false_promotion)),
-        worse=needed(worse, bad, math.log(1.0 / false_rollback)),
+        # Of what is staked at once: what is staked later comes too late for it.
+        worse=needed(worse, bad, -math.log(AT_ONCE * false_rollback)),
     )
 
 
@@ -200,13 +204,19 @@ class _Expected:
     def log_likelihood(self, log_theta: float) -> float:
         return sum(c * log_theta - (c + s) * math.log1p(share * math.expm1(log_theta)) for c, s, share in self.arms)
 
-    def log_e_ratio(self, theta: float, *, below: bool) -> float:
-        """ln E against "the ratio is at least theta" (`below`), or at most: the mean over the ratios on that side."""
-        reference = math.log(theta)
-        if below:
-            weights = [(x, -0.5 * (x / NOT_WORSE_WIDTH) ** 2) for x in LOG_GRID if x < reference]
-        else:
-            weights = [(x, -0.5 * ((x - reference) / WORSE_WIDTH) ** 2) for x in LOG_GRID if x > reference]
-        total = log_sum_exp(weight for _, weight in weights)
-        mean = log_sum_exp(weight + self.log_likelihood(x) for x, weight in weights) - total
-        return mean - self.log_likelihood(reference)
+    def log_e_ratio(self, ratios: Ratios) -> float:
+        """ln E of the mean over these ratios."""
+        mean = log_sum_exp(
+            weight + self.log_likelihood(x) for x, weight in zip(LOG_GRID[ratios.part], ratios.log_weights, strict=True)
+        )
+        return mean - self.log_likelihood(ratios.log_reference)
+
+
+def is_soon_proven(limits: Limits, *, base: float, share: float, requests: float, false_promotion: float) -> bool:
+    """Whether so many requests to both arms prove "not worse" of a candidate that is as good as the stable model.
+
+    `base`: rate of the stable model. With a margin of two: chance must not decide, nor the prior.
+    """
+    by_ratio = base * _divergence(share, _of_candidate(share, 1.0 + limits.margin))
+    by_rate = share * _divergence(base, limits.negligible) if base < limits.negligible else 0.0
+    return requests * max(by_ratio, by_rate) >= _AMPLE * math.log(2.0 / false_promotion)

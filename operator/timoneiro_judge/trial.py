@@ -8,6 +8,7 @@ from typing import Any
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.forecast import Stage, forecast, preflight
+from timoneiro_judge.text import decode, encode
 from timoneiro_judge.verdict import Part, Verdict, judge
 
 # Columns of a table of counts, one row a window.
@@ -106,7 +107,7 @@ class Trial:
 
     @cached_property
     def _comparison(self) -> Comparison:
-        return self.counted or Comparison(limits=self.limits)
+        return self.counted or Comparison.begun(self.limits)
 
     @property
     def candidate(self) -> Counts:
@@ -132,7 +133,7 @@ class Trial:
     @property
     def evidence(self) -> Evidence:
         """Worse is reached at 1 / false_rollback, not worse at 1 / false_promotion."""
-        return Evidence(_e_value(self._comparison.log_worse), _e_value(self._comparison.best_log_not_worse))
+        return Evidence(_e_value(self._comparison.log_worse), _e_value(self._comparison.log_not_worse))
 
     @property
     def needs(self) -> Needs:
@@ -172,7 +173,7 @@ class Trial:
 
     def to_text(self) -> str:
         """All of it as one line, exact to the last bit."""
-        return f"{self.false_rollback!r} {self.false_promotion!r} {self._comparison.encode()}"
+        return f"{self.false_rollback!r} {self.false_promotion!r} {encode(self._comparison)}"
 
     @classmethod
     def from_text(cls, text: str) -> "Trial":
@@ -182,7 +183,7 @@ class Trial:
             probabilities = float(rollback), float(promotion)
         except ValueError as error:
             raise ValueError(f"this is not a saved trial: {error}") from error
-        counted = Comparison.decode(state)
+        counted = decode(state)
         return cls(
             limits=counted.limits,
             false_rollback=probabilities[0],

@@ -13,6 +13,9 @@ Verdict = Literal["Worse", "NotWorse", "Undecided"]
 # Of one metric: evidence about a shape is two-sided, and does not know what is worse.
 MetricVerdict = Verdict | Literal["Differs"]
 
+# Three times as likely if the candidate is worse: too little for a rollback, and enough to wait.
+_VETO = math.log(3.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
@@ -24,7 +27,7 @@ class Guard:
     @property
     def log_worse(self) -> float:
         """ln E against "the candidate's rate is at most the limit"."""
-        return log_e_rate_above(requests=self.of.weighed_requests, events=self.of.weighed_events, rate=self.limit)
+        return log_e_rate_above(requests=self.of.weighed.requests, events=self.of.weighed.events, rate=self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,11 @@ class Judgement:
     log_worse: float
 
 
+def _is_not_worse(evidence: Comparison, bound: float) -> bool:
+    """What was proven once is believed only while there is no beginning of evidence for the contrary."""
+    return evidence.log_not_worse >= bound and evidence.log_worse < _VETO
+
+
 def judge(parts: Mapping[str, Part], *, false_rollback: float, false_promotion: float) -> Judgement:
     """Judge a candidate by all metrics together.
 
@@ -88,7 +96,7 @@ def judge(parts: Mapping[str, Part], *, false_rollback: float, false_promotion: 
         bound = min(highest, bound_worse) if worse and part.required else bound_worse
         if logs[name] >= bound and (worse or not part.required):
             metrics[name] = "Differs" if isinstance(part.evidence, Shape) else "Worse"
-        elif isinstance(part.evidence, Comparison) and part.evidence.best_log_not_worse >= bound_not_worse:
+        elif isinstance(part.evidence, Comparison) and _is_not_worse(part.evidence, bound_not_worse):
             metrics[name] = "NotWorse"
         else:
             metrics[name] = "Undecided"

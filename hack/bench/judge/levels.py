@@ -11,19 +11,20 @@ _DAY_WINDOWS, _DAY_SWING = 60, 0.8
 
 
 class Level(Protocol):
-    """Factors on load and on error rate of both arms in a window, each of shape (rollouts,)."""
+    """Factors on load and on error rate of both arms in a window, and what is added to the rates of both; each of
+    shape (rollouts,)."""
 
-    def at(self, index: int) -> tuple[Floats, Floats]: ...
+    def at(self, index: int) -> tuple[Floats, Floats, Floats]: ...
 
 
 class Steady:
     """The same all the time."""
 
     def __init__(self, rollouts: int) -> None:
-        self._ones = np.ones(rollouts)
+        self._ones, self._none = np.ones(rollouts), np.zeros(rollouts)
 
-    def at(self, index: int) -> tuple[Floats, Floats]:
-        return self._ones, self._ones
+    def at(self, index: int) -> tuple[Floats, Floats, Floats]:
+        return self._ones, self._ones, self._none
 
 
 class Bursts:
@@ -33,8 +34,9 @@ class Bursts:
         order = dice.random((rollouts, windows)).argsort(axis=1)
         self._factors = np.where(order < _BURSTS, _BURST_FACTOR, 1.0)
 
-    def at(self, index: int) -> tuple[Floats, Floats]:
-        return np.ones(len(self._factors)), self._factors[:, index]
+    def at(self, index: int) -> tuple[Floats, Floats, Floats]:
+        rollouts = len(self._factors)
+        return np.ones(rollouts), self._factors[:, index], np.zeros(rollouts)
 
 
 class Diurnal:
@@ -43,9 +45,36 @@ class Diurnal:
     def __init__(self, dice: np.random.Generator, rollouts: int) -> None:
         self._phase = dice.random(rollouts)
 
-    def at(self, index: int) -> tuple[Floats, Floats]:
+    def at(self, index: int) -> tuple[Floats, Floats, Floats]:
         factor = 1.0 + _DAY_SWING * np.sin(2.0 * np.pi * (index / _DAY_WINDOWS + self._phase))
-        return factor, factor
+        return factor, factor, np.zeros(len(factor))
+
+
+class Rise:
+    """From a window on both arms fail by a factor more often, and go on so."""
+
+    def __init__(self, rollouts: int, *, begin: int, factor: float) -> None:
+        self._begin, self._steady, self._risen = begin, Steady(rollouts).at(0), np.full(rollouts, factor)
+
+    def at(self, index: int) -> tuple[Floats, Floats, Floats]:
+        load, errors, added = self._steady
+        return load, self._risen if index >= self._begin else errors, added
+
+
+class Outages:
+    """Something behind both arms breaks, and its failures come on top of their own, whichever arm is asked.
+
+    `begin`: the first windows of each. `windows`: how long one lasts. `part`: of the requests that fail in it.
+    """
+
+    def __init__(self, rollouts: int, *, begin: tuple[int, ...], windows: int, part: float) -> None:
+        self._steady = Steady(rollouts).at(0)
+        self._broken = {first + more for first in begin for more in range(windows)}
+        self._part = np.full(rollouts, part)
+
+    def at(self, index: int) -> tuple[Floats, Floats, Floats]:
+        load, errors, added = self._steady
+        return load, errors, self._part if index in self._broken else added
 
 
 class Noise(Protocol):
@@ -86,3 +115,26 @@ class Persistent:
 
     def draw(self) -> tuple[Floats, Floats]:
         return self._candidate, self._stable
+
+
+class ColdStart:
+    """In its first windows the candidate fails by the factor `factor` more often."""
+
+    def __init__(self, rollouts: int, *, windows: int, factor: float) -> None:
+        self._left, self._cold, self._warm = windows, np.full(rollouts, factor), np.ones(rollouts)
+
+    def draw(self) -> tuple[Floats, Floats]:
+        self._left -= 1
+        return self._cold if self._left >= 0 else self._warm, self._warm[:, None]
+
+
+class OwnBursts:
+    """The candidate fails `factor` times as often in one of `every` windows, and less in the others: 1 on average."""
+
+    def __init__(self, dice: np.random.Generator, rollouts: int, *, every: int, factor: float) -> None:
+        self._dice, self._rollouts, self._part, self._factor = dice, rollouts, 1.0 / every, factor
+
+    def draw(self) -> tuple[Floats, Floats]:
+        quiet = (1.0 - self._part * self._factor) / (1.0 - self._part)
+        candidate = np.where(self._dice.random(self._rollouts) < self._part, self._factor, quiet)
+        return candidate, np.ones((self._rollouts, 1))

@@ -1,6 +1,7 @@
 """The judge of `timoneiro_judge` for many rollouts at once.
 
-Guarantees the same evidence as `Comparison.observe`, to rounding: a test feeds both the same windows.
+Guarantees the same evidence as `Comparison.observe`, to rounding, for arms that are read at the same moment: a test
+feeds both the same windows.
 """
 
 import math
@@ -10,17 +11,28 @@ import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Rows, Windows
 from timoneiro_judge.counts import LEAST_FREEDOM, Limits
-from timoneiro_judge.evidence import LOG_GRID, NOT_WORSE_WIDTH, RATE_POINTS, RATE_SPAN, WORSE_WIDTH
+from timoneiro_judge.evidence import (
+    LOG_GRID,
+    Rates,
+    higher_rates,
+    lower_rates,
+    not_worse_ratios,
+    worse_ratios,
+)
+from timoneiro_judge.forecast import is_soon_proven
+from timoneiro_judge.restarted import EVERY, stake
 
 DEFAULT_LIMITS = Limits()
 _GRID = np.array(LOG_GRID)
 # Likelihoods of that many rollouts at a time stay in the processor's cache.
 _CHUNK = 256
+# As timoneiro_judge.verdict has it: so much evidence for "worse" vetoes "not worse".
+_VETO = math.log(3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to judge. The widths are those of the product's priors; others are for experiments with them."""
+    """How to judge. `warm_up`: of so many windows at the beginning nothing is counted."""
 
     limits: Limits = DEFAULT_LIMITS
     factor: float = 1.0
@@ -28,34 +40,30 @@ class Settings:
     min_events: int = 3
     false_rollback: float = 0.01
     false_promotion: float = 0.05
-    worse_width: float = WORSE_WIDTH
-    not_worse_width: float = NOT_WORSE_WIDTH
+    warm_up: int = 0
 
 
 DEFAULT = Settings()
 
 
-class Mixture:
-    """Weighted means of likelihood ratios on one side of a reference ratio."""
+class Usual:
+    """`timoneiro_judge.usual` for many rollouts."""
 
-    def __init__(self, *, at: Flags, weights: Floats, reference: int) -> None:
-        self._at = np.flatnonzero(at)
-        self._span = slice(int(self._at[0]), int(self._at[-1]) + 1)
-        self._weights = weights[self._at] / weights[self._at].sum()
-        self._reference = reference
+    def __init__(self, rollouts: int) -> None:
+        self._requests, self._events = np.zeros(rollouts), np.zeros(rollouts)
 
-    def log(self, likelihood: Floats) -> Floats:
-        """ln E of each row of `likelihood`, shape (rollouts, grid + 2)."""
-        part = likelihood[:, self._span]
-        top = part.max(axis=1)
-        mean: Floats = np.exp(part - top[:, None]) @ self._weights
-        log_mean: Floats = np.log(mean) + top - likelihood[:, self._reference]
-        return log_mean
-
-    def highest(self, likelihood: Floats) -> Floats:
-        """An upper bound of `log` that needs no exponentials: the mean is at most the greatest of its terms."""
-        highest: Floats = likelihood[:, self._span].max(axis=1) - likelihood[:, self._reference]
-        return highest
+    def weights(self, windows: Windows, rows: Rows) -> Floats:
+        """What the next window of the rollouts `rows` counts; then it is learned from."""
+        known, events = self._requests[rows], self._events[rows]
+        usual, first = (1.0 + events) / (200.0 + known), known == 0
+        expected = windows.stable_requests * usual + 1.0
+        candidate = windows.candidate_events / (windows.candidate_requests * usual + 1.0)
+        shared = np.where(first, 1.0, np.minimum(windows.stable_events / expected, candidate))
+        most = np.where(first, np.inf, 1.5 * expected)
+        self._requests[rows] += windows.stable_requests
+        self._events[rows] += np.minimum(windows.stable_events, most)
+        weights: Floats = np.minimum(1.0, (3.0 / np.maximum(shared, 1e-12)) ** 2)
+        return weights
 
 
 class Judge:
@@ -64,100 +72,143 @@ class Judge:
     def __init__(self, rollouts: int, settings: Settings) -> None:
         limits = settings.limits
         self.settings = settings
-        low, high = math.log1p(limits.tolerance), math.log1p(limits.margin)
-        self._log_thetas = np.concatenate([_GRID, [low, high]])
+        self._worse, self._not_worse = worse_ratios(limits.tolerance), not_worse_ratios(limits.margin)
+        self._higher, self._lower = higher_rates(limits.negligible), lower_rates(limits.negligible)
+        self._weights = np.array(self._worse.log_weights), np.array(self._higher.log_weights)
+        self._log_thetas = np.concatenate([_GRID, [self._worse.log_reference, self._not_worse.log_reference]])
         self._excess = np.expm1(self._log_thetas)
-        count = len(_GRID)
-        self._worse = Mixture(
-            at=low + 1e-9 < _GRID,
-            weights=np.exp(-0.5 * ((_GRID - low) / settings.worse_width) ** 2),
-            reference=count,
-        )
-        self._not_worse = Mixture(
-            at=high - 1e-9 > _GRID,
-            weights=np.exp(-0.5 * (_GRID / settings.not_worse_width) ** 2),
-            reference=count + 1,
-        )
-        steps = np.arange(1, RATE_POINTS + 1) / RATE_POINTS
-        self._above = steps * min(math.log(1.0 / limits.negligible) - 1e-9, RATE_SPAN)
-        self._below = -RATE_SPAN * steps
-        self.likelihood = np.zeros((rollouts, count + 2))
-        self.candidate_events = np.zeros(rollouts, dtype=np.int64)
-        self.weighed_requests = np.zeros(rollouts)
-        self.weighed_events = np.zeros(rollouts)
-        self.chi_square = np.zeros(rollouts)
-        self.freedom = np.zeros(rollouts, dtype=np.int64)
+        first = math.log(stake(0))
+        self._ratio, self._rate = (np.tile(weights + first, (rollouts, 1)) for weights in self._weights)
+        self._idle = np.full(rollouts, 1.0 - stake(0))
+        self._windows = np.zeros(rollouts, dtype=np.int64)
+        self._usual = Usual(rollouts)
+        self._fresh = np.zeros((rollouts, len(self._not_worse.log_weights)))
+        self._fresh_requests, self._fresh_events = np.zeros(rollouts), np.zeros(rollouts)
+        self._best = np.zeros(rollouts)
+        self._candidate_events = np.zeros(rollouts, dtype=np.int64)
+        self._stable_requests, self._stable_events = np.zeros(rollouts), np.zeros(rollouts)
+        self._chi_square = np.zeros(rollouts)
+        self._freedom = np.zeros(rollouts, dtype=np.int64)
 
     def observe(self, windows: Windows, rows: Rows) -> None:
         """One more window of the rollouts `rows`; `windows` has shape (len(rows),)."""
-        factor = self._factor(rows)
+        weights = self._usual.weights(windows, rows) / self._factor(rows)
         n_c, e_c, n_s = windows.candidate_requests, windows.candidate_events, windows.stable_requests
         events = e_c + windows.stable_events
+        self._stake(rows[n_c > 0])
         telling = np.flatnonzero((n_c > 0) & (n_s > 0) & (events > 0))
+        worse, not_worse = self._worse, self._not_worse
         for first in range(0, len(telling), _CHUNK):
             part = telling[first : first + _CHUNK]
             share = n_c[part] / (n_c[part] + n_s[part])
             # numpy vectorises log and not log1p; what that costs in precision is far below what a test allows.
             growth = np.log(1.0 + share[:, None] * self._excess)
-            gain = e_c[part, None] * self._log_thetas - events[part, None] * growth
-            self.likelihood[rows[part]] += gain / factor[part, None]
-        self.candidate_events[rows] += e_c
-        self.weighed_requests[rows] += n_c / factor
-        self.weighed_events[rows] += e_c / factor
-        self.chi_square[rows] += windows.chi_square
-        self.freedom[rows] += windows.freedom
+            gain = (e_c[part, None] * self._log_thetas - events[part, None] * growth) * weights[part, None]
+            self._ratio[rows[part]] += gain[:, :-2][:, worse.part] - gain[:, -2, None]
+            self._fresh[rows[part]] += gain[:, :-2][:, not_worse.part] - gain[:, -1, None]
+        self._rate[rows] += _gains(self._higher, weights * n_c, weights * e_c)
+        self._fresh_requests[rows] += weights * n_c
+        self._fresh_events[rows] += weights * e_c
+        self._best[rows] = np.maximum(self._best[rows], self._log_fresh(rows))
+        self._candidate_events[rows] += e_c
+        self._stable_requests[rows] += n_s
+        self._stable_events[rows] += windows.stable_events
+        self._chi_square[rows] += windows.chi_square
+        self._freedom[rows] += windows.freedom
+
+    def _stake(self, rows: Rows) -> None:
+        due = rows[(self._windows[rows] > 0) & (self._windows[rows] % EVERY == 0)]
+        for window in np.unique(self._windows[due]):
+            these, amount = due[self._windows[due] == window], stake(int(window))
+            for logs, weights in zip((self._ratio, self._rate), self._weights, strict=True):
+                logs[these] = np.logaddexp(logs[these], weights + math.log(amount))
+            self._idle[these] -= amount
+        self._windows[rows] += 1
 
     def _factor(self, rows: Rows) -> Floats:
         settings = self.settings
         if settings.most is None:
             return np.full(len(rows), settings.factor)
-        freedom = self.freedom[rows]
-        estimate = self.chi_square[rows] / np.maximum(freedom, 1)
+        freedom = self._freedom[rows]
+        estimate = self._chi_square[rows] / np.maximum(freedom, 1)
         clipped = np.minimum(np.maximum(estimate, settings.factor), settings.most)
         return np.where(freedom < LEAST_FREEDOM, settings.most, clipped)
 
+    def renew(self, rows: Rows, *, share: float, requests: float) -> None:
+        """Evidence for "not worse" of the rollouts `rows` begins anew where so many requests soon prove it again."""
+        bases = self._stable_events[rows] / np.maximum(self._stable_requests[rows], 1)
+        settings = self.settings
+        soon = [
+            is_soon_proven(
+                settings.limits,
+                base=float(base),
+                share=share,
+                requests=requests,
+                false_promotion=settings.false_promotion,
+            )
+            for base in bases
+        ]
+        rows = rows[np.array(soon, dtype=np.bool_)]
+        self._fresh[rows] = 0.0
+        self._fresh_requests[rows] = self._fresh_events[rows] = self._best[rows] = 0.0
+
     def log_worse(self, rows: Rows) -> Floats:
         """ln E against "harmless" of the rollouts `rows`."""
-        return np.minimum(self._worse.log(self.likelihood[rows]), self._log_rate(rows, self._above))
+        idle = np.log(self._idle[rows])
+        ratio, rate = (np.logaddexp(_log_sum(logs[rows]), idle) for logs in (self._ratio, self._rate))
+        least: Floats = np.minimum(ratio, rate)
+        return least
+
+    def log_worse_that_counts(self, rows: Rows) -> Floats:
+        """The same, and nothing for "worse" while the candidate has too few failures."""
+        logs = self.log_worse(rows)
+        enough = self._candidate_events[rows] >= self.settings.min_events
+        return np.where(enough, logs, np.minimum(logs, 0.0))
 
     def log_not_worse(self, rows: Rows) -> Floats:
-        """ln E against "harmful" of the rollouts `rows`."""
-        ratio, rate = self._not_worse.log(self.likelihood[rows]), self._log_rate(rows, self._below)
-        return np.logaddexp(ratio, rate) - math.log(2.0)
+        """ln E against "harmful" of the rollouts `rows`, the highest since it has begun."""
+        best: Floats = self._best[rows]
+        return best
+
+    def _log_fresh(self, rows: Rows) -> Floats:
+        ratio = _log_sum(self._fresh[rows] + np.array(self._not_worse.log_weights))
+        rate = _log_sum(_gains(self._lower, self._fresh_requests[rows], self._fresh_events[rows]))
+        mean: Floats = np.logaddexp(ratio, rate - math.log(len(self._lower.on_event))) - math.log(2.0)
+        return mean
 
     def is_worse(self, rows: Rows) -> Flags:
         """Which of `rows` have evidence of 1 / false_rollback and enough failures now.
 
-        Exact; it looks closely only where the bound can be near.
+        Exact; it looks closely only where the bound can be near: a sum is at most its largest term times their number.
         """
         bound = -math.log(self.settings.false_rollback)
         found = np.zeros(len(rows), dtype=np.bool_)
-        enough = self.candidate_events[rows] >= self.settings.min_events
-        near = np.flatnonzero(enough & (self._worse.highest(self.likelihood[rows]) >= bound))
+        enough = self._candidate_events[rows] >= self.settings.min_events
+        highest = self._ratio[rows].max(axis=1, initial=0.0) + math.log(len(_GRID))
+        near = np.flatnonzero(enough & (highest >= bound))
         if len(near):
             found[near] = self.log_worse(rows[near]) >= bound
         return found
 
     def is_not_worse(self, rows: Rows) -> Flags:
-        """Which of `rows` have evidence of 1 / false_promotion now."""
-        bound = -math.log(self.settings.false_promotion)
-        rate = self._log_rate(rows, self._below)
-        found = np.zeros(len(rows), dtype=np.bool_)
-        near = np.flatnonzero(np.maximum(self._not_worse.highest(self.likelihood[rows]), rate) >= bound)
+        """Which of `rows` have had evidence of 1 / false_promotion, and have nothing against them now."""
+        found = self._best[rows] >= -math.log(self.settings.false_promotion)
+        near = np.flatnonzero(found)
         if len(near):
-            ratio = self._not_worse.log(self.likelihood[rows[near]])
-            found[near] = np.logaddexp(ratio, rate[near]) - math.log(2.0) >= bound
+            found[near] = self.log_worse(rows[near]) < _VETO
         return found
 
-    def _log_rate(self, rows: Rows, log_factors: Floats) -> Floats:
-        rate = self.settings.limits.negligible
-        fails = np.log1p(-rate * np.exp(log_factors)) - math.log1p(-rate)
-        events, requests = self.weighed_events[rows], self.weighed_requests[rows]
-        logs = np.outer(events, log_factors) + np.outer(requests - events, fails)
-        top = logs.max(axis=1)
-        mean: Floats = np.exp(logs - top[:, None]).mean(axis=1)
-        log_mean: Floats = np.log(mean) + top
-        return log_mean
+
+def _log_sum(logs: Floats) -> Floats:
+    """ln of the sum of the exponentials of each row."""
+    top = logs.max(axis=1)
+    total: Floats = np.log(np.exp(logs - top[:, None]).sum(axis=1)) + top
+    return total
+
+
+def _gains(rates: Rates, requests: Floats, events: Floats) -> Floats:
+    """What requests and events of each rollout add to the log likelihood ratio of each rate."""
+    return np.outer(events, rates.on_event) + np.outer(requests - events, rates.otherwise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +224,7 @@ def follow(windows: Windows, settings: Settings) -> Course:
     rollouts, count = windows.candidate_requests.shape
     judge = Judge(rollouts, settings)
     worse, not_worse = np.full(rollouts, -1), np.full(rollouts, -1)
-    for window in range(count):
+    for window in range(settings.warm_up, count):
         rows = np.flatnonzero(worse < 0)
         judge.observe(windows.at(window).rows(rows), rows)
         worse[rows[judge.is_worse(rows)]] = window

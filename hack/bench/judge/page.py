@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from bench.judge.measure import Measurement
+from bench.judge.rivals import VALID
 from bench.judge.run import Size
 from bench.judge.scenarios import SCENARIOS
 from bench.judge.sources import WINDOW_SECONDS
 from bench.judge.targets import MOST_BY_WALD, percent, targets
 
+_BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 _TITLES = {scenario.name: scenario.title for scenario in SCENARIOS}
 _OURS = "Timoneiro"
 _JUDGES = (
@@ -69,6 +71,9 @@ def sections(outcomes: Sequence[Measurement], *, seed: int, size: Size) -> dict[
         "policy": _policy(found),
         "low": _low(found),
         "late": _late(found),
+        "valid": _valid(found),
+        "outages": _outages(found),
+        "cold": _cold(found),
         "dispersion": _dispersion(outcomes),
         "pods": _pods(found),
     }
@@ -177,12 +182,12 @@ def _policy(found: Found) -> str:
         delay = "-" if outcome.delay is None else f"{outcome.delay:,.0f} s"
         return [f"{effect:g}x", *_ends(outcome), delay]
 
-    head = ("candidate fails", "rolled back", "promoted", "held at 60 min", "median rollback")
+    head = ("candidate fails", "rolled back", "promoted", "held after 6 h", "median rollback")
     return table(head, map(row, (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)))
 
 
 def _low(found: Found) -> str:
-    places = ("low-10", "low-1", "negligible", "zero", "zero-10")
+    places = ("low-10", "low-5", "low-1", "low-0.1", "negligible", "zero", "zero-10")
 
     def row(place: str, effect: float) -> list[str]:
         return [_TITLES[place], f"{effect:g}x", *_ends(found.at(place, effect, setting="policy"))]
@@ -200,7 +205,47 @@ def _late(found: Found) -> str:
         return [_TITLES[place], f"{effect:g}x", shares[0], f"{delay} ({bound})", *shares[1:]]
 
     head = ("onset", "effect", "10 %: rolled back", "median (bound)", "steps: rolled back", "steps: promoted")
-    return table(head, (row(place, effect) for place in ("late-10", "late-20") for effect in (2.0, 3.0, 5.0, 10.0)))
+    return table(
+        head, (row(place, effect) for place in ("late-10", "late-20", "late-60") for effect in (2.0, 3.0, 5.0, 10.0))
+    )
+
+
+def _valid(found: Found) -> str:
+    """Those whose promise is ours: at the edge of what is harmless, and how soon they find what is not."""
+
+    def found_after(outcome: Measurement) -> str:
+        share = percent(outcome.rolled_back.value)
+        return share if outcome.delay is None else f"{share}, {outcome.delay:,.0f} s"
+
+    def row(judge: str) -> list[str]:
+        edges = [percent(found.at(place, 1.25, judge=judge).rolled_back.value) for place in ("steady", "rise")]
+        bursts = percent(found.at("bursts", 1.25, judge=judge).rolled_back.value)
+        return [judge, *edges, bursts, *(found_after(found.at("steady", e, judge=judge)) for e in (2.0, 3.0, 5.0))]
+
+    head = ("judge", "1.25x, steady", f"1.25x, {_TITLES['rise']}", "1.25x, bursts", "2x", "3x", "5x")
+    return table(head, map(row, (_OURS, *VALID)))
+
+
+def _outages(found: Found) -> str:
+    rows = [("outage", 1.25), ("outage", 2.0), ("outage-long", 1.25), ("outage-long", 2.0), ("outage-long", 3.0)]
+    rows += [("zero-outages", 2.0), ("zero-outages", 10.0)]
+
+    def row(place: str, effect: float) -> list[str]:
+        scenario = _BY_NAME[place]
+        fails = f"{effect:g}x" if scenario.base else f"{100 * scenario.candidate_rate(effect):.2g} %"
+        return [_TITLES[place], fails, *_ends(found.at(place, effect, setting="policy"))]
+
+    head = ("situation", "candidate fails", "rolled back", "promoted", "held after 6 h")
+    return table(head, (row(*pair) for pair in rows))
+
+
+def _cold(found: Found) -> str:
+    def row(judge: str) -> list[str]:
+        of = [found.at("cold-start", effect, judge=judge, setting="policy") for effect in (1.0, 1.25, 3.0)]
+        return [judge.removeprefix(_OURS).lstrip(", ") or "warm-up of 60 s", *(_share(outcome) for outcome in of)]
+
+    head = ("", "1x rolled back", "1.25x rolled back", "3x rolled back")
+    return table(head, map(row, (_OURS, "Timoneiro, no warm-up")))
 
 
 def _dispersion(outcomes: Sequence[Measurement]) -> str:

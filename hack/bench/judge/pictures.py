@@ -129,7 +129,7 @@ def over_time(timelines: Sequence[Timeline]) -> str:
     colours = (("rolled back", "#c0504d"), ("on the way, or held", "#e3e7eb"), ("promoted", "#5b9a68"))
 
     def body() -> Iterator[str]:
-        yield text(10, 20, "Part of all rollouts; weights 5, 10, 25, then 50 %", size=13.5)
+        yield text(10, 20, "Part of all rollouts; weights 5, 25, then 50 %", size=13.5)
         for place, (words, colour) in enumerate(colours):
             yield box((14 + (0, 108, 264)[place], 31), 12, 12, fill=colour)
             yield text(14 + (0, 108, 264)[place] + 17, 41, words)

@@ -13,13 +13,13 @@ from bench.judge import kayenta
 from bench.judge.counts import Flags, Floats, Ints, Windows, side_by_side
 from bench.judge.measure import Measurement, delay, failed_until, share_of, wald_bound
 from bench.judge.ours import follow
-from bench.judge.policy import CANARY, PlayedRollouts, Schedule, play
+from bench.judge.policy import PlayedRollouts, play
 from bench.judge.rivals import RIVALS, oracle
-from bench.judge.scenarios import EFFECTS, SCENARIOS, Ours, Scenario
+from bench.judge.scenarios import SCENARIOS, Ours, Scenario
 from bench.judge.sources import WINDOW_SECONDS
 
-# Setting A of docs/judge.md: 10 % of the traffic for 30 minutes.
-FIXED = Schedule(weights=(10,), seconds=1800.0, deadline=1800.0)
+# What the pictures show of a rollout.
+TIMELINE_WINDOWS = 120
 SMALL_EFFECT = 1.25
 
 
@@ -75,7 +75,7 @@ class Result:
 def tasks(*, seed: int, size: Size) -> Iterator[Task]:
     """All that is to be played."""
     for scenario in SCENARIOS:
-        for effect in EFFECTS:
+        for effect in scenario.effects:
             if effect > 1.0 or scenario.null:
                 yield Task(scenario=scenario, effect=effect, seed=seed, size=size)
 
@@ -93,10 +93,11 @@ def perform(task: Task) -> Result:
     outcomes = list(_at_fixed_share(task))
     timeline: Timeline | None = None
     for ours in task.scenario.ours:
-        source = task.scenario.source(
-            task.dice("policy"), rollouts=task.rollouts, windows=CANARY.windows, effect=task.effect
-        )
-        played = play(source, CANARY, ours.settings, rollouts=task.rollouts)
+        scenario, dice = task.scenario, task.dice("policy")
+        windows = scenario.schedule.windows
+        source = scenario.source(dice, rollouts=task.rollouts, windows=windows, effect=task.effect)
+        others = [scenario.beside(dice, rollouts=task.rollouts, windows=windows) for _ in range(scenario.more)]
+        played = play(source, scenario.schedule, ours.settings, rollouts=task.rollouts, others=others)
         outcomes.append(_of_policy(task, ours, played))
         timeline = timeline or _timeline(task, played)
     assert timeline is not None
@@ -104,10 +105,11 @@ def perform(task: Task) -> Result:
 
 
 def fixed_windows(task: Task) -> Windows:
-    """All windows of setting A."""
-    share = np.full(task.rollouts, FIXED.weights[0] / 100.0)
-    source = task.scenario.source(task.dice("fixed"), rollouts=task.rollouts, windows=FIXED.windows, effect=task.effect)
-    return side_by_side([source.window(index, share) for index in range(FIXED.windows)])
+    """All windows of the setting in which nothing is decided."""
+    scenario = task.scenario
+    windows = scenario.open_windows
+    source = scenario.source(task.dice("fixed"), rollouts=task.rollouts, windows=windows, effect=task.effect)
+    return side_by_side([source.window(i, np.full(task.rollouts, scenario.share_at(i))) for i in range(windows)])
 
 
 def _at_fixed_share(task: Task) -> Iterator[Measurement]:
@@ -205,10 +207,8 @@ def _least(task: Task, ours: Ours, *, share: Floats, requests: Floats, events: F
 
 
 def _timeline(task: Task, played: PlayedRollouts) -> Timeline:
-    ends = np.arange(CANARY.windows)
-
     def by(index: Ints) -> Floats:
-        counts = np.bincount(index[index >= 0], minlength=len(ends))
+        counts = np.bincount(index[index >= 0], minlength=TIMELINE_WINDOWS)[:TIMELINE_WINDOWS]
         return np.cumsum(counts) / len(index)
 
     return Timeline(

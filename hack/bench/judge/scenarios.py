@@ -5,13 +5,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.judge.levels import Bursts, Diurnal, Level, Noise, Persistent, Quiet, Restless, Steady
+from bench.judge.levels import (
+    Bursts,
+    ColdStart,
+    Diurnal,
+    Level,
+    Noise,
+    Outages,
+    OwnBursts,
+    Persistent,
+    Quiet,
+    Restless,
+    Rise,
+    Steady,
+)
 from bench.judge.ours import DEFAULT, DEFAULT_LIMITS, Settings
+from bench.judge.policy import LONG, SHIPPED, Schedule
 from bench.judge.scrapes import Gaps, Resets
 from bench.judge.sources import WINDOW_SECONDS, Mirror, Service, Users, WindowSource
 from timoneiro_judge.counts import Limits
 
 EFFECTS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+_FEW = (1.0, 1.25, 2.0, 3.0, 5.0)
 # Of failures that come by user in `sessions`: geometric with mean 3, so that E[X^2] / E[X] = 5.
 CLUSTER, CLUSTER_FACTOR = 3.0, 5.0
 # Of failures per user over 30 minutes in `users`: E[X^2] / E[X] = 1 + mean * E[w^2] E[a^2], 1 + 1.8 * e * 2.
@@ -42,7 +57,8 @@ class Scenario:
 
     `own`: of a candidate beside a stable model that never fails, times (effect - 1). `onset`: seconds until the
     candidate gets worse. `null`: whether effect 1 is worth a measurement of its own. `seen`: part of the requests
-    whose counts arrive.
+    whose counts arrive. `shares`: percent, of the candidate where nothing is decided, in stretches of ten minutes; the
+    last goes on. `more`: metrics beside this one, of which 5 % are events in both arms.
     """
 
     name: str
@@ -56,6 +72,20 @@ class Scenario:
     mirrored: bool = False
     seen: float = 1.0
     ours: tuple[Ours, ...] = _DEFAULT
+    effects: tuple[float, ...] = EFFECTS
+    shares: tuple[int, ...] = (10,)
+    schedule: Schedule = SHIPPED
+    more: int = 0
+
+    @property
+    def open_windows(self) -> int:
+        """How long it is watched where nothing is decided: 30 minutes, from the onset on where there is one."""
+        return round((1800.0 + self.onset) / WINDOW_SECONDS)
+
+    def share_at(self, index: int) -> float:
+        """Of the candidate, where nothing is decided."""
+        stretch = int(index * WINDOW_SECONDS // 600.0)
+        return self.shares[min(stretch, len(self.shares) - 1)] / 100.0
 
     def candidate_rate(self, effect: float) -> float:
         """Failure rate of the candidate, mean over time without bursts."""
@@ -74,6 +104,10 @@ class Scenario:
     def source(self, dice: np.random.Generator, *, rollouts: int, windows: int, effect: float) -> WindowSource:
         """A fresh service for `rollouts` rollouts of at most `windows` windows."""
         return self.build(self, dice, rollouts, windows, effect)
+
+    def beside(self, dice: np.random.Generator, *, rollouts: int, windows: int) -> WindowSource:
+        """Another metric of the same service, by which both arms are alike."""
+        return replace(self, base=0.05).source(dice, rollouts=rollouts, windows=windows, effect=1.0)
 
 
 def _service(
@@ -153,6 +187,30 @@ def _mirror(of: Scenario, dice: np.random.Generator, n: int, windows: int, effec
     return Mirror(dice, rate=of.rate, base=of.base, effect=effect)
 
 
+def _outage(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, level=Outages(n, begin=(24,), windows=2, part=0.2))
+
+
+def _long_outage(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, level=Outages(n, begin=(24,), windows=10, part=0.3))
+
+
+def _small_outages(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, level=Outages(n, begin=(10, 22, 34, 46, 55), windows=1, part=0.03))
+
+
+def _own_bursts(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, noise=OwnBursts(dice, n, every=10, factor=10.0))
+
+
+def _cold_start(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, noise=ColdStart(n, windows=1, factor=0.05 / of.base))
+
+
+def _rise(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, level=Rise(n, begin=40, factor=5.0))
+
+
 def _tolerating(tolerance: float) -> Ours:
     settings = Settings(limits=replace(DEFAULT_LIMITS, tolerance=tolerance))
     return Ours(name=f"Timoneiro, tolerance {tolerance:g}", settings=settings, covered=False)
@@ -175,9 +233,42 @@ SCENARIOS = (
     Scenario(name="zero", title="stable never fails", build=_steady, base=0.0, own=0.005),
     Scenario(name="zero-10", title="stable never fails, 10/s", build=_steady, base=0.0, own=0.005, rate=10.0),
     Scenario(name="low-10", title="10 requests/s", build=_steady, rate=10.0),
-    Scenario(name="low-1", title="1 request/s", build=_steady, rate=1.0),
+    Scenario(name="low-5", title="5 requests/s", build=_steady, rate=5.0, effects=_FEW),
+    Scenario(name="low-1", title="1 request/s", build=_steady, rate=1.0, effects=_FEW),
+    Scenario(name="low-0.1", title="6 requests/min", build=_steady, rate=0.1, effects=_FEW),
+    Scenario(name="long", title="4 h a step, 24 h", build=_steady, rate=10.0, effects=_FEW, schedule=LONG),
+    Scenario(name="three", title="one of three metrics", build=_steady, effects=_FEW, more=2),
+    Scenario(name="rise", title="errors x5 with the weight", build=_rise, effects=_FEW, shares=(5, 25, 50)),
     Scenario(name="late-10", title="worse after 10 min", build=_steady, onset=600.0, null=False),
     Scenario(name="late-20", title="worse after 20 min", build=_steady, onset=1200.0, null=False),
+    Scenario(name="late-60", title="worse after 60 min", build=_steady, onset=3600.0, null=False),
+    Scenario(name="outage", title="20 % of both fail for 1 min", build=_outage),
+    Scenario(name="outage-long", title="30 % of both fail for 5 min", build=_long_outage),
+    Scenario(
+        name="zero-outages",
+        title="stable never fails, outages",
+        build=_small_outages,
+        base=0.0,
+        own=0.0008,
+        effects=(1.0, 1.25, 2.0, 10.0),
+    ),
+    Scenario(
+        name="cold-start",
+        title="5 % fail for the first 30 s",
+        build=_cold_start,
+        base=0.002,
+        effects=_FEW,
+        ours=(Ours(settings=Settings(warm_up=2)), Ours(name="Timoneiro, no warm-up", covered=False)),
+    ),
+    Scenario(
+        name="zero-bursts",
+        title="only the candidate fails, in bursts",
+        build=_own_bursts,
+        base=0.0,
+        own=0.002,
+        effects=(1.0, 2.0, 5.0),
+        ours=(_UNCOVERED,),
+    ),
     Scenario(name="pods-window", title="pods restless, cv 50 %", build=_restless, ours=(_UNCOVERED, _ESTIMATED)),
     Scenario(
         name="sessions",

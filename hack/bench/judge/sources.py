@@ -49,14 +49,14 @@ class Service:
         self._onset, self._bias, self._cluster = onset, bias, cluster
 
     def window(self, index: int, share: Floats) -> Windows:
-        load, errors = self._level.at(index)
+        load, errors, added = self._level.at(index)
         candidate, pods = self._noise.draw()
         requests = self._dice.poisson(self._rate * WINDOW_SECONDS * load)
         n_c = self._dice.binomial(requests, share * self._bias)
         effect = self._effect if index >= self._onset else 1.0
-        e_c = self._events(n_c, (self._base * effect * errors + self._own * (effect - 1.0)) * candidate)
+        e_c = self._events(n_c, (self._base * effect * errors + self._own * (effect - 1.0)) * candidate + added)
         pods_n = self._dice.multinomial(requests - n_c, np.full(pods.shape[1], 1.0 / pods.shape[1]))
-        pods_e = self._events(pods_n, (self._base * errors)[:, None] * pods)
+        pods_e = self._events(pods_n, (self._base * errors)[:, None] * pods + added[:, None])
         chi_square, freedom = spread(pods_n, pods_e)
         return Windows(
             candidate_requests=n_c,

@@ -8,6 +8,7 @@ from bench.judge.ours import DEFAULT
 
 MOST_BY_WALD = 1.3
 _LEAST_PROMOTED = 0.99
+_LEAST_FOUND = 0.65
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,10 @@ def targets(outcomes: Sequence[Measurement]) -> list[Promise]:
         _delays(covered),
         _promotions(covered),
         _flawless(outcomes),
+        _cold_start(outcomes),
+        _late_median(outcomes),
+        _late_found(outcomes),
+        _late_promoted(outcomes),
     ]
 
 
@@ -74,11 +79,64 @@ def _flawless(outcomes: Iterable[Measurement]) -> Promise:
     found = next(o for o in outcomes if o.scenario == "zero-10" and o.setting == "policy" and o.effect == 1.0)
     lower = found.promoted.interval[0]
     return Promise(
-        what="harmless candidates promoted in an hour, nothing fails, 10 requests/s",
+        what="harmless candidates promoted, nothing fails, 10 requests/s",
         target="≥ 99 %, lower end",
         found=f"{percent(found.promoted.value)} (at least {percent(lower)})",
         where=_place(found),
         kept=lower >= _LEAST_PROMOTED,
+    )
+
+
+def _one(outcomes: Iterable[Measurement], scenario: str, setting: str, effect: float) -> Measurement:
+    at = (scenario, setting, effect, "Timoneiro")
+    return next(o for o in outcomes if (o.scenario, o.setting, o.effect, o.judge) == at)
+
+
+def _cold_start(outcomes: Sequence[Measurement]) -> Promise:
+    found = _one(outcomes, "cold-start", "policy", 1.25)
+    upper = found.rolled_back.interval[1]
+    return Promise(
+        what="harmless, but 5 % fail for the first 30 s: rolled back",
+        target="≤ 1 %, upper end",
+        found=f"{percent(found.rolled_back.value)} (up to {percent(upper)})",
+        where=_place(found),
+        kept=upper <= DEFAULT.false_rollback,
+    )
+
+
+def _late_median(outcomes: Sequence[Measurement]) -> Promise:
+    found = _one(outcomes, "late-20", "fixed", 3.0)
+    return Promise(
+        what="worse from minute 20 on: found after, median",
+        target="≤ 6 min",
+        found="not half of them" if found.delay is None else f"{found.delay:.0f} s",
+        where=_place(found),
+        kept=found.delay is not None and found.delay <= 360.0,
+    )
+
+
+def _late_found(outcomes: Sequence[Measurement]) -> Promise:
+    found = _one(outcomes, "late-60", "fixed", 2.0)
+    lower = found.rolled_back.interval[0]
+    return Promise(
+        what="worse from minute 60 on: found within 30 minutes",
+        target="≥ 65 %, lower end",
+        found=f"{percent(found.rolled_back.value)} (at least {percent(lower)})",
+        where=_place(found),
+        kept=lower >= _LEAST_FOUND,
+    )
+
+
+def _late_promoted(outcomes: Sequence[Measurement]) -> Promise:
+    late = [o for o in outcomes if o.scenario == "late-20" and o.setting == "policy" and o.harmful and o.covered]
+    worst = max(late, key=lambda o: (o.promoted.interval[1], o.effect))
+    upper = worst.promoted.interval[1]
+    return Promise(
+        what="worse from minute 20 on: promoted at minute 30 or later",
+        target="≤ 5 %, upper end",
+        found=f"{percent(worst.promoted.value)} (up to {percent(upper)})",
+        where=_place(worst),
+        kept=upper <= DEFAULT.false_promotion,
     )
 
 

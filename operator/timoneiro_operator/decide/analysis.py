@@ -9,6 +9,7 @@ from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.forecast import forecast
 from timoneiro_judge.routing import ALPHA, log_e_mismatch
 from timoneiro_judge.shape import Shape
+from timoneiro_judge.text import encode
 from timoneiro_judge.verdict import Judgement, MetricVerdict, Part, Verdict, judge
 from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import (
@@ -183,11 +184,11 @@ def _reports(
                 candidate=value.candidate,
                 stable=value.stable,
                 evidence=EvidenceStatus(
-                    worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.best_log_not_worse)
+                    worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.log_not_worse)
                 ),
                 seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
                 problem=problem,
-                state=value.encode(),
+                state=encode(value),
             )
         )
     for metric in analysis.metrics:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Dispersion, Limits
 from timoneiro_judge.shape import Shape
+from timoneiro_judge.text import decode
 from timoneiro_judge.verdict import Guard, Part
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Role
@@ -61,11 +62,11 @@ def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison |
 
 def evidence_of(state: str | None, limits: Limits) -> Comparison:
     """The evidence that was kept as `state`; nothing where it is of other limits, or cannot be read."""
-    fresh = Comparison(limits=limits)
+    fresh = Comparison.begun(limits)
     if state is None:
         return fresh
     try:
-        evidence = Comparison.decode(state)
+        evidence = decode(state)
     except ValueError:
         return fresh
     return evidence if evidence.limits == limits else fresh

@@ -36,6 +36,7 @@ from timoneiro_operator.decide.reasons import (
     reason_to_wait,
     rejection,
 )
+from timoneiro_operator.decide.renewal import renewed
 from timoneiro_operator.decide.rest import at_rest, rolled_back
 from timoneiro_operator.decide.routing import routing_of, settled
 from timoneiro_operator.decide.set_back import set_back
@@ -249,6 +250,9 @@ def _go(given: Given, status: Status, step: Step, message: str) -> Status:
     lacking = lacks_replicas(given, status, step)
     if lacking is not None:
         return say(status, "Holding", lacking)
+    rollout = given.deployment.spec.rollout
+    if step.weight < 100 and following(rollout, step).weight == 100:
+        status = renewed(given.deployment.spec.analysis, status, step)
     return say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
 
 

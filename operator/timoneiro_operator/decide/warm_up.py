@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from timoneiro_judge import Comparison, Counts, Guard, Limits, Part
+from timoneiro_judge.text import encode
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import Status, WarmUp, to_seconds
@@ -68,7 +69,7 @@ def counted_warm_up(before: WarmUp | None, analysis: Analysis, seen: Metrics) ->
     warm = seen.windows[metric.name].stable if metric.name in seen.windows else Counts()
     stable = Counts(requests=warm.requests + warming.stable.requests, events=warm.events + warming.stable.events)
     found = _comparison(before, analysis, metric).observe(replace(warming, stable=stable), dispersion_of(metric))
-    return WarmUp(limit=analysis.warm_up_limit, candidate=found.candidate, stable=found.stable, state=found.encode())
+    return WarmUp(limit=analysis.warm_up_limit, candidate=found.candidate, stable=found.stable, state=encode(found))
 
 
 def with_start_limit(parts: Mapping[str, Part], kept: WarmUp | None, analysis: Analysis) -> dict[str, Part]:

@@ -9,11 +9,13 @@ import pytest
 from scipy.stats import binom
 
 from bench.judge.measure import Proportion, delay, wald_bound
-from bench.judge.policy import CANARY, PlayedRollouts, play
+from bench.judge.policy import SHIPPED, PlayedRollouts, Schedule, play
 from bench.judge.run import Size, Task, perform
 from bench.judge.scenarios import SCENARIOS, Scenario
 
 ROLLOUTS = 300
+# What is open after two hours is of no interest here.
+SHORTENED = {SHIPPED: Schedule(weights=SHIPPED.weights, seconds=SHIPPED.seconds, deadline=7200.0)}
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 COVERED = [
     (scenario, index)
@@ -30,8 +32,10 @@ def most(rollouts: int, probability: float) -> int:
 
 def of_policy(name: str, effect: float, *, variant: int = 0, rollouts: int = ROLLOUTS) -> PlayedRollouts:
     scenario = BY_NAME[name]
-    source = scenario.source(np.random.default_rng(8), rollouts=rollouts, windows=CANARY.windows, effect=effect)
-    return play(source, CANARY, scenario.ours[variant].settings, rollouts=rollouts)
+    schedule, dice = SHORTENED.get(scenario.schedule, scenario.schedule), np.random.default_rng(8)
+    source = scenario.source(dice, rollouts=rollouts, windows=schedule.windows, effect=effect)
+    others = [scenario.beside(dice, rollouts=rollouts, windows=schedule.windows) for _ in range(scenario.more)]
+    return play(source, schedule, scenario.ours[variant].settings, rollouts=rollouts, others=others)
 
 
 @pytest.mark.parametrize(("scenario", "variant"), COVERED, ids=lambda value: getattr(value, "name", str(value)))
@@ -52,14 +56,40 @@ def test_a_dispersion_that_is_configured_keeps_the_promise_where_failures_come_i
     assert (told.rolled_back >= 0).sum() <= limit < (untold.rolled_back >= 0).sum()
 
 
-@pytest.mark.parametrize("name", ["steady", "bursts", "diurnal", "gateway", "mirrored", "negligible", "low-10"])
+@pytest.mark.parametrize(
+    "name",
+    ["steady", "bursts", "diurnal", "gateway", "mirrored", "negligible", "low-10", "outage", "outage-long", "late-20"],
+)
 def test_candidates_at_the_margin_are_promoted_no_more_often_than_is_promised(name: str) -> None:
     assert (of_policy(name, 2.0).promoted >= 0).sum() <= most(ROLLOUTS, 0.05)
 
 
-def test_a_harmless_candidate_over_a_service_that_never_fails_is_promoted_within_the_hour() -> None:
+def test_a_harmless_candidate_over_a_service_that_never_fails_is_promoted_in_time() -> None:
     """10 requests a second; at least 99 % of them."""
     assert (of_policy("zero-10", 1.0).promoted < 0).sum() <= most(ROLLOUTS, 0.01)
+
+
+@pytest.mark.parametrize("name", ["outage", "outage-long"])
+def test_an_outage_of_both_keeps_no_bad_candidate_from_going(name: str) -> None:
+    assert (of_policy(name, 3.0).rolled_back >= 0).all()
+
+
+def test_a_candidate_that_fails_in_bursts_of_its_own_is_no_outage() -> None:
+    """0.2 % of its requests on average, twice what is negligible, beside a stable model that never fails."""
+    assert (of_policy("zero-bursts", 2.0).promoted >= 0).sum() <= most(ROLLOUTS, 0.05)
+
+
+def test_a_cold_start_rolls_nobody_back_after_a_warm_up_and_everybody_without() -> None:
+    warmed, cold = of_policy("cold-start", 1.0), of_policy("cold-start", 1.0, variant=1)
+    assert (warmed.rolled_back >= 0).sum() <= most(ROLLOUTS, 0.01)
+    assert (cold.rolled_back >= 0).sum() > ROLLOUTS / 2
+
+
+def test_a_candidate_that_turns_worse_after_an_hour_is_found_within_half_an_hour() -> None:
+    task = Task(scenario=BY_NAME["late-60"], effect=3.0, seed=3, size=Size(harmless=100, worse=100, kayenta=10))
+    ours = next(outcome for outcome in perform(task).outcomes if outcome.judge == "Timoneiro")
+    assert ours.delay is not None
+    assert ours.rolled_back.value > 0.9
 
 
 def test_a_candidate_that_fails_twice_as_often_goes_nearly_as_soon_as_is_possible() -> None:
@@ -72,7 +102,7 @@ def test_a_candidate_that_fails_twice_as_often_goes_nearly_as_soon_as_is_possibl
 
 def test_no_step_ends_before_its_time_and_no_promotion_before_the_schedule() -> None:
     promoted = of_policy("steady", 1.0).promoted
-    assert promoted[promoted >= 0].min() == 4 * 10 - 1
+    assert promoted[promoted >= 0].min() == 3 * 20 - 1
 
 
 def test_at_one_request_a_second_steps_wait_for_their_requests_and_rollouts_are_held() -> None:

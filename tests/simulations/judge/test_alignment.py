@@ -51,7 +51,7 @@ def scraped(dice: np.random.Generator, *, every: int, weight: float) -> tuple[Wi
 
 
 def rolled_back(windows: Windows) -> bool:
-    comparison = Comparison(limits=LIMITS)
+    comparison = Comparison.begun(LIMITS)
     for n_c, e_c, n_s, e_s, candidate_seconds, stable_seconds in windows:
         window = Window(
             candidate=Counts(requests=n_c, events=e_c),

@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from support.fake_pods import FakePods
 from support.fake_world import FakeWorld
 from timoneiro_judge.comparison import Comparison
-from timoneiro_judge.counts import Counts, Limits, Spread, Window
+from timoneiro_judge.counts import Counts, Limits, Spread, Weighed, Window
+from timoneiro_judge.fresh import Fresh
+from timoneiro_judge.restarted import Restarted
+from timoneiro_judge.text import encode
+from timoneiro_judge.usual import Usual
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec import Analysis
@@ -35,7 +39,7 @@ from timoneiro_operator.sources.prometheus import PrometheusSource
 from timoneiro_operator.sources.scrape import ScrapeSource
 
 change = msgspec.structs.replace
-POINTS = len(Comparison(limits=Limits(tolerance=0.25, margin=1.0, negligible=0.01)).likelihood)
+BEGUN = Comparison.begun(Limits(tolerance=0.25, margin=1.0, negligible=0.01))
 
 INTERVAL = 10.0
 ANALYSIS: dict[str, Any] = {
@@ -291,22 +295,32 @@ def test_no_answer_of_prometheus_keeps_traffic_from_going_back(
 # Packed as the product packs it, with numbers that no rollout leads to.
 _FLOATS, _WHOLE = st.floats(), st.integers(-(2**63), 2**63 - 1)
 COUNTS = st.builds(Counts, requests=_WHOLE, events=_WHOLE)
+WEIGHED = st.builds(Weighed, requests=_FLOATS, events=_FLOATS)
+
+
+def _logs(of: tuple[float, ...]) -> st.SearchStrategy[tuple[float, ...]]:
+    return st.lists(st.floats(width=32), min_size=len(of), max_size=len(of)).map(tuple)
+
+
 EVIDENCE = st.builds(
     Comparison,
-    limits=st.just(Limits(tolerance=0.25, margin=1.0, negligible=0.01)),
-    likelihood=st.lists(_FLOATS, min_size=POINTS, max_size=POINTS).map(tuple),
+    limits=st.just(BEGUN.limits),
+    likelihood=_logs(BEGUN.likelihood),
     candidate=COUNTS,
     stable=COUNTS,
-    weighed_requests=_FLOATS,
-    weighed_events=_FLOATS,
+    weighed=WEIGHED,
     spread=st.builds(Spread, chi_square=_FLOATS, freedom=_WHOLE),
-    best_log_not_worse=_FLOATS,
+    usual=st.builds(Usual, requests=_FLOATS, events=_FLOATS, excess=_FLOATS),
+    windows=_WHOLE,
+    higher_ratio=st.builds(Restarted, _logs(BEGUN.higher_ratio.logs), _FLOATS),
+    higher_rate=st.builds(Restarted, _logs(BEGUN.higher_rate.logs), _FLOATS),
+    fresh=st.builds(Fresh, logs=_logs(BEGUN.fresh.logs), weighed=WEIGHED, best=_FLOATS),
 )
 
 
 @settings(deadline=None, max_examples=200)
 @given(
-    state=st.one_of(st.text(max_size=20), EVIDENCE.map(Comparison.encode)),
+    state=st.one_of(st.text(max_size=20), EVIDENCE.map(encode)),
     share=st.tuples(st.integers(-(2**70), 2**70), st.integers(-(2**70), 2**70), st.floats(0, 1e12)),
     end=st.sampled_from([None, "yesterday", "2026-11-26T10:00:00Z"]),
     counts=st.integers(-(2**70), 2**70),

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from bench.judge.counts import Ints, Windows
 from bench.judge.ours import Course, Settings, follow
 from timoneiro_judge.counts import Limits
-from timoneiro_judge.evidence import LOG_GRID, log_e_rate_above, log_e_ratio_worse, log_likelihood
+from timoneiro_judge.evidence import LOG_GRID, log_e_rate_above, log_likelihood, log_sum_exp, worse_ratios
 
 TOLERATED = 1.25
 # The closed form's prior: twenty events' worth of belief that the candidate's share of events is the tolerated one.
@@ -38,11 +38,13 @@ def closed_form(candidate_events: int, events: int, share: float) -> float:
 
 
 def on_the_grid(candidate_events: int, events: int, share: float) -> float:
-    likelihood = [
+    """ln E of all that was staked at the beginning."""
+    ratios = worse_ratios(TOLERATED - 1.0)
+    *likelihood, at_reference = (
         log_likelihood(x, candidate_events=candidate_events, events=events, share=share)
-        for x in (*LOG_GRID, math.log(TOLERATED))
-    ]
-    return log_e_ratio_worse(likelihood[:-1], log_theta0=math.log(TOLERATED), at_theta0=likelihood[-1])
+        for x in (*LOG_GRID[ratios.part], ratios.log_reference)
+    )
+    return log_sum_exp(w + s - at_reference for w, s in zip(ratios.log_weights, likelihood, strict=True))
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1, 0.25, 0.5])

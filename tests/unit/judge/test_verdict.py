@@ -14,7 +14,7 @@ LIMITS = Limits(tolerance=0.25, margin=1.0, negligible=0.001)
 
 def seen(n_c: int, e_c: int, n_s: int, e_s: int, *, dispersion: Dispersion = Dispersion()) -> Comparison:  # noqa: B008
     window = Window(candidate=Counts(requests=n_c, events=e_c), stable=Counts(requests=n_s, events=e_s))
-    return Comparison(limits=LIMITS).observe(window, dispersion)
+    return Comparison.begun(LIMITS).observe(window, dispersion)
 
 
 def verdict(**parts: Part) -> Judgement:
@@ -81,7 +81,7 @@ def test_a_smaller_difference_than_the_minimum_speaks_for_nothing(least: float, 
 def test_an_over_dispersion_of_two_halves_the_log_likelihood_ratio() -> None:
     once, twice = seen(100, 8, 900, 2), seen(100, 8, 900, 2, dispersion=Dispersion(factor=2.0))
     assert twice.likelihood == pytest.approx([value / 2 for value in once.likelihood])
-    assert (twice.weighed_requests, twice.weighed_events) == (50.0, 4.0)
+    assert (twice.weighed.requests, twice.weighed.events) == (50.0, 4.0)
 
 
 def test_counts_that_are_shown_are_not_divided_by_the_dispersion() -> None:
@@ -110,9 +110,9 @@ def test_the_dispersion_of_a_window_comes_from_the_windows_before_it() -> None:
         stable=Counts(requests=900, events=45),
         spread=Spread(chi_square=300.0, freedom=100),
     )
-    first = Comparison(limits=LIMITS).observe(wild, Dispersion(most=4.0))
+    first = Comparison.begun(LIMITS).observe(wild, Dispersion(most=4.0))
     second = first.observe(wild, Dispersion(most=4.0))
-    assert (first.weighed_events, second.weighed_events) == (5.0 / 4.0, 5.0 / 4.0 + 5.0 / 3.0)
+    assert (first.weighed.events, second.weighed.events) == pytest.approx((5.0 / 4.0, 5.0 / 4.0 + 5.0 / 3.0))
 
 
 def test_tempered_evidence_holds_its_bound_where_events_come_in_pairs() -> None:
@@ -123,7 +123,7 @@ def test_tempered_evidence_holds_its_bound_where_events_come_in_pairs() -> None:
         log_chance = math.lgamma(pairs + 1) - math.lgamma(failures + 1) - math.lgamma(pairs - failures + 1)
         log_chance += failures * math.log(rate) + (pairs - failures) * math.log1p(-rate)
         window = Window(candidate=Counts(requests=2 * pairs, events=2 * failures), stable=Counts())
-        twice = Comparison(limits=LIMITS).observe(window, Dispersion(factor=2.0))
-        log_e = log_e_rate_above(requests=twice.weighed_requests, events=twice.weighed_events, rate=rate)
+        twice = Comparison.begun(LIMITS).observe(window, Dispersion(factor=2.0))
+        log_e = log_e_rate_above(requests=twice.weighed.requests, events=twice.weighed.events, rate=rate)
         mean += math.exp(log_chance + log_e)
     assert mean == pytest.approx(1.0)

@@ -115,7 +115,7 @@ class Arm:
 def verdict(seed: int, *, rate: float, seconds: float, worse: float = 1.0) -> Verdict:
     """Of a whole schedule with ten pods in each arm, of which 0.5 % of the requests fail."""
     dice = np.random.default_rng(seed)
-    evidence = Comparison(limits=Limits(tolerance=0.25, margin=1.0, negligible=0.001))
+    evidence = Comparison.begun(Limits(tolerance=0.25, margin=1.0, negligible=0.001))
     found: Verdict = "Undecided"
     for weight in SCHEDULE:
         candidate = Arm(dice, 10, rate=rate * weight, seconds=seconds, fails=0.005 * worse)

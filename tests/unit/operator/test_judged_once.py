@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_judge.comparison import Comparison
-from timoneiro_operator.decide import analysis
+from timoneiro_operator.decide import analysis, comparisons
 
 
 def time_for_a_window(world: FakeWorld) -> None:
@@ -40,8 +39,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return call
 
     monkeypatch.setattr(analysis, "judge", counting("judge", analysis.judge))
-    monkeypatch.setattr(Comparison, "decode", counting("decode", Comparison.decode))
-    monkeypatch.setattr(Comparison, "encode", counting("encode", Comparison.encode))
+    monkeypatch.setattr(comparisons, "decode", counting("decode", comparisons.decode))
+    monkeypatch.setattr(analysis, "encode", counting("encode", analysis.encode))
     return counted
 
 

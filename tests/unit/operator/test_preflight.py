@@ -67,7 +67,7 @@ def test_the_first_window_tells_how_many_requests_and_how_long_a_decision_takes(
     assert found.message == (
         "errors: 0.5 % of the stable model's requests fail, and 100 requests/s come in. A candidate as good as that "
         "needs about 3,000 requests (9 min 50 s) until it is known to be not worse; one with 1 % is found after about "
-        "8,400 requests (13 min)."
+        "8,900 requests (14 min)."
     )
     assert (found.began_at, found.late) == (to_text(NOW), False)
 

@@ -19,6 +19,7 @@ from support.fake_prometheus import FakePrometheus
 from support.fake_world import EPOCH, SPEC
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Limits, Window
+from timoneiro_judge.text import decode, encode
 from timoneiro_judge.verdict import Part, judge
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
@@ -141,7 +142,7 @@ class Replay:
 
     def offline(self, stable: str, candidate: str, starts: list[float], ends: list[float]) -> list[Comparison]:
         """What the judge alone makes of the true counts of the same windows."""
-        comparison, found = Comparison(limits=LIMITS), []
+        comparison, found = Comparison.begun(LIMITS), []
         for start, end in zip(starts, ends, strict=True):
             arms = []
             for revision in (candidate, stable):
@@ -163,7 +164,7 @@ def agrees(replay: Replay, arms: tuple[str, str], recorded: list[Recorded]) -> N
     begins = [*ends, *replay.accepted]
     starts = [max(begin for begin in begins if begin < end) for end in ends]
     offline = replay.offline(*arms, starts, ends)
-    assert [state for _, state in recorded] == [comparison.encode() for comparison in offline]
+    assert [state for _, state in recorded] == [encode(comparison) for comparison in offline]
     worse = [judge({"errors": Part(evidence=c)}, false_rollback=0.01, false_promotion=0.05).verdict for c in offline]
     assert "Worse" not in worse[:-1]
 
@@ -189,7 +190,7 @@ async def test_a_good_candidate_is_promoted_and_no_window_is_lost_or_counted_twi
     arms = await replay.rolling()
     recorded, outcome = await replay.play(3600, restart_every=restart_every)
     assert outcome == "Promoted"
-    counted = Comparison.decode(recorded[-1][1])
+    counted = decode(recorded[-1][1])
     ends = [end for end, _ in recorded]
     assert all(later - earlier >= INTERVAL for earlier, later in pairwise(ends))
     asked = replay.shown_until(ends[-1], arms[1])[0]
