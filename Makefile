@@ -51,6 +51,7 @@ lint: setup ## Style, types and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=hack $(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q -p no:cacheprovider tests/unit/test_class_names.py
 
 format: setup ## Put the code into its form
 	$(BIN)/ruff format .

@@ -17,7 +17,7 @@ from chaos.faults import FAULTS
 from chaos.record import CampaignRecord
 from chaos.releases import ANALYSIS, CANARY, RELEASES
 from chaos.schedule import rounds
-from chaos.stage import Stage, Stuck
+from chaos.stage import ChaosStage, Stuck
 from chaos.table import Ended, install_runtime
 from chaos.traffic import RATE
 from demo.platform import ROOT, install
@@ -101,10 +101,10 @@ def _packages() -> Iterator[dict[str, Path]]:
 
 
 @contextmanager
-def _opened(cluster: Cluster, packages: dict[str, Path], name: str, *, rate: float = RATE) -> Iterator[Stage]:
+def _opened(cluster: Cluster, packages: dict[str, Path], name: str, *, rate: float = RATE) -> Iterator[ChaosStage]:
     bench = Bench(cluster, packages, name=name, rollout=CANARY, analysis=ANALYSIS)
     try:
-        yield Stage(cluster, bench, rate=rate)
+        yield ChaosStage(cluster, bench, rate=rate)
     finally:
         bench.close()
 

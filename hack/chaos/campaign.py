@@ -15,7 +15,7 @@ from chaos.processes import processes
 from chaos.record import CampaignRecord, PlayedRound
 from chaos.releases import RELEASES, Release, verdict
 from chaos.schedule import Round
-from chaos.stage import Missed, Stage, Stuck
+from chaos.stage import ChaosStage, Missed, Stuck
 from chaos.traffic import FaultWindow, excuse, in_words, lost, unexcused
 from localcluster.errors import LocalClusterError
 from support.versions import Seen
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 class Campaign:
     """One run. `say` hears of every round."""
 
-    def __init__(self, stage: Stage, *, seed: int, say: Say) -> None:
+    def __init__(self, stage: ChaosStage, *, seed: int, say: Say) -> None:
         self._stage, self._say = stage, say
         self._record = CampaignRecord(seed=seed, date=datetime.now(UTC).strftime("%Y-%m-%d"))
         # What kills requests, and when the status was safe again.

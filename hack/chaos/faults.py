@@ -17,7 +17,7 @@ from chaos.full_disk import alarm
 from chaos.hands import Happen
 from chaos.processes import Process, stopped
 from chaos.schedule import Round
-from chaos.stage import Missed, SourceType, Stage, Stuck
+from chaos.stage import ChaosStage, Missed, SourceType, Stuck
 
 _HOUR = 3600
 
@@ -38,9 +38,9 @@ class Fault:
     source: SourceType = "Scrape"
 
 
-def _killing(victims: Callable[[Stage], list[Process]]) -> Happen:
+def _killing(victims: Callable[[ChaosStage], list[Process]]) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         for victim in victims(stage):
             victim.send(signal.SIGKILL)
         yield
@@ -48,9 +48,9 @@ def _killing(victims: Callable[[Stage], list[Process]]) -> Happen:
     return happen
 
 
-def _stopping(victims: Callable[[Stage], list[Process]]) -> Happen:
+def _stopping(victims: Callable[[ChaosStage], list[Process]]) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         with stopped(victims(stage)):
             yield
 
@@ -59,7 +59,7 @@ def _stopping(victims: Callable[[Stage], list[Process]]) -> Happen:
 
 def _in_trouble(trouble: Trouble) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         pods = [process.host for process in stage.programs("operator")]
         try:
             for pod in pods:
@@ -74,7 +74,7 @@ def _in_trouble(trouble: Trouble) -> Happen:
 
 def _cut_off() -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         (leader,) = stage.operators(leader=True)
         stage.insist("the partition", lambda: stage.proxied.trouble(leader.host, Trouble.PARTITION))
         try:
@@ -89,7 +89,7 @@ def _crash(*, after: bool) -> Happen:
     """SIGKILL of the leader at its n-th write from now on: not done yet, or done and not answered."""
 
     @contextmanager
-    def happen(stage: Stage, round_: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, round_: Round) -> Iterator[None]:
         (leader,) = stage.operators(leader=True)
         write = 1 + int(round_.delay * 2)
         stage.insist("the hold", lambda: stage.proxied.hold(leader.host, write=write, after=after))
@@ -107,7 +107,7 @@ def _crash(*, after: bool) -> Happen:
 
 
 @contextmanager
-def _lost_machine(stage: Stage, _round: Round) -> Iterator[None]:
+def _lost_machine(stage: ChaosStage, _round: Round) -> Iterator[None]:
     """The leader stands still until another one leads, and then goes on: it must not write any more."""
     (leader,) = stage.operators(leader=True)
     with stopped([leader]):
@@ -123,7 +123,7 @@ def _lost_machine(stage: Stage, _round: Round) -> Iterator[None]:
 
 
 @contextmanager
-def _full_disk(stage: Stage, _round: Round) -> Iterator[None]:
+def _full_disk(stage: ChaosStage, _round: Round) -> Iterator[None]:
     (etcd,) = stage.programs("etcd")
     stage.insist("the alarm", lambda: alarm(etcd.pid, on=True))
     try:
@@ -134,7 +134,7 @@ def _full_disk(stage: Stage, _round: Round) -> Iterator[None]:
 
 def _wrong_clock(seconds: int) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         if clocks.library() is None:
             raise Missed("this machine has no libfaketime")
         (leader,) = stage.operators(leader=True)
@@ -147,15 +147,15 @@ def _wrong_clock(seconds: int) -> Happen:
     return happen
 
 
-def _programs(name: str) -> Callable[[Stage], list[Process]]:
+def _programs(name: str) -> Callable[[ChaosStage], list[Process]]:
     return lambda stage: stage.programs(name)
 
 
-def _servers(part: str) -> Callable[[Stage], list[Process]]:
+def _servers(part: str) -> Callable[[ChaosStage], list[Process]]:
     return lambda stage: stage.servers(part)
 
 
-def _operators(*, leader: bool) -> Callable[[Stage], list[Process]]:
+def _operators(*, leader: bool) -> Callable[[ChaosStage], list[Process]]:
     return lambda stage: stage.operators(leader=leader)
 
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from chaos.schedule import Round
-from chaos.stage import Stage
+from chaos.stage import ChaosStage
 
-Happen = Callable[[Stage, Round], AbstractContextManager[None]]
+Happen = Callable[[ChaosStage, Round], AbstractContextManager[None]]
 
 
 @contextmanager
-def deleted_route(stage: Stage, _round: Round) -> Iterator[None]:
+def deleted_route(stage: ChaosStage, _round: Round) -> Iterator[None]:
     stage.insist("deletion", lambda: stage.cluster.kubectl("delete", "httproute", stage.bench.name))
     yield
 
 
 @contextmanager
-def edited_route(stage: Stage, _round: Round) -> Iterator[None]:
+def edited_route(stage: ChaosStage, _round: Round) -> Iterator[None]:
     """Somebody gives half of the traffic to each backend, or another weight to the only one."""
     route = stage.insist("the route", lambda: stage.cluster.get("httproute", stage.bench.name))
     last = len(route["spec"]["rules"]) - 1
@@ -41,7 +41,7 @@ def edited_route(stage: Stage, _round: Round) -> Iterator[None]:
 
 def deleted_service(part: str) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         name = f"{stage.bench.name}-{stage.revision(part)}"
         stage.insist("deletion", lambda: stage.cluster.kubectl("delete", "isvc", name, "--wait=false"))
         yield
@@ -51,7 +51,7 @@ def deleted_service(part: str) -> Happen:
 
 def deleted_pods(part: str) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         pods = stage.pods(part)
         stage.insist("deletion", lambda: stage.cluster.kubectl("delete", "pod", *pods, "--wait=false"))
         yield
@@ -61,7 +61,7 @@ def deleted_pods(part: str) -> Happen:
 
 def edited_service(part: str) -> Happen:
     @contextmanager
-    def happen(stage: Stage, _round: Round) -> Iterator[None]:
+    def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
         name = f"{stage.bench.name}-{stage.revision(part)}"
         patch = {"spec": {"predictor": {"model": {"args": ["--model_name=edited-by-hand"]}}}}
         stage.insist(
@@ -74,7 +74,7 @@ def edited_service(part: str) -> Happen:
 
 
 @contextmanager
-def burst(stage: Stage, _round: Round) -> Iterator[None]:
+def burst(stage: ChaosStage, _round: Round) -> Iterator[None]:
     """Three more revisions at once, and then the one that was wanted before."""
     wanted = stage.insist("the spec", lambda: stage.cluster.get("modeldeployment", stage.bench.name))["spec"]["model"]
     for kind in ("bad", "good", "bad"):
@@ -84,7 +84,7 @@ def burst(stage: Stage, _round: Round) -> Iterator[None]:
 
 
 @contextmanager
-def made_again(stage: Stage, _round: Round) -> Iterator[None]:
+def made_again(stage: ChaosStage, _round: Round) -> Iterator[None]:
     """The ModelDeployment is deleted and made again with another model; then the one that was wanted comes back."""
     spec = stage.insist("the spec", lambda: stage.cluster.get("modeldeployment", stage.bench.name))["spec"]
     stage.insist("deletion", lambda: stage.cluster.kubectl("delete", "modeldeployment", stage.bench.name))
@@ -96,7 +96,7 @@ def made_again(stage: Stage, _round: Round) -> Iterator[None]:
 
 
 @contextmanager
-def two_people(stage: Stage, _round: Round) -> Iterator[None]:
+def two_people(stage: ChaosStage, _round: Round) -> Iterator[None]:
     """One pauses and one aborts at the same time; what is paused afterwards is resumed."""
     commands = [["pause"], ["abort"]]
     threads = [
@@ -113,7 +113,7 @@ def two_people(stage: Stage, _round: Round) -> Iterator[None]:
 
 
 @contextmanager
-def deleted_namespace(stage: Stage, round_: Round) -> Iterator[None]:
+def deleted_namespace(stage: ChaosStage, round_: Round) -> Iterator[None]:
     """Another deployment, in mid-rollout, with its whole namespace."""
     namespace = f"doomed-{round_.number}"
     body = stage.insist("the deployment", lambda: stage.cluster.get("modeldeployment", stage.bench.name))

@@ -37,7 +37,7 @@ class Stuck(Exception):
     """What had to happen did not, in the time that it had."""
 
 
-class Stage:
+class ChaosStage:
     """One bench and everything that can be done to it."""
 
     def __init__(self, cluster: Cluster, bench: Bench, *, rate: float = RATE) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from chaos.odd_behaviours import BEHAVIOURS, Behaviour
 from chaos.releases import COMMON
-from chaos.stage import Stage, Stuck
+from chaos.stage import ChaosStage, Stuck
 from demo.load import RequestRecord
 from demo.platform import ROOT
 from localcluster.cluster import Cluster
@@ -112,7 +112,7 @@ def play_all(lanes: Sequence[CellPlayer], wanted: Iterable[Cell], *, seconds: fl
 class CellPlayer:
     """Plays cells one after the other on its own ModelDeployment."""
 
-    def __init__(self, stage: Stage, say: Callable[[str], None]) -> None:
+    def __init__(self, stage: ChaosStage, say: Callable[[str], None]) -> None:
         self._stage, self._say = stage, say
         self._run = itertools.count(1)
         self._seen: set[str] = set()

@@ -14,7 +14,7 @@ from chaos import proxied
 from chaos.campaign import Campaign
 from chaos.releases import ANALYSIS, CANARY
 from chaos.schedule import Round
-from chaos.stage import Stage
+from chaos.stage import ChaosStage
 from demo.platform import install
 from localcluster.cluster import Cluster
 from support.bench import Bench
@@ -27,14 +27,14 @@ PLAN = (
 
 
 @pytest.fixture
-def stage(packages: dict[str, Path]) -> Iterator[Stage]:
+def stage(packages: dict[str, Path]) -> Iterator[ChaosStage]:
     name = f"chaos-{uuid4().hex[:6]}"
     try:
         cluster = Cluster.up(name, print)
         install(cluster)
         proxied.install(cluster)
         bench = Bench(cluster, packages, name="chaos", rollout=CANARY, analysis=ANALYSIS)
-        stage = Stage(cluster, bench)
+        stage = ChaosStage(cluster, bench)
         stage.release("good")
         bench.wait("the first model goes live", lambda: bench.status().get("phase") == "Healthy")
         stage.start_traffic()
@@ -45,7 +45,7 @@ def stage(packages: dict[str, Path]) -> Iterator[Stage]:
 
 
 @pytest.mark.timeout(600)
-def test_rollouts_that_meet_faults_lose_no_request_and_break_no_rule(stage: Stage) -> None:
+def test_rollouts_that_meet_faults_lose_no_request_and_break_no_rule(stage: ChaosStage) -> None:
     record = Campaign(stage, seed=0, say=print).run(PLAN, seconds=600)
     assert record.violations == []
     assert [played.missed for played in record.rounds] == [False] * len(PLAN)
