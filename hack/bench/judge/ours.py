@@ -46,7 +46,7 @@ class Settings:
 DEFAULT = Settings()
 
 
-class Usual:
+class UsualRate:
     """`timoneiro_judge.usual` for many rollouts."""
 
     def __init__(self, rollouts: int) -> None:
@@ -81,7 +81,7 @@ class Judge:
         self._ratio, self._rate = (np.tile(weights + first, (rollouts, 1)) for weights in self._weights)
         self._idle = np.full(rollouts, 1.0 - stake(0))
         self._windows = np.zeros(rollouts, dtype=np.int64)
-        self._usual = Usual(rollouts)
+        self._usual = UsualRate(rollouts)
         self._fresh = np.zeros((rollouts, len(self._not_worse.log_weights)))
         self._fresh_requests, self._fresh_events = np.zeros(rollouts), np.zeros(rollouts)
         self._best = np.zeros(rollouts)
