@@ -10,12 +10,16 @@ Where = Literal["predict", "answer", "ready", "metrics", "start"]
 
 @dataclass(frozen=True)
 class Behaviour:
-    """`share` of the requests are concerned. `harmful`: users suffer from it, so that promoting it is wrong."""
+    """`share` of the requests are concerned. `harmful`: users suffer from it, so that promoting it is wrong.
+
+    `beyond`: only while it gets more requests a second than this.
+    """
 
     name: str
     where: Where | None = None
     share: float = 1.0
     harmful: bool = False
+    beyond: float = 0.0
     text: str = ""
 
 
@@ -27,6 +31,7 @@ BEHAVIOURS = {
     for behaviour in (
         Behaviour("well"),
         Behaviour("fails on 30 %", "predict", 0.3, harmful=True),
+        Behaviour("fails on 10 % under full load", "predict", 0.1, harmful=True, beyond=42.0),
         Behaviour("hangs on 30 %", "predict", 0.3, harmful=True),
         Behaviour("hangs on all", "predict", harmful=True),
         Behaviour("slow on all", "predict"),

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +25,7 @@ _SLOW_SECONDS = 0.4
 _START_SECONDS = 15.0
 _LEAK_BYTES = 24 * 2**20
 _FLAP_SECONDS = 10.0
+_LOAD_SECONDS = 2.0
 _READY, _METRICS, _PREDICT = "/v2/health/ready", "/metrics", ":predict"
 
 
@@ -38,13 +40,26 @@ class Every:
         return int(self._calls * self._share) > int((self._calls - 1) * self._share)
 
 
+class UnderLoad:
+    """Whether more than so many requests a second come, over the last two seconds."""
+
+    def __init__(self, beyond: float) -> None:
+        self._beyond, self._came = beyond, deque[float]()
+
+    def __call__(self, now: float) -> bool:
+        self._came.append(now)
+        while now - self._came[0] > _LOAD_SECONDS:
+            self._came.popleft()
+        return len(self._came) > self._beyond * _LOAD_SECONDS
+
+
 def odd_model(behaviour: Behaviour) -> type[server.PackagedModel]:
     """The model class of the server, with a `predict` that misbehaves."""
-    every, leaked = Every(behaviour.share), list[bytes]()
+    every, loaded, leaked = Every(behaviour.share), UnderLoad(behaviour.beyond), list[bytes]()
 
     class OddModel(server.PackagedModel):
         async def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
-            if every():
+            if loaded(time.monotonic()) and every():
                 if behaviour.name.startswith("hangs"):
                     await asyncio.Event().wait()
                 if behaviour.name.startswith("slow"):

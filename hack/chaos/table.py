@@ -73,8 +73,9 @@ class Ended:
 
 
 def cells(words: list[str]) -> Iterator[Cell]:
-    """All of them, or those of behaviours that contain one of `words`."""
-    names = [name for name in BEHAVIOURS if not words or any(word in name for word in words)]
+    """All of them, or those of behaviours that contain one of `words`; none that needs more load than there is."""
+    shown = [name for name, behaviour in BEHAVIOURS.items() if behaviour.beyond < RATE]
+    names = [name for name in shown if not words or any(word in name for word in words)]
     return itertools.starmap(Cell, itertools.product(names, _STRATEGIES, PROMOTIONS))
 
 

@@ -170,8 +170,8 @@ def _ended(stage: DemoStage, version: str) -> dict[str, Any] | None:
 def _trimmed(seen: list[Seen], version: str) -> list[Seen]:
     """From when the candidate appeared to a little after it was decided: what is worth a picture."""
     first = next((i for i, look in enumerate(seen) if look.candidate == version), 0)
-    # Once it is the stable model it is nobody's candidate any more, and has all the traffic.
-    return [replace(look, weight=100) if look.stable == version else look for look in seen[first:]]
+    # Once it is the stable model it is nobody's candidate any more, and has all the traffic but what is held back.
+    return [replace(look, weight=100 - look.former) if look.stable == version else look for look in seen[first:]]
 
 
 async def first_model(stage: DemoStage) -> Act:

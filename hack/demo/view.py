@@ -73,7 +73,10 @@ class LiveView:
         table.add_row("phase", Text(seen.phase or "-", style=_COLOURS.get(seen.phase, "white")))
         table.add_row("step", seen.step or "-")
         table.add_row("candidate", f"{_bar(seen.weight)} {seen.weight:>3} %   version {seen.candidate or '-'}")
-        table.add_row("stable", f"{_bar(100 - seen.weight)} {100 - seen.weight:>3} %   version {seen.stable or '-'}")
+        stable = 100 - seen.weight - seen.former
+        table.add_row("stable", f"{_bar(stable)} {stable:>3} %   version {seen.stable or '-'}")
+        if seen.former:
+            table.add_row("held back", f"{_bar(seen.former)} {seen.former:>3} %   the version before it")
         table.add_row("ratio", _ratio(seen))
         table.add_row("evidence", f"worse {seen.worse:.3g} of 100    not worse {seen.not_worse:.3g} of 20")
         table.add_row("verdict", seen.verdict or "-")

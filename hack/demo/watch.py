@@ -16,12 +16,16 @@ MODEL_DEPLOYMENTS = create_namespaced_resource("timoneiro.dev", "v1alpha1", "Mod
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """One look at a ModelDeployment. Times are seconds since the watch began."""
+    """One look at a ModelDeployment. Times are seconds since the watch began.
+
+    `weight`: percent of the candidate; `former`: what the model before the stable one keeps after a promotion.
+    """
 
     time: float
     phase: str = ""
     step: str = ""
     weight: int = 0
+    former: int = 0
     accepted: bool = False
     stable: str = ""
     candidate: str = ""
@@ -45,6 +49,7 @@ def read(body: dict[str, Any], moment: float) -> Seen:
         phase=status.get("phase", ""),
         step=status.get("stepText", ""),
         weight=(traffic.get("desired") or {}).get("candidate", 0),
+        former=(traffic.get("desired") or {}).get("former", 0),
         accepted=traffic.get("accepted", False),
         stable=(status.get("stable") or {}).get("version", ""),
         candidate=(status.get("candidate") or {}).get("version", ""),

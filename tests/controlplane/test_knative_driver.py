@@ -125,9 +125,35 @@ def test_the_first_model_gets_all_traffic_of_one_knative_service(fraud: Deployme
 def test_a_canary_gets_its_share_by_canary_traffic_percent_step_by_step(fraud: Deployment) -> None:
     fraud.release(2)
     status = fraud.wait("the promotion", "Healthy", stable="2")
-    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 100))
-    assert fraud.shares() == {"fraud-predictor-00002": 100}
+    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 90), ("2", 100))
+    wait("the end of the holdback", lambda: fraud.shares() == {"fraud-predictor-00002": 100})
     assert [entry["outcome"] for entry in status["history"]] == ["Promoted", "Promoted"]
+
+
+def test_without_a_holdback_a_promotion_gives_everything_to_the_new_model(fraud: Deployment) -> None:
+    fraud.release(2, holdback=0)
+    fraud.wait("the promotion", "Healthy", stable="2")
+    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 100))
+
+
+def test_an_abort_in_a_holdback_gives_everything_back_to_the_former_model(fraud: Deployment) -> None:
+    fraud.release(2, keepStable="1h")
+    status = fraud.wait("the promotion", "Healthy", stable="2")
+    assert status["traffic"]["desired"] == {"stable": 90, "candidate": 0, "former": 10}
+    fraud.ask(Command(id="1", action="abort", revision=status["stable"]["revision"]))
+    fraud.wait("the way back", "RolledBack", stable="1")
+    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 90), ("2", 0))
+    assert fraud.shares() == {"fraud-predictor-00001": 100}
+
+
+def test_a_new_revision_in_a_holdback_begins_when_the_promoted_one_is_rolled_out(fraud: Deployment) -> None:
+    fraud.release(2, keepStable="1h")
+    fraud.wait("the promotion", "Healthy", stable="2")
+    fraud.release(3, keepStable="1h")
+    fraud.wait("the promotion of the third", "Healthy", stable="3")
+    fraud.was_split(
+        ("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 90), ("2", 100), ("3", 0), ("3", 20), ("3", 50), ("3", 90)
+    )
 
 
 def test_a_revision_that_never_becomes_ready_gets_no_traffic_and_is_rolled_back(
@@ -163,7 +189,7 @@ def test_an_abort_leaves_the_revision_at_percent_0_and_the_next_one_starts_from_
     assert fraud.shares() == {"fraud-predictor-00001": 100}
     fraud.release(3)
     fraud.wait("the promotion of the third", "Healthy", stable="3")
-    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 0), ("3", 0), ("3", 20), ("3", 50), ("3", 100))
+    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 0), ("3", 0), ("3", 20), ("3", 50), ("3", 90))
 
 
 def test_a_rollback_by_command_brings_the_former_model_back_without_steps(fraud: Deployment) -> None:
@@ -172,7 +198,7 @@ def test_a_rollback_by_command_brings_the_former_model_back_without_steps(fraud:
     command = Command(id="1", action="rollback", revision=status["stable"]["revision"])
     fraud.ask(command)
     fraud.wait("the way back", "RolledBack", stable="1")
-    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 100), ("1", 0), ("1", 100))
+    fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 90), ("2", 100), ("1", 0), ("1", 100))
     assert fraud.shares() == {"fraud-predictor-00003": 100}
 
 

@@ -41,7 +41,7 @@ def test_a_good_model_is_promoted_and_every_metric_was_counted(bench: Bench) -> 
     version = bench.release("good")
     entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version), seconds=180)
     assert entry["outcome"] == "Promoted"
-    metrics = {metric["name"]: metric for metric in bench.status()["analysis"]["metrics"]}
+    metrics = {metric["name"]: metric for metric in bench.status()["analysis"]["promotedBy"]["metrics"]}
     assert set(metrics) == {"errors", "slow", "limit", "quick"}
     assert {name for name, metric in metrics.items() if metric["candidate"]["requests"] > 100} == set(metrics)
     assert (metrics["slow"]["bound"], metrics["quick"]["role"]) == (2.5, "Inform")

@@ -92,7 +92,8 @@ def test_blue_green_judges_on_a_copy_switches_once_and_bakes_with_a_copy_to_the_
     shares = [{r: w for r, w in routed.items() if w} for routed in bench.outside.routes()[first:]]
     assert all(share in ({old: 100}, {new: 100}) for share in shares)
     assert mirrored["traffic"]["mirror"] == "Candidate"
-    assert bench.outside.mirrors()[-2:] == [new, old]
+    bench.wait("a copy for the old model", lambda: bench.outside.mirrors()[-2:] == [new, old])
+    bench.wait("the end of the bake", lambda: "step" not in bench.status())
 
 
 def test_users_never_see_a_blue_green_candidate_that_fails_on_the_copy(bench: Bench) -> None:

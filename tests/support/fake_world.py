@@ -37,7 +37,8 @@ EPOCH = 1_800_000_000.0
 SPEC: dict[str, Any] = {
     "model": {"format": {"name": "sklearn", "version": "1"}, "uri": "s3://models/fraud/1", "version": "1"},
     "route": {"hostnames": ["fraud.example.com"]},
-    "rollout": {"canary": {"steps": [{"weight": 10, "for": "1m"}, {"weight": 50, "for": "1m"}]}},
+    # Without a holdback, as most tests are about what comes before it; test_holdback.py is about the rest.
+    "rollout": {"canary": {"steps": [{"weight": 10, "for": "1m"}, {"weight": 50, "for": "1m"}]}, "holdback": 0},
     "analysis": {
         "interval": "10s",
         "warmUp": "0s",

@@ -110,12 +110,30 @@ def rolled_back() -> WorldOfMetrics:
     return played
 
 
+def in_holdback() -> WorldOfMetrics:
+    """A canary that was promoted, while the old model keeps a tenth of the traffic."""
+    played = world((0.01, 0.01), rollout={**SPEC["rollout"], "holdback": 10, "keepStable": "10m"})
+    played.requests_per_second = 40.0
+    played.model(2)
+    played.until("Healthy holdback", seconds=10)
+    played.trace(10, 6)
+    return played
+
+
+def rolled_back_from_holdback() -> WorldOfMetrics:
+    """A canary that fails under full load, and not before."""
+    played = in_holdback()
+    played.rate[TWO] = 0.1
+    played.until("RolledBack", seconds=10)
+    return played
+
+
 def blue_green() -> WorldOfMetrics:
-    """A blue-green rollout, in the bake after the switch."""
+    """A blue-green rollout, in the bake after the promotion."""
     played = world((0.01, 0.009), rollout={"strategy": "BlueGreen", "blueGreen": {"mirror": "2m", "bake": "5m"}})
     played.requests_per_second = 60.0
     played.model(2)
-    played.until("Progressing bake", seconds=10)
+    played.until("Healthy bake", seconds=10)
     played.trace(10, 6)
     return played
 

@@ -21,6 +21,8 @@ from timoneiro_operator.api.spec import (
 
 REVISION_LENGTH = 8
 _LONGEST_SECONDS = 3650 * 86400.0
+# With more the old model would serve most people, and it is the other one that was promoted.
+_LARGEST_HOLDBACK = 50
 # KServe labels pods with `isvc.<name>-<revision>-predictor`, and a label has at most 63 characters.
 MAX_NAME_LENGTH = 63 - len("isvc.") - len("-predictor") - REVISION_LENGTH - 1
 # And it makes a host name of `<name>-<revision>-predictor-<namespace>`, even where nobody uses it.
@@ -138,6 +140,11 @@ def _check_steps(steps: tuple[CanaryStep, ...]) -> None:
 
 
 def _check_comparison(spec: Spec) -> None:
+    if not 0 <= spec.rollout.holdback <= _LARGEST_HOLDBACK:
+        raise InvalidSpec(
+            f"spec.rollout.holdback must be from 0 (no holdback) to {_LARGEST_HOLDBACK} percent, "
+            f"not {spec.rollout.holdback}"
+        )
     compared = any(step.weight is not None and step.weight < 100 for step in spec.rollout.canary.steps)
     if spec.rollout.strategy == "Canary" and spec.analysis.promotion == "Evidence" and not compared:
         raise InvalidSpec("spec.rollout.canary.steps needs a weight below 100: without one nothing is compared")

@@ -27,7 +27,7 @@ _INFORMING = frozenset(
     }
 )
 # Within what decides: a picture for people, what the source of counts can do without, and who is known to have asked.
-_DISPENSABLE = ("analysis.trail", "analysis.marks", "commands.verified")
+_DISPENSABLE = ("analysis.trail", "analysis.promotedBy", "analysis.marks", "commands.verified")
 # Without them a status is written as it was before there were any.
 _PACKING = tuple(path for paths in PARTS.values() for path in paths)
 

@@ -167,13 +167,18 @@ class Canary(_Struct, frozen=True):
 
 
 class BlueGreen(_Struct, frozen=True):
-    """`mirror`: how long the candidate gets a copy of the traffic; `bake`: how long the old model does afterwards."""
+    """`mirror`: how long the candidate gets a copy of the traffic; `bake`: how long the old model does afterwards.
+
+    The bake is the holdback of this strategy: a fresh test after the promotion, with all traffic on the new model.
+    """
 
     mirror: str = "10m"
     bake: str = "10m"
 
 
 class Rollout(_Struct, frozen=True):
+    """`holdback`: percent that the old model keeps for `keep_stable` after a canary's promotion; 0: none."""
+
     strategy: Literal["Canary", "BlueGreen"] = "Canary"
     canary: Canary = Canary()
     blue_green: BlueGreen = BlueGreen()
@@ -182,6 +187,7 @@ class Rollout(_Struct, frozen=True):
     on_inconclusive: Literal["Hold", "Rollback", "Promote"] = "Hold"
     on_runtime_change: Literal["Rollout", "NextRevision"] = "Rollout"
     keep_stable: str = "30m"
+    holdback: int = 10
     scale_down_delay: str = "30s"
 
 

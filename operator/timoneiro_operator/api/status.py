@@ -19,8 +19,8 @@ Phase = Literal[
     "Pending", "Healthy", "Progressing", "Paused", "Holding", "Promoting", "RollingBack", "RolledBack", "Degraded"
 ]
 Outcome = Literal["Adopted", "Promoted", "Restored", "RolledBack", "Aborted", "Superseded", "Withdrawn"]
-StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Bake", "Promotion"]
-Mirrored = Literal["None", "Candidate", "Stable"]
+StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Promotion", "Holdback", "Bake"]
+Mirrored = Literal["None", "Candidate", "Stable", "Former"]
 Role = Literal["Required", "Inform"]
 
 
@@ -150,6 +150,7 @@ class Retiring(_Struct, frozen=True):
     `listed`: the route names it, with weight 0, until then.
     `was`: a former stable model is kept warm, so that returning to it takes no rollout.
     `outdone`: the evidence decided for the model in its place, so that only a person returns to it like that.
+    `backend`: as of a revision that serves.
     """
 
     was: Literal["Stable", "Candidate"]
@@ -160,13 +161,26 @@ class Retiring(_Struct, frozen=True):
     version: str | None = None
     listed: bool = False
     outdone: bool = False
+    backend: str | None = None
+
+    def as_stable(self) -> Stable:
+        """The revision as the one that serves, which it was."""
+        return Stable(
+            revision=self.revision,
+            inference_service=self.inference_service,
+            uri=self.uri,
+            version=self.version,
+            ready=True,
+            backend=self.backend,
+        )
 
 
 class Step(_Struct, frozen=True):
     """Where the rollout is, for at least `seconds` from `started_at`, when the gateway had accepted the weight.
 
-    Listed: the candidate is in the route and has no traffic yet. Mirror: it gets a copy of the traffic. Bake: it has
-    all of it, and the stable model a copy. Without `seconds` only a person ends it.
+    Listed: the candidate is in the route and has no traffic yet. Mirror: it gets a copy of the traffic. Holdback: it
+    was promoted and is the stable model, and the former one keeps what is missing from `weight` to 100. Bake: it has
+    all of the traffic, and the former one a copy. Without `seconds` only a person ends it.
     """
 
     kind: StepKind
@@ -188,9 +202,12 @@ class Restored(_Struct, frozen=True):
     at: str
 
 
-class Weights(_Struct, frozen=True, omit_defaults=False):
+class Weights(_Struct, frozen=True):
+    """`former`: of the model that was stable before, in a holdback."""
+
     stable: int
     candidate: int
+    former: int = 0
 
 
 class Traffic(_Struct, frozen=True, omit_defaults=False):
@@ -327,12 +344,22 @@ class TrailPoint(_Struct, frozen=True, omit_defaults=False):
     values: tuple[tuple[float | None, ...], ...]
 
 
+class PromotedBy(_Struct, frozen=True):
+    """What people read of the evidence that a promotion came from, once another test has begun after it."""
+
+    metrics: tuple[MetricStatus, ...] = ()
+    worse: float | None = None
+    warm_up: WarmUp | None = None
+    trail: tuple[TrailPoint, ...] = ()
+
+
 class AnalysisStatus(_Struct, frozen=True):
     """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was.
 
     `worse`: the e-value of all that decides together. `bounds`: seconds by metric of type Latency; fixed before the
     first window. `warm_up`: None while no pod of the candidate was seen warming up. `marks`: where the source has got
-    to, in its own words.
+    to, in its own words. `promoted_by`: this is the evidence since the promotion, which goes on from nothing of that
+    before it.
     """
 
     candidate: str = ""
@@ -347,6 +374,21 @@ class AnalysisStatus(_Struct, frozen=True):
     marks: str | None = None
     preflight: PreflightStatus | None = None
     trail: tuple[TrailPoint, ...] = ()
+    promoted_by: PromotedBy | None = None
+
+    def of_the_rollout(self) -> "AnalysisStatus":
+        """What is known from before the promotion, where there was one."""
+        before = self.promoted_by
+        if before is None:
+            return self
+        return msgspec.structs.replace(
+            self,
+            metrics=before.metrics,
+            worse=before.worse,
+            warm_up=before.warm_up,
+            trail=before.trail,
+            promoted_by=None,
+        )
 
 
 class Rejected(_Struct, frozen=True):
@@ -411,6 +453,13 @@ class Status(_Struct, frozen=True):
     def transforms(self, revision: str) -> bool:
         """Whether requests to `revision` reach a transformer, which stands before its predictor."""
         return any(known.revision == revision and known.transformer is not None for known in self.revisions)
+
+    @property
+    def former(self) -> Retiring | None:
+        """The model that was stable before the promotion, while the one that was promoted is still compared with it."""
+        if self.candidate is not None or self.step is None:
+            return None
+        return next((item for item in reversed(self.retiring) if item.was == "Stable"), None)
 
     def record(self, id: str) -> CommandRecord | None:
         """What came of the command `id`; None while it has not been answered."""

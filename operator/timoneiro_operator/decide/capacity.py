@@ -44,13 +44,19 @@ def with_capacity(status: Status, step: Step, seen: Observation) -> Status:
     serves = seen.workload(stable.revision)
     had = max(stable.replicas or 0, serves.replicas)
     before = max(stable.transformer_replicas or 0, serves.transformer.staying if serves.transformer else 0)
-    # A copy of the traffic is as much as the traffic itself.
-    share = 100 if step.kind == "Mirror" else step.weight
+    # A copy of the traffic is as much as the traffic itself, and after a promotion nothing waits for replicas any more.
+    share = 100 if step.kind in ("Mirror", "Promotion") else step.weight
     return replace(
         status,
         stable=_held(status, stable, had, before),
         candidate=_held(status, candidate, -(-had * share // 100), -(-before * share // 100)),
     )
+
+
+def as_it_serves(status: Status, part: AnyRevision, seen: Observation) -> AnyRevision:
+    """`part`, whose autoscaler keeps what it has chosen for it until now."""
+    serves = seen.workload(part.revision)
+    return _held(status, part, serves.replicas, serves.transformer.staying if serves.transformer else 0)
 
 
 def _held(status: Status, part: AnyRevision, number: int, before: int) -> AnyRevision:

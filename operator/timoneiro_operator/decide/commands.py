@@ -8,6 +8,7 @@ from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.status import Candidate, CommandRecord, Direct, Leaving, Paused, Status, to_seconds, to_text
 from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
 from timoneiro_operator.decide.given import Given
+from timoneiro_operator.decide.holdback import take_back
 from timoneiro_operator.decide.lifecycle import begin, former, pardon, rejection_entry
 from timoneiro_operator.decide.refusal import refusal
 from timoneiro_operator.decide.size_limit import lacks_room
@@ -69,6 +70,8 @@ def _candidate(status: Status) -> Candidate:
 
 
 def _promote(given: Given, status: Status, command: Command) -> tuple[Status, str]:
+    if status.former is not None and status.stable is not None:
+        return replace(status, step=None), f"{revision_name(status.stable)} gets all traffic now"
     candidate, step = _candidate(status), status.step
     name = revision_name(candidate)
     if command.full:
@@ -86,8 +89,12 @@ def _promote(given: Given, status: Status, command: Command) -> tuple[Status, st
 
 
 def _abort(given: Given, status: Status, command: Command) -> tuple[Status, str]:
-    candidate = _candidate(status)
     leaving = Leaving(outcome="Aborted", reason=f"aborted by {command.asker}")
+    if status.former is not None and status.stable is not None:
+        if not given.seen.workload(status.former.revision).serving:
+            raise _Refusal(f"{revision_name(status.former)} has no ready replica that could take the traffic")
+        return take_back(given, status, leaving), f"{revision_name(status.stable)} is rolled back"
+    candidate = _candidate(status)
     aborted = replace(status, candidate=replace(candidate, leaving=leaving))
     return aborted, f"{revision_name(candidate)} is rolled back"
 

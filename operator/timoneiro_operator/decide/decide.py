@@ -27,8 +27,10 @@ from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.consequences import conclude
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.given import Given
-from timoneiro_operator.decide.lifecycle import adopt, begin, leave, promote, spared, wanted_snapshot
+from timoneiro_operator.decide.holdback import held_back
+from timoneiro_operator.decide.lifecycle import adopt, begin, leave, spared, wanted_snapshot
 from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.promotion import promote
 from timoneiro_operator.decide.reasons import (
     is_over,
     reason_to_freeze,
@@ -46,9 +48,18 @@ from timoneiro_operator.decide.steps import (
     following,
     promotion,
     start_clock,
+    takes_all,
     waits_for_a_person,
 )
-from timoneiro_operator.decide.text import not_ready, paused_by, revision_name, route_wait, say, share_text
+from timoneiro_operator.decide.text import (
+    not_ready,
+    paused_by,
+    revision_name,
+    route_wait,
+    say,
+    served_text,
+    share_text,
+)
 from timoneiro_operator.decide.weighing import weighed
 
 replace = msgspec.structs.replace
@@ -109,6 +120,7 @@ def _next(given: Given, status: Status) -> Status:
             if status.candidate is not None:
                 words = f"it keeps its traffic until the stable model has a ready replica: {leaving.reason}"
                 return say(status, "RollingBack", f"{revision_name(status.candidate)} must be removed; {words}")
+    status = held_back(given, status)
     if status.candidate is None:
         rejected = rejection(status, wanted)
         if wanted is None or (status.stable is not None and wanted == status.stable.revision):
@@ -165,7 +177,7 @@ def _first_revision(given: Given, status: Status, candidate: Candidate) -> Statu
         status = replace(status, step=promotion(deployment.spec.rollout))
     if settled(routing_of(given, status), seen):
         status = promote(given, status, candidate)
-        return say(status, "Healthy", f"{revision_name(candidate)} serves all traffic")
+        return say(status, "Healthy", f"{revision_name(candidate)} {served_text(status)}")
     return say(status, "Pending", route_wait(seen))
 
 
@@ -187,7 +199,7 @@ def _roll_out(given: Given, status: Status, stable: Stable, candidate: Candidate
         return say(status, phase, route_wait(seen))
     if status.step.kind == "Promotion":
         status = promote(given, status, candidate)
-        return say(status, "Healthy", f"{revision_name(candidate)} was promoted and serves all traffic")
+        return say(status, "Healthy", f"{revision_name(candidate)} was promoted and {served_text(status)}")
 
     status = start_clock(status, given.now)
     step = status.step
@@ -227,7 +239,7 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Stable, candi
     if lacking is not None:
         return say(status, "Holding", lacking)
     next_step = following(given.deployment.spec.rollout, step)
-    if next_step.weight == 100 and step.weight < 100 and not _may_take_all(given, status):
+    if takes_all(next_step) and step.weight < 100 and not _may_take_all(given, status):
         until = f", until {candidate.deadline}" if candidate.deadline else ""
         return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
@@ -251,7 +263,7 @@ def _go(given: Given, status: Status, step: Step, message: str) -> Status:
     if lacking is not None:
         return say(status, "Holding", lacking)
     rollout = given.deployment.spec.rollout
-    if step.weight < 100 and following(rollout, step).weight == 100:
+    if not takes_all(step) and takes_all(following(rollout, step)):
         status = renewed(given.deployment.spec.analysis, status, step)
     return say(replace(status, step=step), "Promoting" if step.kind == "Promotion" else "Progressing", message)
 

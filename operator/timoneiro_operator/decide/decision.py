@@ -68,4 +68,5 @@ def _weight(status: Status, seen: Observation) -> int | None:
     has = seen.route.routing.weights if seen.route is not None else {}
     if status.stable is None or sum(has.values()) != 100:
         return status.weight
-    return 100 - has.get(status.stable.revision, 0)
+    former = has.get(status.former.revision, 0) if status.former is not None else 0
+    return 100 - former - has.get(status.stable.revision, 0)

@@ -47,7 +47,7 @@ def events_between(old: Status, new: Status) -> list[Event]:
         )
         for entry in ended_between(old, new)
     ]
-    events += _rollout_events(old, new)
+    events += [*_rollout_events(old, new), *_holdback_events(old, new)]
     for revision in new.forgotten:
         if revision not in old.forgotten:
             words = f"revision {revision} is no longer kept, since the status is full: no rollback can go to it"
@@ -110,6 +110,18 @@ def _rollout_events(old: Status, new: Status) -> list[Event]:
         text = f"{name}: {share_text(new.step)}"
         events.append(Event("Normal", "WeightChanged", f"{text}; {new.verdict}" if new.verdict else text))
     return events
+
+
+def _holdback_events(old: Status, new: Status) -> list[Event]:
+    """A test after a promotion has begun, or is over. Where it has led to a rollback, that says so."""
+    before, now = old.former, new.former
+    if now is not None and before is None:
+        return [Event("Normal", "HoldbackBegun", new.message)]
+    same = old.stable is not None and new.stable is not None and old.stable.revision == new.stable.revision
+    if before is not None and now is None and same and new.stable is not None:
+        words = f"{revision_name(new.stable)} has all traffic; {old.verdict or 'nothing was counted'}"
+        return [Event("Normal", "HoldbackOver", words)]
+    return []
 
 
 def _why(status: Status) -> str:

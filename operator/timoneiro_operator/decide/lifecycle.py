@@ -47,7 +47,7 @@ def adopt(status: Status, snapshot: Snapshot, now: float) -> Status:
         started_at=to_text(now),
     )
     status = replace(status, stable=stable, revisions=(*status.revisions, replace(snapshot, stable_since=to_text(now))))
-    return _record(status, stable, "Adopted", f"InferenceService {snapshot.adopted} has served it before", now)
+    return record(status, stable, "Adopted", f"InferenceService {snapshot.adopted} has served it before", now)
 
 
 def wanted_snapshot(deployment: ModelDeployment, wanted: str) -> Snapshot:
@@ -146,7 +146,7 @@ def begin(
         revisions=(*(known for known in status.revisions if known.revision != snapshot.revision), snapshot),
         retiring=tuple(item for item in status.retiring if item.revision != snapshot.revision),
     )
-    return _forget_snapshots(replace(status, verdict=verdict_sentence(status)))
+    return forget_snapshots(replace(status, verdict=verdict_sentence(status)))
 
 
 def spared(deployment: ModelDeployment, candidate: Candidate, now: float) -> Candidate:
@@ -184,11 +184,11 @@ def _dismiss(deployment: ModelDeployment, status: Status, candidate: Candidate, 
     delay = parse_duration(deployment.spec.rollout.scale_down_delay)
     listed = status.step is not None
     status = replace(status, candidate=None, step=None, paused=None)
-    status = _record(status, candidate, leaving.outcome, leaving.reason, now)
-    status = replace(status, retiring=(*status.retiring, _retiring(candidate, "Candidate", now + delay, listed=listed)))
+    status = record(status, candidate, leaving.outcome, leaving.reason, now)
+    status = replace(status, retiring=(*status.retiring, retired(candidate, "Candidate", now + delay, listed=listed)))
     if leaving.outcome == "RolledBack" or (leaving.outcome == "Aborted" and not candidate.asked):
         status = reject(status, candidate, leaving.reason, now)
-    return _forget_snapshots(status)
+    return forget_snapshots(status)
 
 
 def reject(status: Status, revision: Revision, reason: str, now: float) -> Status:
@@ -208,43 +208,7 @@ def pardon(status: Status, revision: str) -> Status:
     return replace(status, rejected=tuple(entry for entry in status.rejected if entry.revision != revision))
 
 
-def promote(given: Given, status: Status, candidate: Candidate) -> Status:
-    """The candidate, which has all traffic, becomes the stable model; the old one stays warm for a while."""
-    deployment, now, old = given.deployment, given.now, status.stable
-    stable = Stable(
-        revision=candidate.revision,
-        inference_service=candidate.inference_service,
-        uri=candidate.uri,
-        version=candidate.version,
-        ready=True,
-        replicas=candidate.replicas,
-        transformer_replicas=candidate.transformer_replicas,
-        since=to_text(now),
-        backend=given.seen.workload(candidate.revision).backend or candidate.backend,
-    )
-    evidence = status.verdict or ("first revision" if old is None else "there was no evidence against it")
-    reason = candidate.way.reason if isinstance(candidate.way, Direct) else evidence
-    snapshots = tuple(
-        replace(known, stable_since=to_text(now)) if known.revision == candidate.revision else known
-        for known in status.revisions
-    )
-    status = replace(status, stable=stable, candidate=None, step=None, paused=None, revisions=snapshots)
-    status = _record(status, candidate, "Restored" if candidate.asked else "Promoted", reason, now)
-    status = pardon(status, candidate.revision)
-    if old is not None:
-        if candidate.asked:
-            # The spec may still name what people went away from.
-            status = reject(status, old, reason, now)
-        keep = parse_duration(deployment.spec.rollout.keep_stable)
-        # What a person went away from is no model to come back to without steps.
-        was: Literal["Stable", "Candidate"] = "Candidate" if candidate.asked else "Stable"
-        outdone = given.verdict(status) == "NotWorse"
-        item = _retiring(old, was, now + keep, listed=True, outdone=outdone)
-        status = replace(status, retiring=(*status.retiring, item))
-    return _forget_snapshots(status)
-
-
-def _retiring(
+def retired(
     revision: Revision,
     was: Literal["Stable", "Candidate"],
     delete_at: float,
@@ -261,10 +225,11 @@ def _retiring(
         uri=revision.uri,
         version=revision.version,
         delete_at=to_text(delete_at),
+        backend=revision.backend,
     )
 
 
-def _record(status: Status, revision: Revision, outcome: Outcome, reason: str, now: float) -> Status:
+def record(status: Status, revision: Revision, outcome: Outcome, reason: str, now: float) -> Status:
     entry = HistoryEntry(
         revision=revision.revision,
         outcome=outcome,
@@ -276,7 +241,7 @@ def _record(status: Status, revision: Revision, outcome: Outcome, reason: str, n
     return replace(status, history=(*status.history, entry)[-_KEPT_ENTRIES:])
 
 
-def _forget_snapshots(status: Status) -> Status:
+def forget_snapshots(status: Status) -> Status:
     """Keeps what serves, what is still warm, and the last models that were stable."""
     serving = {part.revision for part in (status.stable, status.candidate) if part is not None}
     kept = serving | {item.revision for item in status.retiring}

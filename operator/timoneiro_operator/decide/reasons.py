@@ -7,7 +7,7 @@ from timoneiro_operator.api.status import Candidate, Direct, Leaving, Phase, Sta
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
-from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
 from timoneiro_operator.decide.text import because, given_text, name_of, time_of_day
 from timoneiro_operator.decide.warm_up import warms_up_until
@@ -64,12 +64,10 @@ def _hard_failure(given: Given, status: Status, candidate: Candidate) -> str | N
     """A failure of the candidate that needs no statistics; None while there is none."""
     workload, now = given.seen.workload(candidate.revision), given.now
     failure = workload.failure
+    if status.step is not None and status.step.kind != "Listed":
+        return failure_in_traffic(workload, status, now)
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
-    if status.step is not None and status.step.kind != "Listed":
-        if workload.serving:
-            return silence(status, now)
-        return f"LostReadiness: the candidate has no ready replica any more{because(failure)}"
     late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
     needed = replicas(given.deployment, status, candidate)
@@ -79,6 +77,17 @@ def _hard_failure(given: Given, status: Status, candidate: Candidate) -> str | N
         ready = f"{workload.replicas_text(needed)} ready{because(failure)}"
         return f"ProgressDeadlineExceeded: the candidate did not become ready in time, {ready}"
     return None
+
+
+def failure_in_traffic(workload: Workload, status: Status, now: float) -> str | None:
+    """A failure of what is being tested and has had traffic, which needs no statistics; None while there is none."""
+    failure = workload.failure
+    if failure is not None and failure.final:
+        return f"{failure.reason}: {failure.message}"
+    if workload.serving:
+        return silence(status, now)
+    whose = "the candidate" if status.former is None else "it"
+    return f"LostReadiness: {whose} has no ready replica any more{because(failure)}"
 
 
 def reason_to_freeze(status: Status, stable: Stable, seen: Observation) -> str | None:
@@ -109,8 +118,9 @@ def routing_mismatch(status: Status) -> str | None:
 
 
 def has_other_clients(status: Status) -> bool:
-    """Whether the stable model answers requests past the route, too: KServe's own addresses of it stay."""
-    return status.stable is not None and is_adopted(status, status.stable.revision)
+    """Whether the older model answers requests past the route, too: KServe's own addresses of what was adopted stay."""
+    older = status.former or status.stable
+    return older is not None and is_adopted(status, older.revision)
 
 
 def silence(status: Status, now: float) -> str | None:
@@ -122,20 +132,21 @@ def silence(status: Status, now: float) -> str | None:
     if share is None or step is None or step.started_at is None or share.weight != step.weight or share.answered:
         return None
     # Where one of them gets a copy, each has as much to answer as the other.
-    part = share.weight / 100 if step.kind in ("Weight", "Pause") else 0.5
+    part = share.weight / 100 if step.kind in ("Weight", "Pause", "Holdback") else 0.5
     if now - to_seconds(step.started_at) < SILENCE_SECONDS or (1 - part) ** max(0, share.stable_answered) > ALPHA:
         return None
-    others = f"while the stable model has answered {share.stable_answered:,}"
+    whose, other = ("the candidate", "stable") if status.former is None else ("it", "former")
+    others = f"while the {other} model has answered {share.stable_answered:,}"
     if not share.begun:
         if has_other_clients(status):
             # What the stable model answers says nothing of what the candidate should have got.
             return None
         either = "either it hangs, or the gateway sends it nothing: these metrics count a request when it has ended"
-        return f"AnswersNothing: the candidate has answered no request, {others}; {either}"
+        return f"AnswersNothing: {whose} has answered no request, {others}; {either}"
     if share.candidate < LEAST_REQUESTS:
         # They do not arrive: that is the gateway's doing.
         return None
-    return f"AnswersNothing: the candidate has answered none of {share.candidate:,} requests well, {others}"
+    return f"AnswersNothing: {whose} has answered none of {share.candidate:,} requests well, {others}"
 
 
 def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str] | None:
@@ -148,9 +159,8 @@ def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str
         return ("Paused", f"the schedule pauses for {length}, until {step.not_before}") if early else None
     warming = _warming_up(given, status)
     if early:
-        comma = "," if step.kind == "Bake" else ""
         more = f"; {warming}" if warming else ""
-        return "Progressing", f"{given_text(step)}{comma} for at least {length}{more}"
+        return "Progressing", f"{given_text(step)} for at least {length}{more}"
     if warming is not None:
         return "Progressing", warming
     requests, needed = requests_of(status) - step.requests_before, given.deployment.spec.analysis.min_requests

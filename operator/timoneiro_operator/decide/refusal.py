@@ -45,8 +45,21 @@ def refusal(command: Command, status: Status, wanted: str | None) -> Refusal | N
         return _rollback(command, status)
     candidate = status.candidate
     if candidate is None:
-        return Refusal("NoRollout", "no rollout is running")
+        return _no_rollout(command, status)
     return _candidate(command, status, candidate) or _rollout(command, status, candidate)
+
+
+def _no_rollout(command: Command, status: Status) -> Refusal | None:
+    """After a promotion what was promoted can be rolled back, or get all traffic, as long as it is compared on."""
+    stable, former = status.stable, status.former
+    if stable is None or former is None:
+        return Refusal("NoRollout", "no rollout is running")
+    if command.action not in ("abort", "promote"):
+        return Refusal("NoRollout", f"no rollout is running: {revision_name(stable)} was promoted already")
+    if stable.revision != command.revision:
+        meant = f"it is meant for revision {command.revision}, and {stable.revision} is the one that was promoted"
+        return Refusal("OtherCandidate", meant)
+    return None
 
 
 def _candidate(command: Command, status: Status, candidate: Candidate) -> Refusal | None:

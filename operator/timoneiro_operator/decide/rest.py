@@ -7,7 +7,7 @@ from timoneiro_operator.api.status import Phase, Stable, Status
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.routing import routing_of, settled
-from timoneiro_operator.decide.text import not_ready, revision_name, route_wait, say
+from timoneiro_operator.decide.text import not_ready, revision_name, route_wait, say, served_text
 
 replace = msgspec.structs.replace
 
@@ -47,7 +47,7 @@ def at_rest(given: Given, status: Status) -> Status:
         if status.phase != "Healthy":
             return say(status, "RollingBack", "all traffic goes back to the stable model")
     waiting = _waiting_runtime(given.deployment, stable)
-    return say(status, "Healthy", f"{revision_name(stable)} serves all traffic{waiting}")
+    return say(status, "Healthy", f"{revision_name(stable)} {served_text(status)}{waiting}")
 
 
 def _waiting_runtime(deployment: ModelDeployment, stable: Stable) -> str:

@@ -2,12 +2,22 @@
 
 import msgspec
 
-from timoneiro_operator.api.status import Mirrored, Restored, Status, Traffic, Weights, to_seconds, to_text
+from timoneiro_operator.api.status import (
+    Candidate,
+    Mirrored,
+    Restored,
+    Status,
+    StepKind,
+    Traffic,
+    Weights,
+    to_seconds,
+    to_text,
+)
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted
 from timoneiro_operator.decide.observation import Observation, Routing
 
-_MIRRORED: dict[str, Mirrored] = {"Mirror": "Candidate", "Bake": "Stable"}
+_MIRRORED: dict[StepKind, Mirrored] = {"Mirror": "Candidate", "Bake": "Stable"}
 # Somebody who edits again and again is reported once a minute.
 _REPORT_SECONDS = 60.0
 
@@ -19,22 +29,41 @@ def routing_of(given: Given, status: Status) -> Routing:
     in two ways that overtake each other, and would fail requests in between.
     """
     stable, candidate, seen, now = status.stable, status.candidate, given.seen, given.now
-    step = status.step if candidate is not None else None
+    former, step = status.former, status.step if candidate is not None else None
     weights: dict[str, int] = {}
     if stable is not None:
         weights[stable.revision] = 100 - (step.weight if step else 0)
     if candidate is not None and step is not None:
         weights[candidate.revision] = step.weight
+    elif candidate is not None and stable is not None and _is_listed(candidate, seen):
+        weights[candidate.revision] = 0
+    if former is not None and stable is not None and status.step is not None:
+        weights = {stable.revision: status.step.weight, former.revision: 100 - status.step.weight}
     for item in status.retiring if weights else ():
         if item.listed and now < to_seconds(item.delete_at) and seen.workload(item.revision).routable:
             weights.setdefault(item.revision, 0)
-    copied = {"Candidate": candidate, "Stable": stable}.get(_MIRRORED.get(step.kind, "None")) if step else None
+    copied = {"Candidate": candidate, "Stable": stable, "Former": former}.get(_mirrored(status))
     previewed = candidate if step is not None and given.deployment.spec.route.preview is not None else None
     return Routing(
         weights=weights,
         mirror=copied.revision if copied else None,
         preview=previewed.revision if previewed else None,
     )
+
+
+def _is_listed(candidate: Candidate, seen: Observation) -> bool:
+    """The route names it already, as a former model that is wanted again: it stays there, without weight."""
+    named = seen.route is not None and candidate.revision in seen.route.routing.weights
+    return named and seen.workload(candidate.revision).routable
+
+
+def _mirrored(status: Status) -> Mirrored:
+    """Who gets a copy of the traffic."""
+    kind = status.step.kind if status.step is not None else None
+    if kind == "Bake" and status.former is not None:
+        return "Former"
+    # A bake that an older version has begun comes before the promotion.
+    return _MIRRORED.get(kind, "None") if kind is not None and status.candidate is not None else "None"
 
 
 def settled(wanted: Routing, seen: Observation) -> bool:
@@ -64,14 +93,14 @@ def without_loss(wanted: Routing, seen: Observation) -> Routing:
 
 
 def without_more(wanted: Routing, status: Status, seen: Observation) -> Routing:
-    """`wanted`, unless it gives the candidate more than it has while nothing may go forward: the route stays as it is.
+    """`wanted`, unless it gives what is tested more than it has while nothing may go forward: the route stays as it is.
 
     A process that could not put on record that a candidate was rolled back may have been before this one.
     """
-    candidate, route = status.candidate, seen.route
-    if seen.held is None or candidate is None or route is None:
+    tested, route = status.stable if status.former is not None else status.candidate, seen.route
+    if seen.held is None or tested is None or route is None:
         return wanted
-    revision = candidate.revision
+    revision = tested.revision
     more = wanted.weights.get(revision, 0) > route.routing.weights.get(revision, 0)
     return Routing() if more else wanted
 
@@ -80,12 +109,13 @@ def traffic_of(status: Status, routing: Routing, seen: Observation) -> Traffic |
     """What people read of the routing; None before anything serves."""
     if not routing.weights:
         return None
-    step = status.step if status.candidate is not None else None
-    share = step.weight if step else 0
+    step, former = status.step, status.former
+    share = step.weight if status.candidate is not None and step else 0
+    kept = routing.weights[former.revision] if former is not None else 0
     return Traffic(
-        desired=Weights(stable=100 - share if status.stable else 0, candidate=share),
+        desired=Weights(stable=100 - share - kept if status.stable else 0, candidate=share, former=kept),
         accepted=settled(routing, seen),
-        mirror=_MIRRORED.get(step.kind, "None") if step else "None",
+        mirror=_mirrored(status),
     )
 
 

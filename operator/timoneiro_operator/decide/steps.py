@@ -30,10 +30,7 @@ class ScheduledStep(NamedTuple):
 def schedule_of(rollout: Rollout) -> tuple[ScheduledStep, ...]:
     """The steps between the entry into the route and the promotion, in their order."""
     if rollout.strategy == "BlueGreen":
-        return (
-            ScheduledStep("Mirror", 0, 1, parse_duration(rollout.blue_green.mirror)),
-            ScheduledStep("Bake", 100, 0, parse_duration(rollout.blue_green.bake)),
-        )
+        return (ScheduledStep("Mirror", 0, 1, parse_duration(rollout.blue_green.mirror)),)
     planned: list[ScheduledStep] = []
     weight = rank = 0
     for step in rollout.canary.steps:
@@ -60,7 +57,7 @@ def following(rollout: Rollout, step: Step) -> Step:
                 rank=planned.rank,
                 seconds=planned.seconds,
             )
-    return promotion(rollout)
+    return promotion(rollout, holdback_of(rollout))
 
 
 def _comes_after(planned: ScheduledStep, step: Step) -> bool:
@@ -75,10 +72,26 @@ def entry(rollout: Rollout) -> Step:
     return Step(kind="Listed", index=-1, count=len(schedule_of(rollout)), weight=0, seconds=LISTED_SECONDS)
 
 
-def promotion(rollout: Rollout) -> Step:
-    """All traffic to the candidate, for good."""
+def promotion(rollout: Rollout, after: Step | None = None) -> Step:
+    """All traffic to the candidate, for good; or what the step `after` the promotion leaves of it."""
     count = len(schedule_of(rollout))
-    return Step(kind="Promotion", index=count, count=count, weight=100, seconds=0.0)
+    return Step(kind="Promotion", index=count, count=count, weight=after.weight if after else 100, seconds=0.0)
+
+
+def holdback_of(rollout: Rollout) -> Step | None:
+    """The test that goes on after a promotion by the steps; None where there is none.
+
+    The former stable model is compared with the one that was promoted: on a part of the traffic, and with BlueGreen,
+    which switches all of it at once, on a copy.
+    """
+    count = len(schedule_of(rollout))
+    if rollout.strategy == "BlueGreen":
+        step = Step(kind="Bake", index=count, count=count, weight=100, seconds=parse_duration(rollout.blue_green.bake))
+    else:
+        seconds = parse_duration(rollout.keep_stable)
+        step = Step(kind="Holdback", index=count, count=count, weight=100 - rollout.holdback, seconds=seconds)
+    is_none = not step.seconds or (step.kind == "Holdback" and step.weight == 100)
+    return None if is_none else step
 
 
 def start_clock(status: Status, now: float) -> Status:
@@ -98,7 +111,12 @@ def start_clock(status: Status, now: float) -> Status:
 
 def _gives_traffic(step: Step) -> bool:
     """Whether both arms get requests while it runs."""
-    return step.kind in _MIRRORED or (step.kind in ("Weight", "Pause") and step.weight > 0)
+    return step.kind in _MIRRORED or (step.kind in ("Weight", "Pause", "Holdback") and step.weight > 0)
+
+
+def takes_all(step: Step) -> bool:
+    """Whether the candidate has all traffic in it, but for what a holdback leaves to the old model."""
+    return step.kind == "Promotion" or step.weight == 100
 
 
 def waits_for_a_person(step: Step | None) -> bool:
@@ -124,8 +142,12 @@ class Arms(NamedTuple):
 
 
 def arms_to_measure(status: Status) -> Arms | None:
-    """The pair that is being compared; None while they do not get their traffic in a step."""
-    stable, candidate, step = status.stable, status.candidate, status.step
+    """The pair that is being compared; None while they do not get their traffic in a step.
+
+    After a promotion the model that was promoted is still what the candidate was.
+    """
+    former, step = status.former, status.step
+    stable, candidate = (former, status.stable) if former is not None else (status.stable, status.candidate)
     if stable is None or candidate is None or step is None:
         return None
     if not _gives_traffic(step):

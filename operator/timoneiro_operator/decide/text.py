@@ -140,17 +140,35 @@ def share_text(step: Step) -> str:
 
 
 def given_text(step: Step) -> str:
-    """What candidate and old model are given while a step runs: `25 % of the traffic`, `a copy of the traffic`."""
-    mirrored = {"Mirror": "a copy of the traffic", "Bake": "all of the traffic, and the old model a copy"}
-    return mirrored.get(step.kind, f"{step.weight} % of the traffic")
+    """What the candidate is given while a step runs: `25 % of the traffic`, `a copy of the traffic`."""
+    return "a copy of the traffic" if step.kind == "Mirror" else f"{step.weight} % of the traffic"
+
+
+def served_text(status: Status) -> str:
+    """What the stable model serves: `serves all traffic`, or in a holdback also what the former one keeps."""
+    former, step = status.former, status.step
+    if former is None or step is None:
+        return "serves all traffic"
+    until = f" until {step.not_before}" if step.not_before else ""
+    if step.kind == "Bake":
+        return f"serves all traffic; {revision_name(former)} gets a copy of it{until}, and both are compared"
+    kept = f"{revision_name(former)} keeps {100 - step.weight} %{until}, and both are compared"
+    return f"serves {step.weight} % of the traffic; {kept}"
 
 
 def step_text(step: Step | None) -> str:
-    """`2/4`, `mirror 1/2` or `pause 3/4` while a rollout runs, `promote` at its end, `-` otherwise."""
+    """`2/4`, `mirror 1/2` or `pause 3/4` while a rollout runs, `promote` at its end; after it `holdback 10%` or `bake`.
+
+    `-` otherwise.
+    """
     if step is None:
         return "-"
     if step.kind == "Promotion":
         return "promote"
+    if step.kind == "Holdback":
+        return f"holdback {100 - step.weight}%"
+    if step.kind == "Bake" and step.index >= step.count:
+        return "bake"
     number = f"{step.index + 1}/{step.count}"
     return number if step.kind in ("Listed", "Weight") else f"{step.kind.lower()} {number}"
 

@@ -42,6 +42,11 @@ class KnativeDriver:
             found[stable.revision] = Workload(
                 ready_replicas=0 if broken else _replicas(deployment, stable), routable=not broken, backend=name
             )
+            if (former := _former(deployment.status, service)) is not None:
+                # KServe keeps it for the way back as long as the one after it has not all traffic.
+                found[former.revision] = dataclasses.replace(
+                    found[stable.revision], ready_replicas=_replicas(deployment, former), backend=former.backend
+                )
         if candidate is not None and candidate.revision == served:
             found[served] = _candidate(candidate, children.knative, _replicas(deployment, candidate))
         snapshot = snapshot_of(deployment.status, served)
@@ -76,15 +81,17 @@ class KnativeDriver:
         if service["metadata"].get("deletionTimestamp"):
             return ()
         served = _served(service)
-        share = decision.routing.weights.get(candidate.revision, 0) if candidate else 0
+        weights, former = decision.routing.weights, status.former
+        share = weights.get(candidate.revision, 0) if candidate else 0
+        rest = 100 - (weights.get(former.revision, 0) if former else 0)
         wanted = candidate or stable
         snapshot = ensure.get(wanted.revision) if wanted else None
         if snapshot is not None and (stable is None or candidate is None or _splits_from(stable, service)):
-            percent = None if stable is None else share if candidate else 100
+            percent = None if stable is None else share if candidate else rest
             return (serve(deployment, snapshot, first=False, percent=percent),)
-        if stable is None or not decision.routing.weights:
+        if stable is None or not weights:
             return ()
-        percent = 100 if served == stable.revision else share
+        percent = rest if served == stable.revision else share
         if _percent(service) == percent:
             return ()
         return (Patch(name=deployment.name, components={"predictor": {"canaryTrafficPercent": percent}}),)
@@ -100,7 +107,8 @@ def _as_written(status: Status, service: Body) -> bool:
     if status.stable is None or status.traffic is None:
         return True
     latest_is_stable = status.stable.revision == _served(service)
-    return _percent(service) == (100 if latest_is_stable else status.traffic.desired.candidate)
+    wanted = status.traffic.desired
+    return _percent(service) == (100 - wanted.former if latest_is_stable else wanted.candidate)
 
 
 def _our_names(status: Status, service: Body, knative: Body | None) -> dict[str, str]:
@@ -114,7 +122,17 @@ def _our_names(status: Status, service: Body, knative: Body | None) -> dict[str,
         found[name] = stable.revision
     if candidate is not None and candidate.backend is not None:
         found[candidate.backend] = candidate.revision
+    if (former := _former(status, service)) is not None and former.backend is not None:
+        found[former.backend] = former.revision
     return found
+
+
+def _former(status: Status, service: Body) -> Stable | None:
+    """The model that was stable before, in a holdback, while KServe still calls it the one that is rolled out."""
+    former = status.former
+    if former is None or former.backend is None or former.backend != _rolled_out(service):
+        return None
+    return former.as_stable()
 
 
 def _candidate(candidate: Candidate, knative: Body | None, replicas: int) -> Workload:

@@ -15,7 +15,8 @@ from timoneiro_operator.traffic.knative import deployment_name
 def arm_targets(deployment: ModelDeployment, children: Children, revision: str) -> ArmTargets:
     """The arm that `revision` is."""
     service = deployment.service_name(revision)
-    backends = {part.revision: part.backend for part in (deployment.status.stable, deployment.status.candidate) if part}
+    status = deployment.status
+    backends = {part.revision: part.backend for part in (status.stable, status.candidate, status.former) if part}
     backend = backends.get(revision)
     # What requests reach first answers for all that stands behind it.
     workload = deployment_name(backend) if backend else deployment.backend_name(revision)

@@ -81,6 +81,8 @@ class Story:
     session: aiohttp.ClientSession
     url: str
     failing: float
+    # It fails from its promotion on, and not before.
+    late: bool = False
     plane: MortalControlPlane = field(init=False)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -89,7 +91,7 @@ class Story:
         spec = {
             "model": {"format": {"name": "sklearn"}, "uri": "s3://models/fraud/1", "version": "1"},
             "route": {"hostnames": ["fraud.example.com"]},
-            "rollout": ROLLOUT,
+            "rollout": {**ROLLOUT, "keepStable": "40s"} if self.late else ROLLOUT,
             "analysis": {
                 "interval": "10s",
                 "warmUp": "0s",
@@ -124,9 +126,10 @@ class Story:
     async def tick(self) -> None:
         """One scrape interval: requests are answered, pods are scraped, the operator has a look, or dies in it."""
         self.plane.now += SCRAPE
+        parts = ("stable",) if self.late else ("stable", "candidate")
         versions = {
             self.plane.status[part]["revision"]: self.plane.status[part]["version"]
-            for part in ("stable", "candidate")
+            for part in parts
             if part in self.plane.status
         }
         for revision, weight in self.plane.weights().items():
@@ -154,21 +157,28 @@ async def prometheus() -> AsyncIterator[tuple[FakePrometheus, aiohttp.ClientSess
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("failing", "outcome"), [(0.0, "Promoted"), (0.5, "RolledBack")])
+@pytest.mark.parametrize(
+    ("failing", "late", "outcomes"),
+    [(0.0, False, ["Promoted"]), (0.5, False, ["RolledBack"]), (0.5, True, ["Promoted", "RolledBack"])],
+)
 async def test_a_rollout_ends_as_it_should_wherever_its_operator_dies(
-    prometheus: tuple[FakePrometheus, aiohttp.ClientSession, str], failing: float, outcome: str, after: bool
+    prometheus: tuple[FakePrometheus, aiohttp.ClientSession, str],
+    failing: float,
+    late: bool,
+    outcomes: list[str],
+    after: bool,
 ) -> None:
-    undisturbed = Story(*prometheus, failing)
+    undisturbed = Story(*prometheus, failing, late)
     await undisturbed.play()
     writes = list(undisturbed.plane.written)
-    assert undisturbed.plane.status["history"][-1]["outcome"] == outcome
+    assert undisturbed.plane.status["history"][-1]["outcome"] == outcomes[-1]
     for number, what in enumerate(writes, start=1):
         prometheus[0].samples.clear()
-        story = Story(*prometheus, failing)
+        story = Story(*prometheus, failing, late)
         await story.play(dies_at=number, after=after)
         where = f"write {number} of {len(writes)} ({what})"
         ends = [entry["outcome"] for entry in story.plane.status["history"] if entry["version"] == "2"]
-        assert ends == [outcome], where
+        assert ends == outcomes, where
         assert story.plane.weights() == undisturbed.plane.weights(), where
         services = {name for kind, name in story.plane.objects if kind == "InferenceService"}
         assert services == {name for kind, name in undisturbed.plane.objects if kind == "InferenceService"}, where

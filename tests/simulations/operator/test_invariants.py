@@ -17,6 +17,7 @@ from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Failure, Routing, Workload
 from timoneiro_operator.decide.reasons import routing_mismatch
 from timoneiro_operator.decide.routing import routing_of, settled
+from timoneiro_operator.decide.steps import arms_to_measure
 
 RATES = {f"s3://models/fraud/{number}": rate for number, rate in ((1, 0.0), (2, 0.0), (3, 0.3), (4, 0.01))}
 
@@ -25,7 +26,9 @@ SCHEDULES: list[dict[str, Any]] = [
     {"canary": {"steps": [{"pause": {}}, {"weight": 10, "for": "0s"}, {"pause": {"for": "1m"}}, {"pause": {}}]}},
     {"canary": {"steps": [{"weight": 50, "for": "10s"}, {"weight": 100, "for": "1m"}]}},
     {"strategy": "BlueGreen", "blueGreen": {"mirror": "1m", "bake": "1m"}},
+    {"canary": {"steps": [{"weight": 50, "for": "10s"}]}, "holdback": 0},
 ]
+PARTS = ["stable", "candidate", "former"]
 ACTIONS: list[Action] = ["promote", "abort", "pause", "resume", "retry", "rollback"]
 
 
@@ -92,7 +95,7 @@ class Rollouts(RuleBasedStateMachine):
         self.world.spec["predictor"] = {**self.world.spec["predictor"], "minReplicas": replicas}
         self._pass(1)
 
-    @rule(part=st.sampled_from(["stable", "candidate"]), load=st.integers(1, 8))
+    @rule(part=st.sampled_from(PARTS), load=st.integers(1, 8))
     def the_autoscaler_follows_the_load(self, part: str, load: int) -> None:
         revision = getattr(self.world.status, part)
         if revision is not None and revision.revision in self.world.services.keys() & self.world.scaled.keys():
@@ -102,7 +105,7 @@ class Rollouts(RuleBasedStateMachine):
     @rule(action=st.sampled_from(ACTIONS), full=st.booleans(), right=st.booleans(), seconds=st.sampled_from([0, 61]))
     def somebody_asks(self, action: Action, full: bool, right: bool, seconds: int) -> None:
         status = self.world.status
-        part = status.stable if action == "rollback" else status.candidate
+        part = status.stable if action == "rollback" or status.former else status.candidate
         revision = self.world.wanted() if action == "retry" else part.revision if part else "nobody"
         self.number += 1
         self.world.command = Command(
@@ -134,15 +137,16 @@ class Rollouts(RuleBasedStateMachine):
     def the_gateway_splits_otherwise_than_it_says(self, share: int | None) -> None:
         status = self.world.status
         self.world.realised = {}
-        if status.candidate is not None and status.stable is not None and share is not None:
-            self.world.realised = {status.candidate.revision: share, status.stable.revision: 100 - share}
+        arms = arms_to_measure(status)
+        if arms is not None and share is not None:
+            self.world.realised = {arms.candidate: share, arms.stable: 100 - share}
 
     @rule(absent=st.booleans())
     def kserve_comes_and_goes(self, absent: bool) -> None:
         self.world.missing = ("KServeNotInstalled", "install KServe") if absent else None
         self._pass(1)
 
-    @rule(part=st.sampled_from(["stable", "candidate"]), ready=st.integers(0, 2))
+    @rule(part=st.sampled_from(PARTS), ready=st.integers(0, 2))
     def pods_come_and_go(self, part: str, ready: int) -> None:
         self._change(part, ready_replicas=ready, routable=True)
 
@@ -150,11 +154,11 @@ class Rollouts(RuleBasedStateMachine):
     def the_candidate_cannot_load(self) -> None:
         self._change("candidate", ready_replicas=0, failure=Failure(reason="FailedLoad", message="broken", final=True))
 
-    @rule(part=st.sampled_from(["stable", "candidate"]))
+    @rule(part=st.sampled_from(PARTS))
     def somebody_edits_an_inference_service(self, part: str) -> None:
         self._change(part, as_built=False)
 
-    @rule(part=st.sampled_from(["stable", "candidate"]))
+    @rule(part=st.sampled_from(PARTS))
     def somebody_deletes_an_inference_service(self, part: str) -> None:
         revision = getattr(self.world.status, part)
         if revision is not None:
@@ -192,6 +196,7 @@ class Rollouts(RuleBasedStateMachine):
         self._check_deletions(decision)
         self._check_steps(before, decision)
         self._check_endings(before, decision.status)
+        self._check_holdback(before, decision)
         self._check_report(decision)
         route = world.route
         world.carry_out(decision)
@@ -240,8 +245,18 @@ class Rollouts(RuleBasedStateMachine):
         counted = after.analysis != before.analysis
         assert counted or routing_mismatch(before) is None, "the weight moved although the gateway does as it likes"
 
+    def _check_holdback(self, before: Status, decision: Decision) -> None:
+        """Whoever is stable, it is by a promotion or a rollback on record; and a rollback goes to what serves."""
+        after, former = decision.status, before.former
+        if former is None or after.stable is None or after.stable.revision != former.revision:
+            return
+        assert before.stable is not None
+        assert any(entry.revision == before.stable.revision for entry in after.rejected)
+        assert after.history[-1].revision == before.stable.revision
+        assert self.world.services[former.revision].serving, "all traffic goes to what does not serve"
+
     def _check_endings(self, before: Status, after: Status) -> None:
-        """Nothing is called promoted that did not have all traffic, accepted by the gateway."""
+        """Nothing is called promoted that did not have all traffic but the holdback, accepted by the gateway."""
         # By all but their end: after a clock was set back that is said anew.
         known = [msgspec.structs.replace(entry, ended_at="") for entry in before.history]
         new = [entry for entry in after.history if msgspec.structs.replace(entry, ended_at="") not in known]
@@ -250,7 +265,9 @@ class Rollouts(RuleBasedStateMachine):
                 route = self.world.route
                 assert route is not None
                 assert route.accepted
-                assert route.routing.shares() == ({entry.revision: 100}, None)
+                kept = {after.former.revision: 100 - after.step.weight} if after.former and after.step else {}
+                shares = {entry.revision: 100 - sum(kept.values()), **kept}
+                assert route.routing.shares() == ({name: share for name, share in shares.items() if share}, None)
                 assert after.stable is not None
                 assert after.stable.revision == entry.revision
 
@@ -273,7 +290,7 @@ class Rollouts(RuleBasedStateMachine):
     def a_phase_of_a_rollout_has_a_candidate(self) -> None:
         status = self.world.status
         assert status.candidate is not None or status.phase not in ("Paused", "Holding", "Promoting", "Progressing")
-        assert status.step is None or status.candidate is not None
+        assert status.step is None or status.candidate is not None or status.former is not None
 
     @invariant()
     def lists_are_bounded(self) -> None:
@@ -295,11 +312,13 @@ class Rollouts(RuleBasedStateMachine):
                 world.services[stable] = replace(
                     world.services[stable], ready_replicas=3, routable=True, failure=None, as_built=True
                 )
-            if world.status.candidate is not None:
+            if world.status.former is not None:
+                world.ask("abort", revision=stable)
+            elif world.status.candidate is not None:
                 world.ask("abort")
             for _ in range(3):
                 world.tick(1)
-        assert world.status.candidate is None, world.line()
+        assert (world.status.candidate, world.status.former) == (None, None), world.line()
         assert world.route is not None
         assert world.route.routing.shares() == ({world.status.stable.revision: 100}, None)
 

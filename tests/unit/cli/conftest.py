@@ -174,6 +174,20 @@ class Bodies:
             },
         )
 
+    def held_back(self, **status: Any) -> dict[str, Any]:
+        """Version 2 was promoted ten minutes ago, and version 1 keeps a tenth of the traffic for another twenty."""
+        step = self.step(kind="Holdback", index=4, count=4, weight=90, notBefore=self.at(1200))
+        return self.healthy(
+            **{
+                "stable": self.part("2", ready=True, since=self.at(-600)),
+                "step": step,
+                "traffic": {"desired": {"stable": 90, "candidate": 0, "former": 10}, "accepted": True},
+                "analysis": self.analysis(),
+                "retiring": [{**self.part("1"), "was": "Stable", "deleteAt": self.at(1230), "listed": True}],
+                **status,
+            }
+        )
+
     def rolled_back(self, **status: Any) -> dict[str, Any]:
         """Version 2 was worse; version 1 serves."""
         return self.body(

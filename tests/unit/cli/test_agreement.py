@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from support import played
-from support.fake_world import FakeWorld
+from support.fake_world import SPEC, FakeWorld
 from support.rolling import BAD, BLUE_GREEN, lose, rolled_back, rolling, stable_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Status, Weights
@@ -89,6 +89,10 @@ def check(world: FakeWorld) -> None:
         assert f"{weights.candidate} % to {revision_name(status.candidate)}" in line
         assert f"{revision_name(status.candidate)} {weights.candidate} %" in sentences
         assert f"candidate {revision_name(status.candidate)}  {weights.candidate} %" in drawn
+    if weights is not None and status.former is not None and seen.invalid is None:
+        former = revision_name(status.former)
+        assert all(former in text for text in everywhere), everywhere
+        assert f"former {former}  {weights.former} %" in drawn
     for cause in causes(status):
         assert all(cause.rstrip(".") in text for text in everywhere), (cause, everywhere)
 
@@ -103,6 +107,7 @@ ROLLOUTS: dict[str, Callable[[], FakeWorld]] = {
     "promoted": lambda: played.world((0.01, 0.01)),
     "rolled back": lambda: played.world((0.01, 0.05)),
     "blue-green": lambda: played.world((0.01, 0.009), rollout=BLUE_GREEN),
+    "a holdback": lambda: played.world((0.01, 0.01), rollout={**SPEC["rollout"], "holdback": 20, "keepStable": "1m"}),
     "without harm": lambda: played.world((0.01, 0.012), promotion="NoHarm"),
     "a pause": lambda: played.world(
         (0.01, 0.01), rollout={"canary": {"steps": [{"weight": 10, "for": "1m"}, {"pause": {"for": "1m"}}]}}

@@ -89,9 +89,38 @@ def test_a_mirrored_candidate_gets_a_copy(md) -> None:
     assert "Step 1/2 (a copy of the traffic) takes another" in why(md, body)
 
 
-def test_the_bake_mirrors_to_the_old_model(md) -> None:
-    body = md.rolling(step=md.step(kind="Bake", index=1, count=2, weight=100))
-    assert "Step 2/2 (all of the traffic, and the old model a copy)" in why(md, body)
+def test_a_holdback_says_who_serves_what_until_when_and_what_ends_it(md) -> None:
+    text = why(md, md.held_back())
+    assert (
+        f"Version 2 ({md.second}) has 90 % of the traffic and was promoted at 2026-11-24 09:50:00 UTC; "
+        f"version 1 ({md.first}) keeps 10 % until 2026-11-24 10:20:00 UTC, for another 20 min "
+        "(rollout.holdback, rollout.keepStable)." in text
+    )
+    assert (
+        f"`timoneiro promote fraud` ends that now, `timoneiro abort fraud` rolls version 2 ({md.second}) back." in text
+    )
+
+
+def test_a_holdback_shows_the_evidence_since_the_promotion(md) -> None:
+    body = md.held_back()
+    assert "evidence of 'worse' 3.2, at 100 it is rolled back." in why(md, body)
+
+
+def test_a_holdback_says_what_is_not_counted_and_what_informs(md) -> None:
+    metrics = [md.metric(name="slow", problem="no series"), md.metric(name="declines", role="Inform")]
+    text = why(md, md.held_back(analysis=md.analysis(*metrics)))
+    assert "slow: nothing is counted: no series." in text
+    assert text.count("it informs and decides nothing.") == 1
+
+
+def test_a_holdback_without_counts_has_no_evidence_to_tell_of(md) -> None:
+    assert "evidence of 'worse'" not in why(md, md.held_back(analysis=None))
+
+
+def test_a_bake_sends_a_copy_to_the_old_model(md) -> None:
+    step = md.step(kind="Bake", index=1, count=1, weight=100, notBefore=None)
+    text = why(md, md.held_back(step=step))
+    assert f"version 1 ({md.first}) gets a copy of it (rollout.blueGreen.bake)." in text
 
 
 def test_a_person_who_paused_is_named_with_the_ways_out(md) -> None:

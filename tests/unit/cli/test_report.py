@@ -42,7 +42,9 @@ def test_the_json_can_be_read_back() -> None:
     [
         ("promoted", "Version 2 was promoted", "Ended"),
         ("rolled_back", "Version 2 was rolled back", "Ended"),
-        ("blue_green", "Version 2 has all traffic and is still watched", "Running"),
+        ("blue_green", "Version 2 was promoted", "Ended"),
+        ("in_holdback", "Version 2 was promoted", "Ended"),
+        ("rolled_back_from_holdback", "Version 2 was rolled back", "Ended"),
         ("holding", "Version 2 is held at 50 %", "Running"),
         ("no_harm", "Version 2 was promoted", "Ended"),
         ("first", "Version 1 serves as the first model", "Ended"),
@@ -148,12 +150,36 @@ def test_blue_green_goes_from_nothing_to_all_and_is_told_to_be_mirrored() -> Non
     assert [step.now for step in made.rollout.steps] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["promoted", "rolled_back", "blue_green", "holding"])
+@pytest.mark.parametrize(
+    "name", ["promoted", "rolled_back", "blue_green", "holding", "in_holdback", "rolled_back_from_holdback"]
+)
 def test_what_happened_is_in_the_order_of_time(name) -> None:
     made = report(getattr(played, name)())
     times = [to_seconds(event.at) for event in made.events]
     assert times == sorted(times)
     assert [to_seconds(point.at) for point in made.weights] == sorted(to_seconds(point.at) for point in made.weights)
+
+
+def test_a_promotion_is_worth_what_its_own_evidence_says_while_a_test_goes_on_after_it() -> None:
+    decision = " ".join(report(played.in_holdback()).decision)
+    assert "Every metric that decides had evidence of 'not worse' of at least 20" in decision
+
+
+def test_a_holdback_is_the_last_part_of_the_schedule() -> None:
+    made = report(played.in_holdback())
+    assert made.rollout is not None
+    assert [(step.text, step.now) for step in made.rollout.steps][-1] == (
+        "after the promotion the old model keeps 10 % for 10 min, and both are compared",
+        True,
+    )
+    assert made.weights[-1].weight == 90
+
+
+def test_what_was_rolled_back_after_its_promotion_was_so_by_the_evidence_since_then() -> None:
+    made = report(played.rolled_back_from_holdback())
+    assert made.metrics[0].verdict == "Worse"
+    assert made.rollout is not None
+    assert made.rollout.reason.startswith("after its promotion: ")
 
 
 def test_commands_are_events_of_the_rollout_in_which_they_were_given() -> None:

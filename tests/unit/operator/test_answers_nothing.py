@@ -30,7 +30,7 @@ def blue_green(**fields: bool) -> FakeWorld:
     world.healthy()
     world.hanging = {SECOND}
     world.model(2)
-    world.until("Progressing mirror 1/2")
+    world.until("Progressing mirror 1/1")
     return world
 
 
@@ -72,10 +72,10 @@ def test_a_candidate_that_answers_nothing_of_its_copy_is_rolled_back(counts_arri
 def test_a_candidate_that_stops_answering_with_all_of_the_traffic_is_rolled_back() -> None:
     world = blue_green()
     world.hanging = set()
-    world.until("Progressing bake 2/2", seconds=10)
+    world.until("Healthy bake", seconds=10)
     world.hanging = {SECOND}
     world.until("RolledBack", seconds=10)
-    assert world.status.rejected[0].reason.startswith("AnswersNothing")
+    assert world.status.rejected[0].reason.startswith("after its promotion: AnswersNothing: it has answered none of ")
 
 
 def test_a_minute_is_given_to_a_model_that_takes_long() -> None:

@@ -152,7 +152,7 @@ def test_a_former_model_that_is_too_small_for_the_load_gets_its_replicas_first()
     assert (made.line(), made.scaled[old]) == ("Progressing - 2:100 2 1", Replicas(10, 10))
 
 
-@pytest.mark.parametrize("state", ["Progressing mirror 1/2", "Progressing bake 2/2"])
+@pytest.mark.parametrize("state", ["Progressing mirror 1/1", "Healthy bake"])
 def test_blue_green_has_both_models_at_full_size_from_the_mirror_to_the_end(state: str) -> None:
     made = world(**BLUE_GREEN)
     name, old = made.model(2), stable(made)

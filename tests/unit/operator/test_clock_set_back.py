@@ -76,7 +76,7 @@ def test_a_model_that_never_gets_ready_goes_at_its_deadline(jump: Jump) -> None:
 
 
 @JUMPS
-@pytest.mark.parametrize("state", ["Progressing mirror", "Progressing bake"])
+@pytest.mark.parametrize("state", ["Progressing mirror", "Healthy bake"])
 def test_blue_green_goes_on(jump: Jump, state: str) -> None:
     world = rolling(state, spec={**FakeWorld().spec, "rollout": BLUE_GREEN})
     jump(world)

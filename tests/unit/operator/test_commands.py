@@ -64,7 +64,7 @@ def test_promote_in_full_skips_the_mirror_and_the_bake_of_blue_green() -> None:
     world.spec["rollout"] = {"strategy": "BlueGreen"}
     world.healthy()
     world.model(2)
-    world.until("Progressing mirror 1/2")
+    world.until("Progressing mirror 1/1")
     world.ask("promote", full=True)
     assert world.line() == "Promoting promote 2:100 1 2"
     assert world.trace(1, 5) == ["Healthy - 2:100 2 -"]

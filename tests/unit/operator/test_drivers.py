@@ -9,7 +9,17 @@ from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.scaling import Replicas
-from timoneiro_operator.api.status import Candidate, Revision, Snapshot, Stable, Status, Traffic, Weights
+from timoneiro_operator.api.status import (
+    Candidate,
+    Retiring,
+    Revision,
+    Snapshot,
+    Stable,
+    Status,
+    Step,
+    Traffic,
+    Weights,
+)
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Routing
@@ -333,6 +343,56 @@ class TestKnative:
             state = KNATIVE.route(made, children(service("b", percent=percent), knative))
             as_built.append(state is not None and state.as_built)
         assert as_built == [True, False]
+
+    def held_back(self, *, backend: str | None = "n1") -> ModelDeployment:
+        """Version b was promoted, and a keeps a tenth."""
+        plain = knative_deployment("b", backends=("n2", None))
+        former = Retiring(
+            was="Stable",
+            revision="a",
+            inference_service="fraud",
+            uri="s3://a/",
+            delete_at="2026-11-24T10:00:00Z",
+            backend=backend,
+        )
+        status = msgspec.structs.replace(
+            plain.status,
+            retiring=(former,),
+            step=Step(kind="Holdback", index=2, count=2, weight=90),
+            traffic=Traffic(desired=Weights(stable=90, candidate=0, former=10), accepted=True),
+        )
+        return deployment(status, route={"driver": "Knative"})
+
+    def test_in_a_holdback_the_former_model_is_the_one_that_kserve_calls_rolled_out(self) -> None:
+        made, split = self.held_back(), [("n2", True, 90), ("n1", False, 10)]
+        seen = children(service("b", percent=90), ksvc("b", split=split))
+        found, state = KNATIVE.workloads(made, seen), KNATIVE.route(made, seen)
+        assert state is not None
+        assert (state.routing.weights, state.accepted, state.as_built) == ({"b": 90, "a": 10}, True, True)
+        assert (found["a"].serving, found["a"].backend, found["b"].backend) == (True, "n1", "n2")
+
+    @pytest.mark.parametrize(("backend", "rolled_out"), [("n1", "n2"), (None, "n1"), ("n0", "n1")])
+    def test_a_former_model_that_kserve_does_not_keep_serves_nothing(
+        self, backend: str | None, rolled_out: str
+    ) -> None:
+        seen = children(service("b", percent=90, rolled_out=rolled_out), ksvc("b"))
+        assert list(KNATIVE.workloads(self.held_back(backend=backend), seen)) == ["b"]
+
+    def test_a_holdback_leaves_the_percent_that_the_promotion_has_written(self) -> None:
+        made = self.held_back()
+        routing = Routing(weights={"b": 90, "a": 10})
+        assert self.writes(made, service("b", percent=90), routing=routing) == ()
+
+    def test_what_was_promoted_is_made_anew_with_the_percent_of_the_holdback(self) -> None:
+        routing = Routing(weights={"b": 90, "a": 10})
+        (write,) = self.writes(self.held_back(), service("a", percent=90), routing=routing, ensure=(snapshot("b"),))
+        assert write.body["spec"]["predictor"]["canaryTrafficPercent"] == 90
+
+    def test_the_end_of_a_holdback_gives_everything_to_the_latest_revision(self) -> None:
+        made = self.held_back()
+        over = msgspec.structs.replace(made, status=msgspec.structs.replace(made.status, step=None))
+        (write,) = self.writes(over, service("b", percent=90), routing=Routing(weights={"b": 100}))
+        assert write == Patch(name="fraud", components={"predictor": {"canaryTrafficPercent": 100}})
 
     def writes(self, made: ModelDeployment, body: dict[str, Any] | None, **fields: Any) -> tuple[Any, ...]:
         return KNATIVE.writes(made, Decision(status=made.status, **fields), children(body))

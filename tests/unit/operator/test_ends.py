@@ -15,7 +15,7 @@ def test_a_candidate_with_a_copy_of_the_traffic_has_none_to_keep_and_goes_at_onc
     world.spec["rollout"] = dict(BLUE_GREEN)
     world.healthy()
     world.model(2)
-    world.until("Progressing mirror 1/2")
+    world.until("Progressing mirror 1/1")
     lose(world, stable_of(world))
     world.ask("abort")
     assert world.status.candidate is None

@@ -43,7 +43,7 @@ def test_the_beginning_of_a_mirror_is_announced_as_a_copy() -> None:
     world.spec["rollout"] = dict(BLUE_GREEN)
     world.healthy()
     world.model(2)
-    world.until("Progressing 0/2")
+    world.until("Progressing 0/1")
     text = f"version 2 ({world.wanted()}): a copy of the traffic"
     assert events_of(world, 1) == [Event("Normal", "WeightChanged", text)]
 

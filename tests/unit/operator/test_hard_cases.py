@@ -125,7 +125,7 @@ def test_a_candidate_that_loses_readiness_in_the_mirror_is_rolled_back() -> None
     world.spec["rollout"] = {"strategy": "BlueGreen"}
     world.healthy()
     world.model(2)
-    world.until("Progressing mirror 1/2")
+    world.until("Progressing mirror 1/1")
     lose(world, world.wanted())
     world.tick(1)
     assert "LostReadiness" in world.status.rejected[0].reason

@@ -21,10 +21,10 @@ def test_blue_green_mirrors_first_switches_once_and_bakes_with_a_copy_to_the_old
     blue_green.model(2)
     assert blue_green.trace(10, 25) == [
         "Progressing - 1:100 1 2",
-        "Progressing 0/2 1:100 1 2",
-        "Progressing mirror 1/2 1:100+2 1 2",
-        "Progressing bake 2/2 2:100+1 1 2",
+        "Progressing 0/1 1:100 1 2",
+        "Progressing mirror 1/1 1:100+2 1 2",
         "Promoting promote 2:100 1 2",
+        "Healthy bake 2:100+1 2 -",
         "Healthy - 2:100 2 -",
     ]
 
@@ -34,8 +34,8 @@ def test_blue_green_never_shows_users_a_candidate_that_fails_on_the_copy() -> No
     blue_green.model(2)
     assert blue_green.trace(10, 25) == [
         "Progressing - 1:100 1 2",
-        "Progressing 0/2 1:100 1 2",
-        "Progressing mirror 1/2 1:100+2 1 2",
+        "Progressing 0/1 1:100 1 2",
+        "Progressing mirror 1/1 1:100+2 1 2",
         "RollingBack - 1:100 1 -",
         "RolledBack - 1:100 1 -",
     ]
@@ -44,7 +44,7 @@ def test_blue_green_never_shows_users_a_candidate_that_fails_on_the_copy() -> No
 def test_blue_green_goes_back_when_the_candidate_turns_bad_after_the_switch() -> None:
     blue_green = world(BLUE_GREEN)
     blue_green.model(2)
-    blue_green.until("Progressing bake 2/2")
+    blue_green.until("Healthy bake")
     blue_green.rate["s3://models/fraud/2"] = 0.5
     assert blue_green.trace(10, 10) == [
         "RollingBack - 1:100 1 -",
@@ -56,14 +56,14 @@ def test_blue_green_without_evidence_holds_before_the_switch() -> None:
     blue_green = world(BLUE_GREEN, requests_per_second=1.0)
     blue_green.spec["analysis"]["minRequests"] = 1
     blue_green.model(2)
-    assert blue_green.trace(30, 10)[-1] == "Holding mirror 1/2 1:100+2 1 2"
+    assert blue_green.trace(30, 10)[-1] == "Holding mirror 1/1 1:100+2 1 2"
     assert "more evidence of 'not worse' is needed" in blue_green.status.message
 
 
 def test_the_copy_is_counted_with_as_many_requests_as_the_stable_model_has() -> None:
     blue_green = world(BLUE_GREEN)
     blue_green.model(2)
-    blue_green.until("Progressing mirror 1/2")
+    blue_green.until("Progressing mirror 1/1")
     blue_green.tick(10)
     metric = blue_green.status.analysis.metrics[0]
     assert metric.candidate.requests == metric.stable.requests == 1000
@@ -91,8 +91,8 @@ def test_a_pause_with_a_duration_ends_by_itself_and_needs_no_requests() -> None:
         "Progressing 2/3 1:90,2:10 1 2",
         "Progressing pause 3/3 1:90,2:10 1 2",
         "Paused pause 3/3 1:90,2:10 1 2",
-        "Promoting promote 2:100 1 2",
-        "Healthy - 2:100 2 -",
+        "Promoting promote 1:10,2:90 1 2",
+        "Healthy holdback 10% 1:10,2:90 2 -",
     ]
 
 
@@ -120,7 +120,7 @@ def test_a_weight_of_100_needs_the_evidence_before_it_and_not_after_it() -> None
     full.model(2)
     assert full.trace(30, 10)[-1] == "Holding 1/2 1:50,2:50 1 2"
     full.requests_per_second = 100.0
-    assert full.trace(30, 10)[-2:] == ["Promoting promote 2:100 1 2", "Healthy - 2:100 2 -"]
+    assert full.trace(30, 10)[-2:] == ["Promoting promote 1:10,2:90 1 2", "Healthy holdback 10% 1:10,2:90 2 -"]
 
 
 def test_a_schedule_that_is_edited_in_mid_rollout_skips_nothing_and_repeats_nothing() -> None:
@@ -175,12 +175,12 @@ def test_a_pause_before_any_traffic_that_becomes_blue_green_is_mirrored_before_t
     edited.until("Paused pause 1/3")
     edited.spec["rollout"] = BLUE_GREEN
     edited.ask("resume")
-    assert edited.line() == "Progressing mirror 1/2 1:100+2 1 2"
+    assert edited.line() == "Progressing mirror 1/1 1:100+2 1 2"
 
 
 def test_a_mirror_that_becomes_a_canary_still_waits_for_the_person_in_front() -> None:
     edited = world(BLUE_GREEN)
     edited.model(2)
-    edited.until("Progressing mirror 1/2")
+    edited.until("Progressing mirror 1/1")
     edited.spec["rollout"] = PAUSES
     assert "Paused pause 1/3 1:100 1 2" in edited.trace(10, 20)

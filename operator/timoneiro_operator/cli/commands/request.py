@@ -49,7 +49,8 @@ def _meant_for(view: View, action: Action) -> str:
     """The revision that a command is about; empty where there is none, which is refused."""
     if action == "retry":
         return _wanted(view)
-    part = view.status.stable if action == "rollback" else view.status.candidate
+    after = view.status.former is not None
+    part = view.status.stable if action == "rollback" or after else view.status.candidate
     return part.revision if part is not None else ""
 
 

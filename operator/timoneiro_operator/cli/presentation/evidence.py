@@ -23,7 +23,7 @@ def draw_evidence(view: View) -> Group | None:
     width = max(len(metric.name) for metric in analysis.metrics)
     lines = [_title(view, analysis)]
     for metric in analysis.metrics:
-        lines += _metric(metric, spec, width)
+        lines += _metric(metric, spec, width, promoted=analysis.promoted_by is not None)
     if len(analysis.metrics) > 1 and analysis.worse is not None:
         words = "What counts as evidence of 'worse' is the weighted mean over the metrics that decide"
         lines.append(Text(f"{words}: {number(analysis.worse)}"))
@@ -42,7 +42,7 @@ def filled(e_value: float, probability: float, length: int = BAR_LENGTH) -> int:
     return length if share >= 1 - 1e-9 else min(length - 1, int(share * length))
 
 
-def _metric(metric: MetricStatus, spec: Spec, width: int) -> list[Text]:
+def _metric(metric: MetricStatus, spec: Spec, width: int, *, promoted: bool) -> list[Text]:
     verdict = (f"{VERDICT_WORDS[metric.verdict]:<9}", _VERDICT_STYLES[metric.verdict])
     first = Text.assemble((f"{metric.name:<{width}}", "bold"), "  ", verdict)
     first.append(f"  {measured_text(metric)}")
@@ -54,7 +54,7 @@ def _metric(metric: MetricStatus, spec: Spec, width: int) -> list[Text]:
     what = f"{'worse' if metric.shape is None else 'different':<9}  "
     worse = Text.assemble(indent, what, _bar(metric.evidence.worse, spec.analysis.false_rollback, "red"))
     worse.append(f"; rolled back at {bound(spec.analysis.false_rollback)}", style="dim")
-    if metric.limit is not None or metric.shape is not None:
+    if metric.limit is not None or metric.shape is not None or promoted:
         return [first, worse]
     better = Text.assemble(indent, "not worse  ")
     better.append_text(_bar(metric.evidence.not_worse, spec.analysis.false_promotion, "green"))
@@ -72,4 +72,5 @@ def _title(view: View, analysis: AnalysisStatus) -> Text:
     if not analysis.candidate or not analysis.stable:
         return Text("Evidence", style="bold")
     pair = f"{known_name(view.status, analysis.candidate)} against {known_name(view.status, analysis.stable)}"
-    return Text.assemble(("Evidence", "bold"), f" about {pair}")
+    since = " since the promotion" if analysis.promoted_by is not None else ""
+    return Text.assemble(("Evidence", "bold"), f"{since} about {pair}")

@@ -3,6 +3,7 @@
 from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Candidate, MetricStatus, Revision, Stable
+from timoneiro_operator.cli.presentation.explain_holdback import explain_holdback
 from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
 from timoneiro_operator.cli.presentation.text import (
     ago,
@@ -158,6 +159,8 @@ def _bound(view: View) -> str:
 def _healthy(view: View, stable: Stable, now: float) -> list[str]:
     since = f" since {clock(stable.since)}" if stable.since else ""
     sentences = [f"{big_name(stable)} serves all traffic{since}."]
+    if view.status.former is not None and view.status.step is not None:
+        sentences = explain_holdback(view, stable, view.status.former, view.status.step, now)
     adopted = view.adopted(stable.revision)
     if adopted is not None:
         sentences.append(

@@ -47,6 +47,8 @@ def shares_text(status: Status) -> str | None:
         return None
     has = shares(status) or Weights(stable=100, candidate=0)
     others = f" and {revision_name(status.candidate)} {has.candidate} %" if status.candidate is not None else ""
+    if status.former is not None:
+        others = f" and {revision_name(status.former)} {has.former} %"
     if status.candidate is None and has.stable == 100:
         return f"{big_name(status.stable)} serves all traffic."
     wanted = "" if status.traffic is None or status.traffic.accepted else _wanted(status)
@@ -139,7 +141,8 @@ def status_line(name: str, status: Status) -> str:
     step = status.step
     if step is not None:
         words = {"Listed": "entering the route", "Promotion": "going to all traffic"}
-        parts.append(words.get(step.kind, f"step {step_text(step)}"))
+        own = step_text(step) if status.former is not None else f"step {step_text(step)}"
+        parts.append(words.get(step.kind, own))
     if status.candidate is not None:
         has = shares(status)
         weight = has.candidate if has else 0

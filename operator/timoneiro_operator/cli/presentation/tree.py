@@ -85,6 +85,8 @@ def _step(status: Status, now: float) -> str:
     if step is None:
         return "-"
     text = f"{step_text(step)} ({step.kind})" if step.kind != "Listed" else "listed in the route, without traffic"
+    if status.former is not None:
+        text = step_text(step)
     if waits_for_a_person(step):
         return f"{text}, until a person resumes"
     if step.started_at is None:
@@ -101,8 +103,11 @@ def _weight(status: Status) -> str:
     has = shares(status)
     if has is not None and not is_routed(status):
         accepted = f"refused by the API server: the route has stable {has.stable} %, candidate {has.candidate} %"
-    text = f"stable {traffic.desired.stable} %, candidate {traffic.desired.candidate} %, {accepted}"
-    mirrored = {"Candidate": "the candidate", "Stable": "the stable model"}.get(traffic.mirror)
+    other = f"candidate {traffic.desired.candidate}" if status.former is None else f"former {traffic.desired.former}"
+    text = f"stable {traffic.desired.stable} %, {other} %, {accepted}"
+    mirrored = {"Candidate": "the candidate", "Stable": "the stable model", "Former": "the former model"}.get(
+        traffic.mirror
+    )
     return f"{text}; {mirrored} gets a copy besides" if mirrored else text
 
 
@@ -129,13 +134,19 @@ def _parts(status: Status) -> Iterable[tuple[str, Revision | Retiring]]:
     if status.candidate is not None:
         yield "candidate", status.candidate
     for item in status.retiring:
-        yield "retiring", item
+        yield "former" if item is status.former else "retiring", item
 
 
 def _revision_line(role: str, part: Revision | Retiring, status: Status, now: float) -> Text:
     has, mirror = shares(status), status.traffic.mirror if status.traffic else "None"
     style = {"stable": "green", "candidate": "cyan"}.get(role, "dim")
-    line = Text.assemble((f"{role} ", style), (revision_name(part), "bold" if role != "retiring" else "dim"))
+    line = Text.assemble(
+        (f"{role} ", style), (revision_name(part), "bold" if role in ("stable", "candidate") else "dim")
+    )
+    if isinstance(part, Retiring) and part is status.former:
+        kept = has.former if has is not None else 0
+        line.append(f"  {kept} %, was stable before and is compared with what was promoted", style="dim")
+        return line.append("  mirrored", style="magenta") if mirror == "Former" else line
     if isinstance(part, Retiring):
         what = "kept warm" if part.was == "Stable" else "was the candidate"
         remaining = left(part.delete_at, now)

@@ -26,7 +26,7 @@ _PHASES = {
     "Promoting": "is going to all traffic",
     "Degraded": "does not get ready",
 }
-_MIRRORED = {"Mirror": "is judged on a copy of the traffic", "Bake": "has all traffic and is still watched"}
+_MIRRORED = "is judged on a copy of the traffic"
 
 
 def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -> Report:
@@ -80,8 +80,8 @@ def _headline(status: Status, rollout: RolloutReport | None) -> str:
     if rollout.stable is None and status.phase != "Degraded":
         return f"{name} is about to serve as the first model"
     weight = status.traffic.desired.candidate if status.traffic else 0
-    if status.step is not None and status.phase == "Progressing" and status.step.kind in _MIRRORED:
-        return f"{name} {_MIRRORED[status.step.kind]}"
+    if status.step is not None and status.phase == "Progressing" and status.step.kind == "Mirror":
+        return f"{name} {_MIRRORED}"
     return f"{name} {_PHASES.get(status.phase, 'is on its way: it has {weight} %').format(weight=weight)}"
 
 

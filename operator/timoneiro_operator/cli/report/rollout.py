@@ -15,7 +15,7 @@ from timoneiro_operator.cli.report.content import (
     RolloutReport,
     WeightPoint,
 )
-from timoneiro_operator.decide.steps import schedule_of
+from timoneiro_operator.decide.steps import holdback_of, schedule_of
 from timoneiro_operator.decide.text import name_of
 
 FIRST = "first revision"
@@ -46,9 +46,12 @@ def rollout_of(view: View, spec: Spec | None) -> RolloutReport | None:
 def analysis_of(status: Status, rollout: RolloutReport | None) -> AnalysisStatus | None:
     """The evidence about that rollout; None when nothing was compared in it."""
     analysis = status.analysis
-    if analysis is None or rollout is None or not analysis.metrics:
+    if analysis is None or rollout is None or not (analysis.metrics or analysis.promoted_by):
         return None
-    return analysis if analysis.candidate in ("", rollout.candidate.revision) else None
+    if analysis.candidate not in ("", rollout.candidate.revision):
+        return None
+    # What was rolled back after its promotion was so by the evidence since then.
+    return analysis.of_the_rollout() if rollout.outcome == "Promoted" else analysis
 
 
 def _running(status: Status, candidate: Candidate, spec: Spec | None) -> RolloutReport:
@@ -78,7 +81,7 @@ def _ended(view: View, entry: HistoryEntry, spec: Spec | None) -> RolloutReport:
         ended_at=entry.ended_at,
         strategy=spec.rollout.strategy if spec else None,
         mirrored=_mirrored(spec),
-        steps=_steps(spec.rollout, None) if spec and stepped else (),
+        steps=_steps(spec.rollout, view.status if view.status.former else None) if spec and stepped else (),
     )
 
 
@@ -110,7 +113,9 @@ def _steps(wish: Rollout, status: Status | None) -> tuple[PlannedStep, ...]:
 
 
 def _planned(wish: Rollout) -> list[str]:
-    return [_step_words(step.kind, step.weight, step.seconds) for step in schedule_of(wish)]
+    after = holdback_of(wish)
+    steps = [_step_words(step.kind, step.weight, step.seconds) for step in schedule_of(wish)]
+    return [*steps, _step_words(after.kind, after.weight, after.seconds)] if after is not None else steps
 
 
 def _step_words(kind: StepKind, weight: int, seconds: float | None) -> str:
@@ -119,7 +124,8 @@ def _step_words(kind: StepKind, weight: int, seconds: float | None) -> str:
     length = format_duration(seconds)
     words = {
         "Mirror": f"the candidate gets a copy of the traffic for at least {length}",
-        "Bake": f"it gets all traffic, and the old model a copy, for at least {length}",
+        "Holdback": f"after the promotion the old model keeps {100 - weight} % for {length}, and both are compared",
+        "Bake": f"after the promotion the old model gets a copy of the traffic for {length}, and both are compared",
         "Pause": f"a pause of {length}",
     }
     return words.get(kind, f"{weight} % of the traffic for at least {length}")
@@ -150,7 +156,8 @@ def weights_of(
     elif rollout.started_at:
         add(rollout.started_at, 0)
     if rollout.ended_at is not None:
-        add(rollout.ended_at, 100 if rollout.outcome in ("Adopted", "Promoted", "Restored") else 0)
+        kept = status.traffic.desired.former if status.traffic is not None else 0
+        add(rollout.ended_at, 100 - kept if rollout.outcome in ("Adopted", "Promoted", "Restored") else 0)
     elif status.step is not None and status.step.started_at is not None:
         add(status.step.started_at, status.step.weight)
     return found
