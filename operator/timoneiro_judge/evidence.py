@@ -49,6 +49,12 @@ def log_sum_exp(values: Iterable[float]) -> float:
     return top + math.log(math.fsum([math.exp(term - top) for term in terms]))
 
 
+def log_add(one: float, other: float) -> float:
+    """ln(exp(one) + exp(other)): `log_sum_exp` of two, of which there are many."""
+    high, low = (one, other) if one > other else (other, one)
+    return high + math.log1p(math.exp(low - high))
+
+
 def single(values: Sequence[float]) -> tuple[float, ...]:
     """`values` in single precision: what is kept so is also what is reckoned with."""
     form = f"{len(values)}f"

@@ -28,7 +28,7 @@ class Size:
     """Rollouts for effects up to 1.25x and for the others; for Kayenta's judge, which is slow, at 1x and above it."""
 
     harmless: int = 6_000
-    worse: int = 1_500
+    worse: int = 4_000
     kayenta: int = 1_500
     kayenta_worse: int = 500
 
