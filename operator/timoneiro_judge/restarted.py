@@ -9,7 +9,7 @@ mixture), so that it ever reaches 1 / alpha with a probability of at most alpha.
 import math
 from dataclasses import dataclass, replace
 
-from timoneiro_judge.evidence import log_add, log_sum_exp, single
+from timoneiro_judge.evidence import log_sum_exp, single
 
 AT_ONCE, EVERY, DECAY = 0.75, 5, 1.2
 # Riemann's zeta of DECAY: the sum of all (j + 1) ** -DECAY.
