@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.status import MetricStatus
+from timoneiro_operator.api.analysis_status import MetricStatus
 
 BAD = {"s3://models/fraud/1": 0.01, "s3://models/fraud/2": 0.5}
 BLUE_GREEN = {"strategy": "BlueGreen", "blueGreen": {"mirror": "1m", "bake": "1m"}}

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from timoneiro_judge import Counts, MetricVerdict, Needed
+from timoneiro_operator.api.analysis_status import AnalysisStatus, StatusStruct
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor, Transformer
@@ -21,11 +21,6 @@ Phase = Literal[
 Outcome = Literal["Adopted", "Promoted", "Restored", "RolledBack", "Aborted", "Superseded", "Withdrawn"]
 StepKind = Literal["Listed", "Weight", "Pause", "Mirror", "Promotion", "Holdback", "Bake"]
 Mirrored = Literal["None", "Candidate", "Stable", "Former"]
-Role = Literal["Required", "Inform"]
-
-
-class _Struct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """Base of all parts of the status: immutable, camelCase on the wire, absent when empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +39,14 @@ Way = Steps | Direct
 STEPS = Steps()
 
 
-class Leaving(_Struct, frozen=True):
+class Leaving(StatusStruct, frozen=True):
     """It is decided that the candidate goes. It keeps its traffic only while the stable model could not take it."""
 
     outcome: Outcome
     reason: str
 
 
-class Revision(_Struct, frozen=True):
+class Revision(StatusStruct, frozen=True):
     """A revision that serves, or is about to.
 
     `backend`: Knative's name of the revision, with that driver.
@@ -105,7 +100,7 @@ class Candidate(Revision, frozen=True):
         return msgspec.structs.replace(self, instant=reason)
 
 
-class Snapshot(_Struct, frozen=True):
+class Snapshot(StatusStruct, frozen=True):
     """What a revision is made of, so that it can be served again when the spec names another one.
 
     `stable_since`: when it last became the stable model; None for one that never was.
@@ -122,12 +117,12 @@ class Snapshot(_Struct, frozen=True):
     adopted: str | None = None
 
 
-class Paused(_Struct, frozen=True):
+class Paused(StatusStruct, frozen=True):
     by: str
     at: str
 
 
-class CommandRecord(_Struct, frozen=True):
+class CommandRecord(StatusStruct, frozen=True):
     """A person's command, and what came of it. `verified`: that `by` has asked is proven."""
 
     id: str
@@ -144,7 +139,7 @@ class CommandRecord(_Struct, frozen=True):
         return asker(self.by, verified=self.verified)
 
 
-class Retiring(_Struct, frozen=True):
+class Retiring(StatusStruct, frozen=True):
     """A revision without traffic whose InferenceService is deleted at `delete_at`.
 
     `listed`: the route names it, with weight 0, until then.
@@ -175,7 +170,7 @@ class Retiring(_Struct, frozen=True):
         )
 
 
-class Step(_Struct, frozen=True):
+class Step(StatusStruct, frozen=True):
     """Where the rollout is, for at least `seconds` from `started_at`, when the gateway had accepted the weight.
 
     Listed: the candidate is in the route and has no traffic yet. Mirror: it gets a copy of the traffic. Holdback: it
@@ -195,14 +190,14 @@ class Step(_Struct, frozen=True):
     requests_before: int = 0
 
 
-class Restored(_Struct, frozen=True):
+class Restored(StatusStruct, frozen=True):
     """Something of ours that somebody else had edited or deleted, and that was put back."""
 
     what: str
     at: str
 
 
-class Weights(_Struct, frozen=True):
+class Weights(StatusStruct, frozen=True):
     """`former`: of the model that was stable before, in a holdback."""
 
     stable: int
@@ -210,7 +205,7 @@ class Weights(_Struct, frozen=True):
     former: int = 0
 
 
-class Traffic(_Struct, frozen=True, omit_defaults=False):
+class Traffic(StatusStruct, frozen=True, omit_defaults=False):
     """Shares of the traffic in percent: wanted, and whether the gateway has accepted them.
 
     `mirror`: who gets a copy of every request besides.
@@ -221,184 +216,14 @@ class Traffic(_Struct, frozen=True, omit_defaults=False):
     mirror: Mirrored = "None"
 
 
-class RatioStatus(_Struct, frozen=True):
-    """Rate ratio candidate / stable with its confidence sequence. None: not bounded yet."""
-
-    estimate: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-
-
-class EvidenceStatus(_Struct, frozen=True, omit_defaults=False):
-    """e-values: 100 for "worse" means that luck alone would show this in one harmless rollout of 100."""
-
-    worse: float = 1.0
-    not_worse: float = 1.0
-
-
-class MostDifferent(_Struct, frozen=True, omit_defaults=False):
-    """The bin that tells two shapes apart best, and its share of the requests of each model; None: nothing yet."""
-
-    bin: str | None = None
-    candidate: float = 0.0
-    stable: float = 0.0
-
-
-class MetricStatus(_Struct, frozen=True):
-    """One comparison. `bound`: a request slower than these seconds is an event. `limit`: of a guard.
-
-    `shape`: of a metric that compares shapes; its evidence of "worse" is one of "different".
-
-    `seconds_left`: about how long until it is decided, at today's traffic; None where nobody can say.
-    `problem`: why there are no counts of it.
-    """
-
-    name: str
-    verdict: MetricVerdict = "Undecided"
-    role: Role = "Required"
-    bound: float | None = None
-    limit: float | None = None
-    shape: MostDifferent | None = None
-    seconds_left: float | None = None
-    problem: str | None = None
-    ratio: RatioStatus = RatioStatus()
-    candidate: Counts = Counts()
-    stable: Counts = Counts()
-    evidence: EvidenceStatus = EvidenceStatus()
-    state: str | None = None
-
-
-class WarmUp(_Struct, frozen=True):
-    """What the candidate's pods did before they had warmed up, and the stable model in the same time: failures.
-
-    `limit`: rate of them that must not be passed. `worse`: the e-value for "it is passed, and not by both models".
-    """
-
-    limit: float
-    verdict: MetricVerdict = "Undecided"
-    candidate: Counts = Counts()
-    stable: Counts = Counts()
-    worse: float = 1.0
-    state: str | None = None
-
-
-class LastWindow(_Struct, frozen=True, omit_defaults=False):
-    """Traffic in the window that was counted last."""
-
-    seconds: float
-    candidate: int
-    stable: int
-
-
-class MetricPreflight(_Struct, frozen=True, omit_defaults=False):
-    """What one comparison needs.
-
-    `rate`: events of the stable model by its requests, as it was when it was read. `requests_per_second`: of users,
-    None where nobody knows; then the times are None, too.
-    """
-
-    name: str
-    rate: float
-    requests_per_second: float | None
-    not_worse: Needed
-    worse: Needed
-
-
-class PreflightStatus(_Struct, frozen=True, omit_defaults=False):
-    """How long decisions will take, as it was estimated when counting began, at `began_at`.
-
-    `late`: the deadline comes before. `message`: all of it in sentences.
-    """
-
-    began_at: str
-    metrics: tuple[MetricPreflight, ...]
-    message: str = ""
-    late: bool = False
-
-
-class Share(_Struct, frozen=True, omit_defaults=False):
-    """Requests since the gateway accepted `weight`, and the e-value against their being split like that.
-
-    `begun`: they are counted when they arrive, and not when they have ended. `answered`, `stable_answered`: what
-    candidate and stable model have answered well.
-    """
-
-    weight: int
-    candidate: int = 0
-    stable: int = 0
-    mismatch: float = 1.0
-    begun: bool = False
-    answered: int = 0
-    stable_answered: int = 0
-
-
-class TrailPoint(_Struct, frozen=True, omit_defaults=False):
-    """Where the evidence was at the end of a window.
-
-    `values`, by metric: estimate, lower and upper end of the ratio, evidence of worse and of not worse, requests and
-    events of the candidate, and of the stable model.
-    """
-
-    at: str
-    weight: int
-    values: tuple[tuple[float | None, ...], ...]
-
-
-class PromotedBy(_Struct, frozen=True):
-    """What people read of the evidence that a promotion came from, once another test has begun after it."""
-
-    metrics: tuple[MetricStatus, ...] = ()
-    worse: float | None = None
-    warm_up: WarmUp | None = None
-    trail: tuple[TrailPoint, ...] = ()
-
-
-class AnalysisStatus(_Struct, frozen=True):
-    """Evidence about `candidate` against `stable`: rolled out again, the same pair goes on where it was.
-
-    `worse`: the e-value of all that decides together. `bounds`: seconds by metric of type Latency; fixed before the
-    first window. `warm_up`: None while no pod of the candidate was seen warming up. `marks`: where the source has got
-    to, in its own words. `promoted_by`: this is the evidence since the promotion, which goes on from nothing of that
-    before it.
-    """
-
-    candidate: str = ""
-    stable: str = ""
-    metrics: tuple[MetricStatus, ...] = ()
-    last_window_end: str | None = None
-    last_window: LastWindow | None = None
-    worse: float | None = None
-    bounds: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
-    warm_up: WarmUp | None = None
-    share: Share | None = None
-    marks: str | None = None
-    preflight: PreflightStatus | None = None
-    trail: tuple[TrailPoint, ...] = ()
-    promoted_by: PromotedBy | None = None
-
-    def of_the_rollout(self) -> "AnalysisStatus":
-        """What is known from before the promotion, where there was one."""
-        before = self.promoted_by
-        if before is None:
-            return self
-        return msgspec.structs.replace(
-            self,
-            metrics=before.metrics,
-            worse=before.worse,
-            warm_up=before.warm_up,
-            trail=before.trail,
-            promoted_by=None,
-        )
-
-
-class Rejected(_Struct, frozen=True):
+class Rejected(StatusStruct, frozen=True):
     revision: str
     at: str
     reason: str
     version: str | None = None
 
 
-class HistoryEntry(_Struct, frozen=True):
+class HistoryEntry(StatusStruct, frozen=True):
     revision: str
     outcome: Outcome
     reason: str
@@ -407,7 +232,7 @@ class HistoryEntry(_Struct, frozen=True):
     version: str | None = None
 
 
-class Condition(_Struct, frozen=True, omit_defaults=False):
+class Condition(StatusStruct, frozen=True, omit_defaults=False):
     type: str
     status: Literal["True", "False", "Unknown"]
     reason: str
@@ -416,7 +241,7 @@ class Condition(_Struct, frozen=True, omit_defaults=False):
     observed_generation: int
 
 
-class Status(_Struct, frozen=True):
+class Status(StatusStruct, frozen=True):
     """All of it.
 
     `revisions`: those that serve, and the last ones that did; a rollback can go to each of them.

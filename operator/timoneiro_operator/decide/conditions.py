@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from timoneiro_operator.api.analysis_status import LastWindow
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Condition, LastWindow, Status, to_text
+from timoneiro_operator.api.status import Condition, Status, to_text
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.reasons import has_other_clients, routing_mismatch

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import msgspec
 
 from timoneiro_judge import Counts, Needed, Stage, Window, preflight
+from timoneiro_operator.api.analysis_status import MetricPreflight, PreflightStatus
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Metric, Spec
-from timoneiro_operator.api.status import MetricPreflight, PreflightStatus, Status, Step, to_seconds, to_text
+from timoneiro_operator.api.status import Status, Step, to_seconds, to_text
 from timoneiro_operator.decide.comparisons import PlannedComparison, limits_of, planned
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import schedule_of

@@ -4,19 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from timoneiro_operator.api.analysis_status import AnalysisStatus, PromotedBy
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Rollout
-from timoneiro_operator.api.status import (
-    AnalysisStatus,
-    Candidate,
-    Direct,
-    PromotedBy,
-    Stable,
-    Status,
-    Step,
-    Steps,
-    to_text,
-)
+from timoneiro_operator.api.status import Candidate, Direct, Stable, Status, Step, Steps, to_text
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import forget_snapshots, pardon, record, reject, retired
 from timoneiro_operator.decide.steps import holdback_of

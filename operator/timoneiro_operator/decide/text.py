@@ -3,20 +3,9 @@
 import msgspec
 
 from timoneiro_judge import Counts
+from timoneiro_operator.api.analysis_status import MetricStatus, MostDifferent, RatioStatus, WarmUp
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import (
-    MetricStatus,
-    MostDifferent,
-    Paused,
-    Phase,
-    RatioStatus,
-    Retiring,
-    Revision,
-    Status,
-    Step,
-    WarmUp,
-    to_text,
-)
+from timoneiro_operator.api.status import Paused, Phase, Retiring, Revision, Status, Step, to_text
 from timoneiro_operator.decide.observation import Failure, Observation
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided", "Differs": "different"}

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, Step, TrailPoint
+from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, TrailPoint
+from timoneiro_operator.api.status import Step
 
 # The status of an object is no place for a time series: beyond this every second point is given up.
 MOST_POINTS = 64

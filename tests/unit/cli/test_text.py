@@ -2,7 +2,8 @@
 
 import pytest
 
-from timoneiro_operator.api.status import RatioStatus, Step, to_seconds
+from timoneiro_operator.api.analysis_status import RatioStatus
+from timoneiro_operator.api.status import Step, to_seconds
 from timoneiro_operator.cli.presentation.text import age, known_name, status_line
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.decide.text import number, ratio_text, step_text

@@ -7,11 +7,7 @@ import pytest
 
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import lose, stable_of
-from timoneiro_operator.api.status import (
-    Condition,
-    Status,
-    to_text,
-)
+from timoneiro_operator.api.status import Condition, Status, to_text
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.observation import Observation

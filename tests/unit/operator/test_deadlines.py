@@ -6,9 +6,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import lose, rolled_back, rolling
-from timoneiro_operator.api.status import (
-    to_seconds,
-)
+from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Failure
 
 

@@ -9,11 +9,8 @@ from support.analyses import analysis, folded, in_a_step, looks, looks_at, windo
 from timoneiro_judge import Verdict
 from timoneiro_judge.counts import Window
 from timoneiro_judge.verdict import Part
-from timoneiro_operator.api.status import (
-    AnalysisStatus,
-    MetricStatus,
-    Status,
-)
+from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus
+from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.comparisons import bounds_key, dispersion_of, parts_of, planned, restored
 from timoneiro_operator.decide.observation import Metrics

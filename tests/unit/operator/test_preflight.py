@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_judge import Counts, Window
+from timoneiro_operator.api.analysis_status import AnalysisStatus, PreflightStatus
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import AnalysisStatus, Candidate, PreflightStatus, Stable, Status, Step, to_text
+from timoneiro_operator.api.status import Candidate, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.comparisons import planned
 from timoneiro_operator.decide.events import events_between

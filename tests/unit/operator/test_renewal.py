@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.status import LastWindow, MetricStatus, Status, Step
+from timoneiro_operator.api.analysis_status import LastWindow, MetricStatus
+from timoneiro_operator.api.status import Status, Step
 from timoneiro_operator.decide.renewal import renewed
 
 change = msgspec.structs.replace

@@ -3,9 +3,7 @@
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.status import (
-    Weights,
-)
+from timoneiro_operator.api.status import Weights
 from timoneiro_operator.decide.observation import Observation, RouteState, Routing, Workload
 from timoneiro_operator.decide.routing import without_loss
 

@@ -7,11 +7,8 @@ from support.analyses import STEP, analysis, folded, in_a_step, looks, looks_at,
 from support.fake_world import EPOCH
 from support.rolling import rolling
 from timoneiro_judge.routing import ALPHA
-from timoneiro_operator.api.status import (
-    AnalysisStatus,
-    Share,
-    Step,
-)
+from timoneiro_operator.api.analysis_status import AnalysisStatus, Share
+from timoneiro_operator.api.status import Step
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.reasons import routing_mismatch

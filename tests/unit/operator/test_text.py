@@ -4,8 +4,9 @@ import pytest
 
 from support.fake_world import FakeWorld
 from timoneiro_judge import Counts, Verdict
+from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, RatioStatus
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus, RatioStatus, Status, Step
+from timoneiro_operator.api.status import Status, Step
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence
 

@@ -5,8 +5,8 @@ import math
 from rich.console import Group
 from rich.text import Text
 
+from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import AnalysisStatus, MetricStatus
 from timoneiro_operator.cli.presentation.text import bound, known_name, measured_text
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import VERDICT_WORDS, number

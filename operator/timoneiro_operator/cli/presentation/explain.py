@@ -1,8 +1,9 @@
 """Why a rollout is where it is, and what would change it: sentences for people. Pure."""
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Candidate, MetricStatus, Revision, Stable
+from timoneiro_operator.api.status import Candidate, Revision, Stable
 from timoneiro_operator.cli.presentation.explain_holdback import explain_holdback
 from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
 from timoneiro_operator.cli.presentation.text import (

@@ -1,7 +1,8 @@
 """What is still compared after a promotion, and what would come of it. Pure; `explain` is the way in."""
 
+from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Retiring, Stable, Step
+from timoneiro_operator.api.status import Retiring, Stable, Step
 from timoneiro_operator.cli.presentation.text import big_name, bound, clock, left, measured_text
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import number, revision_name

@@ -1,8 +1,9 @@
 """Why a running rollout is where it is, and what would move it. Pure; `explain` is the way in."""
 
+from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import Candidate, MetricStatus, Step, to_text
+from timoneiro_operator.api.status import Candidate, Step, to_text
 from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person

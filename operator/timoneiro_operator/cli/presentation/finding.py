@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from timoneiro_judge import Counts, Needed
-from timoneiro_operator.api.status import MetricPreflight
+from timoneiro_operator.api.analysis_status import MetricPreflight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

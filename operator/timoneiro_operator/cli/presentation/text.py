@@ -1,7 +1,8 @@
 """Revisions, times and evidence in the words that people read. Pure; `now` is seconds since the epoch."""
 
+from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MetricStatus, Revision, Status, Weights, to_seconds
+from timoneiro_operator.api.status import Revision, Status, Weights, to_seconds
 from timoneiro_operator.decide.text import (
     name_of,
     percent,

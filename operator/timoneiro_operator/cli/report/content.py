@@ -9,8 +9,9 @@ from typing import Any, Literal
 import msgspec
 
 from timoneiro_judge import MetricVerdict
+from timoneiro_operator.api.analysis_status import MostDifferent, Role
 from timoneiro_operator.api.command import asker
-from timoneiro_operator.api.status import MostDifferent, Outcome, Role
+from timoneiro_operator.api.status import Outcome
 
 SCHEMA = 1
 

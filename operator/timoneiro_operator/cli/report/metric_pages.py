@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from timoneiro_operator.api.analysis_status import MostDifferent
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import MostDifferent
 from timoneiro_operator.cli.report.content import ArmReport, MetricReport, Promises, Report
 from timoneiro_operator.cli.report.markup import e, facts
 from timoneiro_operator.cli.report.pictures import (

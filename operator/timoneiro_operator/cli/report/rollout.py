@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
+from timoneiro_operator.api.analysis_status import AnalysisStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Rollout, Spec
-from timoneiro_operator.api.status import AnalysisStatus, Candidate, HistoryEntry, Status, StepKind, to_seconds, to_text
+from timoneiro_operator.api.status import Candidate, HistoryEntry, Status, StepKind, to_seconds, to_text
 from timoneiro_operator.cli.presentation.text import known_version, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import (
