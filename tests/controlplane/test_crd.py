@@ -55,7 +55,6 @@ def test_the_smallest_deployment_is_accepted_and_gets_all_defaults(platform: Clu
         {
             "name": "errors",
             "type": "Errors",
-            "role": "Required",
             "weight": 1,
             "margin": 1,
             "negligible": 0.001,

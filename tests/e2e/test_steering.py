@@ -259,7 +259,7 @@ def test_a_route_of_somebody_else_with_the_same_name_is_left_alone(bench: Bench)
         read = bench.cluster.get("md", name)
         return str((read.get("status") or {}).get("message", ""))
 
-    bench.wait("the sentence", lambda: "HTTPRoute taken exists and is not ours" in message())
+    bench.wait("the sentence", lambda: "HTTPRoute taken exists and belongs to somebody else" in message())
     theirs = bench.cluster.get("httproute", name)
     assert theirs["spec"]["hostnames"] == ["somebody.example.com"]
     bench.cluster.kubectl("delete", "md,httproute", name)
