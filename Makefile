@@ -80,7 +80,7 @@ mutation: setup ## Break `decide` in every small way, and list what no test noti
 soak: setup ## Fifty rollouts in a row with random outcomes under load on a local cluster (about 15 minutes)
 	TIMONEIRO_SOAK_ROLLOUTS=$${TIMONEIRO_SOAK_ROLLOUTS:-50} $(BIN)/pytest tests/e2e/test_soak.py -s
 
-bench-judge: setup ## Judge thousands of simulated rollouts, and write the tables of docs/judge.md (5 minutes)
+bench-judge: setup ## Judge thousands of simulated rollouts, and write the tables of docs/judge.md (long)
 	PYTHONPATH=hack $(BIN)/python -m bench.judge
 
 bench-scale: setup ## A thousand rollouts at once on a real API server: CPU, memory, and how long an abort waits (12 minutes)

@@ -481,3 +481,12 @@ def test_a_holdback_has_limits(percent: int) -> None:
 def test_a_holdback_may_be_up_to_half_of_the_traffic(percent: int) -> None:
     world = held_back({**KEPT, "holdback": percent})
     assert weights(world) == {"2": 100 - percent, "1": percent}
+
+
+def test_a_model_that_was_promoted_without_evidence_is_compared_on_all_the_same() -> None:
+    world = world_of(KEPT)
+    world.model(2)
+    world.until("Promoting")
+    world.status = msgspec.structs.replace(world.status, analysis=None)
+    world.until("Healthy holdback", seconds=10)
+    assert world.status.analysis is None or world.status.analysis.promoted_by is None

@@ -8,7 +8,7 @@ from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus,
 from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.api.status import Status, Step
 from timoneiro_operator.decide.events import events_between
-from timoneiro_operator.decide.text import metric_sentence, name_of, share_text, verdict_sentence
+from timoneiro_operator.decide.text import metric_sentence, name_of, ratio_text, share_text, verdict_sentence
 
 
 @pytest.mark.parametrize(
@@ -142,3 +142,7 @@ def test_the_verdict_that_says_most_is_the_one_that_is_shown(verdicts: tuple[Ver
 
 def test_a_revision_without_a_version_is_named_by_its_hash() -> None:
     assert name_of("3f2a9c01", None) == "revision 3f2a9c01"
+
+
+def test_a_ratio_that_nothing_is_known_about_is_a_dash() -> None:
+    assert ratio_text(RatioStatus()) == "-"
