@@ -10,15 +10,14 @@ Given how many requests each arm had, the expectation of the factor of a window 
 ``r A + (1 - r) B <= 1``, and so at most 1 (weighted means): E is an e-process, valid however often it is checked.
 """
 
-import base64
 import math
 import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from timoneiro_judge.counts import Counts
+from timoneiro_judge.edition import edition_of, opened, sealed
 
 # Bins that have a place of their own; what comes later is counted as OTHER, so that the state stays small.
 MOST_BINS = 24
@@ -28,7 +27,7 @@ _LONGEST_NAME = 32
 _PRIOR = 30.0
 _LARGEST = 2**62
 _HEAD = ">dd"
-_EDITION = f"{zlib.crc32(repr((_HEAD, MOST_BINS, _LONGEST_NAME, _PRIOR)).encode()):08x}"
+_EDITION = edition_of(_HEAD, MOST_BINS, _LONGEST_NAME, _PRIOR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,17 +160,12 @@ class Shape:
         numbers = [number for bin in self.bins for number in (bin.candidate, bin.stable)]
         packed = struct.pack(f"{_HEAD}B{len(numbers)}q", self.tolerance, self.log_differs, len(self.bins), *numbers)
         names = "\0".join(bin.name for bin in self.bins).encode()
-        return f"{_EDITION}:{base64.b64encode(packed + names).decode('ascii')}"
+        return sealed(_EDITION, packed + names)
 
     @classmethod
     def decode(cls, text: str) -> "Shape":
         """Inverse of `encode`. Raises ValueError when the text is none of ours, or one of another edition."""
-        edition, _, text = text.rpartition(":")
-        if edition != _EDITION:
-            raise ValueError(
-                "the evidence was saved by another version of the judge; it is collected again from the start"
-            )
-        packed = base64.b64decode(text, validate=True)
+        packed = opened(_EDITION, text)
         try:
             tolerance, log_differs, number = struct.unpack_from(f"{_HEAD}B", packed)
             form = f"{_HEAD}B{2 * number}q"

@@ -1,11 +1,10 @@
 """A comparison as text, exact to the last bit."""
 
-import base64
 import struct
-import zlib
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Limits, Spread, Weighed
+from timoneiro_judge.edition import edition_of, opened, sealed
 from timoneiro_judge.evidence import LOG_GRID, higher_rates, not_worse_ratios, worse_ratios
 from timoneiro_judge.fresh import Fresh
 from timoneiro_judge.restarted import Restarted, stake
@@ -16,11 +15,9 @@ _LARGEST = 2.0**63
 _LIMITS = struct.Struct(">3d")
 # Counts of both arms, degrees of freedom, windows; then what is not whole.
 _NUMBERS = struct.Struct(">6q11d")
-# Evidence is read only by the edition that kept it: other numbers in other places would look as good. Made of what they
-# mean, so that no change of the grid can forget to change it.
 _GRID = [round(x, 9) for x in LOG_GRID]
 _STAKES = [round(stake(window), 9) for window in (0, 5)]
-_EDITION = f"{zlib.crc32(repr((_LIMITS.format, _NUMBERS.format, _GRID, _STAKES)).encode()):08x}"
+_EDITION = edition_of(_LIMITS.format, _NUMBERS.format, _GRID, _STAKES)
 
 
 def encode(value: Comparison) -> str:
@@ -50,16 +47,14 @@ def encode(value: Comparison) -> str:
         )
         + struct.pack(f">{len(logs)}f", *logs)
     )
-    return f"{_EDITION}:{base64.b64encode(packed).decode('ascii')}"
+    return sealed(_EDITION, packed)
 
 
 def decode(text: str) -> Comparison:
     """Inverse of `encode`. Raises ValueError when the text is none of ours, or one of another edition."""
-    edition, _, text = text.rpartition(":")
-    if edition != _EDITION:
-        raise ValueError("the evidence was saved by another version of the judge; it is collected again from the start")
+    packed = opened(_EDITION, text)
     try:
-        value = _unpacked(base64.b64decode(text, validate=True))
+        value = _unpacked(packed)
     except (struct.error, ValueError, ArithmeticError) as error:
         raise ValueError(f"the saved evidence cannot be read: {error}") from error
     if not _can_be(value):
