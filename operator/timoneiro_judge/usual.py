@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from timoneiro_judge.counts import Counts, Window
 
 # Up to so many times the usual number of events a window counts in full.
-_IN_FULL = 3.0
+IN_FULL = 3.0
 # So many times the usual number of events is learned from one window at most: an outage is no new custom.
-_LEARNED = 1.5
+LEARNED = 1.5
 # What is believed before anything is known: one event in 200 requests.
-_PRIOR_EVENTS, _PRIOR_REQUESTS = 1.0, 200.0
+PRIOR_EVENTS, PRIOR_REQUESTS = 1.0, 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Usual:
     @property
     def exceeded(self) -> bool:
         """In the last window the stable model had clearly more events than usual."""
-        return self.excess > _LEARNED
+        return self.excess > LEARNED
 
     def weight(self, window: Window) -> float:
         """What the window counts: 1, and less with more than three times the usual number of events.
@@ -38,7 +38,7 @@ class Usual:
         """
         stable = self._excess(window.stable)
         shared = min(stable, self._excess(window.candidate)) if window.aligned else max(stable, self.excess)
-        return min(1.0, (_IN_FULL / shared) ** 2) if shared > 0 else 1.0
+        return min(1.0, (IN_FULL / shared) ** 2) if shared > 0 else 1.0
 
     def after(self, stable: Counts) -> "Usual":
         """With one more window of the stable model."""
@@ -46,7 +46,7 @@ class Usual:
             return self
         learned = float(stable.events)
         if self.requests:
-            learned = min(learned, _LEARNED * self._expected(stable.requests))
+            learned = min(learned, LEARNED * self._expected(stable.requests))
         return Usual(
             requests=self.requests + stable.requests,
             events=self.events + learned,
@@ -58,4 +58,4 @@ class Usual:
 
     def _expected(self, requests: int) -> float:
         """One more than there would be: chance alone makes two of one."""
-        return requests * (_PRIOR_EVENTS + self.events) / (_PRIOR_REQUESTS + self.requests) + 1.0
+        return requests * (PRIOR_EVENTS + self.events) / (PRIOR_REQUESTS + self.requests) + 1.0

@@ -14,7 +14,7 @@ Verdict = Literal["Worse", "NotWorse", "Undecided"]
 MetricVerdict = Verdict | Literal["Differs"]
 
 # Three times as likely if the candidate is worse: too little for a rollback, and enough to wait.
-_VETO = math.log(3.0)
+VETO = math.log(3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Judgement:
 
 def _is_not_worse(evidence: Comparison, bound: float) -> bool:
     """What was proven once is believed only while there is no beginning of evidence for the contrary."""
-    return evidence.log_not_worse >= bound and evidence.log_worse < _VETO
+    return evidence.log_not_worse >= bound and evidence.log_worse < VETO
 
 
 def judge(parts: Mapping[str, Part], *, false_rollback: float, false_promotion: float) -> Judgement:

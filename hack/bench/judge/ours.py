@@ -21,13 +21,13 @@ from timoneiro_judge.evidence import (
 )
 from timoneiro_judge.forecast import is_soon_proven
 from timoneiro_judge.restarted import EVERY, stake
+from timoneiro_judge.usual import IN_FULL, LEARNED, PRIOR_EVENTS, PRIOR_REQUESTS
+from timoneiro_judge.verdict import VETO
 
 DEFAULT_LIMITS = Limits()
 _GRID = np.array(LOG_GRID)
 # Likelihoods of that many rollouts at a time stay in the processor's cache.
 _CHUNK = 256
-# As timoneiro_judge.verdict has it: so much evidence for "worse" vetoes "not worse".
-_VETO = math.log(3.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +55,14 @@ class UsualRate:
     def weights(self, windows: Windows, rows: Rows) -> Floats:
         """What the next window of the rollouts `rows` counts; then it is learned from."""
         known, events = self._requests[rows], self._events[rows]
-        usual, first = (1.0 + events) / (200.0 + known), known == 0
+        usual, first = (PRIOR_EVENTS + events) / (PRIOR_REQUESTS + known), known == 0
         expected = windows.stable_requests * usual + 1.0
         candidate = windows.candidate_events / (windows.candidate_requests * usual + 1.0)
         shared = np.where(first, 1.0, np.minimum(windows.stable_events / expected, candidate))
-        most = np.where(first, np.inf, 1.5 * expected)
+        most = np.where(first, np.inf, LEARNED * expected)
         self._requests[rows] += windows.stable_requests
         self._events[rows] += np.minimum(windows.stable_events, most)
-        weights: Floats = np.minimum(1.0, (3.0 / np.maximum(shared, 1e-12)) ** 2)
+        weights: Floats = np.minimum(1.0, (IN_FULL / np.maximum(shared, 1e-12)) ** 2)
         return weights
 
 
@@ -195,7 +195,7 @@ class Judge:
         found = self._best[rows] >= -math.log(self.settings.false_promotion)
         near = np.flatnonzero(found)
         if len(near):
-            found[near] = self.log_worse(rows[near]) < _VETO
+            found[near] = self.log_worse(rows[near]) < VETO
         return found
 
 

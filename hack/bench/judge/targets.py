@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.judge.measure import Measurement
+from bench.judge.measure import Measurement, Proportion
 from bench.judge.ours import DEFAULT
 
 MOST_BY_WALD = 1.3
@@ -25,30 +25,53 @@ class Promise:
 def targets(outcomes: Sequence[Measurement]) -> list[Promise]:
     """All targets, measured where theory says that they hold."""
     covered = [o for o in outcomes if o.covered and not o.scenario.startswith("late")]
+    late = [o for o in outcomes if o.covered and o.scenario == "late-20" and o.setting == "policy"]
     return [
         _false_rollbacks(covered, effect=1.0, what="harmless candidates rolled back, no change"),
         _false_rollbacks(covered, effect=None, what="the same at the worst effect that is harmless"),
         _delays(covered),
-        _promotions(covered),
+        _false_promotions(covered, what="candidates worse by the margin promoted"),
         _flawless(outcomes),
         _cold_start(outcomes),
         _late_median(outcomes),
         _late_found(outcomes),
-        _late_promoted(outcomes),
+        _false_promotions(late, what="worse from minute 20 on: promoted at minute 30 or later"),
     ]
+
+
+def _at_most(what: str, limit: float, of: Measurement, share: Proportion) -> Promise:
+    """That a share of the rollouts `of` is at most `limit`, also at the upper end of its interval."""
+    upper = share.interval[1]
+    return Promise(
+        what=what,
+        target=f"≤ {100 * limit:g} %, upper end",
+        found=f"{percent(share.value)} (up to {percent(upper)})",
+        where=_place(of),
+        kept=upper <= limit,
+    )
+
+
+def _at_least(what: str, limit: float, of: Measurement, share: Proportion) -> Promise:
+    """That a share of the rollouts `of` is at least `limit`, also at the lower end of its interval."""
+    lower = share.interval[0]
+    return Promise(
+        what=what,
+        target=f"≥ {100 * limit:g} %, lower end",
+        found=f"{percent(share.value)} (at least {percent(lower)})",
+        where=_place(of),
+        kept=lower >= limit,
+    )
 
 
 def _false_rollbacks(outcomes: Iterable[Measurement], *, effect: float | None, what: str) -> Promise:
     harmless = [o for o in outcomes if o.harmless and (effect is None or o.effect == effect)]
     worst = max(harmless, key=lambda o: (o.rolled_back.interval[1], o.scenario, o.judge))
-    upper = worst.rolled_back.interval[1]
-    return Promise(
-        what=what,
-        target="≤ 1 %, upper end",
-        found=f"{percent(worst.rolled_back.value)} (up to {percent(upper)})",
-        where=_place(worst),
-        kept=upper <= DEFAULT.false_rollback,
-    )
+    return _at_most(what, DEFAULT.false_rollback, worst, worst.rolled_back)
+
+
+def _false_promotions(outcomes: Iterable[Measurement], *, what: str) -> Promise:
+    worst = max((o for o in outcomes if o.harmful), key=lambda o: (o.promoted.interval[1], o.scenario, o.judge))
+    return _at_most(what, DEFAULT.false_promotion, worst, worst.promoted)
 
 
 def _delays(outcomes: Iterable[Measurement]) -> Promise:
@@ -63,48 +86,24 @@ def _delays(outcomes: Iterable[Measurement]) -> Promise:
     )
 
 
-def _promotions(outcomes: Iterable[Measurement]) -> Promise:
-    worst = max((o for o in outcomes if o.harmful), key=lambda o: (o.promoted.interval[1], o.scenario, o.judge))
-    upper = worst.promoted.interval[1]
-    return Promise(
-        what="candidates worse by the margin promoted",
-        target="≤ 5 %, upper end",
-        found=f"{percent(worst.promoted.value)} (up to {percent(upper)})",
-        where=_place(worst),
-        kept=upper <= DEFAULT.false_promotion,
-    )
-
-
-def _flawless(outcomes: Iterable[Measurement]) -> Promise:
-    found = next(o for o in outcomes if o.scenario == "zero-10" and o.setting == "policy" and o.effect == 1.0)
-    lower = found.promoted.interval[0]
-    return Promise(
-        what="harmless candidates promoted, nothing fails, 10 requests/s",
-        target="≥ 99 %, lower end",
-        found=f"{percent(found.promoted.value)} (at least {percent(lower)})",
-        where=_place(found),
-        kept=lower >= _LEAST_PROMOTED,
-    )
-
-
 def _one(outcomes: Iterable[Measurement], scenario: str, setting: str, effect: float) -> Measurement:
     at = (scenario, setting, effect, "Timoneiro")
     return next(o for o in outcomes if (o.scenario, o.setting, o.effect, o.judge) == at)
 
 
-def _cold_start(outcomes: Sequence[Measurement]) -> Promise:
+def _flawless(outcomes: Iterable[Measurement]) -> Promise:
+    found = _one(outcomes, "zero-10", "policy", 1.0)
+    what = "harmless candidates promoted, nothing fails, 10 requests/s"
+    return _at_least(what, _LEAST_PROMOTED, found, found.promoted)
+
+
+def _cold_start(outcomes: Iterable[Measurement]) -> Promise:
     found = _one(outcomes, "cold-start", "policy", 1.25)
-    upper = found.rolled_back.interval[1]
-    return Promise(
-        what="harmless, but 5 % fail for the first 30 s: rolled back",
-        target="≤ 1 %, upper end",
-        found=f"{percent(found.rolled_back.value)} (up to {percent(upper)})",
-        where=_place(found),
-        kept=upper <= DEFAULT.false_rollback,
-    )
+    what = "harmless, but 5 % fail for the first 30 s: rolled back"
+    return _at_most(what, DEFAULT.false_rollback, found, found.rolled_back)
 
 
-def _late_median(outcomes: Sequence[Measurement]) -> Promise:
+def _late_median(outcomes: Iterable[Measurement]) -> Promise:
     found = _one(outcomes, "late-20", "fixed", 3.0)
     return Promise(
         what="worse from minute 20 on: found after, median",
@@ -115,29 +114,10 @@ def _late_median(outcomes: Sequence[Measurement]) -> Promise:
     )
 
 
-def _late_found(outcomes: Sequence[Measurement]) -> Promise:
+def _late_found(outcomes: Iterable[Measurement]) -> Promise:
     found = _one(outcomes, "late-60", "fixed", 2.0)
-    lower = found.rolled_back.interval[0]
-    return Promise(
-        what="worse from minute 60 on: found within 30 minutes",
-        target="≥ 65 %, lower end",
-        found=f"{percent(found.rolled_back.value)} (at least {percent(lower)})",
-        where=_place(found),
-        kept=lower >= _LEAST_FOUND,
-    )
-
-
-def _late_promoted(outcomes: Sequence[Measurement]) -> Promise:
-    late = [o for o in outcomes if o.scenario == "late-20" and o.setting == "policy" and o.harmful and o.covered]
-    worst = max(late, key=lambda o: (o.promoted.interval[1], o.effect))
-    upper = worst.promoted.interval[1]
-    return Promise(
-        what="worse from minute 20 on: promoted at minute 30 or later",
-        target="≤ 5 %, upper end",
-        found=f"{percent(worst.promoted.value)} (up to {percent(upper)})",
-        where=_place(worst),
-        kept=upper <= DEFAULT.false_promotion,
-    )
+    what = "worse from minute 60 on: found within 30 minutes"
+    return _at_least(what, _LEAST_FOUND, found, found.rolled_back)
 
 
 def _place(outcome: Measurement) -> str:
