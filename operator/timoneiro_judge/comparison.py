@@ -94,9 +94,7 @@ class Comparison:
             spread=self.spread.plus(window.spread),
             usual=self.usual.after(s),
             higher_ratio=higher_ratio,
-            higher_rate=before.higher_rate.grown(rates.gains(requests=weight * c.requests, events=weight * c.events))
-            if c.requests
-            else before.higher_rate,
+            higher_rate=before.higher_rate.grown(rates.gains(requests=weight * c.requests, events=weight * c.events)),
             fresh=self.fresh.after(self.limits, gains=lower, candidate=c, weight=weight, aligned=window.aligned),
         )
 

@@ -170,7 +170,7 @@ def _reports(
             reports.append(_report_of_shape(item, value, parts[item.name], verdict, problem))
             continue
         assert isinstance(value, Comparison)
-        estimate, lower, upper = (_rounded(number) for number in value.ratio)
+        estimate, lower, upper = (None if end is None else _rounded(end) for end in value.ratio)
         reports.append(
             MetricStatus(
                 name=item.name,
@@ -212,7 +212,7 @@ def _report_of_shape(
         name=item.name,
         verdict=verdict,
         role=role_of(item.metric),
-        shape=MostDifferent(bin=most.bin, candidate=_share_of(most.candidate), stable=_share_of(most.stable))
+        shape=MostDifferent(bin=most.bin, candidate=_rounded(most.candidate), stable=_rounded(most.stable))
         if most is not None
         else MostDifferent(),
         candidate=value.candidate,
@@ -221,10 +221,6 @@ def _report_of_shape(
         problem=problem,
         state=value.encode(),
     )
-
-
-def _share_of(share: float) -> float:
-    return float(f"{share:.4g}")
 
 
 def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None) -> float | None:
@@ -243,9 +239,9 @@ def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None
     return float(f"{min(times):.2g}") if times else None
 
 
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else float(f"{number:.4g}")
+def _rounded(number: float) -> float:
+    return float(f"{number:.4g}")
 
 
 def _e_value(log_e: float) -> float:
-    return float(f"{math.exp(min(log_e, _LARGEST_LOG_E)):.4g}")
+    return _rounded(math.exp(min(log_e, _LARGEST_LOG_E)))
