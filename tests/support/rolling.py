@@ -1,12 +1,20 @@
 """Rollouts in a FakeWorld that tests of `decide` begin with."""
 
 from dataclasses import replace
+from typing import Any
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.analysis_status import MetricStatus
 
 BAD = {"s3://models/fraud/1": 0.01, "s3://models/fraud/2": 0.5}
 BLUE_GREEN = {"strategy": "BlueGreen", "blueGreen": {"mirror": "1m", "bake": "1m"}}
+
+
+def world_of(rollout: dict[str, Any], **fields: Any) -> FakeWorld:
+    """Version 1 serves, and what comes next goes by this schedule."""
+    world = FakeWorld(**fields)
+    world.spec["rollout"] = dict(rollout)
+    return world.healthy()
 
 
 def rolling(state: str = "Progressing 1/2", **fields: object) -> FakeWorld:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from support.fake_world import SPEC, FakeWorld
-from support.rolling import lose, metric_of, stable_of
+from support.rolling import lose, metric_of, stable_of, world_of
 from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import HistoryEntry, Step
@@ -19,12 +19,6 @@ from timoneiro_operator.decide.observation import Failure, Impairment, Observati
 ONE, TWO = "s3://models/fraud/1", "s3://models/fraud/2"
 KEPT = {**SPEC["rollout"], "holdback": 10, "keepStable": "10m", "scaleDownDelay": "30s"}
 BLUE_GREEN = {**KEPT, "strategy": "BlueGreen", "blueGreen": {"mirror": "1m", "bake": "5m"}}
-
-
-def world_of(rollout: dict[str, Any], **fields: Any) -> FakeWorld:
-    world = FakeWorld(**fields)
-    world.spec["rollout"] = dict(rollout)
-    return world.healthy()
 
 
 def held_back(rollout: dict[str, Any] = KEPT, **fields: Any) -> FakeWorld:

@@ -3,21 +3,15 @@
 import pytest
 
 from support.fake_world import FakeWorld
-from support.rolling import BLUE_GREEN
+from support.rolling import BLUE_GREEN, world_of
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.steps import arms_to_measure
 
 PAUSES = {"canary": {"steps": [{"pause": {}}, {"weight": 10, "for": "1m"}, {"pause": {"for": "5m"}}]}}
 
 
-def world(rollout: dict[str, object], **fields: object) -> FakeWorld:
-    made = FakeWorld(**fields)  # type: ignore[arg-type]
-    made.spec["rollout"] = rollout
-    return made.healthy()
-
-
 def test_blue_green_mirrors_first_switches_once_and_bakes_with_a_copy_to_the_old_model() -> None:
-    blue_green = world(BLUE_GREEN)
+    blue_green = world_of(BLUE_GREEN)
     blue_green.model(2)
     assert blue_green.trace(10, 25) == [
         "Progressing - 1:100 1 2",
@@ -30,7 +24,7 @@ def test_blue_green_mirrors_first_switches_once_and_bakes_with_a_copy_to_the_old
 
 
 def test_blue_green_never_shows_users_a_candidate_that_fails_on_the_copy() -> None:
-    blue_green = world(BLUE_GREEN, rate={"s3://models/fraud/2": 0.3})
+    blue_green = world_of(BLUE_GREEN, rate={"s3://models/fraud/2": 0.3})
     blue_green.model(2)
     assert blue_green.trace(10, 25) == [
         "Progressing - 1:100 1 2",
@@ -42,7 +36,7 @@ def test_blue_green_never_shows_users_a_candidate_that_fails_on_the_copy() -> No
 
 
 def test_blue_green_goes_back_when_the_candidate_turns_bad_after_the_switch() -> None:
-    blue_green = world(BLUE_GREEN)
+    blue_green = world_of(BLUE_GREEN)
     blue_green.model(2)
     blue_green.until("Healthy bake")
     blue_green.rate["s3://models/fraud/2"] = 0.5
@@ -53,7 +47,7 @@ def test_blue_green_goes_back_when_the_candidate_turns_bad_after_the_switch() ->
 
 
 def test_blue_green_without_evidence_holds_before_the_switch() -> None:
-    blue_green = world(BLUE_GREEN, requests_per_second=1.0)
+    blue_green = world_of(BLUE_GREEN, requests_per_second=1.0)
     blue_green.spec["analysis"]["minRequests"] = 1
     blue_green.model(2)
     assert blue_green.trace(30, 10)[-1] == "Holding mirror 1/1 1:100+2 1 2"
@@ -61,7 +55,7 @@ def test_blue_green_without_evidence_holds_before_the_switch() -> None:
 
 
 def test_the_copy_is_counted_with_as_many_requests_as_the_stable_model_has() -> None:
-    blue_green = world(BLUE_GREEN)
+    blue_green = world_of(BLUE_GREEN)
     blue_green.model(2)
     blue_green.until("Progressing mirror 1/1")
     blue_green.tick(10)
@@ -70,7 +64,7 @@ def test_the_copy_is_counted_with_as_many_requests_as_the_stable_model_has() -> 
 
 
 def test_a_pause_in_front_waits_for_a_person_with_the_candidate_in_the_route_and_without_traffic() -> None:
-    paused = world(PAUSES)
+    paused = world_of(PAUSES)
     paused.model(2)
     assert paused.trace(60, 100) == [
         "Progressing - 1:100 1 2",
@@ -83,7 +77,7 @@ def test_a_pause_in_front_waits_for_a_person_with_the_candidate_in_the_route_and
 
 
 def test_a_pause_with_a_duration_ends_by_itself_and_needs_no_requests() -> None:
-    paused = world(PAUSES)
+    paused = world_of(PAUSES)
     paused.model(2)
     paused.until("Paused pause 1/3")
     paused.ask("resume")
@@ -97,13 +91,13 @@ def test_a_pause_with_a_duration_ends_by_itself_and_needs_no_requests() -> None:
 
 
 def test_a_pause_is_longer_than_the_time_to_become_ready_and_that_is_no_failure() -> None:
-    paused = world(PAUSES | {"progressDeadline": "1m"})
+    paused = world_of(PAUSES | {"progressDeadline": "1m"})
     paused.model(2)
     assert paused.trace(60, 60)[-1] == "Paused pause 1/3 1:100 1 2"
 
 
 def test_a_deadline_does_not_come_nearer_while_people_have_it_paused() -> None:
-    paused = world(PAUSES | {"deadline": "1h", "onInconclusive": "Rollback"})
+    paused = world_of(PAUSES | {"deadline": "1h", "onInconclusive": "Rollback"})
     paused.model(2)
     paused.until("Paused pause 1/3")
     before = to_seconds(paused.status.candidate.deadline)
@@ -114,7 +108,7 @@ def test_a_deadline_does_not_come_nearer_while_people_have_it_paused() -> None:
 
 
 def test_a_weight_of_100_needs_the_evidence_before_it_and_not_after_it() -> None:
-    full = world({"canary": {"steps": [{"weight": 50, "for": "1m"}, {"weight": 100, "for": "1m"}]}})
+    full = world_of({"canary": {"steps": [{"weight": 50, "for": "1m"}, {"weight": 100, "for": "1m"}]}})
     full.spec["analysis"]["minRequests"] = 0
     full.requests_per_second = 0.0
     full.model(2)
@@ -157,7 +151,7 @@ def test_the_old_model_stays_warm_for_as_long_as_it_was_asked_and_then_goes() ->
 
 
 def test_a_preview_reaches_the_candidate_from_the_moment_it_is_listed_until_it_is_gone() -> None:
-    preview = world(PAUSES)
+    preview = world_of(PAUSES)
     preview.spec["route"] = {**preview.spec["route"], "preview": {"header": {"name": "X-Timoneiro"}}}
     candidate = preview.model(2)
     preview.tick()
@@ -169,7 +163,7 @@ def test_a_preview_reaches_the_candidate_from_the_moment_it_is_listed_until_it_i
 
 
 def test_a_pause_before_any_traffic_that_becomes_blue_green_is_mirrored_before_the_switch() -> None:
-    edited = world(PAUSES, rate={"s3://models/fraud/2": 0.5})
+    edited = world_of(PAUSES, rate={"s3://models/fraud/2": 0.5})
     edited.spec["analysis"]["promotion"] = "NoHarm"
     edited.model(2)
     edited.until("Paused pause 1/3")
@@ -179,7 +173,7 @@ def test_a_pause_before_any_traffic_that_becomes_blue_green_is_mirrored_before_t
 
 
 def test_a_mirror_that_becomes_a_canary_still_waits_for_the_person_in_front() -> None:
-    edited = world(BLUE_GREEN)
+    edited = world_of(BLUE_GREEN)
     edited.model(2)
     edited.until("Progressing mirror 1/1")
     edited.spec["rollout"] = PAUSES
