@@ -9,7 +9,7 @@ mixture), so that it ever reaches 1 / alpha with a probability of at most alpha.
 import math
 from dataclasses import dataclass, replace
 
-from timoneiro_judge.evidence import log_sum_exp, single
+from timoneiro_judge.evidence import log_add, log_sum_exp, single
 
 AT_ONCE, EVERY, DECAY = 0.75, 5, 1.2
 # Riemann's zeta of DECAY: the sum of all (j + 1) ** -DECAY.
@@ -40,9 +40,8 @@ class Restarted:
 
     def staked(self, amount: float, log_weights: tuple[float, ...]) -> "Restarted":
         """With `amount` of what was idle on the alternatives."""
-        logs = [
-            log_sum_exp((old, math.log(amount) + weight)) for old, weight in zip(self.logs, log_weights, strict=True)
-        ]
+        log = math.log(amount)
+        logs = [log_add(old, log + weight) for old, weight in zip(self.logs, log_weights, strict=True)]
         return Restarted(single(logs), self.idle - amount)
 
     def grown(self, gains: list[float]) -> "Restarted":
