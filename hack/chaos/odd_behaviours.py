@@ -31,7 +31,7 @@ BEHAVIOURS = {
     for behaviour in (
         Behaviour("well"),
         Behaviour("fails on 30 %", "predict", 0.3, harmful=True),
-        Behaviour("fails on 10 % under full load", "predict", 0.1, harmful=True, beyond=42.0),
+        Behaviour("fails on 10 % under full load", "predict", 0.1, harmful=True, beyond=36.0),
         Behaviour("hangs on 30 %", "predict", 0.3, harmful=True),
         Behaviour("hangs on all", "predict", harmful=True),
         Behaviour("slow on all", "predict"),

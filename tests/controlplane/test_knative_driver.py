@@ -195,11 +195,27 @@ def test_an_abort_leaves_the_revision_at_percent_0_and_the_next_one_starts_from_
 def test_a_rollback_by_command_brings_the_former_model_back_without_steps(fraud: Deployment) -> None:
     fraud.release(2)
     status = fraud.wait("the promotion", "Healthy", stable="2")
-    command = Command(id="1", action="rollback", revision=status["stable"]["revision"])
-    fraud.ask(command)
+    wait("the end of the holdback", lambda: fraud.shares() == {"fraud-predictor-00002": 100})
+    fraud.ask(Command(id="1", action="rollback", revision=status["stable"]["revision"]))
     fraud.wait("the way back", "RolledBack", stable="1")
     fraud.was_split(("1", 100), ("2", 0), ("2", 20), ("2", 50), ("2", 90), ("2", 100), ("1", 0), ("1", 100))
     assert fraud.shares() == {"fraud-predictor-00003": 100}
+
+
+def test_a_rollback_by_command_in_a_holdback_needs_nothing_that_is_not_there(fraud: Deployment) -> None:
+    fraud.release(2, keepStable="1h")
+    status = fraud.wait("the promotion", "Healthy", stable="2")
+    fraud.ask(Command(id="1", action="rollback", revision=status["stable"]["revision"]))
+    fraud.wait("the way back", "RolledBack", stable="1")
+    wait("the share", lambda: fraud.shares() == {"fraud-predictor-00001": 100}, state=lambda: str(fraud.shares()))
+
+
+def test_the_former_model_published_again_in_a_holdback_is_made_anew(fraud: Deployment) -> None:
+    fraud.release(2, keepStable="1h")
+    fraud.wait("the promotion", "Healthy", stable="2")
+    fraud.release(1, keepStable="1h")
+    fraud.wait("the promotion", "Healthy", stable="1")
+    wait("the share", lambda: fraud.shares() == {"fraud-predictor-00003": 100}, state=lambda: str(fraud.shares()))
 
 
 def test_a_percent_edited_by_hand_is_put_back_and_reported(fraud: Deployment) -> None:

@@ -33,7 +33,7 @@ def configure(bench: Bench, behaviour: str, rollout: dict[str, Any]) -> None:
         analysis=ANALYSIS,
         rollout=rollout,
         predictor={"serviceAccountName": "models", "runtime": RUNTIME, "env": env},
-        route={"hostnames": [bench.host], "timeouts": {"request": "1s"}},
+        route={"hostnames": [bench.host], "timeouts": {"request": "3s"}},
     )
 
 
@@ -70,7 +70,8 @@ def envoy(platform: Cluster) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def bench(platform: Cluster, envoy: None, packages: dict[str, Path]) -> Iterator[Bench]:
     install_runtime(platform)
-    made = Bench(platform, packages, name="outside")
+    # Few enough for a slow machine to answer in time: what is too late is a failure here.
+    made = Bench(platform, packages, name="outside", rate=30)
     configure(made, "well", BLUE_GREEN)
     made.release("good")
     made.wait("the first model goes live", lambda: made.status().get("phase") == "Healthy")

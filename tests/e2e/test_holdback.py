@@ -13,7 +13,7 @@ from support.bench import Bench
 pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
 
 ROLLOUT: dict[str, Any] = {
-    "canary": {"steps": [{"weight": 20, "for": "3s"}, {"weight": 50, "for": "4s"}]},
+    "canary": {"steps": [{"weight": 20, "for": "3s"}, {"weight": 40, "for": "4s"}]},
     "progressDeadline": "90s",
     "scaleDownDelay": "3s",
 }
@@ -56,7 +56,7 @@ def shares(bench: Bench, revision: str, first: int) -> list[int]:
 
 
 def test_the_old_model_keeps_a_tenth_for_as_long_as_it_stays_and_then_goes(bench: Bench) -> None:
-    configure(bench, keepStable="10s")
+    configure(bench, keepStable="30s")
     old, first = bench.status()["stable"], len(bench.outside.routes())
     new = promoted(bench)
     status = bench.status()
@@ -65,7 +65,7 @@ def test_the_old_model_keeps_a_tenth_for_as_long_as_it_stays_and_then_goes(bench
     told = " ".join(bench.timoneiro("explain", bench.name).stdout.split())
     assert f"({old['revision']}) keeps 10 % until" in told
     bench.wait("the end of the old model", lambda: "retiring" not in bench.status())
-    assert shares(bench, new, first)[-5:] == [0, 20, 50, 90, 100]
+    assert shares(bench, new, first)[-5:] == [0, 20, 40, 90, 100]
     assert bench.status()["message"].endswith("serves all traffic")
 
 
@@ -74,7 +74,7 @@ def test_without_a_holdback_the_new_model_gets_everything_at_once(bench: Bench) 
     first = len(bench.outside.routes())
     new = promoted(bench)
     assert bench.status()["message"].endswith("serves all traffic")
-    assert shares(bench, new, first)[-4:] == [0, 20, 50, 100]
+    assert shares(bench, new, first)[-4:] == [0, 20, 40, 100]
 
 
 def test_a_model_that_fails_under_full_load_only_is_rolled_back_after_its_promotion(bench: Bench) -> None:

@@ -135,11 +135,15 @@ def _retry(given: Given, status: Status, command: Command) -> tuple[Status, str]
 
 def _rollback(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     snapshot = next(known for known in former(status) if known.revision == (command.to or known.revision))
+    name, reason = name_of(snapshot.revision, snapshot.model.version), f"rolled back by {command.asker}"
+    held = status.former is not None and status.former.revision == snapshot.revision
+    if held and given.seen.workload(snapshot.revision).serving:
+        return take_back(given, status, Leaving(outcome="RolledBack", reason=reason)), f"{name} gets all traffic now"
     too_large = lacks_room(given.deployment, status, snapshot)
     if too_large is not None:
         raise _Refusal(too_large)
-    status = begin(given, status, snapshot, way=Direct(f"rolled back by {command.asker}"), asked=True)
-    return status, f"{name_of(snapshot.revision, snapshot.model.version)} gets all traffic as soon as it is ready"
+    status = begin(given, status, snapshot, way=Direct(reason), asked=True)
+    return status, f"{name} gets all traffic as soon as it is ready"
 
 
 _Action = Callable[[Given, Status, Command], tuple[Status, str]]

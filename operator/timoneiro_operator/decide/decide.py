@@ -29,7 +29,7 @@ from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.holdback import held_back
 from timoneiro_operator.decide.lifecycle import adopt, begin, leave, spared, wanted_snapshot
-from timoneiro_operator.decide.observation import Observation
+from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.promotion import promote
 from timoneiro_operator.decide.reasons import (
     is_over,
@@ -274,6 +274,8 @@ def _wait_for_candidate(given: Given, status: Status, stable: Stable, candidate:
     if seen.held is not None:
         return say(status, "Holding", seen.held)
     rollout, workload = deployment.spec.rollout, seen.workload(candidate.revision)
+    if not workload.reusable:
+        workload = Workload()
     way = candidate.way
     first = promotion(rollout) if isinstance(way, Direct) else following(rollout, entry(rollout))
     status = with_capacity(status, first, seen)

@@ -42,6 +42,8 @@ class Workload:
     routable: bool = False
     # The cluster's controllers have noticed that its pods are ready, and so its gateway is about to hear of them.
     known: bool = True
+    # False: what serves it now can keep traffic, and has to be made anew before it can get more.
+    reusable: bool = True
     # Pods that stay, ready or not: what an autoscaler has chosen.
     replicas: int = 0
     # False: somebody has edited what is served, so that these pods are not the revision that they claim to be.

@@ -44,8 +44,12 @@ class KnativeDriver:
             )
             if (former := _former(deployment.status, service)) is not None:
                 # KServe keeps it for the way back as long as the one after it has not all traffic.
+                # Only the newest revision can be a candidate: published again, it is another one of Knative's.
                 found[former.revision] = dataclasses.replace(
-                    found[stable.revision], ready_replicas=_replicas(deployment, former), backend=former.backend
+                    found[stable.revision],
+                    ready_replicas=_replicas(deployment, former),
+                    backend=former.backend,
+                    reusable=False,
                 )
         if candidate is not None and candidate.revision == served:
             found[served] = _candidate(candidate, children.knative, _replicas(deployment, candidate))

@@ -223,12 +223,33 @@ def test_the_former_model_stays_in_the_route_when_the_spec_goes_back_to_it() -> 
     assert world.status.candidate.revision == former
 
 
-def test_a_rollback_by_a_person_takes_all_traffic_to_the_former_model() -> None:
+def test_a_rollback_by_a_person_takes_all_traffic_to_the_former_model_at_once() -> None:
     world = held_back()
     assert world.ask("rollback").outcome == "Done"
+    assert weights(world) == {"1": 100, "2": 0}
     world.settle()
     assert world.line() == "RolledBack - 1:100 1 -"
-    assert last(world).outcome == "Restored"
+    assert (last(world).outcome, last(world).reason) == ("RolledBack", "rolled back by ana")
+
+
+def test_a_rollback_by_a_person_waits_for_a_former_model_that_serves_no_more() -> None:
+    world = held_back()
+    former = former_of(world)
+    lose(world, former)
+    record = world.ask("rollback")
+    assert record.message == f"version 1 ({former}) gets all traffic as soon as it is ready"
+    assert weights(world)["2"] == 100
+
+
+def test_a_former_model_that_has_to_be_made_anew_gets_nothing_more_before_it_is() -> None:
+    world = held_back()
+    former = former_of(world)
+    world.services[former] = replace(world.services[former], reusable=False)
+    world.model(1)
+    decision = decide(world.deployment, world.observe(), world.now)
+    assert decision.status.candidate is not None
+    assert (decision.status.candidate.ready, decision.status.candidate.backend) == (False, None)
+    assert decision.routing.weights.get(former, 0) == 0
 
 
 def test_an_abort_in_a_holdback_rolls_back_what_was_promoted() -> None:
