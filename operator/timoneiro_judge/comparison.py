@@ -67,7 +67,8 @@ class Comparison:
 
     def observe(self, window: Window, dispersion: Dispersion = _BY_ITSELF) -> "Comparison":
         """The comparison with one more window. A window in which an arm had no requests says nothing of the ratio."""
-        c, s, factor = window.candidate, window.stable, dispersion.of(self.spread)
+        c, s, spread = window.candidate, window.stable, self.spread.after(window.spread, dispersion)
+        factor = dispersion.of(spread)
         weight = self.usual.weight(window) / factor
         before = self._restarted(window) if c.requests else self
         worse, not_worse = worse_ratios(self.limits.tolerance), not_worse_ratios(self.limits.margin)
@@ -91,7 +92,7 @@ class Comparison:
             candidate=self.candidate.plus(c),
             stable=self.stable.plus(s),
             weighed=self.weighed.plus(c, 1.0 / factor),
-            spread=self.spread.plus(window.spread),
+            spread=spread,
             usual=self.usual.after(s),
             higher_ratio=higher_ratio,
             higher_rate=before.higher_rate.grown(rates.gains(requests=weight * c.requests, events=weight * c.events)),

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# Fewer degrees of freedom say too little of a spread: simulated, docs/judge.md.
-LEAST_FREEDOM = 100
+# Events are taken for single ones until pods differ: as if so many degrees of freedom had been seen of that.
+PRIOR_FREEDOM = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +37,10 @@ class Spread:
     chi_square: float = 0.0
     freedom: int = 0
 
-    def plus(self, more: "Spread") -> "Spread":
-        """Both together."""
-        return Spread(chi_square=self.chi_square + more.chi_square, freedom=self.freedom + more.freedom)
+    def after(self, window: "Spread", dispersion: "Dispersion") -> "Spread":
+        """With one window more, which says at most what `dispersion` allows: one pod that is broken is no cluster."""
+        seen = min(window.chi_square, dispersion.most * window.freedom)
+        return Spread(chi_square=self.chi_square + seen, freedom=self.freedom + window.freedom)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,22 +71,20 @@ class Window:
 class Dispersion:
     """By how much events come in clusters: evidence counts 1 / factor.
 
-    With `most`, the factor is estimated from the spread of the stable's pods, between `factor` and `most`; it is `most`
-    until enough is known, since what the first windows claim too much is never taken back. Sound for
-    any factor of 1 or more that does not depend on the window it is used for: a likelihood ratio to a power below 1
-    has an expectation below 1 where it had 1 (Jensen's inequality).
+    The factor is estimated from the spread of the stable's pods, between `factor` and `most`, and is `factor` as long
+    as nothing is known of it. A likelihood ratio to a power below 1 has an expectation below 1 where it had 1 (Jensen's
+    inequality), whatever the factor, if it does not depend on the window it is used for. It may depend on the spread
+    of that very window: where events are independent, how the stable's are spread over its pods says nothing of how
+    many the candidate has.
     """
 
     factor: float = 1.0
-    most: float | None = None
+    most: float = 10.0
 
     def of(self, spread: Spread) -> float:
-        """The factor for the next window, from the windows before it."""
-        if self.most is None:
-            return self.factor
-        if spread.freedom < LEAST_FREEDOM:
-            return self.most
-        return min(max(spread.chi_square / spread.freedom, self.factor), self.most)
+        """The factor for a window, from the spread up to it."""
+        estimate = (spread.chi_square + PRIOR_FREEDOM * self.factor) / (spread.freedom + PRIOR_FREEDOM)
+        return max(self.factor, min(estimate, self.most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

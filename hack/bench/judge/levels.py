@@ -117,6 +117,22 @@ class Persistent:
         return self._candidate, self._stable
 
 
+class BadNodes:
+    """One node of ten makes whatever runs on it fail three times as often; each pod is on a node of its own."""
+
+    _PART, _FACTOR = 0.1, 3.0
+
+    def __init__(self, dice: np.random.Generator, rollouts: int, *, candidates: int, pods: int) -> None:
+        bad = np.zeros((rollouts, round(1 / self._PART)), dtype=np.bool_)
+        bad[:, 0] = True
+        placed = np.where(dice.permuted(bad, axis=1), self._FACTOR, 1.0)
+        self._candidate = placed[:, :candidates].mean(axis=1)
+        self._stable = np.where(dice.permuted(bad, axis=1), self._FACTOR, 1.0)[:, :pods]
+
+    def draw(self) -> tuple[Floats, Floats]:
+        return self._candidate, self._stable
+
+
 class ColdStart:
     """In its first windows the candidate fails by the factor `factor` more often."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judge.counts import Flags, Floats, Ints, Rows, Windows
-from timoneiro_judge.counts import LEAST_FREEDOM, Limits
+from timoneiro_judge.counts import PRIOR_FREEDOM, Dispersion, Limits
 from timoneiro_judge.evidence import (
     LOG_GRID,
     Rates,
@@ -24,7 +24,7 @@ from timoneiro_judge.restarted import EVERY, stake
 from timoneiro_judge.usual import IN_FULL, LEARNED, PRIOR_EVENTS, PRIOR_REQUESTS
 from timoneiro_judge.verdict import VETO
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS, _DEFAULT_DISPERSION = Limits(), Dispersion()
 _GRID = np.array(LOG_GRID)
 # Likelihoods of that many rollouts at a time stay in the processor's cache.
 _CHUNK = 256
@@ -35,8 +35,7 @@ class Settings:
     """How to judge. `warm_up`: of so many windows at the beginning nothing is counted."""
 
     limits: Limits = DEFAULT_LIMITS
-    factor: float = 1.0
-    most: float | None = None
+    dispersion: Dispersion = _DEFAULT_DISPERSION
     min_events: int = 3
     false_rollback: float = 0.01
     false_promotion: float = 0.05
@@ -92,7 +91,7 @@ class Judge:
 
     def observe(self, windows: Windows, rows: Rows) -> None:
         """One more window of the rollouts `rows`; `windows` has shape (len(rows),)."""
-        weights = self._usual.weights(windows, rows) / self._factor(rows)
+        weights = self._usual.weights(windows, rows) / self._factor(windows, rows)
         n_c, e_c, n_s = windows.candidate_requests, windows.candidate_events, windows.stable_requests
         events = e_c + windows.stable_events
         self._stake(rows[n_c > 0])
@@ -113,8 +112,6 @@ class Judge:
         self._candidate_events[rows] += e_c
         self._stable_requests[rows] += n_s
         self._stable_events[rows] += windows.stable_events
-        self._chi_square[rows] += windows.chi_square
-        self._freedom[rows] += windows.freedom
 
     def _stake(self, rows: Rows) -> None:
         due = rows[(self._windows[rows] > 0) & (self._windows[rows] % EVERY == 0)]
@@ -125,14 +122,14 @@ class Judge:
             self._idle[these] -= amount
         self._windows[rows] += 1
 
-    def _factor(self, rows: Rows) -> Floats:
-        settings = self.settings
-        if settings.most is None:
-            return np.full(len(rows), settings.factor)
-        freedom = self._freedom[rows]
-        estimate = self._chi_square[rows] / np.maximum(freedom, 1)
-        clipped = np.minimum(np.maximum(estimate, settings.factor), settings.most)
-        return np.where(freedom < LEAST_FREEDOM, settings.most, clipped)
+    def _factor(self, windows: Windows, rows: Rows) -> Floats:
+        """With the spread of these windows."""
+        factor, most = self.settings.dispersion.factor, self.settings.dispersion.most
+        self._chi_square[rows] += np.minimum(windows.chi_square, most * windows.freedom)
+        self._freedom[rows] += windows.freedom
+        estimate = (self._chi_square[rows] + PRIOR_FREEDOM * factor) / (self._freedom[rows] + PRIOR_FREEDOM)
+        factors: Floats = np.maximum(factor, np.minimum(estimate, most))
+        return factors
 
     def renew(self, rows: Rows, *, share: float, requests: float) -> None:
         """Evidence for "not worse" of the rollouts `rows` begins anew where so many requests soon prove it again."""

@@ -76,6 +76,7 @@ def sections(outcomes: Sequence[Measurement], *, seed: int, size: Size) -> dict[
         "cold": _cold(found),
         "dispersion": _dispersion(outcomes),
         "pods": _pods(found),
+        "nodes": _nodes(found),
     }
 
 
@@ -250,14 +251,14 @@ def _cold(found: Found) -> str:
 
 def _dispersion(outcomes: Sequence[Measurement]) -> str:
     found = Found(outcomes)
-    places = ("pods-window", "sessions", "users")
+    places = ("pods-window", "sessions", "retries", "users")
     pairs = dict.fromkeys((o.scenario, o.judge) for o in outcomes if o.scenario in places and o.judge.startswith(_OURS))
 
     def row(scenario: str, judge: str) -> list[str]:
         first, edge, margin, bad = (
             found.at(scenario, effect, judge=judge, setting="policy") for effect in (1.0, 1.25, 2.0, 3.0)
         )
-        how = judge.removeprefix(_OURS).lstrip(", ") or "none"
+        how = judge.removeprefix(_OURS).lstrip(", ") or "estimated"
         return [
             _TITLES[scenario],
             how,
@@ -269,6 +270,15 @@ def _dispersion(outcomes: Sequence[Measurement]) -> str:
 
     head = ("situation", "dispersion", "1x rolled back", "1.25x rolled back", "2x promoted", "3x rolled back")
     return table(head, (row(*pair) for pair in pairs))
+
+
+def _nodes(found: Found) -> str:
+    def row(pods: int) -> list[str]:
+        first, edge, bad = (found.at(f"node-{pods}", effect, setting="policy") for effect in (1.0, 1.25, 3.0))
+        return [_TITLES[f"node-{pods}"], _share(first), _share(edge), _share(bad)]
+
+    head = ("the candidate has", "1x rolled back", "1.25x rolled back", "3x rolled back")
+    return table(head, map(row, (1, 2, 4)))
 
 
 def _pods(found: Found) -> str:

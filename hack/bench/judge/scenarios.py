@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.judge.levels import (
+    BadNodes,
     Bursts,
     ColdStart,
     Diurnal,
@@ -23,7 +24,7 @@ from bench.judge.ours import DEFAULT, DEFAULT_LIMITS, Settings
 from bench.judge.policy import LONG, SHIPPED, Schedule
 from bench.judge.scrapes import Gaps, Resets
 from bench.judge.sources import WINDOW_SECONDS, Mirror, Service, Users, WindowSource
-from timoneiro_judge.counts import Limits
+from timoneiro_judge.counts import Dispersion, Limits
 
 EFFECTS = (1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 _FEW = (1.0, 1.25, 2.0, 3.0, 5.0)
@@ -120,6 +121,7 @@ def _service(
     noise: Noise | None = None,
     bias: float = 1.0,
     cluster: float = 1.0,
+    scattered: bool = False,
 ) -> Service:
     return Service(
         dice,
@@ -132,6 +134,7 @@ def _service(
         noise=noise or Quiet(rollouts),
         bias=bias,
         cluster=cluster,
+        scattered=scattered,
     )
 
 
@@ -165,6 +168,17 @@ def _two_pods(of: Scenario, dice: np.random.Generator, n: int, windows: int, eff
 
 def _sessions(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
     return _service(of, dice, n, effect, noise=Quiet(n, _PODS), cluster=CLUSTER)
+
+
+def _retries(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, noise=Quiet(n, _PODS), cluster=CLUSTER, scattered=True)
+
+
+def _node(pods: int) -> Builder:
+    def build(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+        return _service(of, dice, n, effect, noise=BadNodes(dice, n, candidates=pods, pods=_PODS))
+
+    return build
 
 
 def _users(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
@@ -216,9 +230,19 @@ def _tolerating(tolerance: float) -> Ours:
     return Ours(name=f"Timoneiro, tolerance {tolerance:g}", settings=settings, covered=False)
 
 
+_NODE_TITLES = {1: "one pod", 2: "two pods", 4: "four pods"}
 _POD_NOISE = tuple(_tolerating(tolerance) for tolerance in (0.0, 0.1, 0.25, 0.5))
 _UNCOVERED = Ours(covered=False)
-_ESTIMATED = Ours(name="Timoneiro, dispersion estimated", settings=Settings(most=10.0), covered=False)
+_NOT_ESTIMATED = Ours(
+    name="Timoneiro, not estimated", settings=Settings(dispersion=Dispersion(most=1.0)), covered=False
+)
+
+
+def _told(factor: float) -> Ours:
+    """Exact in the second moment of the clusters only, so that it is measured and not proven."""
+    settings = Settings(dispersion=Dispersion(factor=factor, most=factor))
+    return Ours(name=f"Timoneiro, factor {factor:g}", settings=settings, covered=False)
+
 
 SCENARIOS = (
     Scenario(name="steady", title="steady", build=_steady, ours=(Ours(), _STRICT)),
@@ -269,17 +293,22 @@ SCENARIOS = (
         effects=(1.0, 2.0, 5.0),
         ours=(_UNCOVERED,),
     ),
-    Scenario(name="pods-window", title="pods restless, cv 50 %", build=_restless, ours=(_UNCOVERED, _ESTIMATED)),
+    Scenario(name="pods-window", title="pods restless, cv 50 %", build=_restless, ours=(_UNCOVERED, _NOT_ESTIMATED)),
     Scenario(
         name="sessions",
         title="failures in sessions of 3",
         build=_sessions,
         ours=(
             _UNCOVERED,
-            _ESTIMATED,
-            # Exact in the second moment of the clusters only, so that it is measured and not proven.
-            Ours(name="Timoneiro, dispersion 5", settings=Settings(factor=CLUSTER_FACTOR), covered=False),
+            _NOT_ESTIMATED,
+            _told(CLUSTER_FACTOR),
         ),
+    ),
+    Scenario(
+        name="retries",
+        title="the same, each at another pod",
+        build=_retries,
+        ours=(_UNCOVERED, _told(CLUSTER_FACTOR)),
     ),
     Scenario(
         name="users",
@@ -287,9 +316,13 @@ SCENARIOS = (
         build=_users,
         ours=(
             _UNCOVERED,
-            Ours(name="Timoneiro, dispersion 10.8", settings=Settings(factor=USER_FACTOR), covered=False),
+            _told(USER_FACTOR),
         ),
     ),
     Scenario(name="pod-1", title="one bad pod, sd 20 %", build=_one_pod, ours=_POD_NOISE),
     Scenario(name="pod-2", title="two such pods", build=_two_pods, ours=_POD_NOISE),
+    *(
+        Scenario(name=f"node-{pods}", title=_NODE_TITLES[pods], build=_node(pods), effects=_FEW, ours=(_UNCOVERED,))
+        for pods in _NODE_TITLES
+    ),
 )

@@ -26,7 +26,8 @@ class Service:
 
     `effect`: ratio of the candidate's rate to the stable's, from window `onset` on. `own`: what a candidate adds of
     its own, `own * (effect - 1)`, for services in which the stable model never fails. `bias`: what the gateway makes
-    of the accepted share. `cluster`: failures per failing user, on average; 1 = each by itself.
+    of the accepted share. `cluster`: failures per failing user, on average; 1 = each by itself. `scattered`: those of
+    one user fall on all pods of an arm, and not on one.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class Service:
         onset: int = 0,
         bias: float = 1.0,
         cluster: float = 1.0,
+        scattered: bool = False,
     ) -> None:
         self._dice = dice
         self._rate, self._base, self._effect, self._own = rate, base, effect, own
         self._level, self._noise = level, noise
-        self._onset, self._bias, self._cluster = onset, bias, cluster
+        self._onset, self._bias, self._cluster, self._scattered = onset, bias, cluster, scattered
 
     def window(self, index: int, share: Floats) -> Windows:
         load, errors, added = self._level.at(index)
@@ -57,6 +59,9 @@ class Service:
         e_c = self._events(n_c, (self._base * effect * errors + self._own * (effect - 1.0)) * candidate + added)
         pods_n = self._dice.multinomial(requests - n_c, np.full(pods.shape[1], 1.0 / pods.shape[1]))
         pods_e = self._events(pods_n, (self._base * errors)[:, None] * pods + added[:, None])
+        if self._scattered:
+            parts = pods_n / np.maximum(pods_n.sum(axis=1, keepdims=True), 1)
+            pods_e = self._dice.multinomial(pods_e.sum(axis=1), parts)
         chi_square, freedom = spread(pods_n, pods_e)
         return Windows(
             candidate_requests=n_c,

@@ -192,10 +192,15 @@ class Rollout(_Struct, frozen=True):
 
 
 class OverDispersion(_Struct, frozen=True):
-    """By how much events come in clusters. With `estimate_up_to`, estimated from the spread of the stable's pods."""
+    """By how much events come in clusters: estimated from the spread of the stable's pods, between these."""
 
     factor: float = 1.0
     estimate_up_to: float | None = None
+
+    @property
+    def most(self) -> float:
+        """The largest that it is estimated to be: 10 where nobody says otherwise, and never below `factor`."""
+        return max(10.0, self.factor) if self.estimate_up_to is None else self.estimate_up_to
 
 
 class Metric(_Struct, frozen=True):

@@ -86,7 +86,7 @@ def observed(item: PlannedComparison, evidence: Comparison | Shape, seen: Metric
     if isinstance(evidence, Shape):
         bins = seen.shapes.get(item.name)
         # How much the pods differ says nothing of a shape: it is the most that is trusted.
-        return evidence if bins is None else evidence.observe(bins, dispersion.most or dispersion.factor)
+        return evidence if bins is None else evidence.observe(bins, dispersion.factor)
     window = seen.windows.get(item.name)
     return evidence if window is None else evidence.observe(window, dispersion)
 
@@ -100,7 +100,7 @@ def limits_of(metric: Metric) -> Limits:
 
 
 def dispersion_of(metric: Metric) -> Dispersion:
-    return Dispersion(factor=metric.over_dispersion.factor, most=metric.over_dispersion.estimate_up_to)
+    return Dispersion(factor=metric.over_dispersion.factor, most=metric.over_dispersion.most)
 
 
 def parts_of(

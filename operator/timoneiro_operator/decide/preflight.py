@@ -71,7 +71,7 @@ def foreseen(
         stages=stages if users is not None else stages[-1:],
         false_rollback=spec.analysis.false_rollback,
         false_promotion=spec.analysis.false_promotion,
-        dispersion=item.metric.over_dispersion.estimate_up_to or item.metric.over_dispersion.factor,
+        dispersion=item.metric.over_dispersion.factor,
     )
     return MetricPreflight(
         name=item.name,

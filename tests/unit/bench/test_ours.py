@@ -14,8 +14,8 @@ from timoneiro_judge.verdict import Part
 SETTINGS = [
     Settings(),
     Settings(limits=Limits(tolerance=0.0, margin=0.5, negligible=0.01)),
-    Settings(factor=2.5),
-    Settings(factor=1.2, most=4.0),
+    Settings(dispersion=Dispersion(factor=2.5, most=2.5)),
+    Settings(dispersion=Dispersion(factor=1.2, most=4.0)),
 ]
 
 
@@ -40,7 +40,6 @@ def some_windows(rollouts: int, count: int) -> Windows:
 def folded(windows: Windows, rollout: int, settings: Settings) -> list[Comparison]:
     """The product's own comparison after each window of one rollout."""
     comparison, all_of_them = Comparison.begun(settings.limits), []
-    dispersion = Dispersion(factor=settings.factor, most=settings.most)
     for index in range(windows.candidate_requests.shape[1]):
         w = windows.at(index)
         window = Window(
@@ -48,7 +47,7 @@ def folded(windows: Windows, rollout: int, settings: Settings) -> list[Compariso
             stable=Counts(requests=int(w.stable_requests[rollout]), events=int(w.stable_events[rollout])),
             spread=Spread(chi_square=float(w.chi_square[rollout]), freedom=int(w.freedom[rollout])),
         )
-        comparison = comparison.observe(window, dispersion)
+        comparison = comparison.observe(window, settings.dispersion)
         all_of_them.append(comparison)
     return all_of_them
 

@@ -92,27 +92,35 @@ def test_counts_that_are_shown_are_not_divided_by_the_dispersion() -> None:
 @pytest.mark.parametrize(
     ("spread", "factor"),
     [
-        (Spread(chi_square=200.0, freedom=99), 4.0),
-        (Spread(chi_square=200.0, freedom=100), 2.0),
-        (Spread(chi_square=900.0, freedom=100), 4.0),
-        (Spread(chi_square=50.0, freedom=100), 1.5),
+        (Spread(), 1.5),
+        (Spread(chi_square=27.0, freedom=9), 42 / 19),
+        (Spread(chi_square=270.0, freedom=90), 2.85),
+        (Spread(chi_square=900.0, freedom=90), 4.0),
+        (Spread(chi_square=50.0, freedom=90), 1.5),
     ],
 )
-def test_a_dispersion_is_the_largest_until_it_can_be_estimated_between_its_bounds(
-    spread: Spread, factor: float
-) -> None:
-    assert Dispersion(factor=1.5, most=4.0).of(spread) == factor
+def test_a_dispersion_is_what_pods_have_shown_so_far_between_its_bounds(spread: Spread, factor: float) -> None:
+    assert Dispersion(factor=1.5, most=4.0).of(spread) == pytest.approx(factor)
 
 
-def test_the_dispersion_of_a_window_comes_from_the_windows_before_it() -> None:
-    wild = Window(
+def wild(chi_square: float) -> Window:
+    return Window(
         candidate=Counts(requests=100, events=5),
         stable=Counts(requests=900, events=45),
-        spread=Spread(chi_square=300.0, freedom=100),
+        spread=Spread(chi_square=chi_square, freedom=10),
     )
-    first = Comparison.begun(LIMITS).observe(wild, Dispersion(most=4.0))
-    second = first.observe(wild, Dispersion(most=4.0))
-    assert (first.weighed.events, second.weighed.events) == pytest.approx((5.0 / 4.0, 5.0 / 4.0 + 5.0 / 3.0))
+
+
+def test_a_window_counts_less_by_the_dispersion_that_it_shows_itself() -> None:
+    first = Comparison.begun(LIMITS).observe(wild(30.0))
+    second = first.observe(wild(0.0))
+    assert (first.weighed.events, second.weighed.events) == pytest.approx((5.0 / 2.0, 5.0 / 2.0 + 5.0 / (4 / 3)))
+
+
+def test_one_broken_pod_is_forgotten_when_its_pods_are_alike_again() -> None:
+    """However much it differed: a window counts at most the largest dispersion there may be."""
+    comparison = Comparison.begun(LIMITS).observe(wild(1e6), Dispersion(most=4.0))
+    assert comparison.spread == Spread(chi_square=40.0, freedom=10)
 
 
 def test_tempered_evidence_holds_its_bound_where_events_come_in_pairs() -> None:

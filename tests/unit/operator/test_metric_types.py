@@ -7,7 +7,7 @@ import pytest
 
 from support.analyses import analysis, folded, in_a_step, looks, looks_at, window
 from timoneiro_judge import Verdict
-from timoneiro_judge.counts import Window
+from timoneiro_judge.counts import Dispersion, Window
 from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus
 from timoneiro_operator.api.status import Status
@@ -153,10 +153,21 @@ def test_the_bounds_of_a_latency_come_beside_the_metrics_before_it() -> None:
     assert names == ["errors", "slow 1s", "slow 2s"]
 
 
-def test_a_dispersion_that_is_to_be_estimated_has_its_upper_limit() -> None:
-    (metric,) = analysis({"name": "a", "overDispersion": {"factor": 2, "estimateUpTo": 5}}).metrics
-    found = dispersion_of(metric)
-    assert (found.factor, found.most) == (2.0, 5.0)
+@pytest.mark.parametrize(
+    ("said", "least", "most"),
+    [
+        ({}, 1.0, 10.0),
+        ({"factor": 2}, 2.0, 10.0),
+        ({"factor": 20}, 20.0, 20.0),
+        ({"factor": 2, "estimateUpTo": 5}, 2.0, 5.0),
+        ({"estimateUpTo": 1}, 1.0, 1.0),
+    ],
+)
+def test_a_dispersion_is_estimated_between_its_factor_and_its_limit(
+    said: dict[str, float], least: float, most: float
+) -> None:
+    (metric,) = analysis({"name": "a", "overDispersion": said}).metrics
+    assert dispersion_of(metric) == Dispersion(factor=least, most=most)
 
 
 def test_a_comparison_has_the_minimums_of_its_metric() -> None:

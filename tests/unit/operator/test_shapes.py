@@ -346,13 +346,13 @@ def test_evidence_about_shapes_is_one_part_of_the_weighted_mean() -> None:
     assert kept.worse == pytest.approx((3 * shape + errors) / 4, rel=1e-3)
 
 
-def test_answers_in_clusters_count_less_and_at_most_as_the_estimate_may_say() -> None:
+def test_answers_in_clusters_count_less_by_the_factor_and_nothing_is_estimated() -> None:
     def evidence(**dispersion: float) -> float:
         metric = {**REQUIRED, "overDispersion": dispersion}
         return math.log(of(folded(analysis(ERRORS, metric), 5), "answers").evidence.worse)
 
     assert evidence(factor=5.0) == pytest.approx(evidence(factor=1.0) / 5, rel=1e-3)
-    assert evidence(factor=1.0, estimateUpTo=5.0) == evidence(factor=5.0)
+    assert evidence(factor=1.0, estimateUpTo=5.0) == evidence(factor=1.0)
 
 
 def test_another_tolerance_begins_anew_and_so_does_a_state_that_cannot_be_read() -> None:
