@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -174,11 +175,8 @@ def _retries(of: Scenario, dice: np.random.Generator, n: int, windows: int, effe
     return _service(of, dice, n, effect, noise=Quiet(n, _PODS), cluster=CLUSTER, scattered=True)
 
 
-def _node(pods: int) -> Builder:
-    def build(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
-        return _service(of, dice, n, effect, noise=BadNodes(dice, n, candidates=pods, pods=_PODS))
-
-    return build
+def _node(pods: int, of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
+    return _service(of, dice, n, effect, noise=BadNodes(dice, n, candidates=pods, pods=_PODS))
 
 
 def _users(of: Scenario, dice: np.random.Generator, n: int, windows: int, effect: float) -> WindowSource:
@@ -322,7 +320,9 @@ SCENARIOS = (
     Scenario(name="pod-1", title="one bad pod, sd 20 %", build=_one_pod, ours=_POD_NOISE),
     Scenario(name="pod-2", title="two such pods", build=_two_pods, ours=_POD_NOISE),
     *(
-        Scenario(name=f"node-{pods}", title=_NODE_TITLES[pods], build=_node(pods), effects=_FEW, ours=(_UNCOVERED,))
+        Scenario(
+            name=f"node-{pods}", title=_NODE_TITLES[pods], build=partial(_node, pods), effects=_FEW, ours=(_UNCOVERED,)
+        )
         for pods in _NODE_TITLES
     ),
 )

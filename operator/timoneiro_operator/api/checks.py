@@ -34,7 +34,7 @@ _PATH = re.compile(r"/[^\s]*")
 _GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 # What says something in a metric of each type, beside what all of them have.
 _FIELDS: dict[str, set[str]] = {
-    "Errors": set(),
+    "Errors": {"unit"},
     "Latency": {"threshold", "thresholds", "quantile"},
     "Ratio": {"events", "total"},
     "Guard": {"of", "max"},
@@ -270,6 +270,7 @@ def _check_metric(metric: Metric, analysis: Analysis) -> None:
         "total": metric.total,
         "of": metric.of,
         "max": metric.max,
+        "unit": None if metric.unit == "Request" else metric.unit,
         "output": metric.output,
         "bins": metric.bins,
         "binLabel": metric.bin_label,

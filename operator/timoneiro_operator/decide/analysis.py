@@ -176,6 +176,7 @@ def _reports(
                 name=item.name,
                 verdict=verdict,
                 role=role_of(item.metric),
+                unit="Session" if item.metric.unit == "Session" else None,
                 bound=item.bound,
                 ratio=RatioStatus(estimate=estimate, lower=lower, upper=upper),
                 candidate=value.candidate,
@@ -183,7 +184,9 @@ def _reports(
                 evidence=EvidenceStatus(
                     worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.log_not_worse)
                 ),
-                seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
+                seconds_left=_seconds_left(analysis, value, last)
+                if verdict == "Undecided" and item.metric.unit == "Request"
+                else None,
                 problem=problem,
                 state=encode(value),
             )

@@ -1,5 +1,7 @@
 """Simulated services fail as often, and as unevenly, as they are said to."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,11 @@ def played(name: str, *, effect: float = 1.0, share: float = 0.1, rollouts: int 
 def ratio_of_rates(w: Windows) -> float:
     of_candidate = w.candidate_events.sum() / w.candidate_requests.sum()
     return float(of_candidate / (w.stable_events.sum() / w.stable_requests.sum()))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
+def test_each_scenario_can_be_played_in_another_process(scenario: Scenario) -> None:
+    assert pickle.loads(pickle.dumps(scenario)).name == scenario.name  # noqa: S301
 
 
 # Failures that are added to both, and those of the start, are not the candidate's rate.

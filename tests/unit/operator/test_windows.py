@@ -154,3 +154,45 @@ def test_a_contract_on_what_cannot_be_measured_stands_in_the_way() -> None:
 def test_a_pod_that_has_answered_nothing_has_no_say_in_a_quantile() -> None:
     spec = analysis({"name": "slow", "type": "Latency", "quantile": 0.9})
     assert find_bounds(spec, {}, [SHOWN, sample()], [SHOWN, sample()])[0] == {"slow>p90": (0.25,)}
+
+
+BY_SESSION = {"name": "sessions", "type": "Errors", "unit": "Session"}
+
+
+def of_sessions(*ended: dict[str, int]) -> ArmCounts:
+    """An arm whose pods have answered and show these sessions."""
+    pods = {
+        f"p{number}": PodCounts(requests=500, failed=20, well=480, outputs={"Session": counts} if counts else {})
+        for number, counts in enumerate(ended)
+    }
+    return ArmCounts(pods=pods)
+
+
+def of_both(candidate: ArmCounts, stable: ArmCounts) -> Any:
+    return metrics_of(
+        analysis(BY_SESSION),
+        {},
+        candidate=candidate,
+        stable=stable,
+        end=30.0,
+        seconds=30.0,
+        problems={},
+        aligned=True,
+    )
+
+
+def test_sessions_are_counted_in_the_place_of_requests_and_their_pods_compared() -> None:
+    found = of_both(of_sessions({"well": 40, "failed": 2}), of_sessions({"well": 90, "failed": 10}, {"well": 100}))
+    window = found.windows["sessions"]
+    assert (window.candidate, window.stable) == (Counts(requests=42, events=2), Counts(requests=200, events=10))
+    assert window.spread == Spread(chi_square=10.0, freedom=1)
+
+
+def test_a_server_that_counts_no_sessions_is_named_with_the_remedy() -> None:
+    found = of_both(of_sessions({"well": 40}), of_sessions({}))
+    assert found.windows == {}
+    assert found.problem == (
+        "MetricMissing",
+        "metric sessions: no pod of the stable model counts sessions: our own model server (profile Timoneiro) does, "
+        "by the header that TIMONEIRO_SESSION_HEADER in spec.predictor.env names",
+    )

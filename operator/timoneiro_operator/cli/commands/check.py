@@ -16,7 +16,7 @@ from timoneiro_operator.decide.comparisons import PlannedComparison, planned
 from timoneiro_operator.decide.preflight import foreseen, is_late, message_of
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.text import rate_text
-from timoneiro_operator.metrics.histograms import binned, common_bounds, not_shown
+from timoneiro_operator.metrics.histograms import SESSIONS, binned, common_bounds, not_shown
 from timoneiro_operator.metrics.look import ArmTargets, Look
 from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.trace import Trace
@@ -106,7 +106,7 @@ def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | Non
     metric = item.metric
     query, series = trace.own.get(metric.name, (trace.query, trace.series))
     missing = trace.problem.message if trace.problem else trace.missing.get(metric.name) or problem
-    if missing is None and metric.is_shape:
+    if missing is None and (metric.is_shape or metric.unit == SESSIONS):
         missing = not_shown(metric, arm, trace.counts.histograms)
     if missing is not None:
         return Finding(metric=item.name, arm=arm, query=query, series=series, missing=missing)
