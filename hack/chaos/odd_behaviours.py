@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,7 @@ Where = Literal["predict", "answer", "ready", "metrics", "start"]
 class Behaviour:
     """`share` of the requests are concerned. `harmful`: users suffer from it, so that promoting it is wrong.
 
-    `beyond`: only while it gets more requests a second than this.
+    `beyond`: only while it gets more requests a second than this. `seconds`: only so long from the first one on.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Behaviour:
     harmful: bool = False
     beyond: float = 0.0
     text: str = ""
+    seconds: float = math.inf
 
 
 # As the profile of KServe's servers reads them, which is the one of an unknown runtime.
@@ -45,5 +47,14 @@ BEHAVIOURS = {
         Behaviour("metrics: hang", "metrics"),
         Behaviour("metrics: negative", "metrics", text=_COUNTERS.format("-5")),
         Behaviour("metrics: 1e308", "metrics", text=_COUNTERS.format("1e308")),
+    )
+}
+# What no campaign plays: its rollouts last for seconds, in which nothing warms up, and count failures and nothing else.
+OTHERS = {
+    behaviour.name: behaviour
+    for behaviour in (
+        Behaviour("fails on 30 % at first", "predict", 0.3, seconds=20.0),
+        Behaviour("fails on all", "predict", harmful=True),
+        Behaviour("answers everything as the first request", "predict", harmful=True),
     )
 }

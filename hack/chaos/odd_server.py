@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ from typing import Any
 from kserve.errors import InferenceError
 from kserve.model_server import app
 
-from chaos.odd_behaviours import BEHAVIOURS, Behaviour
+from chaos.odd_behaviours import BEHAVIOURS, OTHERS, Behaviour
 from timoneiro_serving import server
 from timoneiro_serving.__main__ import main
 
@@ -53,13 +54,29 @@ class UnderLoad:
         return len(self._came) > self._beyond * _LOAD_SECONDS
 
 
+class AtFirst:
+    """True for the first `seconds` from its first call on."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._first = seconds, math.inf
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        self._first = min(self._first, now)
+        return now - self._first < self._seconds
+
+
 def odd_model(behaviour: Behaviour) -> type[server.PackagedModel]:
     """The model class of the server, with a `predict` that misbehaves."""
-    every, loaded, leaked = Every(behaviour.share), UnderLoad(behaviour.beyond), list[bytes]()
+    at_first, every, leaked = AtFirst(behaviour.seconds), Every(behaviour.share), list[bytes]()
+    loaded, first = UnderLoad(behaviour.beyond), list[Any]()
 
     class OddModel(server.PackagedModel):
         async def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
-            if loaded(time.monotonic()) and every():
+            if at_first() and loaded(time.monotonic()) and every():
+                if behaviour.name.startswith("answers"):
+                    first[:] = first or [payload]
+                    payload = first[0]
                 if behaviour.name.startswith("hangs"):
                     await asyncio.Event().wait()
                 if behaviour.name.startswith("slow"):
@@ -115,7 +132,7 @@ async def _answer(send: Any, status: int, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    wanted = BEHAVIOURS[os.environ.get("ODD_BEHAVIOUR", "well")]
+    wanted = {**BEHAVIOURS, **OTHERS}[os.environ.get("ODD_BEHAVIOUR", "well")]
     if wanted.where == "start":
         time.sleep(_START_SECONDS)
     server.PackagedModel = odd_model(wanted)  # type: ignore[misc]

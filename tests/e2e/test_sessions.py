@@ -51,7 +51,7 @@ def test_a_model_that_spoils_more_sessions_is_rolled_back_by_the_count_of_sessio
     version = bench.release("good")
     # A session counts a minute after its last request.
     entry = bench.wait("the rollback", lambda: bench.outcome(version), seconds=180)
-    assert (entry["outcome"], entry["reason"].startswith("sessions ")) == ("RolledBack", True), entry
+    assert (entry["outcome"], entry["reason"].startswith("sessions")) == ("RolledBack", True), entry
     (metric,) = bench.status()["analysis"]["metrics"]
     # A user asks more than once: there are fewer of them than requests, and more of them fail.
     assert metric["candidate"]["events"] > 0.3 * metric["candidate"]["requests"], metric

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chaos.odd_behaviours import BEHAVIOURS
-from chaos.odd_server import Every, OddAnswers
+from chaos.odd_server import AtFirst, Every, OddAnswers
 
 
 async def well(scope: Any, receive: Any, send: Any) -> None:
@@ -27,6 +27,15 @@ async def ask(name: str, path: str) -> tuple[int, bytes]:
 def test_a_share_of_the_calls_is_spread_evenly() -> None:
     every = Every(0.3)
     assert [every() for _ in range(10)].count(True) == 3
+
+
+def test_what_goes_wrong_at_first_goes_well_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_first, now = AtFirst(20.0), 1000.0
+    monkeypatch.setattr("chaos.odd_server.time.monotonic", lambda: now)
+    said = []
+    for now in (1000.0, 1019.0, 1020.0, 1500.0):  # noqa: B007
+        said.append(at_first())
+    assert said == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

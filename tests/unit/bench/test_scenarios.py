@@ -24,7 +24,7 @@ def ratio_of_rates(w: Windows) -> float:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_each_scenario_can_be_played_in_another_process(scenario: Scenario) -> None:
-    assert pickle.loads(pickle.dumps(scenario)).name == scenario.name  # noqa: S301
+    assert pickle.loads(pickle.dumps(scenario)).name == scenario.name
 
 
 # Failures that are added to both, and those of the start, are not the candidate's rate.
