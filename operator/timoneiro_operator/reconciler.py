@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from timoneiro_operator.adoption import Adoption, AdoptionReader
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.declared import decides
 from timoneiro_operator.api.deployment import (
     ModelDeployment,
@@ -21,6 +20,7 @@ from timoneiro_operator.api.deployment import (
     parse_acted_on,
     parse_status,
 )
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Body, Key, Kind
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status, to_seconds

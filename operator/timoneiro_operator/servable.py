@@ -4,8 +4,8 @@ Much of `spec.predictor` and `spec.transformer` is KServe's and Kubernetes' own,
 The API server that serves them knows, and so do KServe's webhooks: a dry run of the InferenceService asks both.
 """
 
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.decide.lifecycle import rejection_entry, wanted_snapshot
 from timoneiro_operator.kube.client import KubeClient

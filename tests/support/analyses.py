@@ -6,8 +6,8 @@ import msgspec
 
 from support.fake_world import EPOCH
 from timoneiro_judge.counts import Counts, Window
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import AnalysisStatus
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import Candidate, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.observation import Metrics

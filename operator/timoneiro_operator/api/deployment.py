@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.checks import REVISION_LENGTH, InvalidSpec, check, check_selectors
+from timoneiro_operator.api.checks import REVISION_LENGTH, check, check_selectors
 from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.declared import decides
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.packing import unpack
 from timoneiro_operator.api.runtime import Runtime, runtime_name
 from timoneiro_operator.api.scaling import autoscaler_class, of_the_pods

@@ -11,6 +11,7 @@ from timoneiro_judge.routing import ALPHA, log_e_mismatch
 from timoneiro_judge.shape import Shape
 from timoneiro_judge.text import encode
 from timoneiro_judge.verdict import Judgement, MetricVerdict, Part, Verdict, judge
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import (
     AnalysisStatus,
     EvidenceStatus,
@@ -21,7 +22,6 @@ from timoneiro_operator.api.analysis_status import (
     Share,
     WarmUp,
 )
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import Status, Step, to_seconds, to_text
 from timoneiro_operator.decide.comparisons import PlannedComparison, observed, parts_of, planned, restored, role_of
 from timoneiro_operator.decide.observation import Answers, Metrics

@@ -11,8 +11,8 @@ from timoneiro_judge.counts import Dispersion, Limits
 from timoneiro_judge.shape import Shape
 from timoneiro_judge.text import decode
 from timoneiro_judge.verdict import Guard, Part
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, Role
-from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.decide.observation import Metrics
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 import msgspec
 
 from timoneiro_judge import Counts, Needed, Stage, Window, preflight
+from timoneiro_operator.api.analysis_spec import Metric
 from timoneiro_operator.api.analysis_status import MetricPreflight, PreflightStatus
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.spec import Metric, Spec
+from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Status, Step, to_seconds, to_text
 from timoneiro_operator.decide.comparisons import PlannedComparison, limits_of, planned
 from timoneiro_operator.decide.observation import Metrics

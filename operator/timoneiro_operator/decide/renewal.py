@@ -9,8 +9,8 @@ import msgspec
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.forecast import is_soon_proven
 from timoneiro_judge.text import encode
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import MetricStatus
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import Status, Step
 from timoneiro_operator.decide.comparisons import planned, restored
 from timoneiro_operator.decide.text import verdict_sentence

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from timoneiro_judge import Comparison, Counts, Guard, Limits, Part
 from timoneiro_judge.text import encode
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import WarmUp
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import Status, to_seconds
 from timoneiro_operator.decide.comparisons import dispersion_of, evidence_of
 from timoneiro_operator.decide.observation import Metrics

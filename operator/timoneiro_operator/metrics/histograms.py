@@ -7,7 +7,7 @@ from typing import cast
 
 from timoneiro_judge.counts import Counts
 from timoneiro_judge.shape import Bins
-from timoneiro_operator.api.spec import Analysis, Metric
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, Histogram, PodCounts, Sample
 
 SESSIONS = "Session"

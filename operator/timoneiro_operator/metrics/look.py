@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.kinds import Key
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.warm_up import settle_seconds

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from timoneiro_judge.counts import Counts
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.promql import (
     NAME,
     NAMESPACE,
@@ -21,7 +22,6 @@ from timoneiro_operator.api.promql import (
     selector,
     written,
 )
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen
 from timoneiro_operator.metrics.problem import Problem, ProblemError
 from timoneiro_operator.metrics.profile import BOUND_LABEL, START_TIME, Profile, bin_of

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from timoneiro_judge.counts import Counts, Spread, Window
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.decide.comparisons import PlannedComparison, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.metrics.deltas import since_start

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from timoneiro_operator.api.analysis_spec import SourceSpec
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.series import RawSeries
 

@@ -9,9 +9,9 @@ from functools import lru_cache
 import aiohttp
 from yarl import URL
 
+from timoneiro_operator.api.analysis_spec import SourceSpec
 from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.promql import range_query
 from timoneiro_operator.metrics.series import LONGEST_SENTENCE, RawSeries, answered

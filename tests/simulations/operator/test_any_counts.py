@@ -20,10 +20,10 @@ from timoneiro_judge.fresh import Fresh
 from timoneiro_judge.restarted import Restarted
 from timoneiro_judge.text import encode
 from timoneiro_judge.usual import Usual
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import Share
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import to_seconds, to_text
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import AnalysisStatus
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.steps import Arms

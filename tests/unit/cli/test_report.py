@@ -9,8 +9,8 @@ import pytest
 
 from support import played
 from timoneiro_judge import Counts
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, MostDifferent, TrailPoint
-from timoneiro_operator.api.spec import Analysis
 from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.content import Report, encoded

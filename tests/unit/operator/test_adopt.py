@@ -9,8 +9,8 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.pods import pod_of
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.names import ANNOTATION_RUNTIME, ENV_MODEL_DIGEST
 from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
 from timoneiro_operator.api.status import Stable, Status

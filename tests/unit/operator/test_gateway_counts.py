@@ -12,7 +12,7 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 from support.fake_pods import FakePods
 from support.pods import pod_of
 from timoneiro_judge.counts import Counts
-from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms

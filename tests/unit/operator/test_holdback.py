@@ -8,7 +8,7 @@ import pytest
 
 from support.fake_world import SPEC, FakeWorld
 from support.rolling import lose, metric_of, stable_of, world_of
-from timoneiro_operator.api.checks import InvalidSpec
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import HistoryEntry, Step
 from timoneiro_operator.decide.decide import decide

@@ -7,8 +7,8 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.pods import pod_of
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.spec import Preview, PreviewHeader
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.decide.observation import Failure, Routing

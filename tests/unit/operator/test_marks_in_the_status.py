@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.fake_control_plane import FakeControlPlane
 from support.fake_pods import FakePods
 from support.fake_world import EPOCH, SPEC
-from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms

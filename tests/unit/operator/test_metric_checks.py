@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from support.fake_world import SPEC
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse, parse_acted_on
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.metrics.profiles import PROFILES
 
 PAGE = (Path(__file__).parents[3] / "docs/metrics.md").read_text()

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from timoneiro_judge.counts import Counts, Window
-from timoneiro_operator.api.spec import Analysis, Metric, SourceSpec
+from timoneiro_operator.api.analysis_spec import Analysis, Metric, SourceSpec
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms

@@ -9,8 +9,8 @@ import yaml
 
 from demo.platform import ROOT
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import SCALING_FIELDS
 from timoneiro_operator.api.spec import Model, Predictor
 from timoneiro_operator.decide.lifecycle import wanted_snapshot

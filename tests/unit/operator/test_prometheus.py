@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from localcluster.control_plane.certificates import CertificateAuthority
 from support.fake_prometheus import FakePrometheus
 from timoneiro_judge.counts import Counts
-from timoneiro_operator.api.spec import Analysis, Header, Metric, SecretRef, SourceSpec, Tls
+from timoneiro_operator.api.analysis_spec import Analysis, Header, Metric, SecretRef, SourceSpec, Tls
 from timoneiro_operator.api.status import to_text
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.steps import Arms

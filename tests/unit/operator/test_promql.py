@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_judge.counts import Counts
-from timoneiro_operator.api.spec import Analysis, Metric
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.metrics.look import Target
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.profile import Profile, Series

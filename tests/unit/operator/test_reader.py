@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from timoneiro_operator.api.analysis_spec import Analysis, SourceSpec
 from timoneiro_operator.api.kinds import Key
-from timoneiro_operator.api.spec import Analysis, SourceSpec
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.look import ArmTargets, Look

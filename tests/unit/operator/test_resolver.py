@@ -10,8 +10,8 @@ import pytest
 from yarl import URL
 
 from support.fake_prometheus import FakePrometheus
+from timoneiro_operator.api.analysis_spec import SourceSpec
 from timoneiro_operator.api.promql import selector
-from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
 from timoneiro_operator.sources.ask import Request

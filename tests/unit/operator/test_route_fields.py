@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Routing

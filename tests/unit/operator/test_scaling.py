@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas, replicas_of
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.decision import Decision

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from timoneiro_judge.counts import Counts, Window
 from timoneiro_judge.shape import Bins, Shape
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import AnalysisStatus, EvidenceStatus, MetricStatus, MostDifferent
-from timoneiro_operator.api.checks import InvalidSpec, check
-from timoneiro_operator.api.spec import Analysis, Metric, Spec
+from timoneiro_operator.api.checks import check
+from timoneiro_operator.api.invalid_spec import InvalidSpec
+from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Candidate, Stable, Status, Step, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.observation import Metrics

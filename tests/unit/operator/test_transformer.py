@@ -11,8 +11,8 @@ import yaml
 from demo.platform import ROOT
 from support.fake_world import FakeWorld
 from support.pods import pod_of
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import ModelDeployment, parse, revision_of
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.spec import Transformer
 from timoneiro_operator.api.status import Snapshot, Status

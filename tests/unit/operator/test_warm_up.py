@@ -10,9 +10,9 @@ import pytest
 
 from support.fake_world import SPEC, FakeWorld
 from timoneiro_judge import Counts, Window
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import WarmUp
 from timoneiro_operator.api.deployment import parse
-from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.api.status import Candidate, Status, to_seconds, to_text
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.observation import Metrics

@@ -12,7 +12,7 @@ from support.fake_prometheus import FakePrometheus
 from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_judge import Counts, Window
-from timoneiro_operator.api.spec import Analysis, SourceSpec
+from timoneiro_operator.api.analysis_spec import Analysis, SourceSpec
 from timoneiro_operator.api.status import Candidate, Stable, Status, to_text
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from timoneiro_judge.counts import Counts, Spread
-from timoneiro_operator.api.spec import Analysis
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, spread_of, standing
 

@@ -8,8 +8,8 @@ import msgspec
 from rich.console import Console
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.deployment import parse
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Body, Kind
 from timoneiro_operator.cli.commands.actions import dump, say
 from timoneiro_operator.cli.commands.cluster import FIELD_MANAGER, ClusterAccess

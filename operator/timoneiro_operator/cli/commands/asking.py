@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
+from timoneiro_operator.api.analysis_spec import SourceSpec
 from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.spec import SourceSpec
 from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.metrics.envoy import PATH, PORT

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from timoneiro_judge.counts import Counts
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.spec import Analysis, Spec
+from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.cli.presentation.finding import Finding, Foreseen
 from timoneiro_operator.decide.comparisons import PlannedComparison, planned
 from timoneiro_operator.decide.preflight import foreseen, is_late, message_of

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.checks import InvalidSpec
 from timoneiro_operator.api.command import Command, parse_command
 from timoneiro_operator.api.deployment import ModelDeployment, UnreadableStatus, parse, parse_acted_on, parse_status
+from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Condition, Rejected, Snapshot, Status

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from timoneiro_judge import Counts
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, TrailPoint
-from timoneiro_operator.api.spec import Analysis, Metric
 from timoneiro_operator.cli.report.content import (
     ArmReport,
     Interval,
