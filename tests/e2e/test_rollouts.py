@@ -110,6 +110,22 @@ def test_check_metrics_reads_the_pods_through_the_api_server(bench: Bench) -> No
     assert finding["counts"]["requests"] > 0
 
 
+def test_a_rollout_begins_with_what_its_decision_needs_and_explain_repeats_it(bench: Bench) -> None:
+    version = bench.release("good")
+
+    def told() -> str:
+        analysis = bench.status().get("analysis") or {}
+        return str((analysis.get("preflight") or {}).get("message") or "")
+
+    message = bench.wait("what a decision needs", told)
+    (needs,) = bench.status()["analysis"]["preflight"]["metrics"]
+    assert (needs["name"], needs["requestsPerSecond"] > 0) == ("errors", True)
+    assert 0 < needs["notWorse"]["requests"] < needs["worse"]["requests"]
+    said = " ".join(bench.timoneiro("explain", bench.name).stdout.split())
+    assert " ".join(message.split()) in said, said
+    assert outcome(bench, version)["outcome"] == "Promoted"
+
+
 def test_the_report_of_a_real_rollout_has_its_decision_and_its_pictures(bench: Bench) -> None:
     answer = bench.timoneiro("report", bench.name)
     assert answer.returncode == 0, answer.stdout + answer.stderr
