@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from timoneiro_judge.comparison import Comparison
-from timoneiro_judge.counts import Counts, Limits, Window
+from timoneiro_judge.counts import Counts, Dispersion, Limits, Window
 from timoneiro_judge.forecast import Stage, forecast, preflight
 from timoneiro_judge.text import decode, encode
 from timoneiro_judge.verdict import Part, Verdict, judge
@@ -57,13 +57,15 @@ class Trial:
     """Counts so far, and what follows from them. Frozen: `add` returns the next one.
 
     A harmless candidate (`limits`) ever gets the verdict Worse with a probability of at most `false_rollback`, and a
-    harmful one the verdict NotWorse with at most `false_promotion`, however often it is checked.
+    harmful one the verdict NotWorse with at most `false_promotion`, however often it is checked. `dispersion`: E[X^2] /
+    E[X] of the events X that come together, 1 where each comes by itself; evidence counts 1 / dispersion.
     Raises ValueError that names a setting which is out of its range.
     """
 
     limits: Limits = _DEFAULTS
     false_rollback: float = 0.01
     false_promotion: float = 0.05
+    dispersion: float = 1.0
     # All windows so far, folded; None before the first one.
     counted: Comparison | None = None
 
@@ -72,6 +74,8 @@ class Trial:
             value = getattr(self, name)
             if not 0 < value < _HALF:
                 raise ValueError(f"{name} is {value}: it must be above 0 and below {_HALF}")
+        if not 1 <= self.dispersion < math.inf:
+            raise ValueError(f"dispersion is {self.dispersion}: it must be at least 1")
         limits = self.limits
         if not 0 <= limits.tolerance < limits.margin < math.inf:
             raise ValueError(f"tolerance is {limits.tolerance} and margin {limits.margin}: 0 <= tolerance < margin")
@@ -84,7 +88,8 @@ class Trial:
         Raises ValueError for what is no count: negative, a fraction, or more events than requests.
         """
         window = Window(candidate=_counts("candidate", *candidate), stable=_counts("stable model", *stable))
-        return replace(self, counted=self._comparison.observe(window))
+        told = Dispersion(factor=self.dispersion, most=self.dispersion)
+        return replace(self, counted=self._comparison.observe(window, told))
 
     @classmethod
     def from_frame(cls, frame: Any, **settings: Any) -> "Trial":
@@ -168,26 +173,28 @@ class Trial:
             stages=[Stage(candidate=share, stable=1.0 - share, seconds=1.0)],
             false_rollback=self.false_rollback,
             false_promotion=self.false_promotion,
+            dispersion=self.dispersion,
         )
         return Needs(needed.worse.requests, needed.not_worse.requests)
 
     def to_text(self) -> str:
         """All of it as one line, exact to the last bit."""
-        return f"{self.false_rollback!r} {self.false_promotion!r} {encode(self._comparison)}"
+        return f"{self.false_rollback!r} {self.false_promotion!r} {self.dispersion!r} {encode(self._comparison)}"
 
     @classmethod
     def from_text(cls, text: str) -> "Trial":
         """Inverse of `to_text`. Raises ValueError where it is none, or one of another edition of the judge."""
         try:
-            rollback, promotion, state = text.split()
-            probabilities = float(rollback), float(promotion)
+            *settings, state = text.split()
+            rollback, promotion, dispersion = map(float, settings)
         except ValueError as error:
             raise ValueError(f"this is not a saved trial: {error}") from error
         counted = decode(state)
         return cls(
             limits=counted.limits,
-            false_rollback=probabilities[0],
-            false_promotion=probabilities[1],
+            false_rollback=rollback,
+            false_promotion=promotion,
+            dispersion=dispersion,
             counted=counted,
         )
 

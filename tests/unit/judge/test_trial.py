@@ -59,15 +59,23 @@ def test_about_as_many_requests_as_were_foreseen_are_enough() -> None:
     assert math.log(trial.evidence.worse) == pytest.approx(math.log(100), rel=0.25)
 
 
+def test_events_that_come_in_clusters_count_less_and_need_more() -> None:
+    once, five = (Trial(dispersion=d).add(candidate=(1000, 25), stable=(9000, 45)) for d in (1.0, 5.0))
+    assert 1.0 < five.evidence.worse < once.evidence.worse
+    before = [Trial(dispersion=d).before(rate=0.005).worse for d in (1.0, 5.0)]
+    assert before[1] == pytest.approx(5 * (before[0] or 0.0), rel=0.02)
+    assert Trial.from_text(five.to_text()) == five
+
+
 def test_a_trial_survives_as_text_to_the_last_bit() -> None:
     trial = Trial.from_frame(TABLE, false_rollback=0.02, limits=Limits(tolerance=0.1))
     assert Trial.from_text(trial.to_text()) == trial
 
 
-@pytest.mark.parametrize("text", ["", "0.01 0.05", "a b c", "0.01 0.05 deadbeef:AAAA", "0.7 0.05 {}"])
+@pytest.mark.parametrize("text", ["", "0.01 0.05", "a b c", "0.01 0.05 1.0 deadbeef:AAAA", "0.7 0.05 1.0 {}"])
 def test_a_text_that_is_no_trial_of_this_edition_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a saved trial|another version|false_rollback"):
-        Trial.from_text(text.format(FEW.to_text().split()[2]))
+        Trial.from_text(text.format(FEW.to_text().split()[-1]))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +98,7 @@ def test_what_is_no_count_is_named(counts: tuple[Any, Any], sentence: str) -> No
     [
         ({"false_rollback": 0.0}, "false_rollback"),
         ({"false_promotion": 0.5}, "false_promotion"),
+        ({"dispersion": 0.5}, "dispersion"),
         ({"limits": Limits(tolerance=1.0)}, "tolerance"),
         ({"limits": Limits(negligible=0.0)}, "negligible"),
     ],
