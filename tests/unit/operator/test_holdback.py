@@ -292,6 +292,18 @@ def test_a_command_for_another_model_changes_nothing_in_a_holdback() -> None:
     assert world.line() == "Healthy holdback 10% 1:10,2:90 2 -"
 
 
+def test_the_time_of_a_holdback_runs_only_while_the_gateway_has_its_split() -> None:
+    world = world_of(KEPT)
+    world.model(2)
+    world.until("Promoting", seconds=10)
+    while world.status.former is None:
+        world.tick()
+    assert world.route is not None
+    world.route = replace(world.route, accepted=False)
+    step = decide(world.deployment, world.observe(), world.now + 3600).status.step
+    assert (step and step.kind, step and step.not_before) == ("Holdback", None)
+
+
 def test_a_former_model_that_serves_no_more_gives_its_part_to_the_one_that_was_promoted() -> None:
     world = held_back()
     lose(world, former_of(world))
