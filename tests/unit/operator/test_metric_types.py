@@ -227,3 +227,9 @@ def test_a_metric_of_sessions_says_sessions_and_does_not_go_on_from_requests() -
     (metric,) = folded(sessions, looked()).metrics
     assert " sessions: " in metric_sentence(metric)
     assert metric.seconds_left is None
+
+
+def test_a_limit_on_sessions_says_sessions_too() -> None:
+    guard = {"name": "limit", "type": "Guard", "of": "errors", "max": 0.1}
+    _, metric = folded(analysis({"name": "errors", "unit": "Session"}, guard), looked()).metrics
+    assert metric_sentence(metric) == "limit 4 %, at most 10 % allowed, after 100 sessions: undecided"

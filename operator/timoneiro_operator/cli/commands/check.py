@@ -14,7 +14,7 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.cli.presentation.finding import Finding, Foreseen
 from timoneiro_operator.decide.comparisons import PlannedComparison, planned
-from timoneiro_operator.decide.preflight import foreseen, is_late, message_of
+from timoneiro_operator.decide.preflight import foreseen, is_late, message_of, units_of
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.text import rate_text
 from timoneiro_operator.metrics.histograms import SESSIONS, binned, common_bounds, not_shown
@@ -120,5 +120,5 @@ def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | Non
         counts = together(by_pod(item, trace.counts))
         slower = f", slower than {item.bound:g} s: {rate_text(counts)}" if item.bound is not None else ""
         over = trace.over + slower
-    none = "it has had no requests yet" if not counts.requests else None
+    none = f"it has had no {units_of(metric)} yet" if not counts.requests else None
     return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)
