@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import math
 import os
-import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -23,10 +22,7 @@ from .loading import load_model
 DIGEST_VARIABLE = "TIMONEIRO_MODEL_DIGEST"
 OVERDUE_VARIABLE = "TIMONEIRO_OVERDUE_SECONDS"
 BOUNDS_VARIABLE = "TIMONEIRO_NUMBER_BOUNDS"
-SESSION_VARIABLE = "TIMONEIRO_SESSION_HEADER"
 _MOST_BOUNDS = 40
-# A token of RFC 9110.
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 TERMINATION_LOG = Path("/dev/termination-log")
 
 
@@ -52,7 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http_port=options.http_port,
         overdue_seconds=options.overdue_seconds,
         number_bounds=options.number_bounds or NUMBER_BOUNDS,
-        session_header=options.session_header,
     )
     return 0
 
@@ -74,13 +69,6 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get(BOUNDS_VARIABLE) or "",
         help=f"between which numbers the answers of a regressor are counted, such as 10,20,50; by default what "
         f"{BOUNDS_VARIABLE} says, or 1, 2 and 5 of each power of ten",
-    )
-    parser.add_argument(
-        "--session_header",
-        type=_header,
-        default=os.environ.get(SESSION_VARIABLE) or None,
-        help=f"header that says whose a request is, such as x-user-id: sessions are counted by it; by default what "
-        f"{SESSION_VARIABLE} says, or none",
     )
     parser.add_argument(
         "--allow_pickle",
@@ -107,12 +95,6 @@ def _bounds(text: str) -> tuple[float, ...]:
     if len(bounds) > _MOST_BOUNDS:
         raise argparse.ArgumentTypeError(f"'{text}' has {len(bounds)} numbers, and {_MOST_BOUNDS} are the most")
     return bounds
-
-
-def _header(text: str) -> str:
-    if not _HEADER.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"'{text}' is not the name of a header such as x-user-id")
-    return text
 
 
 def _report(sentence: str) -> None:

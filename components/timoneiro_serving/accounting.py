@@ -16,8 +16,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 
-from .sessions import Sessions
-
 # well: answered. failed: a 5xx, or no answer at all. refused: a 4xx, which the client has to answer for.
 # abandoned: nobody waited for the answer any more when it was there. overdue: not answered within the bound.
 RequestOutcome = Literal["well", "failed", "refused", "abandoned", "overdue"]
@@ -27,31 +25,28 @@ _INFERENCE = re.compile(r"^/v1/models/[^/]+:(predict|explain)$|^/v2/models/.+/(i
 
 
 class Accounts(Collector):
-    """Requests of this process. `clock`: seconds that only grow. `sessions`: are told how each of theirs has ended."""
+    """Requests of this process. `clock`: seconds that only grow."""
 
-    def __init__(
-        self, overdue_seconds: float, clock: Callable[[], float] = time.monotonic, sessions: Sessions | None = None
-    ) -> None:
-        self._bound, self._clock, self.sessions = overdue_seconds, clock, sessions
+    def __init__(self, overdue_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bound, self._clock = overdue_seconds, clock
         self._begun = 0
         self._ended: dict[RequestOutcome, int] = dict.fromkeys(OUTCOMES, 0)
-        # Begun at, and of which session, by number: the oldest first, since they are numbered as they come.
-        self._young: dict[int, tuple[float, bytes | None]] = {}
+        # Begun at, by number: the oldest first, since they are numbered as they come.
+        self._young: dict[int, float] = {}
         self._overdue: set[int] = set()
 
-    def begin(self, session: bytes | None = None) -> int:
+    def begin(self) -> int:
         """One request more; its number, by which it is ended."""
         self._begun += 1
-        self._young[self._begun] = self._clock(), session
+        self._young[self._begun] = self._clock()
         return self._begun
 
     def end(self, number: int, outcome: RequestOutcome) -> None:
         """The request was answered, or nothing more will come of it. Ended once, it stays as it ended first."""
         self._settle()
         self._overdue.discard(number)
-        young = self._young.pop(number, None)
-        if young is not None:
-            self._count(outcome, young[1])
+        if self._young.pop(number, None) is not None:
+            self._ended[outcome] += 1
 
     @property
     def hanging(self) -> int:
@@ -72,18 +67,12 @@ class Accounts(Collector):
 
     def _settle(self) -> None:
         latest = self._clock() - self._bound
-        for number, (begun, session) in list(self._young.items()):
+        for number, begun in list(self._young.items()):
             if begun > latest:
                 break
             del self._young[number]
             self._overdue.add(number)
-            self._count("overdue", session)
-
-    def _count(self, outcome: RequestOutcome, session: bytes | None) -> None:
-        self._ended[outcome] += 1
-        # What was refused the client has to answer for: it is no part of how a session went.
-        if self.sessions is not None and session is not None and outcome != "refused":
-            self.sessions.ended(session, failed=outcome != "well")
+            self._ended["overdue"] += 1
 
 
 class AccountForRequests:
@@ -96,8 +85,7 @@ class AccountForRequests:
         if scope["type"] != "http" or scope["method"] != "POST" or not _INFERENCE.match(scope["path"]):
             await self._app(scope, receive, send)
             return
-        sessions, number = self._accounts.sessions, None
-        session = sessions.whose(scope["headers"]) if sessions is not None else None
+        number: int | None = None
         outcome: RequestOutcome = "failed"
         # Bytes that were announced and have not come: with any left, the server closes the connection.
         owed: int | None = None
@@ -107,7 +95,7 @@ class AccountForRequests:
             nonlocal number
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body") and number is None:
-                number = self._accounts.begin(session)
+                number = self._accounts.begin()
             return message
 
         async def answered(message: Any) -> None:

@@ -37,7 +37,6 @@ from .errors import first_line
 from .inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
 from .loading import Answer, LoadedModel
 from .predictions import Predictions
-from .sessions import Sessions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,26 +125,17 @@ class KeepConnection:
 
 
 def serve(
-    name: str,
-    model: LoadedModel,
-    *,
-    http_port: int,
-    overdue_seconds: float,
-    number_bounds: Sequence[float],
-    session_header: str | None,
+    name: str, model: LoadedModel, *, http_port: int, overdue_seconds: float, number_bounds: Sequence[float]
 ) -> None:
     """Answers on `http_port` until the process is told to stop (SIGTERM, SIGINT)."""
     configure_logging(_log_config())
     logging.getLogger("kserve").addFilter(_not_an_answer)
     # Otherwise two lines for every request; KServe 0.21 uses what FastAPI now deprecates.
     warnings.filterwarnings("ignore", message="ORJSONResponse is deprecated")
-    sessions = Sessions(session_header) if session_header is not None else None
-    accounts = Accounts(overdue_seconds, sessions=sessions)
+    accounts = Accounts(overdue_seconds)
     predictions = Predictions(model.classes, number_bounds)
     REGISTRY.register(accounts)
     REGISTRY.register(predictions)
-    if sessions is not None:
-        REGISTRY.register(sessions)
     app.add_middleware(KeepConnection)
     # Added last, and so around all the others: what they answer counts as well.
     app.add_middleware(AccountForRequests, accounts=accounts)

@@ -16,8 +16,6 @@ from typing import Literal
 
 import aiohttp
 
-# Each user asks so many times in a row, and says who asks.
-USER_HEADER, _TIMES = "x-user-id", 5
 _IN_FLIGHT = 64
 _TIMEOUT = aiohttp.ClientTimeout(total=15)
 # A request that is sent so much later than it was due says that this machine has no time for its load.
@@ -170,15 +168,15 @@ class Load:
 
     def _begin(self, session: aiohttp.ClientSession) -> None:
         record = RequestRecord(sent=time.monotonic())
-        body, user = self._bodies[self.sent % len(self._bodies)], str(self.sent // _TIMES)
+        body = self._bodies[self.sent % len(self._bodies)]
         self._records.append(record)
-        request = asyncio.create_task(self._send(session, body, user, record))
+        request = asyncio.create_task(self._send(session, body, record))
         self._open.add(request)
         request.add_done_callback(self._open.discard)
 
-    async def _send(self, session: aiohttp.ClientSession, body: bytes, user: str, record: RequestRecord) -> None:
+    async def _send(self, session: aiohttp.ClientSession, body: bytes, record: RequestRecord) -> None:
         """One request. Whatever goes wrong closes its record: what nobody has thought of is the rollout's, too."""
-        headers = {"Host": self._host, "Content-Type": "application/json", USER_HEADER: user}
+        headers = {"Host": self._host, "Content-Type": "application/json"}
         words = "it was given up before it was answered"
         try:
             async with session.post(self._url, data=body, headers=headers) as response:

@@ -118,11 +118,6 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
             [{"name": "a", "type": "Latency", "threshold": "1s", "margin": 0.1}],
             "tolerance must be smaller than margin",
         ),
-        (
-            "spec.analysis.metrics",
-            [{"name": "a", "type": "Latency", "threshold": "1s", "unit": "Session"}],
-            "unit Session is for type Errors",
-        ),
         ("spec.analysis.metrics", [{"name": "a", "output": "Score"}], "output, bins and binLabel are for type Outputs"),
         ("spec.analysis.metrics", [{"name": "a", "negligible": 0}], "must be above 0 and below 1"),
         ("spec.analysis.metrics", [], "should have at least 1 items"),

@@ -26,7 +26,6 @@ class Metric(SpecStruct, frozen=True):
     `negligible`: absolute rate below which a failure rate is harmless whatever the ratio.
     Latency: a request is an event when it is slower than `threshold` (or each of `thresholds`), or than what `quantile`
     of the stable's requests were before the rollout. Ratio: `events` and `total` are selectors of counters in PromQL.
-    Errors: with `unit` Session the sessions that the server counts, one of whose requests has failed, of all of them.
     Guard: the candidate's rate of the metric `of` must not pass `max`.
     Outputs: what the models answer, in bins: what the server shows as `output`, or the counters that `bins` selects,
     whose label `bin_label` names the bin. LatencyShape: all buckets of the server's histogram of latencies. Of both
@@ -51,7 +50,6 @@ class Metric(SpecStruct, frozen=True):
     total: str | None = None
     of: str | None = None
     max: float | None = None
-    unit: Literal["Request", "Session"] = "Request"
     output: Literal["Prediction", "Score"] | None = None
     bins: str | None = None
     bin_label: str | None = None

@@ -41,7 +41,6 @@ class MetricStatus(StatusStruct, frozen=True):
 
     `shape`: of a metric that compares shapes; its evidence of "worse" is one of "different".
 
-    `unit`: what its counts are of, where it is not requests.
     `seconds_left`: about how long until it is decided, at today's traffic; None where nobody can say.
     `problem`: why there are no counts of it.
     """
@@ -49,7 +48,6 @@ class MetricStatus(StatusStruct, frozen=True):
     name: str
     verdict: MetricVerdict = "Undecided"
     role: Role = "Required"
-    unit: Literal["Session"] | None = None
     bound: float | None = None
     limit: float | None = None
     shape: MostDifferent | None = None

@@ -9,7 +9,7 @@ from timoneiro_operator.api.promql import LABEL
 
 # What says something in a metric of each type, beside what all of them have.
 _FIELDS: dict[str, set[str]] = {
-    "Errors": {"unit"},
+    "Errors": set(),
     "Latency": {"threshold", "thresholds", "quantile"},
     "Ratio": {"events", "total"},
     "Guard": {"of", "max"},
@@ -41,7 +41,6 @@ def check_metric(metric: Metric, analysis: Analysis) -> None:
         "total": metric.total,
         "of": metric.of,
         "max": metric.max,
-        "unit": None if metric.unit == "Request" else metric.unit,
         "output": metric.output,
         "bins": metric.bins,
         "binLabel": metric.bin_label,

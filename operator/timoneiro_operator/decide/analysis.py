@@ -1,7 +1,7 @@
 """Folds the counts of one window into the evidence that the status keeps, and judges it."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,7 +11,7 @@ from timoneiro_judge.routing import ALPHA, log_e_mismatch
 from timoneiro_judge.shape import Shape
 from timoneiro_judge.text import encode
 from timoneiro_judge.verdict import Judgement, MetricVerdict, Part, Verdict, judge
-from timoneiro_operator.api.analysis_spec import Analysis, Metric
+from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import (
     AnalysisStatus,
     EvidenceStatus,
@@ -176,7 +176,6 @@ def _reports(
                 name=item.name,
                 verdict=verdict,
                 role=role_of(item.metric),
-                unit=_unit(item.metric),
                 bound=item.bound,
                 ratio=RatioStatus(estimate=estimate, lower=lower, upper=upper),
                 candidate=value.candidate,
@@ -184,14 +183,11 @@ def _reports(
                 evidence=EvidenceStatus(
                     worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.log_not_worse)
                 ),
-                seconds_left=_seconds_left(analysis, value, last)
-                if verdict == "Undecided" and item.metric.unit == "Request"
-                else None,
+                seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
                 problem=problem,
                 state=encode(value),
             )
         )
-    units = {metric.name: _unit(metric) for metric in analysis.metrics}
     for metric in analysis.metrics:
         if metric.type == "Guard" and metric.name in parts:
             part = parts[metric.name]
@@ -200,17 +196,12 @@ def _reports(
                     name=metric.name,
                     verdict=judgement.metrics[metric.name],
                     role=role_of(metric),
-                    unit=units.get(metric.of or ""),
                     limit=metric.max,
                     candidate=part.counts.candidate,
                     evidence=EvidenceStatus(worse=_e_value(part.log_worse)),
                 )
             )
     return tuple(reports)
-
-
-def _unit(metric: Metric) -> Literal["Session"] | None:
-    return "Session" if metric.unit == "Session" else None
 
 
 def _report_of_shape(

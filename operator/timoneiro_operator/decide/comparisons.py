@@ -57,8 +57,7 @@ def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison |
     metric = item.metric
     if metric.is_shape:
         return _restored_shape(Shape(tolerance=metric.tolerated), kept)
-    same = kept is not None and kept.bound == item.bound and (kept.unit or "Request") == metric.unit
-    return evidence_of(kept.state if kept is not None and same else None, limits_of(metric))
+    return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits_of(metric))
 
 
 def evidence_of(state: str | None, limits: Limits) -> Comparison:

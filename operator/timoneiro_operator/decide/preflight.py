@@ -115,13 +115,13 @@ def needs_text(spec: Spec, item: PlannedComparison, needs: MetricPreflight) -> s
     """What one comparison needs, in a sentence or two."""
     limits = limits_of(item.metric)
     bad = percent(min(1.0, (1.0 + limits.margin) * max(needs.rate, limits.negligible)))
-    timed, units = needs.requests_per_second is not None, units_of(item.metric)
-    traffic = f", and {needs.requests_per_second:g} {units}/s come in" if timed else ""
+    timed = needs.requests_per_second is not None
+    traffic = f", and {needs.requests_per_second:g} requests/s come in" if timed else ""
     waits = "" if spec.analysis.promotion == "Evidence" else ", which promotion: NoHarm does not wait for"
     return (
         f"{item.name}: {rate_of_stable(item, needs.rate)}{traffic}. A candidate as good as that needs "
-        f"{_about(needs.not_worse, units, timed)} until it is known to be not worse{waits}; one with {bad} is found "
-        f"after {_about(needs.worse, units, timed)}."
+        f"{_about(needs.not_worse, timed)} until it is known to be not worse{waits}; one with {bad} is found after "
+        f"{_about(needs.worse, timed)}."
     )
 
 
@@ -130,12 +130,7 @@ def rate_of_stable(item: PlannedComparison, rate: float) -> str:
     if item.bound is not None:
         return f"{percent(rate)} of the stable model's requests are slower than {item.bound:g} s"
     what = "are events" if item.metric.type == "Ratio" else "fail"
-    return f"{percent(rate)} of the stable model's {units_of(item.metric)} {what}"
-
-
-def units_of(metric: Metric) -> str:
-    """What a metric counts, in a word."""
-    return "sessions" if metric.unit == "Session" else "requests"
+    return f"{percent(rate)} of the stable model's requests {what}"
 
 
 def far_bound(item: PlannedComparison, rate: float) -> str | None:
@@ -172,9 +167,9 @@ def _slowest(spec: Spec, metrics: Iterable[MetricPreflight]) -> MetricPreflight 
     return max(waited_for, key=lambda one: one.not_worse.seconds, default=None)
 
 
-def _about(needed: Needed, units: str, timed: bool) -> str:
+def _about(needed: Needed, timed: bool) -> str:
     time = f" ({format_duration(needed.seconds)})" if timed else ""
-    return f"about {needed.requests:,.0f} {units}{time}"
+    return f"about {needed.requests:,.0f} requests{time}"
 
 
 def _rounded(needed: Needed) -> Needed:

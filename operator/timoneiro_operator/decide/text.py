@@ -47,16 +47,11 @@ def rate_text(counts: Counts) -> str:
     return percent(counts.events / counts.requests if counts.requests else 0.0)
 
 
-def counted_of(metric: MetricStatus) -> str:
-    """What its counts are of, in a word."""
-    return "requests" if metric.unit is None else "sessions"
-
-
 def metric_sentence(metric: MetricStatus) -> str:
     """`errors 2.3x [1.4, 3.9] after 8,123 requests: worse`."""
     ratio, n = metric.ratio, metric.candidate.requests
     left = f", about {format_duration(metric.seconds_left)} more" if metric.seconds_left else ""
-    requests = f"{n:,} {counted_of(metric)}: {VERDICT_WORDS[metric.verdict]}{left}"
+    requests = f"{n:,} requests: {VERDICT_WORDS[metric.verdict]}{left}"
     if metric.limit is not None:
         return f"{metric.name} {rate_text(metric.candidate)}, at most {percent(metric.limit)} allowed, after {requests}"
     if metric.shape is not None:

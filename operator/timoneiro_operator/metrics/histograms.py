@@ -5,24 +5,15 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import cast
 
-from timoneiro_judge.counts import Counts
 from timoneiro_judge.shape import Bins
 from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, Histogram, PodCounts, Sample
 
-SESSIONS = "Session"
-
 
 def outputs_of(analysis: Analysis) -> frozenset[str]:
     """Names of the outputs of a model server that are compared."""
-    return frozenset(output for metric in analysis.metrics if (output := output_of(metric)) is not None)
-
-
-def output_of(metric: Metric) -> str | None:
-    """Name of the output of a model server that a metric compares; None of what is counted in another way."""
-    if metric.unit == SESSIONS:
-        return SESSIONS
-    return metric.output or "Prediction" if metric.type == "Outputs" and metric.bins is None else None
+    compared = (metric for metric in analysis.metrics if metric.type == "Outputs" and metric.bins is None)
+    return frozenset(metric.output or "Prediction" for metric in compared)
 
 
 def shape_bounds(analysis: Analysis, samples: Iterable[Sample]) -> frozenset[float]:
@@ -47,7 +38,7 @@ class ArmHistograms:
             # A mapping of numbers is one of numbers or names, which is read only.
             found = [cast(Histogram, pod.latency) for pod in self.pods]
         else:
-            found = [pod.outputs.get(output_of(metric) or "", {}) for pod in self.pods]
+            found = [pod.outputs.get(metric.output or "Prediction", {}) for pod in self.pods]
         return [histogram for histogram in found if histogram]
 
     @property
@@ -77,19 +68,6 @@ def shapes_of(
     return shapes, problems
 
 
-def sessions_of(pod: PodCounts) -> Counts:
-    """Sessions that have ended at a pod, and how many of them failed."""
-    ended = pod.outputs.get(SESSIONS, {})
-    return Counts(requests=sum(ended.values()), events=ended.get("failed", 0))
-
-
-def sessions_missing(analysis: Analysis, candidate: ArmHistograms, stable: ArmHistograms) -> dict[str, str]:
-    """Why there are no sessions to compare, by metric that counts them."""
-    counted = [metric for metric in analysis.metrics if metric.unit == SESSIONS]
-    found = {m.name: not_shown(m, "candidate", candidate) or not_shown(m, "stable model", stable) for m in counted}
-    return {name: why for name, why in found.items() if why is not None}
-
-
 def not_shown(metric: Metric, name: str, arm: ArmHistograms) -> str | None:
     """Why nothing can be compared although an arm has answered requests; None where it shows what it answers."""
     if arm.of(metric) or not arm.answered:
@@ -98,13 +76,8 @@ def not_shown(metric: Metric, name: str, arm: ArmHistograms) -> str | None:
         return f"the query for bins brings no series of the {name}"
     if metric.type == "LatencyShape":
         return f"no pod of the {name} shows a histogram of latencies"
-    if metric.unit == SESSIONS:
-        return (
-            f"no pod of the {name} counts sessions: our own model server (profile Timoneiro) does, by the header that "
-            "TIMONEIRO_SESSION_HEADER in spec.predictor.env names"
-        )
     return (
-        f"no pod of the {name} shows in bins what it answers (output {output_of(metric)}): our own model "
+        f"no pod of the {name} shows in bins what it answers (output {metric.output or 'Prediction'}): our own model "
         "server does; for others give bins, a selector of counters"
     )
 

@@ -37,7 +37,7 @@ class Output:
     With the label `le` they are the buckets of a histogram, and count up to their bound.
     """
 
-    name: Literal["Prediction", "Score", "Session"]
+    name: Literal["Prediction", "Score"]
     series: Series
     label: str
 

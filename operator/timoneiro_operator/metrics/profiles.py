@@ -49,8 +49,6 @@ PROFILES: Mapping[str, Profile] = {
             Output(name="Prediction", series=Series("timoneiro_predicted_classes_total"), label="class"),
             Output(name="Prediction", series=Series("timoneiro_predicted_numbers_bucket"), label=BOUND_LABEL),
             Output(name="Score", series=Series("timoneiro_predicted_scores_bucket"), label=BOUND_LABEL),
-            # timoneiro_serving/sessions.py: where a header says whose a request is.
-            Output(name="Session", series=Series("timoneiro_sessions_ended_total"), label="outcome"),
         ),
         runtimes=("timoneiro-serving",),
         note=(

@@ -10,7 +10,7 @@ from timoneiro_operator.api.duration import format_duration, parse_duration
 from timoneiro_operator.decide.comparisons import PlannedComparison, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.metrics.deltas import since_start
-from timoneiro_operator.metrics.histograms import SESSIONS, ArmHistograms, sessions_missing, sessions_of, shapes_of
+from timoneiro_operator.metrics.histograms import ArmHistograms, shapes_of
 from timoneiro_operator.metrics.samples import ALL, LARGEST_COUNT, Histogram, PodCounts, Sample
 
 # The bound of a quantile is worth no more than the requests that it comes from.
@@ -77,8 +77,6 @@ def metrics_of(
         candidate_seconds=candidate.seconds,
         stable_seconds=stable.seconds,
     )
-    histograms = candidate.histograms, stable.histograms
-    problems = {**problems, **sessions_missing(analysis, *histograms)}
     windows, lifetime = {}, {}
     lives = ArmCounts(pods={str(number): since_start(sample) for number, sample in enumerate(shown)})
     for item in planned(analysis, dict(bounds)):
@@ -95,7 +93,7 @@ def metrics_of(
         lifetime[item.name] = together(by_pod(item, lives))
         windows[item.name] = replace(empty, candidate=sums[0], stable=sums[1], spread=spread_of(arms[1]))
     warming = replace(empty, candidate=_warming_up(candidate), stable=_warming_up(stable))
-    shapes, missing = shapes_of(analysis, *histograms)
+    shapes, missing = shapes_of(analysis, candidate.histograms, stable.histograms)
     problems = {**problems, **missing}
     return Metrics(
         windows=windows,
@@ -136,8 +134,6 @@ def by_pod(item: PlannedComparison, arm: ArmCounts) -> list[Counts]:
     if metric.type == "Ratio":
         return [counts for name, counts in arm.own.get(metric.name, {}).items() if name not in arm.warming]
     pods = [pod for name, pod in arm.pods.items() if name not in arm.warming]
-    if metric.unit == SESSIONS:
-        return [sessions_of(pod) for pod in pods]
     if metric.type == "Errors":
         return [Counts(requests=pod.requests, events=pod.failed) for pod in pods]
     assert item.bound is not None

@@ -33,10 +33,6 @@ def parsed(**analysis: Any) -> ModelDeployment:
     ("metric", "words"),
     [
         ({"name": "a", "threshold": "1s"}, "metric 'a': threshold is not for type Errors"),
-        (
-            {"name": "a", "type": "Latency", "threshold": "1s", "unit": "Session"},
-            "metric 'a': unit is not for type Latency",
-        ),
         ({"name": "a", "type": "Latency"}, "needs exactly one of threshold, thresholds and quantile"),
         ({"name": "a", "type": "Latency", "threshold": "1s", "quantile": 0.9}, "needs exactly one of"),
         ({"name": "a", "type": "Latency", "threshold": "fast"}, "'fast' is not a duration"),

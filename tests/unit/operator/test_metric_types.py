@@ -7,7 +7,7 @@ import pytest
 
 from support.analyses import analysis, folded, in_a_step, looks, looks_at, window
 from timoneiro_judge import Verdict
-from timoneiro_judge.counts import Counts, Dispersion, Window
+from timoneiro_judge.counts import Dispersion, Window
 from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus
 from timoneiro_operator.api.status import Status
@@ -213,23 +213,3 @@ def test_evidence_that_was_edited_away_is_not_judged() -> None:
     kept = folded(analysis(), *looks_at(window(100, 8, 900, 2)))
     assert verdict_of(analysis(), kept) == "Worse"
     assert verdict_of(analysis({"name": "other"}), kept) == "Undecided"
-
-
-def looked() -> Metrics:
-    window = Window(candidate=Counts(requests=100, events=4), stable=Counts(requests=900, events=30))
-    return Metrics(windows={"errors": window}, window_end=30.0, seconds=30.0)
-
-
-def test_a_metric_of_sessions_says_sessions_and_does_not_go_on_from_requests() -> None:
-    requests, sessions = analysis({"name": "errors"}), analysis({"name": "errors", "unit": "Session"})
-    kept = folded(requests, looked())
-    assert restored(planned(sessions, {}), kept)["errors"] == restored(planned(sessions, {}), None)["errors"]
-    (metric,) = folded(sessions, looked()).metrics
-    assert " sessions: " in metric_sentence(metric)
-    assert metric.seconds_left is None
-
-
-def test_a_limit_on_sessions_says_sessions_too() -> None:
-    guard = {"name": "limit", "type": "Guard", "of": "errors", "max": 0.1}
-    _, metric = folded(analysis({"name": "errors", "unit": "Session"}, guard), looked()).metrics
-    assert metric_sentence(metric) == "limit 4 %, at most 10 % allowed, after 100 sessions: undecided"

@@ -14,10 +14,10 @@ from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.cli.presentation.finding import Finding, Foreseen
 from timoneiro_operator.decide.comparisons import PlannedComparison, planned
-from timoneiro_operator.decide.preflight import foreseen, is_late, message_of, units_of
+from timoneiro_operator.decide.preflight import foreseen, is_late, message_of
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.text import rate_text
-from timoneiro_operator.metrics.histograms import SESSIONS, binned, common_bounds, not_shown
+from timoneiro_operator.metrics.histograms import binned, common_bounds, not_shown
 from timoneiro_operator.metrics.look import ArmTargets, Look
 from timoneiro_operator.metrics.problem import Problem
 from timoneiro_operator.metrics.trace import Trace
@@ -107,7 +107,7 @@ def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | Non
     metric = item.metric
     query, series = trace.own.get(metric.name, (trace.query, trace.series))
     missing = trace.problem.message if trace.problem else trace.missing.get(metric.name) or problem
-    if missing is None and (metric.is_shape or metric.unit == SESSIONS):
+    if missing is None and metric.is_shape:
         missing = not_shown(metric, arm, trace.counts.histograms)
     if missing is not None:
         return Finding(metric=item.name, arm=arm, query=query, series=series, missing=missing)
@@ -120,5 +120,5 @@ def _finding(item: PlannedComparison, arm: str, trace: Trace, problem: str | Non
         counts = together(by_pod(item, trace.counts))
         slower = f", slower than {item.bound:g} s: {rate_text(counts)}" if item.bound is not None else ""
         over = trace.over + slower
-    none = f"it has had no {units_of(metric)} yet" if not counts.requests else None
+    none = "it has had no requests yet" if not counts.requests else None
     return Finding(metric=item.name, arm=arm, query=query, series=series, counts=counts, over=over, missing=none)

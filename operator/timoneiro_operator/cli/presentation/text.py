@@ -4,7 +4,6 @@ from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Revision, Status, Weights, to_seconds
 from timoneiro_operator.decide.text import (
-    counted_of,
     name_of,
     percent,
     rate_text,
@@ -128,7 +127,7 @@ def measured_text(metric: MetricStatus) -> str:
     """
     if metric.limit is not None:
         rate = rate_text(metric.candidate)
-        return f"{rate} of {metric.candidate.requests:,} {counted_of(metric)}, at most {percent(metric.limit)}"
+        return f"{rate} of {metric.candidate.requests:,} requests, at most {percent(metric.limit)}"
     if metric.shape is not None:
         n, m = metric.candidate.requests, metric.stable.requests
         return f"{shape_words(metric.shape)}, after {n:,} requests to the candidate and {m:,} to the stable model"
