@@ -27,6 +27,7 @@ def behaving(name: str, *, warm_up: str = "25s") -> dict[str, Any]:
         "predictor": {
             "serviceAccountName": "models",
             "runtime": RUNTIME,
+            # The server does not read the second one: a revision that was rejected is not rolled out again.
             "env": [{"name": "ODD_BEHAVIOUR", "value": name}, {"name": "ODD_WARM_UP", "value": warm_up}],
         },
     }

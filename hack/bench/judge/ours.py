@@ -123,7 +123,7 @@ class Judge:
         self._windows[rows] += 1
 
     def _factor(self, windows: Windows, rows: Rows) -> Floats:
-        """With the spread of these windows."""
+        """By what these windows count less, their own spread included: it is learned from first."""
         factor, most = self.settings.dispersion.factor, self.settings.dispersion.most
         self._chi_square[rows] += np.minimum(windows.chi_square, most * windows.freedom)
         self._freedom[rows] += windows.freedom

@@ -273,12 +273,12 @@ def _dispersion(outcomes: Sequence[Measurement]) -> str:
 
 
 def _nodes(found: Found) -> str:
-    def row(pods: int) -> list[str]:
-        first, edge, bad = (found.at(f"node-{pods}", effect, setting="policy") for effect in (1.0, 1.25, 3.0))
-        return [_TITLES[f"node-{pods}"], _share(first), _share(edge), _share(bad)]
+    def row(place: str) -> list[str]:
+        first, edge, bad = (found.at(place, effect, setting="policy") for effect in (1.0, 1.25, 3.0))
+        return [_TITLES[place], _share(first), _share(edge), _share(bad)]
 
     head = ("the candidate has", "1x rolled back", "1.25x rolled back", "3x rolled back")
-    return table(head, map(row, (1, 2, 4)))
+    return table(head, map(row, ("node-1", "node-2", "node-4")))
 
 
 def _pods(found: Found) -> str:

@@ -228,7 +228,6 @@ def _tolerating(tolerance: float) -> Ours:
     return Ours(name=f"Timoneiro, tolerance {tolerance:g}", settings=settings, covered=False)
 
 
-_NODE_TITLES = {1: "one pod", 2: "two pods", 4: "four pods"}
 _POD_NOISE = tuple(_tolerating(tolerance) for tolerance in (0.0, 0.1, 0.25, 0.5))
 _UNCOVERED = Ours(covered=False)
 _NOT_ESTIMATED = Ours(
@@ -319,10 +318,7 @@ SCENARIOS = (
     ),
     Scenario(name="pod-1", title="one bad pod, sd 20 %", build=_one_pod, ours=_POD_NOISE),
     Scenario(name="pod-2", title="two such pods", build=_two_pods, ours=_POD_NOISE),
-    *(
-        Scenario(
-            name=f"node-{pods}", title=_NODE_TITLES[pods], build=partial(_node, pods), effects=_FEW, ours=(_UNCOVERED,)
-        )
-        for pods in _NODE_TITLES
-    ),
+    Scenario(name="node-1", title="one pod", build=partial(_node, 1), effects=_FEW, ours=(_UNCOVERED,)),
+    Scenario(name="node-2", title="two pods", build=partial(_node, 2), effects=_FEW, ours=(_UNCOVERED,)),
+    Scenario(name="node-4", title="four pods", build=partial(_node, 4), effects=_FEW, ours=(_UNCOVERED,)),
 )

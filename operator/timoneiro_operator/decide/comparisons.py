@@ -85,7 +85,7 @@ def observed(item: PlannedComparison, evidence: Comparison | Shape, seen: Metric
     dispersion = dispersion_of(item.metric)
     if isinstance(evidence, Shape):
         bins = seen.shapes.get(item.name)
-        # How much the pods differ says nothing of a shape: it is the most that is trusted.
+        # How much the pods differ in their events says nothing of a shape: nothing is estimated.
         return evidence if bins is None else evidence.observe(bins, dispersion.factor)
     window = seen.windows.get(item.name)
     return evidence if window is None else evidence.observe(window, dispersion)
