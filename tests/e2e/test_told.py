@@ -91,6 +91,8 @@ def test_a_policy_that_denies_a_write_is_quoted_and_no_gateway_is_blamed(
     )
     binding = {"policyName": POLICY, "validationActions": ["Deny"]}
     kind = "ValidatingAdmissionPolicyBinding"
+    # With what the test before this one has promoted, so that a stable model with less was not left so by the policy.
+    bench.wait("the end of its holdback", lambda: bench.status()["message"].endswith("serves all traffic"))
     made({"apiVersion": group, "kind": kind, "metadata": {"name": POLICY}, "spec": binding})
     version = bench.release("good")
     wait_for_words(bench, "change freeze until Monday 08:00")
@@ -98,8 +100,7 @@ def test_a_policy_that_denies_a_write_is_quoted_and_no_gateway_is_blamed(
     for command, text in told(bench).items():
         assert "change freeze until Monday 08:00" in text, command
         assert "gateway" not in text.replace("gateway.networking", ""), text
-    # What it has had from the beginning: the holdback of the test before this one may not have ended.
-    assert bench.outside.routes()[-1][stable] in (90, 100)
+    assert set(bench.outside.routes()[-1].items()) >= {(stable, 100)}
     bench.cluster.kubectl("delete", kind.lower(), POLICY)
     entry = bench.wait("the freeze is over", lambda: bench.outcome(version), seconds=120)
     assert entry["outcome"] == "Promoted"
