@@ -18,6 +18,13 @@ CODE = "transformer"
 # Each request is served by two of KServe's Python servers: a load that two cores carry beside them.
 RATE = 12.0
 ANALYSIS = {"interval": "2s", "warmUp": "0s", "minRequests": 40, "metrics": [{"name": "errors", "negligible": 0.05}]}
+# Without a holdback: what answers after a promotion is the new model, and not the former one for a tenth of requests.
+ROLLOUT = {
+    "canary": {"steps": [{"weight": 20, "for": "8s"}, {"weight": 50, "for": "12s"}]},
+    "keepStable": "15s",
+    "holdback": 0,
+    "scaleDownDelay": "5s",
+}
 
 
 def transformer(mark: str, *, fails: str = "0") -> dict[str, Any]:
@@ -48,7 +55,7 @@ def bench(watched: Cluster, packages: dict[str, Path]) -> Iterator[Bench]:
 
 def configure(bench: Bench, before: dict[str, Any] | None = None) -> None:
     """All but the model; with a transformer before it, or without."""
-    bench.configure(analysis=ANALYSIS, **({"transformer": before} if before is not None else {}))
+    bench.configure(analysis=ANALYSIS, rollout=ROLLOUT, **({"transformer": before} if before is not None else {}))
 
 
 def marks(bench: Bench) -> str | None:
