@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from support.versions import Seen
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import read_moment
 
 StatusBody = dict[str, Any]
 # One clock writes both times, and each is written with microseconds.
@@ -38,7 +38,13 @@ def early_steps(history: Sequence[Seen]) -> list[str]:
             on = (new.get("index", 0), new.get("kind")) != (old.get("index", 0), old.get("kind"))
             began = new.get("startedAt")
             forward = new.get("index", 0) > old.get("index", 0)
-            if due and on and forward and began and to_seconds(began) < to_seconds(due) - _EARLY_SECONDS:
+            if (
+                due
+                and on
+                and forward
+                and began
+                and read_moment(began).timestamp() < read_moment(due).timestamp() - _EARLY_SECONDS
+            ):
                 found.append(f"{seen.version}: step {new.get('index')} began at {began}, before {due}")
         before = status
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-Moment = Literal["published", "in a step"]
+When = Literal["published", "in a step"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Round:
     number: int
     release: str
     fault: str
-    moment: Moment
+    moment: When
     delay: float
     seconds: float
 

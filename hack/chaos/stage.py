@@ -21,7 +21,7 @@ from localcluster.errors import LocalClusterError
 from support.background import Background
 from support.bench import Bench
 from timoneiro_operator.api import names
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import read_moment
 
 T = TypeVar("T")
 SourceType = Literal["Scrape", "Prometheus"]
@@ -133,7 +133,7 @@ class ChaosStage:
     def acquired(self) -> float:
         """Since when the present leader leads, in seconds since the epoch."""
         lease = self.cluster.get("-n", SYSTEM_NAMESPACE, "lease", "timoneiro-operator")
-        return to_seconds(lease["spec"]["acquireTime"])
+        return read_moment(lease["spec"]["acquireTime"]).timestamp()
 
     def revision(self, part: str) -> str:
         """The revision of the `stable` or `candidate` part; raises Missed when there is none."""

@@ -23,7 +23,8 @@ from timoneiro_operator.api.deployment import (
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Body, Key, Kind
 from timoneiro_operator.api.runtime import Runtime
-from timoneiro_operator.api.status import Status, to_seconds
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import Moment, moment
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import on_record, only_counted, with_refusal
@@ -104,7 +105,7 @@ class Reconciler:
             self._forget(key)
             return None
         self.askers.notice(key, body)
-        now = self._clock()
+        now = moment(self._clock())
         problem, may_change = None, False
         try:
             deployment = parse(body)
@@ -221,7 +222,7 @@ class Reconciler:
         return replace(deployment, spec=replace(deployment.spec, route=route)), contested
 
     def _observe(
-        self, deployment: ModelDeployment, children: Children, contested: str | None, now: float
+        self, deployment: ModelDeployment, children: Children, contested: str | None, now: Moment
     ) -> Observation:
         """The cluster as the cache has it now, and counts that were read before if a comparison is running."""
         driver, missing = _DRIVERS[deployment.spec.route.driver], lacking(deployment, self._cache.absent)
@@ -267,7 +268,7 @@ class Reconciler:
                 causes[part.revision] = workload
         return dataclasses.replace(seen, workloads={**seen.workloads, **causes}) if causes else seen
 
-    def _measure(self, deployment: ModelDeployment, children: Children, now: float) -> Metrics:
+    def _measure(self, deployment: ModelDeployment, children: Children, now: Moment) -> Metrics:
         key, arms = deployment.key, arms_to_measure(deployment.status)
         if arms is None:
             self._reader.forget(key)
@@ -280,9 +281,9 @@ class Reconciler:
             analysis=deployment.spec.analysis,
             stable=arm_targets(deployment, children, arms.stable),
             candidate=arm_targets(deployment, children, arms.candidate),
-            now=now,
+            now=now.timestamp(),
             recorded=recorded.last_window_end if recorded else None,
-            since=to_seconds(step.started_at) if step and step.started_at else None,
+            since=step.started_at.timestamp() if step and step.started_at else None,
             bounds=recorded.bounds if recorded else {},
             marks=recorded.marks if recorded else None,
             gateway=(gateway.namespace, gateway.name),

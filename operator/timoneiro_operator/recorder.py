@@ -11,6 +11,7 @@ from timoneiro_operator.api.deployment import parse_status
 from timoneiro_operator.api.kinds import Body, Key
 from timoneiro_operator.api.packing import pack
 from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.events import Event, ended_between, events_between
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient
@@ -40,7 +41,7 @@ class Recorder:
         self._crd = crd
         self._permissions = permissions
 
-    async def write(self, body: Body, status: Status, now: float, *, held: bool) -> bool:
+    async def write(self, body: Body, status: Status, now: Moment, *, held: bool) -> bool:
         """The one status write of a pass, and none when nothing has changed; then what people hear of it.
 
         Returns whether the API server has changed anything: if not, there is nothing new to look at again at once.
@@ -75,7 +76,7 @@ class Recorder:
             await self.tell(written, event, now)
         return bool(written["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"])
 
-    async def tell(self, body: Body, event: Event, now: float) -> None:
+    async def tell(self, body: Body, event: Event, now: Moment) -> None:
         """The status says the same; an event that is refused is no reason to repeat a pass."""
         key = _key(body)
         log.info("%s/%s %s: %s", *key, event.reason, event.message)

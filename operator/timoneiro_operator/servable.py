@@ -7,6 +7,7 @@ The API server that serves them knows, and so do KServe's webhooks: a dry run of
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Key
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.lifecycle import rejection_entry, wanted_snapshot
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.serving.inference_service import build_inference_service
@@ -25,12 +26,12 @@ class Servable:
 
     def __init__(self, client: KubeClient) -> None:
         self._client = client
-        self._refused: dict[Key, tuple[str, float, str]] = {}
+        self._refused: dict[Key, tuple[str, Moment, str]] = {}
 
     def forget(self, key: Key) -> None:
         self._refused.pop(key, None)
 
-    async def check(self, deployment: ModelDeployment, now: float) -> None:
+    async def check(self, deployment: ModelDeployment, now: Moment) -> None:
         """Raises NotServable. What is on record was taken before, and so is another model that is served like it."""
         wanted, status = deployment.revision, deployment.status
         if wanted is None or rejection_entry(status, wanted) is not None:
@@ -40,8 +41,8 @@ class Servable:
         adopts = deployment.spec.adopt is not None and status.stable is None
         if taken or adopts:
             return self.forget(deployment.key)
-        before, at, sentence = self._refused.get(deployment.key, ("", 0.0, ""))
-        if before != wanted or not 0.0 <= now - at < ASK_AGAIN_SECONDS:
+        before, at, sentence = self._refused.get(deployment.key, ("", now, ""))
+        if before != wanted or not 0.0 <= (now - at).total_seconds() < ASK_AGAIN_SECONDS:
             body = build_inference_service(deployment, wanted_snapshot(deployment, wanted))
             refused = await self._client.refusal("InferenceService", body)
             if refused is None or not is_about_the_content(*refused):

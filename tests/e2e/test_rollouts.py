@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.bench import Bench
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import read_moment
 
 STEPS = {20: 8.0, 50: 12.0}
 
@@ -94,12 +94,12 @@ def test_an_operator_that_is_killed_in_every_step_moves_no_step_early_and_finish
                 (step := bench.status().get("step") or {}).get("weight") == weight and step.get("startedAt") and step
             ),
         )
-        started[weight] = to_seconds(step["startedAt"])
+        started[weight] = read_moment(step["startedAt"]).timestamp()
         bench.kill_operators()
     entry = outcome(bench, version)
     assert entry["outcome"] == "Promoted"
     assert started[50] - started[20] >= STEPS[20]
-    assert to_seconds(entry["endedAt"]) - started[50] >= STEPS[50]
+    assert read_moment(entry["endedAt"]).timestamp() - started[50] >= STEPS[50]
 
 
 def test_check_metrics_reads_the_pods_through_the_api_server(bench: Bench) -> None:

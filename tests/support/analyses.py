@@ -8,17 +8,19 @@ from support.fake_world import EPOCH
 from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import AnalysisStatus
-from timoneiro_operator.api.status import Candidate, Stable, Status, Step, to_text
+from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.status import Candidate, Stable, Status, Step
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.observation import Metrics
 
 WINDOW_SECONDS = 30.0
-STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=to_text(EPOCH - 60))
+STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=moment(EPOCH - 60))
 
 
 def analysis(*metrics: dict[str, Any], **more: Any) -> Analysis:
     """`spec.analysis` with these metrics; with `errors` if there are none."""
-    return msgspec.convert({"metrics": list(metrics) or [{"name": "errors"}], **more}, Analysis)
+    return msgspec.convert({"metrics": list(metrics) or [{"name": "errors"}], **more}, Analysis, dec_hook=read)
 
 
 def in_a_step(kept: AnalysisStatus | None = None, step: Step = STEP) -> Status:

@@ -13,10 +13,11 @@ import msgspec
 from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.command import Action, Command, encode_command
 from timoneiro_operator.api.deployment import ModelDeployment, parse
-from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.duration import Duration
 from timoneiro_operator.api.names import ANNOTATION_COMMAND, ANNOTATION_COMMAND_BY
 from timoneiro_operator.api.scaling import Replicas
-from timoneiro_operator.api.status import CommandRecord, Snapshot, Status, to_seconds
+from timoneiro_operator.api.status import CommandRecord, Snapshot, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import (
@@ -149,15 +150,17 @@ class FakeWorld:
         arms = arms_to_measure(self.status)
         if arms is not None and self.problem is None:
             last = self.status.analysis.last_window_end if self.status.analysis else None
-            interval = parse_duration(self.spec["analysis"]["interval"])
+            interval = Duration(self.spec["analysis"]["interval"]).total_seconds()
             started = self.status.step.started_at if self.status.step else None
             if arms != self.looked_at:
                 self.looked_at, self.looked_since = arms, self.now
-            since = to_seconds(last or started) if last or started else self.looked_since
+            known = last or started
+            since = known.timestamp() if known else self.looked_since
             if self.now - since >= interval:
                 window = self.window(arms.stable, arms.candidate)
                 analysis = self.deployment.spec.analysis
-                warming = analysis.warm_up != "0s" and since < warms_up_until(self.status, analysis)
+                until = warms_up_until(self.status, analysis)
+                warming = bool(analysis.warm_up) and until is not None and since < until.timestamp()
                 metrics = Metrics(
                     windows={"errors": replace(window, candidate=Counts()) if warming else window},
                     warm_up=replace(window, stable=Counts()) if warming else None,
@@ -185,7 +188,7 @@ class FakeWorld:
     def arrived(self, name: str) -> int:
         """Requests that a revision gets in an interval."""
         routing = self.route.routing if self.route else Routing()
-        total = self.requests_per_second * parse_duration(self.spec["analysis"]["interval"])
+        total = self.requests_per_second * Duration(self.spec["analysis"]["interval"]).total_seconds()
         share = 100 if name == routing.mirror else routing.weights.get(name, 0)
         return round(total * self.realised.get(name, share) / 100)
 
@@ -199,7 +202,7 @@ class FakeWorld:
         return Window(candidate=counts(candidate), stable=counts(stable))
 
     def decide(self) -> Decision:
-        return decide(self.deployment, self.observe(), self.now)
+        return decide(self.deployment, self.observe(), moment(self.now))
 
     def tick(self, seconds: float = 0.0) -> Decision:
         """Time goes on, then one pass; everything it decides is carried out."""

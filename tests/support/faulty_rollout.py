@@ -6,7 +6,6 @@ from typing import Any
 from support.fake_control_plane import FakeControlPlane
 from support.fake_world import EPOCH, SPEC
 from timoneiro_judge.counts import Counts, Window
-from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.metrics.look import Look
 
@@ -22,7 +21,7 @@ class FakeSource:
     def forget(self, key: tuple[str, str]) -> None: ...
 
     def known(self, look: Look) -> Metrics | None:
-        begun = to_seconds(look.recorded) if look.recorded else EPOCH
+        begun = look.recorded.timestamp() if look.recorded else EPOCH
         due = look.since is not None and look.now - max(begun, look.since) >= INTERVAL
         return None if due else Metrics()
 

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from timoneiro_operator.api.duration import Duration
 from timoneiro_operator.api.spec_struct import SpecStruct
 
 
@@ -43,8 +44,8 @@ class Metric(SpecStruct, frozen=True):
     min_events: int = 3
     min_difference: float = 0.0
     over_dispersion: OverDispersion = OverDispersion()
-    threshold: str | None = None
-    thresholds: tuple[str, ...] = ()
+    threshold: Duration | None = None
+    thresholds: tuple[Duration, ...] = ()
     quantile: float | None = None
     events: str | None = None
     total: str | None = None
@@ -108,7 +109,7 @@ class SourceSpec(SpecStruct, frozen=True):
     headers: tuple[Header, ...] = ()
     secret_ref: SecretRef | None = None
     tls: Tls = Tls()
-    timeout: str = "10s"
+    timeout: Duration = Duration("10s")
 
 
 class Analysis(SpecStruct, frozen=True):
@@ -120,8 +121,8 @@ class Analysis(SpecStruct, frozen=True):
 
     false_rollback: float = 0.01
     false_promotion: float = 0.05
-    interval: str = "30s"
-    warm_up: str = "60s"
+    interval: Duration = Duration("30s")
+    warm_up: Duration = Duration("60s")
     warm_up_limit: float = 0.5
     min_requests: int = 100
     promotion: Literal["Evidence", "NoHarm"] = "Evidence"

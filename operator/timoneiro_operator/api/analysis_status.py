@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from timoneiro_judge import Counts, MetricVerdict, Needed
+from timoneiro_operator.api.times import Moment
 
 Role = Literal["Required", "Inform"]
 
@@ -102,7 +103,7 @@ class PreflightStatus(StatusStruct, frozen=True, omit_defaults=False):
     `late`: the deadline comes before. `message`: all of it in sentences.
     """
 
-    began_at: str
+    began_at: Moment
     metrics: tuple[MetricPreflight, ...]
     message: str = ""
     late: bool = False
@@ -131,7 +132,7 @@ class TrailPoint(StatusStruct, frozen=True, omit_defaults=False):
     events of the candidate, and of the stable model.
     """
 
-    at: str
+    at: Moment
     weight: int
     values: tuple[tuple[float | None, ...], ...]
 
@@ -157,7 +158,7 @@ class AnalysisStatus(StatusStruct, frozen=True):
     candidate: str = ""
     stable: str = ""
     metrics: tuple[MetricStatus, ...] = ()
-    last_window_end: str | None = None
+    last_window_end: Moment | None = None
     last_window: LastWindow | None = None
     worse: float | None = None
     bounds: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)

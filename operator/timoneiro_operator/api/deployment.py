@@ -15,6 +15,7 @@ from timoneiro_operator.api.packing import unpack
 from timoneiro_operator.api.runtime import Runtime, runtime_name
 from timoneiro_operator.api.scaling import autoscaler_class, of_the_pods
 from timoneiro_operator.api.spec import ComponentSpec, Model, Predictor, Spec, Transformer
+from timoneiro_operator.api.spec_struct import read
 from timoneiro_operator.api.status import Snapshot, Status
 
 
@@ -152,17 +153,21 @@ class UnreadableStatus(Exception):
 def parse_status(body: Mapping[str, Any]) -> Status:
     """Status of a ModelDeployment body; an empty one when there is none yet.
 
-    Raises UnreadableStatus. What only people read may lack: an older CRD has dropped parts of it.
+    Raises UnreadableStatus. What only people read may lack: an older CRD has dropped parts of it. So may the evidence,
+    which begins anew then: that it cannot be read keeps no traffic from going back.
     """
     status = unpack(body.get("status") or {})
-    try:
-        return msgspec.convert(status, Status, strict=False)
-    except msgspec.ValidationError:
+    deciding = {field: value for field, value in status.items() if decides(field) or field == "phase"}
+    without_evidence = {field: value for field, value in deciding.items() if field != "analysis"}
+    for readable in (status, deciding):
         try:
-            kept = {field: status[field] for field in status if decides(field) or field == "phase"}
-            return msgspec.convert(kept, Status, strict=False)
-        except msgspec.ValidationError as error:
-            raise UnreadableStatus(str(error)) from error
+            return msgspec.convert(readable, Status, strict=False)
+        except msgspec.ValidationError:
+            continue
+    try:
+        return msgspec.convert(without_evidence, Status, strict=False)
+    except msgspec.ValidationError as error:
+        raise UnreadableStatus(str(error)) from error
 
 
 def parse(body: Mapping[str, Any]) -> ModelDeployment:
@@ -179,9 +184,9 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
 def _parsed(body: Mapping[str, Any]) -> ModelDeployment:
     metadata = body["metadata"]
     try:
-        spec = msgspec.convert(body.get("spec") or {}, Spec)
+        spec = msgspec.convert(body.get("spec") or {}, Spec, dec_hook=read)
     except msgspec.ValidationError as error:
-        raise InvalidSpec(f"spec does not fit the API: {error}") from error
+        raise InvalidSpec(_in_our_words(error)) from error
     check(metadata["namespace"], metadata["name"], spec)
     return ModelDeployment(
         namespace=metadata["namespace"],
@@ -192,6 +197,12 @@ def _parsed(body: Mapping[str, Any]) -> ModelDeployment:
         status=parse_status(body),
         command=_command_of(metadata),
     )
+
+
+def _in_our_words(error: msgspec.ValidationError) -> str:
+    """The field, then what is wrong with it."""
+    what, _, path = str(error).partition(" - at `$")
+    return f"spec{path.rstrip('`')}: {what}"
 
 
 def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:

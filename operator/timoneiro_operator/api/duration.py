@@ -1,25 +1,36 @@
 """Durations as Kubernetes users write them: `250ms`, `30s`, `10m`, `1h30m`, `6h`."""
 
 import re
+from datetime import timedelta
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _WHOLE = re.compile(r"^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$")
 
 
-def parse_duration(text: str) -> float:
-    """Seconds of `text`.
+class Duration(timedelta):
+    """A length of time that remembers how people wrote it: that is its text, and what goes on the wire."""
 
-    Raises ValueError with a sentence that names the text when it is not a duration.
-    """
-    if not _WHOLE.match(text):
-        raise ValueError(f"'{text}' is not a duration; write for example 30s, 10m or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    text: str
+
+    def __new__(cls, text: str) -> "Duration":
+        """Raises ValueError with a sentence that names the text when it is not a duration."""
+        if not _WHOLE.match(text):
+            raise ValueError(f"'{text}' is not a duration; write for example 30s, 10m or 1h30m")
+        try:
+            made = super().__new__(cls, seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)))
+        except OverflowError:
+            raise ValueError(f"'{text}' is longer than any calendar") from None
+        made.text = text
+        return made
+
+    def __str__(self) -> str:
+        return self.text
 
 
-def format_duration(seconds: float) -> str:
-    """`seconds` in at most two units, for people: 45 s, 12 min, 3 h 5 min."""
-    whole = max(0, round(seconds))
+def format_duration(length: float | timedelta) -> str:
+    """`length` (seconds, if it is a number) in at most two units, for people: 45 s, 12 min, 3 h 5 min."""
+    whole = max(0, round(length.total_seconds() if isinstance(length, timedelta) else length))
     if whole < 60:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)

@@ -1,6 +1,6 @@
 """`spec` of a ModelDeployment as frozen data, with the defaults that the CRD states too.
 
-Durations stay text here, as people wrote them.
+Durations of the Gateway API are handed on, and stay text.
 """
 
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from timoneiro_operator.api.analysis_spec import Analysis
+from timoneiro_operator.api.duration import Duration
 from timoneiro_operator.api.spec_struct import SpecStruct
 
 
@@ -143,22 +144,22 @@ class Route(SpecStruct, frozen=True):
 class Pause(SpecStruct, frozen=True):
     """A pause for the duration `for`, or until a person resumes."""
 
-    for_: str | None = msgspec.field(name="for", default=None)
+    for_: Duration | None = msgspec.field(name="for", default=None)
 
 
 class CanaryStep(SpecStruct, frozen=True):
     """`weight` percent of the traffic for at least the duration `for`; or a pause at the weight before it."""
 
     weight: int | None = None
-    for_: str | None = msgspec.field(name="for", default=None)
+    for_: Duration | None = msgspec.field(name="for", default=None)
     pause: Pause | None = None
 
 
 class Canary(SpecStruct, frozen=True):
     steps: tuple[CanaryStep, ...] = (
-        CanaryStep(weight=5, for_="10m"),
-        CanaryStep(weight=25, for_="10m"),
-        CanaryStep(weight=50, for_="10m"),
+        CanaryStep(weight=5, for_=Duration("10m")),
+        CanaryStep(weight=25, for_=Duration("10m")),
+        CanaryStep(weight=50, for_=Duration("10m")),
     )
 
 
@@ -168,8 +169,8 @@ class BlueGreen(SpecStruct, frozen=True):
     The bake is the holdback of this strategy: a fresh test after the promotion, with all traffic on the new model.
     """
 
-    mirror: str = "10m"
-    bake: str = "10m"
+    mirror: Duration = Duration("10m")
+    bake: Duration = Duration("10m")
 
 
 class Rollout(SpecStruct, frozen=True):
@@ -178,13 +179,13 @@ class Rollout(SpecStruct, frozen=True):
     strategy: Literal["Canary", "BlueGreen"] = "Canary"
     canary: Canary = Canary()
     blue_green: BlueGreen = BlueGreen()
-    progress_deadline: str = "10m"
-    deadline: str = "6h"
+    progress_deadline: Duration = Duration("10m")
+    deadline: Duration = Duration("6h")
     on_inconclusive: Literal["Hold", "Rollback", "Promote"] = "Hold"
     on_runtime_change: Literal["Rollout", "NextRevision"] = "Rollout"
-    keep_stable: str = "30m"
+    keep_stable: Duration = Duration("30m")
     holdback: int = 10
-    scale_down_delay: str = "30s"
+    scale_down_delay: Duration = Duration("30s")
 
 
 class Spec(SpecStruct, frozen=True):

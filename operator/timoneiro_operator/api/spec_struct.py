@@ -1,6 +1,10 @@
 """What all parts of the spec have in common."""
 
+from typing import Any
+
 import msgspec
+
+from timoneiro_operator.api.duration import Duration
 
 
 class SpecStruct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
@@ -8,3 +12,19 @@ class SpecStruct(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit
 
     Revisions are hashes of what is there: a field that a later version adds must not make new revisions of old models.
     """
+
+
+def read(kind: type, text: Any) -> Any:
+    """For msgspec: a part of the spec that JSON has no form for, which are durations."""
+    if kind is not Duration:
+        raise NotImplementedError(kind)
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is not a duration; write for example 30s, 10m or 1h30m")
+    return Duration(text)
+
+
+def write(value: Any) -> str:
+    """For msgspec, the inverse of `read`."""
+    if not isinstance(value, Duration):
+        raise NotImplementedError(type(value))
+    return value.text

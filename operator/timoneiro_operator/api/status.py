@@ -1,11 +1,9 @@
 """`status` of a ModelDeployment: all that the operator knows between two passes.
 
-All times are absolute, RFC 3339 with microseconds on the wire and seconds since the epoch in Python, so that a
-restart, a failover or an edited interval moves no step early.
+All times are absolute, so that a restart, a failover or an edited interval moves no step early.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 import msgspec
@@ -14,6 +12,7 @@ from timoneiro_operator.api.analysis_status import AnalysisStatus, StatusStruct
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.spec import Model, Predictor, Transformer
+from timoneiro_operator.api.times import Moment
 
 Phase = Literal[
     "Pending", "Healthy", "Progressing", "Paused", "Holding", "Promoting", "RollingBack", "RolledBack", "Degraded"
@@ -63,7 +62,7 @@ class Revision(StatusStruct, frozen=True):
     backend: str | None = None
     replicas: int | None = None
     transformer_replicas: int | None = None
-    started_at: str | None = None
+    started_at: Moment | None = None
 
 
 AnyRevision = TypeVar("AnyRevision", bound=Revision)
@@ -72,7 +71,7 @@ AnyRevision = TypeVar("AnyRevision", bound=Revision)
 class Stable(Revision, frozen=True):
     """The revision that serves. `since`: when it became that."""
 
-    since: str | None = None
+    since: Moment | None = None
 
 
 class Candidate(Revision, frozen=True):
@@ -83,9 +82,9 @@ class Candidate(Revision, frozen=True):
     `asked`: a person's command brought it, and not the spec.
     """
 
-    progress_deadline: str | None = None
-    deadline: str | None = None
-    traffic_since: str | None = None
+    progress_deadline: Moment | None = None
+    deadline: Moment | None = None
+    traffic_since: Moment | None = None
     instant: str | None = None
     asked: bool = False
     leaving: Leaving | None = None
@@ -113,13 +112,13 @@ class Snapshot(StatusStruct, frozen=True):
     predictor: Predictor
     transformer: Transformer | None = None
     runtime: Runtime | None = None
-    stable_since: str | None = None
+    stable_since: Moment | None = None
     adopted: str | None = None
 
 
 class Paused(StatusStruct, frozen=True):
     by: str
-    at: str
+    at: Moment
 
 
 class CommandRecord(StatusStruct, frozen=True):
@@ -129,7 +128,7 @@ class CommandRecord(StatusStruct, frozen=True):
     action: str
     revision: str
     by: str
-    at: str
+    at: Moment
     outcome: Literal["Done", "Refused"]
     message: str
     verified: bool = False
@@ -152,7 +151,7 @@ class Retiring(StatusStruct, frozen=True):
     revision: str
     inference_service: str
     uri: str
-    delete_at: str
+    delete_at: Moment
     version: str | None = None
     listed: bool = False
     outdone: bool = False
@@ -185,8 +184,8 @@ class Step(StatusStruct, frozen=True):
     # How many steps of the same weight came before it: with the weight, its place in the order of all steps.
     rank: int = 0
     seconds: float | None = None
-    started_at: str | None = None
-    not_before: str | None = None
+    started_at: Moment | None = None
+    not_before: Moment | None = None
     requests_before: int = 0
 
 
@@ -194,7 +193,7 @@ class Restored(StatusStruct, frozen=True):
     """Something of ours that somebody else had edited or deleted, and that was put back."""
 
     what: str
-    at: str
+    at: Moment
 
 
 class Weights(StatusStruct, frozen=True):
@@ -218,7 +217,7 @@ class Traffic(StatusStruct, frozen=True, omit_defaults=False):
 
 class Rejected(StatusStruct, frozen=True):
     revision: str
-    at: str
+    at: Moment
     reason: str
     version: str | None = None
 
@@ -227,8 +226,8 @@ class HistoryEntry(StatusStruct, frozen=True):
     revision: str
     outcome: Outcome
     reason: str
-    started_at: str | None
-    ended_at: str
+    started_at: Moment | None
+    ended_at: Moment
     version: str | None = None
 
 
@@ -237,7 +236,7 @@ class Condition(StatusStruct, frozen=True, omit_defaults=False):
     status: Literal["True", "False", "Unknown"]
     reason: str
     message: str
-    last_transition_time: str
+    last_transition_time: Moment
     observed_generation: int
 
 
@@ -289,13 +288,3 @@ class Status(StatusStruct, frozen=True):
     def record(self, id: str) -> CommandRecord | None:
         """What came of the command `id`; None while it has not been answered."""
         return next((record for record in self.commands if record.id == id), None)
-
-
-def to_text(seconds: float) -> str:
-    """RFC 3339 in UTC with microseconds: `2026-11-24T10:00:00.250000Z`."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def to_seconds(text: str) -> float:
-    """Seconds since the epoch of an RFC 3339 text."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

@@ -22,7 +22,8 @@ from timoneiro_operator.api.analysis_status import (
     Share,
     WarmUp,
 )
-from timoneiro_operator.api.status import Status, Step, to_seconds, to_text
+from timoneiro_operator.api.status import Status, Step
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.comparisons import PlannedComparison, observed, parts_of, planned, restored, role_of
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.trail import longer
@@ -72,7 +73,7 @@ def fold(
     """
     before = status.analysis or AnalysisStatus(candidate=candidate, stable=stable)
     bounds = {**before.bounds, **seen.bounds}
-    last = to_seconds(before.last_window_end) if before.last_window_end else -math.inf
+    last = before.last_window_end.timestamp() if before.last_window_end else -math.inf
     new = seen.window_end is not None and seen.window_end > last
     begun = seen.window_end is None and seen.marks is not None
     plan = planned(analysis, bounds)
@@ -84,7 +85,7 @@ def fold(
         comparisons = {item.name: observed(item, comparisons[item.name], seen) for item in plan}
         after = replace(
             after,
-            last_window_end=to_text(seen.window_end),
+            last_window_end=moment(seen.window_end),
             last_window=_last_window(analysis, seen),
             warm_up=counted_warm_up(before.warm_up, analysis, seen),
             share=_share(before.share, status.step, _traffic(analysis, seen), seen.answers) if split else before.share,

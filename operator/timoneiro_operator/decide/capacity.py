@@ -8,9 +8,9 @@ needs it. The minimum is a number in the status, so that a restart or a second p
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.scaling import Replicas, autoscaler_class, replicas_of
-from timoneiro_operator.api.status import AnyRevision, Revision, Status, Step, to_seconds
+from timoneiro_operator.api.status import AnyRevision, Revision, Status, Step
+from timoneiro_operator.api.times import Moment, moment
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import snapshot_of
 from timoneiro_operator.decide.observation import Observation
@@ -82,7 +82,7 @@ def lacks_replicas(given: Given, status: Status, step: Step) -> str | None:
     return f"{workload.replicas_text(wanted)} of the candidate are ready{needed}{because(workload.failure)}"
 
 
-def released_at(deployment: ModelDeployment, status: Status) -> float | None:
+def released_at(deployment: ModelDeployment, status: Status) -> Moment | None:
     """When the autoscaler of the stable model may take back what a rollout has held; None while none is held or ends.
 
     As long after its end as the former model stays warm: the autoscaler has to see the new load before that.
@@ -91,11 +91,12 @@ def released_at(deployment: ModelDeployment, status: Status) -> float | None:
     held = stable is not None and (stable.replicas is not None or stable.transformer_replicas is not None)
     if not held or status.candidate is not None:
         return None
-    ended = to_seconds(status.history[-1].ended_at) if status.history else 0.0
-    return ended + parse_duration(deployment.spec.rollout.keep_stable)
+    # What was adopted in an older version has no history: it ended long ago.
+    ended = status.history[-1].ended_at if status.history else moment(0.0)
+    return ended + deployment.spec.rollout.keep_stable
 
 
-def released(deployment: ModelDeployment, status: Status, now: float) -> Status:
+def released(deployment: ModelDeployment, status: Status, now: Moment) -> Status:
     """The status without numbers of replicas that nothing needs any more."""
     at = released_at(deployment, status)
     if at is None or now < at or status.stable is None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import msgspec
 
 from timoneiro_operator.api.command import Command
-from timoneiro_operator.api.status import Candidate, CommandRecord, Direct, Leaving, Paused, Status, to_seconds, to_text
+from timoneiro_operator.api.status import Candidate, CommandRecord, Direct, Leaving, Paused, Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.capacity import lacks_replicas, with_capacity
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.holdback import take_back
@@ -56,7 +57,7 @@ def carry_out(given: Given, status: Status) -> Status:
         revision=command.revision,
         by=command.by,
         verified=command.verified,
-        at=to_text(given.now),
+        at=given.now,
         outcome="Done" if done else "Refused",
         message=message,
     )
@@ -100,26 +101,25 @@ def _abort(given: Given, status: Status, command: Command) -> tuple[Status, str]
 
 
 def _pause(given: Given, status: Status, command: Command) -> tuple[Status, str]:
-    return replace(status, paused=Paused(by=command.asker, at=to_text(given.now))), "the rollout stays where it is"
+    return replace(status, paused=Paused(by=command.asker, at=given.now)), "the rollout stays where it is"
 
 
 def _resume(given: Given, status: Status, command: Command) -> tuple[Status, str]:
     step = status.step
     after = replace(_resumed(status, _candidate(status), given.now), paused=None)
     if step is not None and waits_for_a_person(step):
-        after = replace(after, step=replace(step, seconds=0.0, not_before=to_text(given.now)))
+        after = replace(after, step=replace(step, seconds=0.0, not_before=given.now))
     return after, "the rollout goes on"
 
 
-def _resumed(status: Status, candidate: Candidate, now: float) -> Status:
+def _resumed(status: Status, candidate: Candidate, now: Moment) -> Status:
     """The candidate with a deadline that is later by as long as people had it paused: waiting for them is no delay."""
     step = status.step
     begun = [status.paused.at] if status.paused else []
     if step is not None and waits_for_a_person(step) and step.started_at is not None:
         begun.append(step.started_at)
     if begun and candidate.deadline is not None:
-        later = to_seconds(candidate.deadline) + now - min(to_seconds(since) for since in begun)
-        candidate = replace(candidate, deadline=to_text(later))
+        candidate = replace(candidate, deadline=candidate.deadline + (now - min(begun)))
     return replace(status, candidate=candidate)
 
 

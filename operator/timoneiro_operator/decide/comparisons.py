@@ -28,7 +28,7 @@ class PlannedComparison(NamedTuple):
 def bounds_key(metric: Metric) -> str:
     """Name of a metric and what is wanted of its bounds: they are fixed only as long as the same is wanted."""
     wanted = (metric.threshold, *metric.thresholds) if metric.quantile is None else (f"p{100 * metric.quantile:g}",)
-    return f"{metric.name}>{','.join(text for text in wanted if text)}"
+    return f"{metric.name}>{','.join(str(one) for one in wanted if one)}"
 
 
 def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[PlannedComparison, ...]:

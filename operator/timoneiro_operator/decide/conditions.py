@@ -6,7 +6,8 @@ import msgspec
 
 from timoneiro_operator.api.analysis_status import LastWindow
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Condition, Status, to_text
+from timoneiro_operator.api.status import Condition, Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.reasons import has_other_clients, routing_mismatch
@@ -30,7 +31,7 @@ def conditions_of(given: Given, status: Status) -> tuple[Condition, ...]:
 
 
 def invalid(
-    status: Status, message: str, generation: int, now: float, *, known: tuple[Condition, ...] | None = None
+    status: Status, message: str, generation: int, now: Moment, *, known: tuple[Condition, ...] | None = None
 ) -> Status:
     """`status` with `Ready=False, InvalidSpec`: the spec is not acted on. `known`: conditions before this pass."""
     known = status.conditions if known is None else known
@@ -46,7 +47,7 @@ def invalid(
 
 
 def _condition(
-    known: tuple[Condition, ...], generation: int, now: float, kind: str, truth: Truth, reason: str, message: str
+    known: tuple[Condition, ...], generation: int, now: Moment, kind: str, truth: Truth, reason: str, message: str
 ) -> Condition:
     """One condition, with the transition time of the old one unless its status has changed."""
     old = next((c for c in known if c.type == kind and c.status == truth), None)
@@ -55,7 +56,7 @@ def _condition(
         status=truth,
         reason=reason,
         message=message,
-        last_transition_time=old.last_transition_time if old else to_text(now),
+        last_transition_time=old.last_transition_time if old else now,
         observed_generation=generation,
     )
 

@@ -1,9 +1,11 @@
 """Everything that follows from a status: traffic, what has to exist, what may go, conditions, when to look again."""
 
+from datetime import timedelta
+
 import msgspec
 
-from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Retiring, Revision, Snapshot, Status, to_seconds
+from timoneiro_operator.api.spec_struct import write
+from timoneiro_operator.api.status import Retiring, Revision, Snapshot, Status
 from timoneiro_operator.decide.capacity import released, released_at, replicas
 from timoneiro_operator.decide.conditions import conditions_of
 from timoneiro_operator.decide.decision import Decision
@@ -43,7 +45,7 @@ def conclude(given: Given, status: Status) -> Decision:
         observed_generation=deployment.generation,
         wanted=deployment.revision or "",
         # By way of JSON: as it comes back from the API server, with lists in the place of tuples.
-        acted_on=msgspec.json.decode(msgspec.json.encode(deployment.spec)),
+        acted_on=msgspec.json.decode(msgspec.json.encode(deployment.spec, enc_hook=write)),
         step_text=step_text(status.step),
         traffic=traffic,
         weight=traffic.desired.candidate if traffic else None,
@@ -70,7 +72,7 @@ def _to_delete(given: Given, status: Status, routing: Routing) -> list[Retiring]
     if seen.held is not None or (seen.route is not None and not settled(routing, seen)):
         return []
     routed = seen.route.routing.weights if seen.route else {}
-    return [item for item in status.retiring if now >= to_seconds(item.delete_at) and item.revision not in routed]
+    return [item for item in status.retiring if now >= item.delete_at and item.revision not in routed]
 
 
 def _to_ensure(status: Status, seen: Observation) -> tuple[Snapshot, ...]:
@@ -92,25 +94,26 @@ def _serving(status: Status) -> list[Revision]:
 def _look_again(given: Given, status: Status) -> float | None:
     """Seconds until the next deadline or measurement; None when only a change can make a difference."""
     deployment, seen, now = given.deployment, given.seen, given.now
-    times = [to_seconds(item.delete_at) for item in status.retiring]
+    times = [item.delete_at for item in status.retiring]
     release = released_at(deployment, status)
     times += [release] if release is not None else []
     candidate, step = status.candidate, status.step
     if any(is_adopted(status, part.revision) for part in _serving(status)):
-        times.append(now + _ADOPTED_SECONDS)
+        times.append(now + timedelta(seconds=_ADOPTED_SECONDS))
     if deployment.spec.adopt is not None and not _serving(status):
-        times.append(now + _MISSING_SECONDS)
+        times.append(now + timedelta(seconds=_MISSING_SECONDS))
     if candidate is not None:
         limit = candidate.deadline if step else candidate.progress_deadline
-        times += [to_seconds(limit)] if limit else []
+        times += [limit] if limit else []
     if step is not None and step.not_before:
-        times.append(to_seconds(step.not_before))
+        times.append(step.not_before)
     if any(seen.workload(part.revision).lacks_pods for part in _serving(status)):
-        times.append(now + _MISSING_SECONDS)
+        times.append(now + timedelta(seconds=_MISSING_SECONDS))
     if arms_to_measure(status) is not None:
         analysis = deployment.spec.analysis
-        times += [now + parse_duration(analysis.interval), warms_up_until(status, analysis)]
+        warm = warms_up_until(status, analysis)
+        times += [now + analysis.interval, *([warm] if warm is not None else [])]
         if step is not None and step.started_at is not None:
-            times.append(to_seconds(step.started_at) + settle_seconds(analysis))
-    future = [time - now for time in times if time > now]
+            times.append(step.started_at + timedelta(seconds=settle_seconds(analysis)))
+    future = [(time - now).total_seconds() for time in times if time > now]
     return min(future, default=None)

@@ -20,8 +20,8 @@ from timoneiro_operator.api.status import (
     Stable,
     Status,
     Step,
-    to_seconds,
 )
+from timoneiro_operator.api.times import Moment, text_of
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.consequences import conclude
@@ -65,8 +65,8 @@ from timoneiro_operator.decide.weighing import weighed
 replace = msgspec.structs.replace
 
 
-def decide(deployment: ModelDeployment, seen: Observation, now: float) -> Decision:
-    """What to do for `deployment` at `now` (seconds since the epoch), having seen `seen`."""
+def decide(deployment: ModelDeployment, seen: Observation, now: Moment) -> Decision:
+    """What to do for `deployment` at `now`, having seen `seen`."""
     deployment = replace(deployment, status=set_back(deployment.status, now))
     given, fault = Given(deployment=deployment, seen=seen, now=now), None
     if seen.missing is not None:
@@ -164,7 +164,7 @@ def _first_revision(given: Given, status: Status, candidate: Candidate) -> Statu
         return say(status, "Pending", seen.held)
     if not workload.has(replicas_wanted(deployment.spec)):
         failed = workload.failure is not None and workload.failure.final
-        late = candidate.progress_deadline is not None and given.now >= to_seconds(candidate.progress_deadline)
+        late = candidate.progress_deadline is not None and given.now >= candidate.progress_deadline
         status = replace(status, step=None)
         if not (failed or late) and _is_degraded(deployment, candidate):
             # Between two starts a container that crashes looks as if it were starting.
@@ -240,7 +240,7 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Stable, candi
         return say(status, "Holding", lacking)
     next_step = following(given.deployment.spec.rollout, step)
     if takes_all(next_step) and step.weight < 100 and not _may_take_all(given, status):
-        until = f", until {candidate.deadline}" if candidate.deadline else ""
+        until = f", until {text_of(candidate.deadline)}" if candidate.deadline else ""
         return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from timoneiro_judge import Verdict
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.analysis import verdict_of
 from timoneiro_operator.decide.observation import Observation
 
@@ -13,7 +14,7 @@ from timoneiro_operator.decide.observation import Observation
 # Without slots, for what is judged once, and only where somebody asks.
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What is wanted and was on record before (`deployment`), what was seen, and the time in seconds since the epoch.
+    """What is wanted and was on record before (`deployment`), what was seen, and the time.
 
     What is still to be decided is a status of its own, beside it. `judged`: what the judge has said when the counts of
     this pass were folded; None where there was no pair to count.
@@ -21,7 +22,7 @@ class Given:
 
     deployment: ModelDeployment
     seen: Observation
-    now: float
+    now: Moment
     judged: Verdict | None = None
 
     def verdict(self, status: Status) -> Verdict:

@@ -6,8 +6,7 @@ to light. Whatever begins or ends meanwhile, the model that was promoted is the 
 
 import msgspec
 
-from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Leaving, Status, to_seconds, to_text
+from timoneiro_operator.api.status import Leaving, Status
 from timoneiro_operator.decide.capacity import as_it_serves
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import record, reject, retired
@@ -41,7 +40,7 @@ def held_back(given: Given, status: Status) -> Status:
         status = start_clock(status, given.now)
     until = status.step.not_before if status.step is not None else None
     unwanted = holdback_of(given.deployment.spec.rollout) is None
-    return _over(status) if unwanted or (until is not None and given.now >= to_seconds(until)) else status
+    return _over(status) if unwanted or (until is not None and given.now >= until) else status
 
 
 def _over(status: Status) -> Status:
@@ -54,9 +53,9 @@ def take_back(given: Given, status: Status, leaving: Leaving) -> Status:
     former, stable, now = status.former, status.stable, given.now
     assert former is not None
     assert stable is not None
-    again = replace(former.as_stable(), since=to_text(now))
+    again = replace(former.as_stable(), since=now)
     # The one that goes is no model to come back to, however long it served.
-    since = {former.revision: to_text(now), stable.revision: None}
+    since = {former.revision: now, stable.revision: None}
     status = replace(
         status,
         stable=as_it_serves(status, again, given.seen),
@@ -67,7 +66,7 @@ def take_back(given: Given, status: Status, leaving: Leaving) -> Status:
         ),
     )
     gone = replace(stable, started_at=stable.since)
-    delay = parse_duration(given.deployment.spec.rollout.scale_down_delay)
+    delay = given.deployment.spec.rollout.scale_down_delay
     status = record(status, gone, leaving.outcome, leaving.reason, now)
     status = replace(status, retiring=(*status.retiring, retired(gone, "Candidate", now + delay, listed=True)))
     return reject(status, gone, leaving.reason, now)

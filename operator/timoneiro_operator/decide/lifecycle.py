@@ -5,7 +5,6 @@ from typing import Literal
 import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import (
     STEPS,
@@ -21,9 +20,8 @@ from timoneiro_operator.api.status import (
     Stable,
     Status,
     Way,
-    to_seconds,
-    to_text,
 )
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.observation import Observation
 from timoneiro_operator.decide.text import verdict_sentence
@@ -35,7 +33,7 @@ _KEPT_ENTRIES = 10
 _KEPT_SNAPSHOTS = 5
 
 
-def adopt(status: Status, snapshot: Snapshot, now: float) -> Status:
+def adopt(status: Status, snapshot: Snapshot, now: Moment) -> Status:
     """What an InferenceService that nobody has made for it serves becomes the stable model, as it is."""
     stable = Stable(
         revision=snapshot.revision,
@@ -43,10 +41,10 @@ def adopt(status: Status, snapshot: Snapshot, now: float) -> Status:
         uri=snapshot.model.uri,
         version=snapshot.model.version,
         ready=True,
-        since=to_text(now),
-        started_at=to_text(now),
+        since=now,
+        started_at=now,
     )
-    status = replace(status, stable=stable, revisions=(*status.revisions, replace(snapshot, stable_since=to_text(now))))
+    status = replace(status, stable=stable, revisions=(*status.revisions, replace(snapshot, stable_since=now)))
     return record(status, stable, "Adopted", f"InferenceService {snapshot.adopted} has served it before", now)
 
 
@@ -119,9 +117,9 @@ def begin(
         inference_service=snapshot.adopted or deployment.made_name(snapshot.revision),
         uri=snapshot.model.uri,
         version=snapshot.model.version,
-        started_at=to_text(now),
-        progress_deadline=to_text(now + parse_duration(rollout.progress_deadline)),
-        deadline=to_text(now + parse_duration(rollout.deadline)),
+        started_at=now,
+        progress_deadline=now + rollout.progress_deadline,
+        deadline=now + rollout.deadline,
         instant=way.reason if isinstance(way, Direct) else None,
         asked=asked,
     )
@@ -149,19 +147,19 @@ def begin(
     return forget_snapshots(replace(status, verdict=verdict_sentence(status)))
 
 
-def spared(deployment: ModelDeployment, candidate: Candidate, now: float) -> Candidate:
+def spared(deployment: ModelDeployment, candidate: Candidate, now: Moment) -> Candidate:
     """The candidate while the cluster has no room for it: its time to become ready, or most of it, is still to come."""
-    allowed = parse_duration(deployment.spec.rollout.progress_deadline)
+    allowed = deployment.spec.rollout.progress_deadline
     if candidate.progress_deadline is None or candidate.deadline is None:
         return candidate
-    left = to_seconds(candidate.progress_deadline) - now
+    left = candidate.progress_deadline - now
     # Not in every pass, which would be a write each.
     if left > allowed / 2:
         return candidate
     return replace(
         candidate,
-        progress_deadline=to_text(now + allowed),
-        deadline=to_text(to_seconds(candidate.deadline) + allowed - left),
+        progress_deadline=now + allowed,
+        deadline=candidate.deadline + allowed - left,
     )
 
 
@@ -179,9 +177,11 @@ def leave(given: Given, status: Status, candidate: Candidate, leaving: Leaving) 
     return _dismiss(given.deployment, status, candidate, leaving, given.now)
 
 
-def _dismiss(deployment: ModelDeployment, status: Status, candidate: Candidate, leaving: Leaving, now: float) -> Status:
+def _dismiss(
+    deployment: ModelDeployment, status: Status, candidate: Candidate, leaving: Leaving, now: Moment
+) -> Status:
     """No traffic from now on, and its pods go after a delay."""
-    delay = parse_duration(deployment.spec.rollout.scale_down_delay)
+    delay = deployment.spec.rollout.scale_down_delay
     listed = status.step is not None
     status = replace(status, candidate=None, step=None, paused=None)
     status = record(status, candidate, leaving.outcome, leaving.reason, now)
@@ -191,9 +191,9 @@ def _dismiss(deployment: ModelDeployment, status: Status, candidate: Candidate, 
     return forget_snapshots(status)
 
 
-def reject(status: Status, revision: Revision, reason: str, now: float) -> Status:
+def reject(status: Status, revision: Revision, reason: str, now: Moment) -> Status:
     """`revision` is not rolled out again unless a person asks for it."""
-    entry = Rejected(revision=revision.revision, at=to_text(now), reason=reason, version=revision.version)
+    entry = Rejected(revision=revision.revision, at=now, reason=reason, version=revision.version)
     others = tuple(other for other in status.rejected if other.revision != revision.revision)
     return replace(status, rejected=(*others, entry)[-_KEPT_ENTRIES:])
 
@@ -211,7 +211,7 @@ def pardon(status: Status, revision: str) -> Status:
 def retired(
     revision: Revision,
     was: Literal["Stable", "Candidate"],
-    delete_at: float,
+    delete_at: Moment,
     *,
     listed: bool,
     outdone: bool = False,
@@ -224,18 +224,18 @@ def retired(
         inference_service=revision.inference_service,
         uri=revision.uri,
         version=revision.version,
-        delete_at=to_text(delete_at),
+        delete_at=delete_at,
         backend=revision.backend,
     )
 
 
-def record(status: Status, revision: Revision, outcome: Outcome, reason: str, now: float) -> Status:
+def record(status: Status, revision: Revision, outcome: Outcome, reason: str, now: Moment) -> Status:
     entry = HistoryEntry(
         revision=revision.revision,
         outcome=outcome,
         reason=reason,
         started_at=revision.started_at,
-        ended_at=to_text(now),
+        ended_at=now,
         version=revision.version,
     )
     return replace(status, history=(*status.history, entry)[-_KEPT_ENTRIES:])

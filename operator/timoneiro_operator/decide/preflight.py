@@ -10,9 +10,10 @@ import msgspec
 from timoneiro_judge import Counts, Needed, Stage, Window, preflight
 from timoneiro_operator.api.analysis_spec import Metric
 from timoneiro_operator.api.analysis_status import MetricPreflight, PreflightStatus
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import Status, Step, to_seconds, to_text
+from timoneiro_operator.api.status import Status, Step
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.comparisons import PlannedComparison, limits_of, planned
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import schedule_of
@@ -46,8 +47,8 @@ def with_preflight(status: Status, spec: Spec, seen: Metrics) -> Status:
         found += [one] if one is not None else []
     if not found:
         return status
-    began_at = kept.preflight.began_at if kept.preflight else to_text((seen.window_end or 0.0) - seen.seconds)
-    until = to_seconds(candidate.deadline) - to_seconds(began_at) if candidate.deadline else None
+    began_at = kept.preflight.began_at if kept.preflight else moment((seen.window_end or 0.0) - seen.seconds)
+    until = (candidate.deadline - began_at).total_seconds() if candidate.deadline else None
     late = is_late(spec, found, until)
     told = PreflightStatus(
         began_at=began_at, metrics=tuple(found), message=message_of(spec, plan, found, until), late=late
@@ -157,7 +158,7 @@ def far_bound(item: PlannedComparison, rate: float) -> str | None:
 
 
 def _thresholds(metric: Metric) -> list[float]:
-    return [parse_duration(text) for text in (metric.threshold, *metric.thresholds) if text is not None]
+    return [one.total_seconds() for one in (metric.threshold, *metric.thresholds) if one is not None]
 
 
 def _slowest(spec: Spec, metrics: Iterable[MetricPreflight]) -> MetricPreflight | None:

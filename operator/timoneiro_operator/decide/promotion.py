@@ -1,13 +1,13 @@
 """The candidate becomes the stable model, and what follows from that: a pure function from status to status."""
 
+from datetime import timedelta
 from typing import Literal
 
 import msgspec
 
 from timoneiro_operator.api.analysis_status import AnalysisStatus, PromotedBy
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Rollout
-from timoneiro_operator.api.status import Candidate, Direct, Stable, Status, Step, Steps, to_text
+from timoneiro_operator.api.status import Candidate, Direct, Stable, Status, Step, Steps
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import forget_snapshots, pardon, record, reject, retired
 from timoneiro_operator.decide.steps import holdback_of
@@ -30,13 +30,13 @@ def promote(given: Given, status: Status, candidate: Candidate) -> Status:
         ready=True,
         replicas=candidate.replicas,
         transformer_replicas=candidate.transformer_replicas,
-        since=to_text(now),
+        since=now,
         backend=given.seen.workload(candidate.revision).backend or candidate.backend,
     )
     evidence = status.verdict or ("first revision" if old is None else "there was no evidence against it")
     reason = candidate.way.reason if isinstance(candidate.way, Direct) else evidence
     snapshots = tuple(
-        replace(known, stable_since=to_text(now)) if known.revision == candidate.revision else known
+        replace(known, stable_since=now) if known.revision == candidate.revision else known
         for known in status.revisions
     )
     status = replace(status, stable=stable, candidate=None, step=after, paused=None, revisions=snapshots)
@@ -46,7 +46,7 @@ def promote(given: Given, status: Status, candidate: Candidate) -> Status:
         if candidate.asked:
             # The spec may still name what people went away from.
             status = reject(status, old, reason, now)
-        keep = _seconds_kept(deployment.spec.rollout, after)
+        keep = _kept(deployment.spec.rollout, after)
         # What a person went away from is no model to come back to without steps.
         was: Literal["Stable", "Candidate"] = "Candidate" if candidate.asked else "Stable"
         outdone = given.verdict(status) == "NotWorse"
@@ -64,12 +64,12 @@ def _holdback(rollout: Rollout, status: Status, candidate: Candidate) -> Step | 
     return after if by_steps and after is not None and step is not None and step.weight == after.weight else None
 
 
-def _seconds_kept(rollout: Rollout, after: Step | None) -> float:
+def _kept(rollout: Rollout, after: Step | None) -> timedelta:
     """How long the old model stays after a promotion. It has to be without traffic for a while before it goes."""
-    keep = parse_duration(rollout.keep_stable)
+    keep = rollout.keep_stable
     if after is None:
         return keep
-    return keep + (parse_duration(rollout.scale_down_delay) if after.kind == "Holdback" else after.seconds or 0.0)
+    return keep + (rollout.scale_down_delay if after.kind == "Holdback" else timedelta(seconds=after.seconds or 0.0))
 
 
 def _tested_anew(status: Status) -> Status:

@@ -2,8 +2,9 @@
 
 from timoneiro_judge.routing import ALPHA
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.status import Candidate, Direct, Leaving, Phase, Stable, Status, Step, to_seconds
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import Candidate, Direct, Leaving, Phase, Stable, Status, Step
+from timoneiro_operator.api.times import Moment, text_of
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
@@ -68,7 +69,7 @@ def _hard_failure(given: Given, status: Status, candidate: Candidate) -> str | N
         return failure_in_traffic(workload, status, now)
     if failure is not None and failure.final:
         return f"{failure.reason}: {failure.message}"
-    late = candidate.progress_deadline is not None and now >= to_seconds(candidate.progress_deadline)
+    late = candidate.progress_deadline is not None and now >= candidate.progress_deadline
     # What was ready once is not late: it may wait for people or for the stable model with a replica missing.
     needed = replicas(given.deployment, status, candidate)
     whole = workload.has(needed) and (workload.known or failure is None)
@@ -79,7 +80,7 @@ def _hard_failure(given: Given, status: Status, candidate: Candidate) -> str | N
     return None
 
 
-def failure_in_traffic(workload: Workload, status: Status, now: float) -> str | None:
+def failure_in_traffic(workload: Workload, status: Status, now: Moment) -> str | None:
     """A failure of what is being tested and has had traffic, which needs no statistics; None while there is none."""
     failure = workload.failure
     if failure is not None and failure.final:
@@ -123,7 +124,7 @@ def has_other_clients(status: Status) -> bool:
     return older is not None and is_adopted(status, older.revision)
 
 
-def silence(status: Status, now: float) -> str | None:
+def silence(status: Status, now: Moment) -> str | None:
     """A sentence when it is certain that the candidate answers nothing although it should; None while it is not.
 
     If it did as the stable model does, the chance that all these answers came from the other one were at most ALPHA.
@@ -133,7 +134,7 @@ def silence(status: Status, now: float) -> str | None:
         return None
     # Where one of them gets a copy, each has as much to answer as the other.
     part = share.weight / 100 if step.kind in ("Weight", "Pause", "Holdback") else 0.5
-    if now - to_seconds(step.started_at) < SILENCE_SECONDS or (1 - part) ** max(0, share.stable_answered) > ALPHA:
+    if (now - step.started_at).total_seconds() < SILENCE_SECONDS or (1 - part) ** max(0, share.stable_answered) > ALPHA:
         return None
     whose, other = ("the candidate", "stable") if status.former is None else ("it", "former")
     others = f"while the {other} model has answered {share.stable_answered:,}"
@@ -151,12 +152,14 @@ def silence(status: Status, now: float) -> str | None:
 
 def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str] | None:
     """Why the step, whose time runs, does not end yet; None when its schedule is done."""
-    early = step.not_before is not None and given.now < to_seconds(step.not_before)
+    early = step.not_before is not None and given.now < step.not_before
     length = format_duration(step.seconds or 0.0)
     if step.kind == "Listed":
         return ("Progressing", "the candidate is in the route and gets its first traffic soon") if early else None
     if step.kind == "Pause":
-        return ("Paused", f"the schedule pauses for {length}, until {step.not_before}") if early else None
+        if step.not_before is None or not early:
+            return None
+        return "Paused", f"the schedule pauses for {length}, until {text_of(step.not_before)}"
     warming = _warming_up(given, status)
     if early:
         more = f"; {warming}" if warming else ""
@@ -173,9 +176,9 @@ def _warming_up(given: Given, status: Status) -> str | None:
     """A sentence while the candidate warms up, so that nothing of it can be compared; None before and after it."""
     analysis = given.deployment.spec.analysis
     until = warms_up_until(status, analysis)
-    if given.now >= until:
+    if until is None or given.now >= until:
         return None
-    length = format_duration(parse_duration(analysis.warm_up))
+    length = format_duration(analysis.warm_up)
     return f"it warms up until {time_of_day(until)}: its pods count from {length} after they are ready and get traffic"
 
 
@@ -188,5 +191,5 @@ def _gives_up(given: Given, status: Status, candidate: Candidate) -> bool:
 def is_over(given: Given, status: Status, candidate: Candidate) -> bool:
     """The time for the rollout is over without the evidence. It stands still while it is people who have it paused."""
     waits = isinstance(candidate.way, Direct) or status.paused is not None or waits_for_a_person(status.step)
-    past = candidate.deadline is not None and given.now >= to_seconds(candidate.deadline)
+    past = candidate.deadline is not None and given.now >= candidate.deadline
     return not waits and past and given.verdict(status) != "NotWorse"

@@ -1,5 +1,7 @@
 """The traffic that a status stands for, and whether the cluster has it."""
 
+from datetime import timedelta
+
 import msgspec
 
 from timoneiro_operator.api.status import (
@@ -10,8 +12,6 @@ from timoneiro_operator.api.status import (
     StepKind,
     Traffic,
     Weights,
-    to_seconds,
-    to_text,
 )
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted
@@ -19,7 +19,7 @@ from timoneiro_operator.decide.observation import Observation, Routing
 
 _MIRRORED: dict[StepKind, Mirrored] = {"Mirror": "Candidate", "Bake": "Stable"}
 # Somebody who edits again and again is reported once a minute.
-_REPORT_SECONDS = 60.0
+_REPORTED_FOR = timedelta(minutes=1)
 
 
 def routing_of(given: Given, status: Status) -> Routing:
@@ -40,7 +40,7 @@ def routing_of(given: Given, status: Status) -> Routing:
     if former is not None and stable is not None and status.step is not None:
         weights = {stable.revision: status.step.weight, former.revision: 100 - status.step.weight}
     for item in status.retiring if weights else ():
-        if item.listed and now < to_seconds(item.delete_at) and seen.workload(item.revision).routable:
+        if item.listed and now < item.delete_at and seen.workload(item.revision).routable:
             weights.setdefault(item.revision, 0)
     copied = {"Candidate": candidate, "Stable": stable, "Former": former}.get(_mirrored(status))
     previewed = candidate if step is not None and given.deployment.spec.route.preview is not None else None
@@ -127,9 +127,9 @@ def with_restored(given: Given, status: Status, routing: Routing) -> Status:
     if what is None:
         return status
     known = status.restored
-    if known is not None and known.what == what and given.now - to_seconds(known.at) < _REPORT_SECONDS:
+    if known is not None and known.what == what and given.now - known.at < _REPORTED_FOR:
         return status
-    return msgspec.structs.replace(status, restored=Restored(what=what, at=to_text(given.now)))
+    return msgspec.structs.replace(status, restored=Restored(what=what, at=given.now))
 
 
 def _edited_route(given: Given, routing: Routing) -> str | None:

@@ -4,7 +4,9 @@ import msgspec
 
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.packing import pack
+from timoneiro_operator.api.spec_struct import write
 from timoneiro_operator.api.status import Snapshot, Status
+from timoneiro_operator.api.times import moment
 
 replace = msgspec.structs.replace
 
@@ -39,7 +41,7 @@ def fitted(deployment: ModelDeployment, status: Status) -> Status:
         return status
     serving = {part.revision for part in (status.stable, status.candidate) if part is not None}
     former = [known for known in status.revisions if known.revision not in serving]
-    former.sort(key=lambda known: (known.stable_since or "", known.revision))
+    former.sort(key=lambda known: (known.stable_since or moment(0.0), known.revision))
     for oldest in former:
         if _size(status) <= room:
             return status
@@ -54,4 +56,4 @@ def _size(status: Status) -> int:
 
 
 def _size_of_spec(deployment: ModelDeployment) -> int:
-    return len(msgspec.json.encode(deployment.spec))
+    return len(msgspec.json.encode(deployment.spec, enc_hook=write))

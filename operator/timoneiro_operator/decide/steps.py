@@ -4,13 +4,14 @@ A step's place is its weight, and its rank among the steps of the same weight. G
 in the list, an edit of the schedule in mid-rollout skips nothing and repeats nothing.
 """
 
+from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Rollout
-from timoneiro_operator.api.status import Status, Step, StepKind, to_text
+from timoneiro_operator.api.status import Status, Step, StepKind
+from timoneiro_operator.api.times import Moment
 
 # A gateway that is told of a backend and of its weight at once may send requests there before it knows where that is.
 LISTED_SECONDS = 1.0
@@ -30,17 +31,17 @@ class ScheduledStep(NamedTuple):
 def schedule_of(rollout: Rollout) -> tuple[ScheduledStep, ...]:
     """The steps between the entry into the route and the promotion, in their order."""
     if rollout.strategy == "BlueGreen":
-        return (ScheduledStep("Mirror", 0, 1, parse_duration(rollout.blue_green.mirror)),)
+        return (ScheduledStep("Mirror", 0, 1, rollout.blue_green.mirror.total_seconds()),)
     planned: list[ScheduledStep] = []
     weight = rank = 0
     for step in rollout.canary.steps:
         if step.weight is None:
             rank += 1
             pause = step.pause.for_ if step.pause else None
-            planned.append(ScheduledStep("Pause", weight, rank, None if pause is None else parse_duration(pause)))
+            planned.append(ScheduledStep("Pause", weight, rank, None if pause is None else pause.total_seconds()))
         else:
             weight, rank = step.weight, 0
-            planned.append(ScheduledStep("Weight", weight, rank, parse_duration(step.for_ or "0s")))
+            planned.append(ScheduledStep("Weight", weight, rank, step.for_.total_seconds() if step.for_ else 0.0))
     return tuple(planned)
 
 
@@ -86,22 +87,22 @@ def holdback_of(rollout: Rollout) -> Step | None:
     """
     count = len(schedule_of(rollout))
     if rollout.strategy == "BlueGreen":
-        step = Step(kind="Bake", index=count, count=count, weight=100, seconds=parse_duration(rollout.blue_green.bake))
+        step = Step(kind="Bake", index=count, count=count, weight=100, seconds=rollout.blue_green.bake.total_seconds())
     else:
-        seconds = parse_duration(rollout.keep_stable)
+        seconds = rollout.keep_stable.total_seconds()
         step = Step(kind="Holdback", index=count, count=count, weight=100 - rollout.holdback, seconds=seconds)
     is_none = not step.seconds or (step.kind == "Holdback" and step.weight == 100)
     return None if is_none else step
 
 
-def start_clock(status: Status, now: float) -> Status:
+def start_clock(status: Status, now: Moment) -> Status:
     """The gateway has accepted the routing of the step: its time runs from now."""
     step, candidate = status.step, status.candidate
     if step is not None and step.started_at is None:
         step = msgspec.structs.replace(
             step,
-            started_at=to_text(now),
-            not_before=None if step.seconds is None else to_text(now + step.seconds),
+            started_at=now,
+            not_before=None if step.seconds is None else now + timedelta(seconds=step.seconds),
             requests_before=requests_of(status),
         )
     if candidate is not None and candidate.traffic_since is None and step is not None and _gives_traffic(step):

@@ -11,8 +11,9 @@ MOST_POINTS = 64
 
 def longer(analysis: AnalysisStatus, step: Step | None) -> AnalysisStatus:
     """The analysis with where it is now as one more point of its trail. `last_window_end` is that point's time."""
+    assert analysis.last_window_end is not None
     point = TrailPoint(
-        at=analysis.last_window_end or "",
+        at=analysis.last_window_end,
         weight=step.weight if step else 0,
         values=tuple(_values(metric) for metric in analysis.metrics),
     )

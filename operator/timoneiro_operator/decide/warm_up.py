@@ -16,8 +16,8 @@ from timoneiro_judge import Comparison, Counts, Guard, Limits, Part
 from timoneiro_judge.text import encode
 from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import WarmUp
-from timoneiro_operator.api.duration import parse_duration
-from timoneiro_operator.api.status import Status, to_seconds
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.comparisons import dispersion_of, evidence_of
 from timoneiro_operator.decide.observation import Metrics
 
@@ -42,7 +42,7 @@ class StartLimit(Guard):
 
 def settle_seconds(analysis: Analysis) -> float:
     """How long after a weight was accepted nothing is counted; no longer than a pod warms up."""
-    return min(SETTLE_SECONDS, parse_duration(analysis.warm_up))
+    return min(SETTLE_SECONDS, analysis.warm_up.total_seconds())
 
 
 def traffic_since(status: Status, revision: str) -> float:
@@ -50,15 +50,15 @@ def traffic_since(status: Status, revision: str) -> float:
     candidate = status.candidate
     if candidate is None or candidate.revision != revision:
         return -math.inf
-    return math.inf if candidate.traffic_since is None else to_seconds(candidate.traffic_since)
+    return math.inf if candidate.traffic_since is None else candidate.traffic_since.timestamp()
 
 
-def warms_up_until(status: Status, analysis: Analysis) -> float:
-    """When pods that were ready at the candidate's first traffic have warmed up; minus infinity before it gets any."""
+def warms_up_until(status: Status, analysis: Analysis) -> Moment | None:
+    """When pods that were ready at the candidate's first traffic have warmed up; None before it gets any."""
     candidate = status.candidate
     if candidate is None or candidate.traffic_since is None:
-        return -math.inf
-    return to_seconds(candidate.traffic_since) + parse_duration(analysis.warm_up)
+        return None
+    return candidate.traffic_since + analysis.warm_up
 
 
 def counted_warm_up(before: WarmUp | None, analysis: Analysis, seen: Metrics) -> WarmUp | None:

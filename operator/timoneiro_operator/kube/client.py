@@ -12,6 +12,7 @@ from lightkube.types import CascadeType, PatchType
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.kinds import RESOURCES, Body, Key, Kind
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.kube.event import MESSAGE_BYTES, at_most, event_about
 from timoneiro_operator.telemetry import Telemetry
 
@@ -262,7 +263,7 @@ class KubeClient:
         return _as_dict(written)
 
     async def record_event(
-        self, body: Body, *, kind: str, reason: str, message: str, identity: str, now: float
+        self, body: Body, *, kind: str, reason: str, message: str, identity: str, now: Moment
     ) -> None:
         """Writes an Event about a ModelDeployment. One of the same `identity` that is there already is counted."""
         self._count_write("create", "Event")

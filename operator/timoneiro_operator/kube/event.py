@@ -5,18 +5,18 @@ from typing import Any
 
 from timoneiro_operator.api import names
 from timoneiro_operator.api.kinds import Body
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.times import Moment, text_of
 
 # The API server takes 1,024 bytes, whatever the number of characters.
 MESSAGE_BYTES = 1000
 
 
-def event_about(body: Body, *, kind: str, reason: str, message: str, identity: str, now: float) -> dict[str, Any]:
+def event_about(body: Body, *, kind: str, reason: str, message: str, identity: str, now: Moment) -> dict[str, Any]:
     """`kind`: Normal or Warning. Events of one `identity` about one ModelDeployment have one name."""
     metadata = body["metadata"]
     digest = hashlib.sha256(f"{metadata['uid']}/{identity}".encode()).hexdigest()[:16]
     # In whole seconds, unlike `eventTime`.
-    second = f"{to_text(now)[:19]}Z"
+    second = f"{text_of(now)[:19]}Z"
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -32,7 +32,7 @@ def event_about(body: Body, *, kind: str, reason: str, message: str, identity: s
         "reason": reason,
         "message": at_most(message, MESSAGE_BYTES),
         "action": reason,
-        "eventTime": to_text(now),
+        "eventTime": text_of(now),
         "firstTimestamp": second,
         "lastTimestamp": second,
         "count": 1,

@@ -13,7 +13,7 @@ from typing import Any
 from lightkube.core.async_client import AsyncClient
 from lightkube.core.exceptions import ApiError
 
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.times import moment, text_of
 from timoneiro_operator.kube.client import LIGHTKUBE
 
 log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class LeaderLease:
         return holder in ("", self._identity) or self._clock() - self._seen_at >= DURATION_SECONDS
 
     def _claim(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        spec, now = body.get("spec") or {}, to_text(time.time())
+        spec, now = body.get("spec") or {}, text_of(moment(time.time()))
         mine = spec.get("holderIdentity") == self._identity
         return {
             "holderIdentity": self._identity,

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from timoneiro_operator.api.analysis_spec import Analysis
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.kinds import Key
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.warm_up import settle_seconds
@@ -59,8 +59,8 @@ class Look:
     """`recorded`: end of the last window in the status, as it stands there: only what is there has been counted.
 
     `since`: when the gateway accepted the routing that is measured. `bounds`: those that are fixed. `marks`: what
-    the source has handed out with the last window. `gateway`: namespace and name of what splits the traffic. All times
-    in seconds since the epoch.
+    the source has handed out with the last window. `gateway`: namespace and name of what splits the traffic. Times
+    that are measured are in seconds since the epoch, as pods and Prometheus have them.
     """
 
     key: Key
@@ -69,7 +69,7 @@ class Look:
     stable: ArmTargets
     candidate: ArmTargets
     now: float
-    recorded: str | None = None
+    recorded: Moment | None = None
     since: float | None = None
     bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     marks: str | None = None
@@ -77,7 +77,7 @@ class Look:
 
     @property
     def interval(self) -> float:
-        return parse_duration(self.analysis.interval)
+        return self.analysis.interval.total_seconds()
 
     @property
     def settled(self) -> float | None:
@@ -86,7 +86,7 @@ class Look:
 
     def warms_up(self, arm: ArmTargets, pod: Target, start: float) -> bool:
         """Whether the pod had not warmed up yet when a window began, at `start`."""
-        seconds = parse_duration(self.analysis.warm_up)
+        seconds = self.analysis.warm_up.total_seconds()
         # A node whose clock is ahead would keep its pods from ever being counted.
         ready = pod.ready_since if pod.ready_since <= self.now + TOLERANCE_SECONDS else -math.inf
         return seconds > 0 and start < max(ready, arm.traffic_since) + seconds

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from timoneiro_judge.counts import Counts, Spread, Window
 from timoneiro_operator.api.analysis_spec import Analysis, Metric
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.decide.comparisons import PlannedComparison, bounds_key, planned
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.metrics.deltas import since_start
@@ -203,13 +203,13 @@ def find_bounds(
 def _of_thresholds(metric: Metric, common: set[float]) -> tuple[float, ...] | str:
     """The smallest bucket that is not below each threshold: what is counted as slow is slower than asked for."""
     bounds = set()
-    for text in (metric.threshold, *metric.thresholds):
-        if text is None:
+    for wanted in (metric.threshold, *metric.thresholds):
+        if wanted is None:
             continue
-        above = [bound for bound in common if bound >= parse_duration(text) * (1 - 1e-9)]
+        above = [bound for bound in common if bound >= wanted.total_seconds() * (1 - 1e-9)]
         if not above:
             longest = format_duration(max(common)) if max(common) >= 1 else f"{max(common):g} s"
-            return f"no bucket is at or above {text}; the last one is {longest}"
+            return f"no bucket is at or above {wanted}; the last one is {longest}"
         bounds.add(min(above))
     return tuple(sorted(bounds))
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.manifests import covers, is_written
 from timoneiro_operator.api.scaling import SCALING_FIELDS
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import read_moment
 from timoneiro_operator.decide.observation import Failure, Pods, Workload
 
 # Failed starts after which more of them would tell nothing new: a passing fault of the store is survived once.
@@ -119,7 +119,7 @@ def is_ready(pod: Body) -> bool:
 def ready_since(pod: Body) -> float:
     """Since when it is ready, in seconds since the epoch, by the clock of its node; minus infinity: nobody knows."""
     since = _condition_of(pod, "Ready").get("lastTransitionTime")
-    return to_seconds(since) if since else -math.inf
+    return read_moment(since).timestamp() if since else -math.inf
 
 
 def ready_pods(pods: Iterable[Body], workload: str) -> list[Body]:

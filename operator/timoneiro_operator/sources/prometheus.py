@@ -12,7 +12,6 @@ from typing import NamedTuple
 from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.api.promql import BadSelector, Selector, written
-from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
 from timoneiro_operator.metrics.problem import SEVERAL_PROCESSES, Problem, ProblemError
@@ -153,7 +152,7 @@ class PrometheusSource:
         """Where the window begins; None while the gateway has not accepted what is to be measured."""
         if look.settled is None:
             return None
-        recorded = to_seconds(look.recorded) if look.recorded else look.settled
+        recorded = look.recorded.timestamp() if look.recorded else look.settled
         return max(look.settled, recorded)
 
     async def _arm(

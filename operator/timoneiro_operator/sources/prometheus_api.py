@@ -10,7 +10,6 @@ import aiohttp
 from yarl import URL
 
 from timoneiro_operator.api.analysis_spec import SourceSpec
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.metrics.problem import ProblemError
 from timoneiro_operator.metrics.promql import range_query
@@ -46,7 +45,7 @@ class PrometheusApi:
         if 0.0 < wait <= _LONGEST_BACK_OFF_SECONDS:
             raise ProblemError("ProviderBusy", f"Prometheus asked for fewer requests: the next try is in {wait:.0f} s")
         secret = await self._secret(request)
-        timeout = parse_duration(request.source.timeout)
+        timeout = request.source.timeout.total_seconds()
         try:
             async with self._session.post(
                 url / "api/v1/query",

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.kinds import Key
-from timoneiro_operator.api.status import to_seconds, to_text
+from timoneiro_operator.api.times import Moment, moment
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.warm_up import settle_seconds
 from timoneiro_operator.metrics.deltas import Mark, advance, fallen, since_start
@@ -47,7 +46,7 @@ class ScrapeSource:
         self._pods = pods
         self._readings: dict[Key, Reading] = {}
         # The reading whose window was handed out last, with its end, until the status tells whether it was recorded.
-        self._pending: dict[Key, tuple[str, Reading]] = {}
+        self._pending: dict[Key, tuple[Moment, Reading]] = {}
 
     def forget(self, key: Key) -> None:
         """Nothing is compared there any more."""
@@ -108,7 +107,7 @@ class ScrapeSource:
             aligned=True,
             shown=stable.samples.values(),
         )
-        self._pending[key] = to_text(now), replace(reading, problem=metrics.problem, problems=metrics.problems)
+        self._pending[key] = moment(now), replace(reading, problem=metrics.problem, problems=metrics.problems)
         watched = all(pod.uid in candidate_counts for pod in candidate.pods)
         answers = answers_of(candidate_counts, stable_counts) if watched else None
         return replace(metrics, bounds=bounds, answers=answers, marks=marks)
@@ -206,7 +205,7 @@ def read_of(pod: Target, path: str) -> Iterator[None]:
 
 def seconds_of(look: Look) -> float:
     """How long a pod may take to answer."""
-    return min(TIMEOUT_SECONDS, parse_duration(look.analysis.source.timeout))
+    return min(TIMEOUT_SECONDS, look.analysis.source.timeout.total_seconds())
 
 
 def _where(look: Look, arm: ArmTargets) -> tuple[int, str]:
@@ -223,9 +222,9 @@ def _early(look: Look, last: Reading) -> bool:
     return look.now - last.looked_at < look.interval
 
 
-def _ends_later(recorded: str | None, marked_at: float | None) -> bool:
+def _ends_later(recorded: Moment | None, marked_at: float | None) -> bool:
     """Whether the recorded window ends after the marks were taken, and by more than a time in the status is rounded."""
-    return recorded is not None and marked_at is not None and to_seconds(recorded) > marked_at + 0.001
+    return recorded is not None and marked_at is not None and recorded.timestamp() > marked_at + 0.001
 
 
 def _known_processes(

@@ -24,7 +24,8 @@ from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import Share
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.promql import Selector
-from timoneiro_operator.api.status import to_seconds, to_text
+from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
@@ -162,12 +163,12 @@ def look_of(world: FakeWorld, profile: Profile, now: float, recorded: str | None
     return Look(
         key=("ns", "fraud"),
         arms=arms,
-        analysis=msgspec.convert(world.spec["analysis"], Analysis),
+        analysis=msgspec.convert(world.spec["analysis"], Analysis, dec_hook=read),
         stable=arm(arms.stable, STABLE),
         candidate=arm(arms.candidate, CANDIDATE),
         now=now,
         recorded=recorded,
-        since=to_seconds(world.status.step.started_at),
+        since=world.status.step.started_at.timestamp(),
         bounds=bounds,
         gateway=("kserve", "kserve-ingress-gateway"),
     )
@@ -203,7 +204,7 @@ def copied(world: FakeWorld) -> Iterator[FakeWorld]:
 def takes_back(world: FakeWorld, metrics: Metrics) -> Decision:
     """One pass with these counts; the traffic goes back in it."""
     seen = Observation(workloads=world.services, route=world.route, metrics=metrics)
-    decision = decide(world.deployment, seen, world.now)
+    decision = decide(world.deployment, seen, moment(world.now))
     assert decision.status.candidate is None
     assert decision.status.stable is not None
     assert decision.routing.weights[decision.status.stable.revision] == 100
@@ -232,7 +233,7 @@ def test_no_exposition_keeps_traffic_from_going_back(
                 pods.expositions[pod.address] = data.draw(expositions(profile))
             metrics = asyncio.run(source.read(look_of(world, profile, world.now + INTERVAL * look, recorded, bounds)))
             judged(metrics)
-            recorded = to_text(metrics.window_end) if metrics.window_end else recorded
+            recorded = moment(metrics.window_end) if metrics.window_end else recorded
             bounds = {**bounds, **metrics.bounds}
         world.now += INTERVAL * 3
         pending(world)
@@ -270,7 +271,7 @@ def test_nothing_that_a_gateway_shows_keeps_traffic_from_going_back(
                 envoys.expositions[pod.address] = data.draw(clusters(names))
             metrics = asyncio.run(source.read(look))
             judged(metrics)
-            recorded = to_text(metrics.window_end) if metrics.window_end else recorded
+            recorded = moment(metrics.window_end) if metrics.window_end else recorded
             bounds = {**bounds, **metrics.bounds}
         world.now += INTERVAL * 3
         pending(world)
@@ -369,7 +370,7 @@ def test_a_fault_of_ours_in_weighing_counts_is_a_problem_with_metrics_and_stops_
 def test_counts_that_cannot_be_weighed_are_told_and_freeze_the_weight() -> None:
     with copied(SCRAPED) as world:
         broken = Metrics(windows={"errors": cast("Window", None)}, window_end=world.now, seconds=10.0)
-        decision = decide(world.deployment, replace(world.observe(), metrics=broken), world.now)
+        decision = decide(world.deployment, replace(world.observe(), metrics=broken), moment(world.now))
         condition = next(one for one in decision.status.conditions if one.type == "MetricsAvailable")
         assert (condition.status, condition.reason) == ("False", "CountsNotWeighed")
         assert decision.status.analysis == world.status.analysis

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.command import Action, Command
-from timoneiro_operator.api.status import Status, to_seconds
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision, only_counted
 from timoneiro_operator.decide.given import Given
@@ -190,8 +191,8 @@ class Rollouts(RuleBasedStateMachine):
         before, services = world.status, dict(world.services)
         world.now += seconds
         seen = world.observe()
-        decision = decide(world.deployment, seen, world.now)
-        assert decide(world.deployment, seen, world.now) == decision, "decide is idempotent"
+        decision = decide(world.deployment, seen, moment(world.now))
+        assert decide(world.deployment, seen, moment(world.now)) == decision, "decide is idempotent"
         self._check_weights(decision, services)
         self._check_deletions(decision)
         self._check_steps(before, decision)
@@ -202,7 +203,7 @@ class Rollouts(RuleBasedStateMachine):
         world.carry_out(decision)
         world.status = decision.status
         if only_counted(before, decision.status) and (services, route) == (world.services, world.route):
-            again = decide(world.deployment, world.observe(), world.now)
+            again = decide(world.deployment, world.observe(), moment(world.now))
             assert again.status == decision.status, "counts are all weighed in the pass that has them"
 
     def _check_weights(self, decision: Decision, services: dict[str, Any]) -> None:
@@ -239,7 +240,7 @@ class Rollouts(RuleBasedStateMachine):
             return
         assert after.step.weight >= before.step.weight, "a step went back"
         assert before.step.not_before is not None, "a step ended that had never begun, or waits for a person"
-        assert world.now >= to_seconds(before.step.not_before), "a step ended early"
+        assert world.now >= before.step.not_before.timestamp(), "a step ended early"
         assert world.problem is None, "the weight moved without metrics"
         assert before.paused is None, "the weight moved in a pause"
         counted = after.analysis != before.analysis
@@ -275,7 +276,7 @@ class Rollouts(RuleBasedStateMachine):
         """What is reported as accepted is what the gateway has."""
         traffic = decision.status.traffic
         if traffic is not None and traffic.accepted and self.world.missing is None:
-            given = Given(deployment=self.world.deployment, seen=self.world.observe(), now=self.world.now)
+            given = Given(deployment=self.world.deployment, seen=self.world.observe(), now=moment(self.world.now))
             routing = routing_of(given, decision.status)
             assert settled(routing, self.world.observe())
 

@@ -7,7 +7,7 @@ import pytest
 from support.crd import crd, fields, status_schema, without
 from support.faulty_rollout import FaultyRollout
 from timoneiro_operator.api.declared import outermost, packable, paths_of, undeclared
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.times import moment, text_of
 
 # The CRD declares one shape for the stable revision and the candidate; these are of the other one.
 _OF_NOBODY = {"candidate.since"} | {
@@ -100,7 +100,7 @@ def test_a_field_that_is_taken_out_of_the_crd_is_found(path: str) -> None:
 
 
 def test_what_an_answer_lacks_is_named_once() -> None:
-    trail = [{"at": to_text(0.0), "none": None}]
+    trail = [{"at": text_of(moment(0.0)), "none": None}]
     sent: dict[str, Any] = {"step": {"kind": "Weight"}, "trail": trail, "phase": "Healthy"}
     kept = {"phase": "Healthy", "trail": [{}]}
     assert outermost(set(paths_of(sent)) - set(paths_of(kept))) == {"step", "trail.at"}

@@ -8,7 +8,9 @@ import pytest
 
 from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import AnalysisStatus
-from timoneiro_operator.api.status import Status, Step, to_text
+from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.status import Status, Step
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
@@ -54,7 +56,7 @@ class Rollout:
 
     async def rolled_back_after(self, seconds: float) -> float | None:
         """Seconds after its first traffic until it is judged worse; None when it is not, by the end of `seconds`."""
-        step = Step(kind="Weight", index=0, count=3, weight=5, started_at=to_text(BEGIN))
+        step = Step(kind="Weight", index=0, count=3, weight=5, started_at=moment(BEGIN))
         for now in np.arange(BEGIN + 5.0, BEGIN + seconds, 5.0).tolist():
             self.asked(now)
             look = self.look(now)
@@ -73,7 +75,7 @@ class Rollout:
         return Look(
             key=("ns", "f"),
             arms=Arms("a", "b", 5, mirrored=False, accepted=True),
-            analysis=Analysis(interval=f"{INTERVAL:.0f}s", warm_up=self.warm_up),
+            analysis=Analysis(interval=Duration(f"{INTERVAL:.0f}s"), warm_up=Duration(self.warm_up)),
             stable=arm(STABLE),
             candidate=arm(CANDIDATE, traffic_since=BEGIN),
             now=now,

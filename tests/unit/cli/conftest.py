@@ -10,14 +10,14 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.command import parse_command
 from timoneiro_operator.api.deployment import parse
 from timoneiro_operator.api.kinds import Body, Kind
-from timoneiro_operator.api.status import to_seconds, to_text
+from timoneiro_operator.api.times import moment, read_moment, text_of
 from timoneiro_operator.cli.commands import shell
 from timoneiro_operator.cli.commands.cluster import Listed
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
 from timoneiro_operator.cli.main import main
 
-START = to_seconds("2026-11-24T10:00:00Z")
+START = read_moment("2026-11-24T10:00:00Z").timestamp()
 
 
 class Bodies:
@@ -31,7 +31,7 @@ class Bodies:
 
     def at(self, seconds: float) -> str:
         """The time `seconds` after now, as the status has it."""
-        return to_text(self.now + seconds)
+        return text_of(moment(self.now + seconds))
 
     def spec(self, version: str | None = "2", **parts: Any) -> dict[str, Any]:
         spec = {"route": {"hostnames": ["fraud.example.com"]}, "model": self.model(version), **parts}
@@ -301,7 +301,7 @@ def run(md, monkeypatch, capsys):
     def sleep(seconds: float) -> None:
         time[0] += seconds
 
-    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: time[0], sleep=sleep))
+    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: moment(time[0]), sleep=sleep))
     monkeypatch.setattr(sys, "argv", ["timoneiro"])
 
     def run(cluster, *arguments):

@@ -9,6 +9,7 @@ from support import played
 from support.pods import pod_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import parse
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.errors import DONE, FAILED, NOT_FOUND, UNFINISHED, USAGE, CliError
 from timoneiro_operator.cli.presentation.explain import explain
 from timoneiro_operator.cli.presentation.view import view_of
@@ -157,7 +158,9 @@ def test_what_the_operator_does_not_adopt_ends_with_its_words(md, fake_cluster, 
     waiting = md.body(phase="Pending", message="none of its pods is ready", spec={**md.spec(), "adopt": "fraud"})
     code, _, err = run(serving(fake_cluster(NOT_THERE, waiting)), "adopt", "fraud", *HOST, "--timeout", "3s")
     assert (code, "none of its pods is ready" in err) == (UNFINISHED, True)
-    assert explain(view_of(waiting), md.now)[0].startswith("Nothing has been adopted yet: none of its pods is ready.")
+    assert explain(view_of(waiting), moment(md.now))[0].startswith(
+        "Nothing has been adopted yet: none of its pods is ready."
+    )
 
 
 def test_an_error_of_the_cluster_is_no_sign_that_nothing_is_there(fake_cluster, run) -> None:
@@ -182,10 +185,10 @@ def test_what_was_adopted_and_cannot_be_read_is_no_missing_one(adopted, fake_clu
 
 
 def test_explain_says_who_goes_on_reaching_it(adopted, md) -> None:
-    assert any("KServe's own addresses of it stay" in line for line in explain(view_of(adopted), md.now))
+    assert any("KServe's own addresses of it stay" in line for line in explain(view_of(adopted), moment(md.now)))
     adopted["status"] |= {"stable": md.part("1"), "wanted": md.first}
     adopted["spec"] = md.spec("1")
-    assert any("`kubectl delete inferenceservice fraud`" in line for line in explain(view_of(adopted), md.now))
+    assert any("`kubectl delete inferenceservice fraud`" in line for line in explain(view_of(adopted), moment(md.now)))
 
 
 def test_a_release_removes_the_model_deployment_and_says_what_stands(adopted, md, fake_cluster, run) -> None:
@@ -243,7 +246,7 @@ def test_the_report_of_it_says_that_there_was_nothing_to_compare_it_with() -> No
     world = played.WorldOfMetrics()
     world.adopting()
     world.settle()
-    report = report_of(view_of(world.body()), world.now, {})
+    report = report_of(view_of(world.body()), moment(world.now), {})
     assert report.headline == "Version 1 was adopted"
     assert any("nothing to compare it with" in line for line in report.decision)
     assert "Adopted" in page(report)

@@ -12,6 +12,7 @@ from support.fake_world import SPEC, FakeWorld
 from support.rolling import BAD, BLUE_GREEN, lose, rolled_back, rolling, stable_of
 from timoneiro_operator.api import names
 from timoneiro_operator.api.status import Status, Weights
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.errors import DONE, FAILED, UNFINISHED
 from timoneiro_operator.cli.presentation.explain import explain
 from timoneiro_operator.cli.presentation.outcome import status_exit
@@ -45,11 +46,11 @@ def told(seen: View, now: float) -> tuple[str, str, str, str]:
     """What `get` (drawn and as a table), `status` and `explain` print."""
     console = Console(width=10_000)
     with console.capture() as drawn:
-        console.print(draw(Picture(view=seen, services=[], pods=[]), now))
+        console.print(draw(Picture(view=seen, services=[], pods=[]), moment(now)))
     body = {"metadata": {"name": "fraud", "namespace": "ns"}}
     with console.capture() as table:
-        console.print(deployments_table([(seen, body)], namespaces=False, now=now))
-    return drawn.get(), table.get(), status_exit(seen).line, " ".join(explain(seen, now))
+        console.print(deployments_table([(seen, body)], namespaces=False, now=moment(now)))
+    return drawn.get(), table.get(), status_exit(seen).line, " ".join(explain(seen, moment(now)))
 
 
 def has(status: Status) -> Weights | None:
@@ -298,7 +299,7 @@ def denied_rollback() -> FakeWorld:
 
 def invalid_spec() -> FakeWorld:
     world = FakeWorld().healthy()
-    world.status = invalid(world.status, "spec.route.hostnames is empty", world.generation, world.now)
+    world.status = invalid(world.status, "spec.route.hostnames is empty", world.generation, moment(world.now))
     return world
 
 
@@ -370,7 +371,7 @@ def test_they_agree_in_every_state_that_people_meet(state: Callable[[], FakeWorl
     phase, code, words = STATES[state]
     check(world)
     assert (world.status.phase, status_exit(view(world)).code) == (phase, code)
-    assert words in " ".join(explain(view(world), world.now))
+    assert words in " ".join(explain(view(world), moment(world.now)))
 
 
 @pytest.mark.parametrize("state", [denied_entry, denied_step, denied_rollback])
@@ -395,7 +396,7 @@ def test_a_stable_model_that_is_down_is_no_fault_of_the_gateway() -> None:
     world = stable_down_in_a_step()
     accepted = next(c for c in world.status.conditions if c.type == "RouteAccepted")
     assert accepted.reason != "RoutingMismatch"
-    assert "gateway splits" not in " ".join(explain(view(world), world.now))
+    assert "gateway splits" not in " ".join(explain(view(world), moment(world.now)))
     world.services[stable_of(world)] = replace(world.services[stable_of(world)], ready_replicas=1)
     world.realised = {}
     world.trace(10, 3)

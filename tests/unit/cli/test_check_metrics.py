@@ -8,6 +8,7 @@ from rich.console import Console
 
 from support.pods import pod_of
 from timoneiro_operator.api.names import LABEL_REVISION
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.commands.check_metrics import check_metrics
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import DONE, FAILED, CliError
@@ -82,7 +83,7 @@ def foreseen(checked: Check) -> Any:
 
 
 def clock() -> Clock:
-    return Clock(now=lambda: NOW, sleep=lambda seconds: None)
+    return Clock(now=lambda: moment(NOW), sleep=lambda seconds: None)
 
 
 @pytest.fixture

@@ -1,12 +1,13 @@
 """The sentences of `explain`: in each state the reason, and what would change it."""
 
+from timoneiro_operator.api.times import moment, read_moment
 from timoneiro_operator.cli.presentation.explain import explain
 from timoneiro_operator.cli.presentation.text import clock
 from timoneiro_operator.cli.presentation.view import view_of
 
 
 def why(md, body) -> str:
-    return "\n".join(explain(view_of(body), md.now))
+    return "\n".join(explain(view_of(body), moment(md.now)))
 
 
 def test_a_deployment_that_was_never_seen_asks_for_the_operator(md) -> None:
@@ -14,7 +15,9 @@ def test_a_deployment_that_was_never_seen_asks_for_the_operator(md) -> None:
 
 
 def test_a_status_about_an_older_spec_is_told_first(md) -> None:
-    assert explain(view_of(md.rolling(observedGeneration=2)), md.now)[0].startswith("The operator has not seen the")
+    assert explain(view_of(md.rolling(observedGeneration=2)), moment(md.now))[0].startswith(
+        "The operator has not seen the"
+    )
 
 
 def test_without_a_model_it_waits_for_one_to_be_published(md) -> None:
@@ -62,7 +65,7 @@ def test_a_step_that_has_had_its_time_waits_for_requests(md) -> None:
 def test_until_when_a_candidate_warms_up_is_said_and_then_no_longer(md) -> None:
     since = {**md.candidate(), "trafficSince": md.at(-20)}
     text = why(md, md.rolling(candidate=since))
-    assert f"It warms up until {clock(md.at(40))}: its pods count from 1 min after they are ready" in text
+    assert f"It warms up until {clock(read_moment(md.at(40)))}: its pods count from 1 min after they are ready" in text
     assert "warms up" not in why(md, md.rolling(candidate={**since, "trafficSince": md.at(-60)}))
     assert "warms up" not in why(md, md.rolling(candidate=since, spec=md.spec(analysis={"warmUp": "10s"})))
 

@@ -7,6 +7,7 @@ import threading
 import pytest
 from rich.console import Console
 
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.commands.live import Scene, Update, follow, take_all, watch
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import NOT_FOUND, CliError
@@ -125,7 +126,7 @@ def test_into_a_pipe_each_change_is_one_line_and_the_end_is_an_error(md, fake_cl
             yield "MODIFIED", md.rolling()
             yield "DELETED", md.rolling()
 
-    clock = Clock(now=lambda: md.now, sleep=for_ever)
+    clock = Clock(now=lambda: moment(md.now), sleep=for_ever)
     with pytest.raises(CliError) as caught:
         watch(cluster=FakeWatchedCluster(md.rolling()), name="fraud", console=out, clock=clock)
     assert caught.value.code == NOT_FOUND

@@ -11,7 +11,8 @@ from support import played
 from timoneiro_judge import Counts
 from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, MostDifferent, TrailPoint
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.content import Report, encoded
 from timoneiro_operator.cli.report.gather import report_of
@@ -24,7 +25,7 @@ def report(world, **fields) -> Report:
     """The report of a played rollout; `fields` of its status are set by hand."""
     body = world.body()
     body["status"] |= fields
-    return report_of(view_of(body), world.now)
+    return report_of(view_of(body), moment(world.now))
 
 
 def test_the_json_of_a_rollout_is_what_it_was() -> None:
@@ -99,24 +100,24 @@ def test_the_first_revision_has_nothing_to_be_compared_with() -> None:
 
 
 def test_a_deployment_without_a_model_has_no_rollout(md) -> None:
-    made = report_of(view_of(md.body(spec=md.spec(None), phase="Pending")), md.now)
+    made = report_of(view_of(md.body(spec=md.spec(None), phase="Pending")), moment(md.now))
     assert (made.state, made.rollout, made.revisions) == ("None", None, ())
     assert "No model has been published yet" in made.explanation[0]
 
 
 def test_evidence_without_a_trail_is_told(md) -> None:
-    made = report_of(view_of(md.rolling()), md.now)
+    made = report_of(view_of(md.rolling()), moment(md.now))
     assert made.metrics[0].trail == ()
     assert "Of the evidence only the latest values are known" in made.decision[-1]
 
 
 def test_a_rollout_that_has_compared_nothing_yet_says_so(md) -> None:
-    made = report_of(view_of(md.rolling(analysis=None)), md.now)
+    made = report_of(view_of(md.rolling(analysis=None)), moment(md.now))
     assert "Nothing has been compared yet" in made.decision[-1]
 
 
 def test_evidence_about_another_candidate_is_not_this_rollouts(md) -> None:
-    made = report_of(view_of(md.rolling(analysis={**md.analysis(), "candidate": "ffffffff"})), md.now)
+    made = report_of(view_of(md.rolling(analysis={**md.analysis(), "candidate": "ffffffff"})), moment(md.now))
     assert made.metrics == ()
 
 
@@ -124,7 +125,7 @@ def test_a_spec_that_cannot_be_read_leaves_the_one_that_is_acted_on() -> None:
     world = played.rolled_back()
     body = world.body()
     body["spec"] = {"nonsense": True}
-    made = report_of(view_of(body), world.now)
+    made = report_of(view_of(body), moment(world.now))
     assert made.promises is not None
     assert made.promises.worse_bound == 100
 
@@ -133,7 +134,7 @@ def test_without_any_readable_spec_the_bounds_are_not_known() -> None:
     world = played.rolled_back()
     body = world.body()
     body["spec"] = body["status"]["actedOn"] = {"nonsense": True}
-    made = report_of(view_of(body), world.now)
+    made = report_of(view_of(body), moment(world.now))
     assert made.promises is None
     assert "the bounds of the evidence are not known" in " ".join(made.decision)
 
@@ -156,9 +157,9 @@ def test_blue_green_goes_from_nothing_to_all_and_is_told_to_be_mirrored() -> Non
 )
 def test_what_happened_is_in_the_order_of_time(name) -> None:
     made = report(getattr(played, name)())
-    times = [to_seconds(event.at) for event in made.events]
+    times = [event.at.timestamp() for event in made.events]
     assert times == sorted(times)
-    assert [to_seconds(point.at) for point in made.weights] == sorted(to_seconds(point.at) for point in made.weights)
+    assert [point.at.timestamp() for point in made.weights] == sorted(point.at.timestamp() for point in made.weights)
 
 
 def test_a_promotion_is_worth_what_its_own_evidence_says_while_a_test_goes_on_after_it() -> None:
@@ -256,7 +257,9 @@ SHAPE = MostDifferent(bin="fraud", candidate=0.41, stable=0.03)
 
 
 def test_a_shape_has_its_bin_and_no_margin() -> None:
-    spec = msgspec.convert({"metrics": [{"name": "errors"}, {"name": "answers", "type": "Outputs"}]}, Analysis)
+    spec = msgspec.convert(
+        {"metrics": [{"name": "errors"}, {"name": "answers", "type": "Outputs"}]}, Analysis, dec_hook=read
+    )
     seen = AnalysisStatus(metrics=(MetricStatus(name="answers", role="Inform", shape=SHAPE),))
     (metric,) = metrics_of(seen, spec)
     assert (metric.type, metric.shape, metric.tolerance, metric.margin) == ("Outputs", SHAPE, 0.25, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import played
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.commands.cards import read_cards
 from timoneiro_operator.cli.errors import USAGE, CliError
 from timoneiro_operator.cli.presentation.view import view_of
@@ -47,7 +48,7 @@ class Reader(HTMLParser):
 
 
 def read(body, now, cards=None) -> Reader:
-    return Reader(page(report_of(view_of(body), now, cards)))
+    return Reader(page(report_of(view_of(body), moment(now), cards)))
 
 
 def evil(md):
@@ -89,7 +90,7 @@ def test_a_history_and_its_pictures_are_escaped_too(outcome) -> None:
 
 
 def test_the_page_asks_nobody_for_anything_and_forbids_scripts(md) -> None:
-    document = page(report_of(view_of(md.rolling()), md.now))
+    document = page(report_of(view_of(md.rolling()), moment(md.now)))
     attributes = Reader(document).attributes
     assert not {"src", "srcset", "href", "xlink:href"} & {name for name, _ in attributes}
     assert (
@@ -101,7 +102,7 @@ def test_the_page_asks_nobody_for_anything_and_forbids_scripts(md) -> None:
 
 
 def test_the_page_is_ascii_whatever_people_write(md) -> None:
-    document = page(report_of(view_of(md.rolling(message="à espera de tráfego ✓")), md.now))
+    document = page(report_of(view_of(md.rolling(message="à espera de tráfego ✓")), moment(md.now)))
     assert document.isascii()
     assert "à espera de tráfego ✓" in Reader(document).text
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import played
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.cli.report.chart import HEIGHT, WIDTH, Chart
 from timoneiro_operator.cli.report.gather import report_of
@@ -111,7 +112,7 @@ def test_a_single_window_is_a_dot_and_no_line() -> None:
 )
 def test_every_number_of_every_picture_is_finite_and_inside_of_its_box(name) -> None:
     world = getattr(played, name)()
-    pictures = SVG.findall(page(report_of(view_of(world.body()), world.now)))
+    pictures = SVG.findall(page(report_of(view_of(world.body()), moment(world.now))))
     assert pictures
     for picture in pictures:
         for x, y in places_of(ET.fromstring(picture)):
@@ -121,7 +122,7 @@ def test_every_number_of_every_picture_is_finite_and_inside_of_its_box(name) -> 
 
 def test_every_picture_has_a_title_and_a_description_of_its_own() -> None:
     world = played.holding()
-    document = page(report_of(view_of(world.body()), world.now))
+    document = page(report_of(view_of(world.body()), moment(world.now)))
     pictures = [ET.fromstring(picture) for picture in SVG.findall(document)]
     names = [child.get("id") for picture in pictures for child in picture if child.tag in ("title", "desc")]
     assert len(names) == len(set(names)) == 2 * len(pictures)
@@ -131,7 +132,7 @@ def test_every_picture_has_a_title_and_a_description_of_its_own() -> None:
 
 def test_lines_are_told_apart_without_colour() -> None:
     world = played.promoted()
-    document = page(report_of(view_of(world.body()), world.now))
+    document = page(report_of(view_of(world.body()), moment(world.now)))
     style = document[document.index("<style>") : document.index("</style>")]
     dashes = re.findall(r"\.(?:line|level)\.(\w+)\{[^}]*stroke-dasharray:([\d ]+)", style)
     assert len({dash for _, dash in dashes}) == len(dashes) == 3

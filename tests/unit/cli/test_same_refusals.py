@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from timoneiro_operator.api.command import Action, Command
-from timoneiro_operator.api.status import CommandRecord, to_seconds
+from timoneiro_operator.api.status import CommandRecord
+from timoneiro_operator.api.times import read_moment
 from timoneiro_operator.cli.commands.request import CommandRequest, command_for
 from timoneiro_operator.cli.errors import CliError
 from timoneiro_operator.cli.presentation.view import View, view_of
@@ -58,7 +59,7 @@ def answered(view: View, command: Command) -> CommandRecord:
     assert view.deployment is not None
     ready = {known.revision: Workload(ready_replicas=9, routable=True) for known in view.status.revisions}
     deployment = msgspec.structs.replace(view.deployment, command=command)
-    now = to_seconds("2026-11-24T10:00:00Z")
+    now = read_moment("2026-11-24T10:00:00Z")
     given = Given(deployment=deployment, seen=Observation(workloads=ready), now=now)
     return carry_out(given, view.status).commands[-1]
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from support.waiting import wait
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.commands import shell
 from timoneiro_operator.cli.commands.waiting import Clock
 from timoneiro_operator.cli.errors import DONE, FAILED, UNFINISHED, CliError
@@ -30,7 +31,7 @@ def run(md, monkeypatch):
     def sleep(seconds: float) -> None:
         time[0] += seconds
 
-    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: time[0], sleep=sleep))
+    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: moment(time[0]), sleep=sleep))
     monkeypatch.setattr(sys, "argv", ["timoneiro"])
 
     def run(cluster, encoding, *arguments):
@@ -128,7 +129,9 @@ def test_a_watch_tells_lines_on_every_terminal(md, fake_cluster, run, monkeypatc
             raise CliError(f"{WORDS} is gone")
             yield
 
-    monkeypatch.setattr(shell, "clock", lambda: Clock(now=lambda: md.now, sleep=lambda _: threading.Event().wait()))
+    monkeypatch.setattr(
+        shell, "clock", lambda: Clock(now=lambda: moment(md.now), sleep=lambda _: threading.Event().wait())
+    )
     ending = FakeClusterThatEnds(md.healthy(**told(md, WORDS)))
     code, out, err = run(ending, "ascii", "watch", "fraud")
     assert (code, SHOWN in out, SHOWN in err) == (FAILED, True, True)

@@ -1,9 +1,12 @@
 """Words for revisions, times and numbers."""
 
+from datetime import timedelta
+
 import pytest
 
 from timoneiro_operator.api.analysis_status import RatioStatus
-from timoneiro_operator.api.status import Step, to_seconds
+from timoneiro_operator.api.status import Step
+from timoneiro_operator.api.times import moment, read_moment
 from timoneiro_operator.cli.presentation.text import age, known_name, status_line
 from timoneiro_operator.cli.presentation.view import view_of
 from timoneiro_operator.decide.text import number, ratio_text, step_text
@@ -26,16 +29,16 @@ def test_what_is_not_bounded_is_not_invented(ratio, text) -> None:
     ("seconds", "text"), [(0, "0s"), (119, "119s"), (120, "2m"), (7199, "119m"), (7200, "2h"), (12 * 86400, "12d")]
 )
 def test_an_age_has_its_largest_unit(seconds, text) -> None:
-    born = "2026-11-24T10:00:00Z"
-    assert age(born, to_seconds(born) + seconds) == text
+    born = read_moment("2026-11-24T10:00:00Z")
+    assert age(born, born + timedelta(seconds=seconds)) == text
 
 
 def test_an_age_that_is_unknown_is_a_dash() -> None:
-    assert age(None, 0.0) == "-"
+    assert age(None, moment(0.0)) == "-"
 
 
 def test_a_clock_that_is_behind_makes_no_negative_age() -> None:
-    assert age("2026-11-24T10:00:00Z", 0.0) == "0s"
+    assert age(read_moment("2026-11-24T10:00:00Z"), moment(0.0)) == "0s"
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1.0"), (12.4, "12"), (1234.0, "1,234"), (3.2e9, "3.2e+09")])

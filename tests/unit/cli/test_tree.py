@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from timoneiro_operator.api import names
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.presentation.evidence import BAR_LENGTH, filled
 from timoneiro_operator.cli.presentation.tree import Picture, draw
 from timoneiro_operator.cli.presentation.view import view_of
@@ -36,7 +37,7 @@ def service(name, status="True", **condition):
 
 def picture(md, body, *, services=(), pods=(), notes=()) -> str:
     out = Console(file=io.StringIO(), width=200)
-    out.print(draw(Picture(view=view_of(body), services=services, pods=pods, notes=notes), md.now))
+    out.print(draw(Picture(view=view_of(body), services=services, pods=pods, notes=notes), moment(md.now)))
     return out.file.getvalue()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.commands.waiting import Clock, wait_for_answer, wait_for_rollout
 from timoneiro_operator.cli.errors import DONE, FAILED, NO_ANSWER, UNFINISHED, CliError
 
@@ -13,7 +14,7 @@ class Hours:
 
     def __init__(self, start: float) -> None:
         self.time = start
-        self.clock = Clock(now=lambda: self.time, sleep=self.sleep)
+        self.clock = Clock(now=lambda: moment(self.time), sleep=self.sleep)
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
@@ -93,5 +94,5 @@ def test_an_answer_ends_the_wait_for_it(md, fake_cluster) -> None:
 
 def test_the_answer_to_another_command_is_no_answer(md, fake_cluster) -> None:
     outcome, waited = answered(md, fake_cluster(md.rolling(commands=[md.record("other")])))
-    assert (outcome.code, waited) == (UNFINISHED, 30)
+    assert (outcome.code, round(waited, 3)) == (UNFINISHED, 30)
     assert "has not answered the abort in 30 s" in outcome.line

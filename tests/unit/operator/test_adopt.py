@@ -14,6 +14,7 @@ from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.names import ANNOTATION_RUNTIME, ENV_MODEL_DIGEST
 from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
 from timoneiro_operator.api.status import Stable, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.events import events_between
@@ -356,7 +357,7 @@ class TestDecisions:
         world = FakeWorld()
         world.adopting()
         held = Impairment(reason="CRDOutdated", message="the CRD is too old", holds=True)
-        status = decide(world.deployment, replace(world.observe(), impaired=held), world.now).status
+        status = decide(world.deployment, replace(world.observe(), impaired=held), moment(world.now)).status
         assert (status.stable, status.phase, status.message) == (None, "Pending", "the CRD is too old")
 
     def test_what_has_no_label_is_looked_at_now_and_then(self) -> None:
@@ -491,9 +492,9 @@ class TestDecisions:
         quiet = msgspec.structs.replace(share, begun=False, candidate=0, answered=0, stable_answered=100_000)
         analysis = msgspec.structs.replace(world.status.analysis, share=quiet)
         status = msgspec.structs.replace(world.status, analysis=analysis)
-        assert silence(status, world.now + 3600) is None
+        assert silence(status, moment(world.now + 3600)) is None
         known = tuple(msgspec.structs.replace(snapshot, adopted=None) for snapshot in status.revisions)
-        assert silence(msgspec.structs.replace(status, revisions=known), world.now + 3600) is not None
+        assert silence(msgspec.structs.replace(status, revisions=known), moment(world.now + 3600)) is not None
 
     def test_its_event_says_what_it_was(self) -> None:
         world = FakeWorld()

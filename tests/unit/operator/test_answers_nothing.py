@@ -6,6 +6,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.status import Condition
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 
 SECOND = "s3://models/fraud/2"
@@ -100,7 +101,9 @@ def test_answers_of_pods_that_were_not_watched_all_the_time_say_nothing() -> Non
     for _ in range(12):
         world.now += 10
         seen = world.observe()
-        decision = decide(world.deployment, replace(seen, metrics=replace(seen.metrics, answers=None)), world.now)
+        decision = decide(
+            world.deployment, replace(seen, metrics=replace(seen.metrics, answers=None)), moment(world.now)
+        )
         world.carry_out(decision)
         world.status = decision.status
     assert world.status.candidate is not None

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.scaling import Replicas
-from timoneiro_operator.api.status import Status, to_seconds
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.observation import Failure
 
@@ -113,7 +114,7 @@ def test_an_abort_finds_all_that_the_stable_model_had_and_gives_it_back_when_kee
     made.until("Progressing 2/2")
     made.ask("abort")
     assert (replicas(made), made.scaled[stable(made)]) == ((8, None), Replicas(8, 10))
-    ended = to_seconds(made.status.history[-1].ended_at)
+    ended = made.status.history[-1].ended_at.timestamp()
     decision = made.tick(100)
     assert decision.look_again == ended + 120 - made.now
     made.tick(decision.look_again or 0)
@@ -304,7 +305,7 @@ def _checked(made: FakeWorld, had: dict[str, int]) -> None:
     """One pass. `had`: what each stable model had when its candidate began to get traffic, by both revisions."""
     before = made.route.routing if made.route else None
     services, status = dict(made.services), made.status
-    decision = decide(made.deployment, made.observe(), made.now)
+    decision = decide(made.deployment, made.observe(), moment(made.now))
     made.carry_out(decision)
     made.status = decision.status
     old, candidate = status.stable, decision.status.candidate

@@ -7,7 +7,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.pods import pod_of
-from timoneiro_operator.api.status import Candidate, to_seconds
+from timoneiro_operator.api.status import Candidate
 from timoneiro_operator.decide.lifecycle import spared
 from timoneiro_operator.decide.observation import Failure, Workload
 from timoneiro_operator.serving.workload import read_workload, with_cause
@@ -126,8 +126,8 @@ def test_the_deadlines_of_a_model_without_room_move_and_not_with_a_write_in_ever
     assert candidate is not None
     assert candidate.progress_deadline is not None
     assert candidate.deadline is not None
-    assert to_seconds(candidate.progress_deadline) - world.now >= 300
-    assert to_seconds(candidate.deadline) - world.now >= 6 * 3600 - 600
+    assert candidate.progress_deadline.timestamp() - world.now >= 300
+    assert candidate.deadline.timestamp() - world.now >= 6 * 3600 - 600
     assert world.writes - before <= 12
 
 

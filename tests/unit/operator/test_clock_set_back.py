@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import BAD, BLUE_GREEN, rolling
-from timoneiro_operator.api.status import Paused, Restored, Status, to_seconds, to_text
+from timoneiro_operator.api.status import Paused, Restored, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.lifecycle import former
 from timoneiro_operator.decide.set_back import TOLERANCE_SECONDS, set_back
 
@@ -101,8 +102,8 @@ def test_a_rollback_goes_to_the_model_that_was_stable_last(jump: Jump) -> None:
 
 
 def test_an_edit_that_was_put_back_by_a_clock_that_was_ahead_is_told_again_in_time() -> None:
-    status = Status(restored=Restored(what="the route of fraud was edited", at=to_text(EPOCH + HOUR)))
-    assert set_back(status, EPOCH).restored == Restored(what="the route of fraud was edited", at=to_text(EPOCH))
+    status = Status(restored=Restored(what="the route of fraud was edited", at=moment(EPOCH + HOUR)))
+    assert set_back(status, moment(EPOCH)).restored == Restored(what="the route of fraud was edited", at=moment(EPOCH))
 
 
 @settings(deadline=None, max_examples=50)
@@ -112,7 +113,7 @@ def test_nothing_has_happened_later_than_now(passes: int, seconds: float) -> Non
     world.model(2)
     world.trace(5.0, passes)
     now = world.now - seconds
-    after = set_back(replace_paused(world.status, world.now), now)
+    after = set_back(replace_paused(world.status, world.now), moment(now))
     happened = [
         after.candidate.started_at if after.candidate else None,
         after.step.started_at if after.step else None,
@@ -122,15 +123,15 @@ def test_nothing_has_happened_later_than_now(passes: int, seconds: float) -> Non
         after.paused.at if after.paused else None,
         *(known.stable_since for known in after.revisions),
     ]
-    assert all(to_seconds(moment) <= now + TOLERANCE_SECONDS for moment in happened if moment)
-    assert set_back(after, now) == after
+    assert all(moment.timestamp() <= now + TOLERANCE_SECONDS for moment in happened if moment)
+    assert set_back(after, moment(now)) == after
 
 
 def replace_paused(status: Status, now: float) -> Status:
-    return msgspec.structs.replace(status, paused=Paused(by="ana", at=to_text(now)))
+    return msgspec.structs.replace(status, paused=Paused(by="ana", at=moment(now)))
 
 
 @pytest.mark.parametrize("seconds", [-HOUR, 0.0, TOLERANCE_SECONDS])
 def test_clocks_that_differ_a_little_and_time_that_passes_change_nothing(seconds: float) -> None:
     status = FakeWorld().healthy().status
-    assert set_back(status, EPOCH - seconds) == status
+    assert set_back(status, moment(EPOCH - seconds)) == status

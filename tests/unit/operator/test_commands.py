@@ -7,7 +7,6 @@ import pytest
 from support.fake_world import FakeWorld
 from support.rolling import metric_of, rolled_back, rolling
 from timoneiro_operator.api.command import Action, Command, encode_command, parse_command
-from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Failure
 
 BAD = {"s3://models/fraud/2": 0.5}
@@ -404,12 +403,12 @@ def test_one_resume_ends_both_pauses_and_the_time_counts_once() -> None:
     world.healthy()
     world.model(2)
     world.until("Paused pause 2/2")
-    before = to_seconds(world.status.candidate.deadline)
+    before = world.status.candidate.deadline.timestamp()
     world.tick(3600)
     world.ask("pause")
     world.tick(3600)
     world.ask("resume")
-    assert to_seconds(world.status.candidate.deadline) == pytest.approx(before + 7200, abs=5)
+    assert world.status.candidate.deadline.timestamp() == pytest.approx(before + 7200, abs=5)
     assert world.status.phase != "Paused"
 
 
@@ -476,11 +475,11 @@ def test_promote_ends_a_pause_together_with_the_step() -> None:
 
 def test_the_deadline_moves_by_as_long_as_a_person_had_the_rollout_paused() -> None:
     world = rolling()
-    before = to_seconds(world.status.candidate.deadline)
+    before = world.status.candidate.deadline.timestamp()
     world.ask("pause")
     world.now += 600
     world.ask("resume")
-    assert to_seconds(world.status.candidate.deadline) == before + 600
+    assert world.status.candidate.deadline.timestamp() == before + 600
 
 
 def test_a_retry_after_an_abort_keeps_the_evidence_that_there_was() -> None:
@@ -576,4 +575,4 @@ def test_a_pause_that_a_person_has_ended_is_over_even_if_the_rollout_cannot_go_o
     world.problem = ("ScrapeFailed", "pod x did not answer")
     world.ask("resume")
     assert world.line().startswith("Holding pause 2/2")
-    assert to_seconds(world.status.step.not_before) == world.now
+    assert world.status.step.not_before.timestamp() == world.now

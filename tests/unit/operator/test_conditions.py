@@ -7,7 +7,8 @@ import pytest
 
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import lose, stable_of
-from timoneiro_operator.api.status import Condition, Status, to_text
+from timoneiro_operator.api.status import Condition, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.observation import Observation
@@ -186,8 +187,8 @@ def test_a_spec_that_stays_invalid_is_so_since_it_was_found_invalid() -> None:
         status="False",
         reason="InvalidSpec",
         message="no",
-        last_transition_time=to_text(EPOCH - 60),
+        last_transition_time=moment(EPOCH - 60),
         observed_generation=1,
     )
     ready = invalid(FakeWorld().healthy().status, "no", 7, EPOCH, known=(since,)).conditions[0]
-    assert (ready.type, ready.last_transition_time) == ("Ready", to_text(EPOCH - 60))
+    assert (ready.type, ready.last_transition_time) == ("Ready", moment(EPOCH - 60))

@@ -6,7 +6,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import lose, rolled_back, rolling
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import text_of
 from timoneiro_operator.decide.observation import Failure
 
 
@@ -15,7 +15,7 @@ def test_what_holds_a_rollout_says_until_when() -> None:
     world.spec["analysis"]["minRequests"] = 1
     world.model(2)
     world.trace(60, 20)
-    until = world.status.candidate.deadline
+    until = text_of(world.status.candidate.deadline)
     assert world.status.message == f"more evidence of 'not worse' is needed, until {until}: {world.status.verdict}"
 
 
@@ -109,7 +109,7 @@ def test_the_history_says_when_a_rollout_began_and_when_it_ended() -> None:
     world.until("Progressing 1/2")
     world.ask("abort")
     entry = world.status.history[-1]
-    assert (to_seconds(entry.started_at), to_seconds(entry.ended_at)) == (began, world.now)
+    assert (entry.started_at.timestamp(), entry.ended_at.timestamp()) == (began, world.now)
 
 
 def test_nothing_calls_for_another_look_at_a_deployment_at_rest() -> None:
@@ -129,7 +129,7 @@ def test_a_rollout_that_waits_for_a_person_is_looked_at_again_at_its_deadline() 
     world.spec["rollout"]["canary"]["steps"] = [{"pause": {}}, {"weight": 50, "for": "1m"}]
     world.model(2)
     world.until("Paused pause 1/2")
-    assert world.tick().look_again == to_seconds(world.status.candidate.deadline) - world.now
+    assert world.tick().look_again == world.status.candidate.deadline.timestamp() - world.now
 
 
 def test_a_step_is_looked_at_again_after_an_interval() -> None:
@@ -154,7 +154,7 @@ def test_what_is_to_be_deleted_is_looked_at_again_although_a_candidate_is_waited
 def test_a_moment_that_has_just_come_is_no_reason_to_look_again_at_once() -> None:
     world = rolling()
     world.ask("pause")
-    world.now = to_seconds(world.status.step.not_before)
+    world.now = world.status.step.not_before.timestamp()
     assert world.tick().look_again == 10
 
 
@@ -163,7 +163,7 @@ def test_a_rollout_is_inconclusive_at_its_deadline_and_not_before() -> None:
     world.spec["rollout"] |= {"onInconclusive": "Rollback", "deadline": "20m"}
     world.model(2)
     world.until("Holding", seconds=10)
-    world.now = to_seconds(world.status.candidate.deadline) - 1
+    world.now = world.status.candidate.deadline.timestamp() - 1
     world.tick()
     assert world.status.candidate is not None
     world.tick(1)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
-from timoneiro_operator.api.status import to_seconds, to_text
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.observation import Failure, Workload
 
@@ -261,7 +261,7 @@ def test_with_no_harm_what_speaks_against_a_candidate_holds_it_though_it_is_too_
     step, analysis = world.status.step, world.status.analysis
     assert step is not None
     assert analysis is not None
-    over = msgspec.structs.replace(step, not_before=to_text(world.now), requests_before=-1)
+    over = msgspec.structs.replace(step, not_before=moment(world.now), requests_before=-1)
     leaning = msgspec.structs.replace(analysis, worse=evidence)
     world.status = msgspec.structs.replace(world.status, step=over, analysis=leaning)
     world.tick()
@@ -277,7 +277,7 @@ def test_a_step_does_not_begin_before_the_gateway_has_accepted_its_weight() -> N
     assert world.status.step.started_at is None
     world.gateway_accepts = True
     world.until("Progressing 1/2")
-    assert to_seconds(world.status.step.not_before or "") == world.now + 60
+    assert world.status.step.not_before.timestamp() == world.now + 60
 
 
 def test_a_candidate_gets_traffic_only_when_all_its_replicas_are_ready() -> None:
@@ -324,8 +324,8 @@ def test_a_second_pass_at_the_same_moment_decides_the_same() -> None:
     for _ in range(15):
         world.now += 10
         observation = world.observe()
-        first = decide(world.deployment, observation, world.now)
-        assert decide(world.deployment, observation, world.now) == first
+        first = decide(world.deployment, observation, moment(world.now))
+        assert decide(world.deployment, observation, moment(world.now)) == first
         world.carry_out(first)
         world.status = first.status
 
@@ -349,12 +349,12 @@ def test_a_window_that_was_counted_is_not_counted_again() -> None:
     world.tick(10)
     counted = world.status.analysis.metrics[0].candidate
     seen = world.observe()
-    window_end = to_seconds(world.status.analysis.last_window_end)
+    window_end = world.status.analysis.last_window_end.timestamp()
     repeated = replace(
         seen.metrics, windows={"errors": world.window(*world.route.routing.weights)}, window_end=window_end
     )
     again = replace(seen, metrics=repeated)
-    assert decide(world.deployment, again, world.now).status.analysis.metrics[0].candidate == counted
+    assert decide(world.deployment, again, moment(world.now)).status.analysis.metrics[0].candidate == counted
 
 
 def test_a_candidate_that_keeps_only_some_of_its_replicas_gets_no_more_traffic() -> None:
@@ -429,7 +429,7 @@ def test_steps_that_are_edited_before_the_gateway_has_accepted_keep_the_time_tha
     world.spec["rollout"]["canary"]["steps"] = [{"weight": 5, "for": "1s"}]
     world.gateway_accepts = True
     world.until("Progressing 1/2")
-    assert to_seconds(world.status.step.not_before) - to_seconds(world.status.step.started_at) == 60
+    assert world.status.step.not_before.timestamp() - world.status.step.started_at.timestamp() == 60
 
 
 def test_a_first_model_that_was_replaced_before_it_served_is_removed() -> None:

@@ -13,7 +13,8 @@ from support.fake_pods import FakePods
 from support.pods import pod_of
 from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.analysis_spec import Analysis
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.envoy import cluster_of, only, sample_of
@@ -81,7 +82,7 @@ class Gateway:
         self.envoys.expositions = {pod.address: text for pod, text in zip(self.pods, texts, strict=True)}
         metrics = asyncio.run(self.source.read(look_at(self.now, self.recorded)))
         self.now += 10.0
-        self.recorded = to_text(metrics.window_end) if metrics.window_end else self.recorded
+        self.recorded = moment(metrics.window_end) if metrics.window_end else self.recorded
         return metrics
 
 
@@ -92,7 +93,7 @@ def look_at(now: float, recorded: str | None = None) -> Look:
     return Look(
         key=("ns", "fraud"),
         arms=Arms("a", "b", 10, mirrored=False, accepted=True),
-        analysis=msgspec.convert({"interval": "10s", "warmUp": "0s", "metrics": METRICS}, Analysis),
+        analysis=msgspec.convert({"interval": "10s", "warmUp": "0s", "metrics": METRICS}, Analysis, dec_hook=read),
         stable=arm("fraud-a"),
         candidate=arm("fraud-b"),
         now=now,

@@ -7,6 +7,7 @@ import pytest
 from support.fake_world import EPOCH, FakeWorld
 from support.rolling import lose, rolling
 from timoneiro_operator.api.status import Condition, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import with_refusal
 from timoneiro_operator.decide.events import events_between
@@ -365,8 +366,8 @@ def test_a_clock_that_was_set_back_moves_nothing_early() -> None:
 def test_a_second_leader_with_another_clock_decides_the_same_from_the_same() -> None:
     world = rolling()
     seen = world.observe()
-    first = decide(world.deployment, seen, world.now)
-    second = decide(world.deployment, seen, world.now + 0.4)
+    first = decide(world.deployment, seen, moment(world.now))
+    second = decide(world.deployment, seen, moment(world.now + 0.4))
     assert (first.routing, first.status.step) == (second.routing, second.status.step)
 
 

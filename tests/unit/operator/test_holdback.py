@@ -11,6 +11,7 @@ from support.rolling import lose, metric_of, stable_of, world_of
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import HistoryEntry, Step
+from timoneiro_operator.api.times import moment, text_of
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.events import events_between
@@ -63,7 +64,7 @@ def test_the_message_says_who_serves_what_and_until_when() -> None:
     assert world.status.step is not None
     assert world.status.message == (
         f"version 2 ({stable}) serves 90 % of the traffic; version 1 ({former}) keeps 10 % until "
-        f"{world.status.step.not_before}, and both are compared"
+        f"{text_of(world.status.step.not_before)}, and both are compared"
     )
 
 
@@ -246,7 +247,7 @@ def test_a_former_model_that_has_to_be_made_anew_gets_nothing_more_before_it_is(
     former = former_of(world)
     world.services[former] = replace(world.services[former], reusable=False)
     world.model(1)
-    decision = decide(world.deployment, world.observe(), world.now)
+    decision = decide(world.deployment, world.observe(), moment(world.now))
     assert decision.status.candidate is not None
     assert (decision.status.candidate.ready, decision.status.candidate.backend) == (False, None)
     assert decision.routing.weights.get(former, 0) == 0
@@ -300,7 +301,7 @@ def test_the_time_of_a_holdback_runs_only_while_the_gateway_has_its_split() -> N
         world.tick()
     assert world.route is not None
     world.route = replace(world.route, accepted=False)
-    step = decide(world.deployment, world.observe(), world.now + 3600).status.step
+    step = decide(world.deployment, world.observe(), moment(world.now + 3600)).status.step
     assert (step and step.kind, step and step.not_before) == ("Holdback", None)
 
 
@@ -377,7 +378,7 @@ def test_an_operator_that_does_not_see_pods_takes_nothing_for_lost() -> None:
 
 def impaired(world: FakeWorld, seconds: float, **what: bool) -> Decision:
     seen: Observation = replace(world.observe(), impaired=Impairment(reason="Lacking", message="it lacks", **what))
-    return decide(world.deployment, seen, world.now + seconds)
+    return decide(world.deployment, seen, moment(world.now + seconds))
 
 
 def test_a_model_gets_the_replicas_for_all_traffic_before_its_promotion() -> None:
@@ -451,7 +452,7 @@ def test_the_message_of_a_bake_says_who_gets_the_copy() -> None:
     assert world.status.step is not None
     assert world.status.message == (
         f"version 2 ({stable_of(world)}) serves all traffic; version 1 ({former_of(world)}) gets a copy of it until "
-        f"{world.status.step.not_before}, and both are compared"
+        f"{text_of(world.status.step.not_before)}, and both are compared"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from timoneiro_operator.api.kinds import Kind
 from timoneiro_operator.api.manifests import is_written
 from timoneiro_operator.api.names import LABEL_DEPLOYMENT
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.kube import workqueue
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import KubeClient, Unanswered
@@ -289,7 +290,7 @@ async def test_the_message_of_an_event_fits_the_api_server_in_bytes(text: str) -
             created.append(event.to_dict())
 
     client = KubeClient(Recording(), Telemetry(), may_write=lambda: True)  # type: ignore[arg-type]
-    await client.record_event(body(1), kind="Warning", reason="RolledBack", message=text, identity="r", now=0.0)
+    await client.record_event(body(1), kind="Warning", reason="RolledBack", message=text, identity="r", now=moment(0.0))
     (message,) = [event["message"] for event in created]
     assert len(message.encode()) <= 1024
     assert text.startswith(message)

@@ -265,7 +265,7 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"analysis": {"interval": "0.01ms"}}, "spec.analysis.interval: 0.01ms is not between 1s and 1d"),
         ({"analysis": {"metrics": []}}, "at least one metric"),
         ({"analysis": {"metrics": [{"name": "e", "tolerance": 2.0}]}}, "must be below margin"),
-        ({"model": {"uri": 7}}, "does not fit the API"),
+        ({"model": {"uri": 7}}, "spec.model.uri: Expected `str`, got `int`"),
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_with_a_sentence(change: dict[str, Any], words: str) -> None:

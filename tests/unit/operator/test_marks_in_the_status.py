@@ -11,7 +11,8 @@ from support.fake_control_plane import FakeControlPlane
 from support.fake_pods import FakePods
 from support.fake_world import EPOCH, SPEC
 from timoneiro_operator.api.analysis_spec import Analysis
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.deltas import Mark
@@ -60,7 +61,7 @@ class Looks:
             Look(
                 key=("ns", "fraud"),
                 arms=arms,
-                analysis=Analysis(interval="10s", warm_up="0s"),
+                analysis=Analysis(interval=Duration("10s"), warm_up=Duration("0s")),
                 stable=arm("a"),
                 candidate=arm("b"),
                 now=now,
@@ -70,7 +71,7 @@ class Looks:
         )
         if record and metrics.marks is not None:
             self.marks = metrics.marks
-            self.recorded = to_text(metrics.window_end) if metrics.window_end is not None else self.recorded
+            self.recorded = moment(metrics.window_end) if metrics.window_end is not None else self.recorded
         return metrics
 
 

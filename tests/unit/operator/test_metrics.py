@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api.analysis_spec import Analysis, Metric, SourceSpec
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.observation import Answers
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.deltas import Mark, advance
@@ -162,7 +163,7 @@ class Looks:
         return Look(
             key=KEY,
             arms=arms,
-            analysis=Analysis(interval="10s", warm_up="0s", source=source, metrics=self.metrics),
+            analysis=Analysis(interval=Duration("10s"), warm_up=Duration("0s"), source=source, metrics=self.metrics),
             stable=self.arm(arms.stable),
             candidate=self.arm(arms.candidate),
             now=now,
@@ -176,7 +177,7 @@ class Looks:
         if record:
             self.bounds |= metrics.bounds
             if metrics.window_end is not None:
-                self.recorded = to_text(metrics.window_end)
+                self.recorded = moment(metrics.window_end)
         return metrics
 
 
@@ -302,7 +303,7 @@ async def test_a_pass_that_failed_after_its_window_was_recorded_does_not_count_i
     await looks.look(0)
     looks.state.candidate = (10, 0)
     metrics = await looks.look(10, record=False)
-    looks.recorded = to_text(metrics.window_end)
+    looks.recorded = moment(metrics.window_end)
     looks.state.candidate = (30, 0)
     assert (await looks.look(20)).windows["errors"].candidate.requests == 20
 
@@ -410,14 +411,14 @@ async def test_a_window_whose_record_was_not_heard_of_is_not_counted_again(looks
     first = await looks.look(10, record=False)
     looks.state.candidate = (104, 0)
     await looks.look(20, record=False)
-    looks.recorded, looks.marks = to_text(first.window_end), first.marks
+    looks.recorded, looks.marks = moment(first.window_end), first.marks
     looks.state.candidate = (110, 0)
     assert (await looks.look(30)).windows["errors"].candidate == Counts(requests=10)
 
 
 async def test_a_record_that_comes_after_all_marks_begins_with_new_ones(looks) -> None:
     looks.marks = (await looks.look(0)).marks
-    looks.state.candidate, looks.recorded = (100, 0), to_text(5.0)
+    looks.state.candidate, looks.recorded = (100, 0), moment(5.0)
     assert (await looks.look(10)).windows == {}
     looks.state.candidate = (103, 0)
     assert (await looks.look(20)).windows["errors"].candidate == Counts(requests=3)
@@ -433,7 +434,7 @@ async def test_a_process_that_kubernetes_has_restarted_is_no_other_worker(looks)
 
 
 async def test_requests_beyond_the_threshold_are_events_of_a_latency(looks) -> None:
-    looks.metrics = (Metric(name="slow", type="Latency", threshold="10ms"),)
+    looks.metrics = (Metric(name="slow", type="Latency", threshold=Duration("10ms")),)
     looks.state.stable = (1, 0)
     first = await looks.look(0)
     assert first.bounds == {"slow>10ms": (0.01,)}
@@ -443,7 +444,7 @@ async def test_requests_beyond_the_threshold_are_events_of_a_latency(looks) -> N
 
 
 async def test_a_bound_is_fixed_before_the_first_window_and_stays(looks) -> None:
-    looks.metrics = (Metric(name="slow", type="Latency", threshold="7ms"),)
+    looks.metrics = (Metric(name="slow", type="Latency", threshold=Duration("7ms")),)
     looks.state.stable = (1, 0)
     await looks.look(0)
     assert looks.bounds == {"slow>7ms": (0.01,)}
@@ -451,7 +452,7 @@ async def test_a_bound_is_fixed_before_the_first_window_and_stays(looks) -> None
 
 
 async def test_a_latency_that_cannot_be_measured_stands_in_the_way_of_a_metric_that_decides(looks) -> None:
-    looks.metrics = (Metric(), Metric(name="slow", type="Latency", threshold="1h"))
+    looks.metrics = (Metric(), Metric(name="slow", type="Latency", threshold=Duration("1h")))
     looks.state.stable = (1, 0)
     await looks.look(0)
     metrics = await looks.look(10)
@@ -459,7 +460,7 @@ async def test_a_latency_that_cannot_be_measured_stands_in_the_way_of_a_metric_t
 
 
 async def test_a_latency_that_only_informs_stands_in_nobodys_way(looks) -> None:
-    looks.metrics = (Metric(), Metric(name="slow", type="Latency", threshold="1h", role="Inform"))
+    looks.metrics = (Metric(), Metric(name="slow", type="Latency", threshold=Duration("1h"), role="Inform"))
     looks.state.stable = (1, 0)
     await looks.look(0)
     metrics = await looks.look(10)

@@ -11,6 +11,7 @@ from support.fake_world import FakeWorld
 from support.faulty_rollout import FaultyRollout
 from support.rolling import rolling
 from timoneiro_operator.api.command import Action, Command
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Impairment
@@ -116,14 +117,14 @@ async def test_what_was_decided_without_a_record_is_put_on_record_when_that_is_a
 def held(world: FakeWorld) -> Decision:
     """What is decided while nothing may go forward."""
     impaired = Impairment(reason="PermissionMissing", message="it may not", holds=True)
-    return decide(world.deployment, replace(world.observe(), impaired=impaired), world.now)
+    return decide(world.deployment, replace(world.observe(), impaired=impaired), moment(world.now))
 
 
 def test_a_model_that_serves_is_not_called_degraded_while_nobody_may_see_its_pods() -> None:
     world = FakeWorld().healthy()
     impaired = Impairment(reason="PermissionMissing", message="pods may not be listed", holds=True, blind=True)
     seen = replace(world.observe(), workloads={}, impaired=impaired)
-    status = decide(world.deployment, seen, world.now).status
+    status = decide(world.deployment, seen, moment(world.now)).status
     assert (status.phase, status.message) == ("Healthy", "pods may not be listed")
 
 

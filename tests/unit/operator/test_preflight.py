@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from timoneiro_judge import Counts, Window
 from timoneiro_operator.api.analysis_status import AnalysisStatus, PreflightStatus
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import Candidate, Stable, Status, Step, to_text
+from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.status import Candidate, Stable, Status, Step
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.analysis import fold
 from timoneiro_operator.decide.comparisons import planned
 from timoneiro_operator.decide.events import events_between
@@ -19,7 +21,7 @@ from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.preflight import far_bound, foreseen, with_preflight
 
 NOW = 1_800_000_000.0
-STEP = Step(kind="Weight", index=0, count=3, weight=5, seconds=600, started_at=to_text(NOW))
+STEP = Step(kind="Weight", index=0, count=3, weight=5, seconds=600, started_at=moment(NOW))
 SERVICE = Counts(requests=100_000, events=500)
 
 
@@ -34,6 +36,7 @@ def spec(*metrics: dict[str, Any], rollout: dict[str, Any] | None = None, **anal
             },
         },
         Spec,
+        dec_hook=read,
     )
 
 
@@ -50,7 +53,7 @@ def looked(*, users: float = 100.0, lifetime: Counts = SERVICE, name: str = "err
 
 def told(wanted: Spec, seen: Metrics, *, step: Step = STEP, before: AnalysisStatus | None = None) -> Status:
     """The status after a pass."""
-    candidate = Candidate(revision="b", inference_service="f-b", uri="s3://2", deadline=to_text(NOW + 6 * 3600))
+    candidate = Candidate(revision="b", inference_service="f-b", uri="s3://2", deadline=moment(NOW + 6 * 3600))
     stable = Stable(revision="a", inference_service="f-a", uri="s3://1")
     status = Status(stable=stable, candidate=candidate, step=step, analysis=before)
     kept = fold(status, "b", "a", wanted.analysis, seen).analysis
@@ -70,7 +73,7 @@ def test_the_first_window_tells_how_many_requests_and_how_long_a_decision_takes(
         "needs about 3,000 requests (9 min 50 s) until it is known to be not worse; one with 1 % is found after about "
         "8,900 requests (14 min)."
     )
-    assert (found.began_at, found.late) == (to_text(NOW), False)
+    assert (found.began_at, found.late) == (moment(NOW), False)
 
 
 def test_before_the_first_window_nothing_is_told() -> None:
@@ -84,7 +87,7 @@ def test_without_requests_nothing_is_told_until_there_are_some() -> None:
     assert silent.analysis is not None
     assert silent.analysis.preflight is None
     later = with_(looked(), window_end=NOW + 60)
-    assert of(told(spec(), later, before=silent.analysis)).began_at == to_text(NOW + 30)
+    assert of(told(spec(), later, before=silent.analysis)).began_at == moment(NOW + 30)
 
 
 def test_of_few_requests_no_rate_is_made() -> None:
@@ -128,7 +131,7 @@ def test_a_deadline_that_comes_before_is_said_with_what_helps_and_is_an_event() 
 def test_a_longer_deadline_takes_the_warning_back() -> None:
     first = told(spec(), looked(users=0.1, lifetime=Counts(requests=1000)))
     assert first.candidate is not None
-    longer = msgspec.structs.replace(first.candidate, deadline=to_text(NOW + 900 * 3600))
+    longer = msgspec.structs.replace(first.candidate, deadline=moment(NOW + 900 * 3600))
     again = with_preflight(msgspec.structs.replace(first, candidate=longer), spec(), Metrics())
     assert not of(again).late
 
@@ -162,7 +165,7 @@ def test_where_nothing_decides_only_the_numbers_are_there() -> None:
 
 def test_users_are_counted_once_where_their_requests_are_copied() -> None:
     rollout = {"strategy": "BlueGreen", "blueGreen": {"mirror": "10m", "bake": "10m"}}
-    step = Step(kind="Mirror", index=0, count=2, weight=0, rank=1, seconds=600, started_at=to_text(NOW))
+    step = Step(kind="Mirror", index=0, count=2, weight=0, rank=1, seconds=600, started_at=moment(NOW))
     seen = with_(looked(), windows={"errors": window(3000, 3000)})
     found = of(told(spec(rollout=rollout), seen, step=step))
     assert found.metrics[0].requests_per_second == 100.0

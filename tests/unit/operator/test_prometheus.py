@@ -15,7 +15,8 @@ from localcluster.control_plane.certificates import CertificateAuthority
 from support.fake_prometheus import FakePrometheus
 from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.analysis_spec import Analysis, Header, Metric, SecretRef, SourceSpec, Tls
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.metrics.look import ArmTargets, Look, Target
@@ -73,8 +74,8 @@ class Server:
             key=("ns", "fraud"),
             arms=ARMS,
             analysis=Analysis(
-                interval="30s",
-                warm_up=self.warm_up,
+                interval=Duration("30s"),
+                warm_up=Duration(self.warm_up),
                 source=SourceSpec(type="Prometheus", url=self.url, **self.spec),
                 metrics=self.metrics,
             ),
@@ -122,7 +123,7 @@ async def test_a_window_begins_where_the_gateway_accepted_the_weight(server: Ser
 
 
 async def test_a_window_begins_where_the_last_recorded_one_ended(server: Server) -> None:
-    server.recorded = to_text(NOW - 30)
+    server.recorded = moment(NOW - 30)
     assert (await server.read()).windows["errors"].stable == Counts(requests=270)
 
 
@@ -134,7 +135,7 @@ async def test_another_operator_reads_the_same_window(server: Server) -> None:
 
 
 async def test_nothing_is_asked_before_the_interval_is_over(server: Server) -> None:
-    server.recorded = to_text(NOW - 29)
+    server.recorded = moment(NOW - 29)
     await server.read()
     assert server.fake.requests == []
 
@@ -339,7 +340,7 @@ async def test_a_server_that_is_slow_is_a_problem_after_the_timeout(server: Serv
     slow = TestServer(app)
     await slow.start_server()
     server.moves_to(str(slow.make_url("")))
-    server.spec["timeout"] = "200ms"
+    server.spec["timeout"] = Duration("200ms")
     assert await server.problem() == ("ProviderSlow", "Prometheus did not answer within 0.2 s")
     await slow.close()
 
@@ -534,7 +535,7 @@ async def test_the_candidate_is_counted_by_scrapes_that_came_before_those_of_the
     """A burst that both share comes to the stable model first, and is never held against the candidate."""
     server.scrape("b", NOW + 5, 200, 100)
     assert (await server.read(NOW + 8)).windows["errors"].candidate == Counts(requests=30)
-    server.recorded = to_text(NOW + 8)
+    server.recorded = moment(NOW + 8)
     server.scrape("a", NOW + 20, 1450, 1450)
     server.scrape("b", NOW + 21, 300, 100)
     assert (await server.read(NOW + 40)).windows["errors"].candidate == Counts(requests=100, events=100)

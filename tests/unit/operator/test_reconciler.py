@@ -17,7 +17,8 @@ from support.fake_world import EPOCH, SPEC
 from support.pods import pod_of
 from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api import names
-from timoneiro_operator.api.status import Candidate, Stable, Status, Step, Traffic, Weights, to_text
+from timoneiro_operator.api.status import Candidate, Stable, Status, Step, Traffic, Weights
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.kube.cache import Cache
 from timoneiro_operator.kube.client import Refused, Unanswered
@@ -128,7 +129,7 @@ def reconciler(cache: Cache, client: FakeClient) -> Reconciler:
 def in_a_step() -> Status:
     """Version 1 is stable, version 2 has 10 % of the traffic, and its pods are gone."""
     stable = Stable(revision="a", inference_service="fraud-a", uri="s3://1", ready=True)
-    candidate = Candidate(revision="b", inference_service="fraud-b", uri="s3://2", started_at=to_text(time.time()))
+    candidate = Candidate(revision="b", inference_service="fraud-b", uri="s3://2", started_at=moment(time.time()))
     return Status(
         phase="Progressing",
         stable=stable,
@@ -341,7 +342,7 @@ async def test_a_status_that_has_changed_is_looked_at_again_at_once_and_one_that
 async def test_counts_that_lead_to_nothing_need_no_second_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     class Windows(NoCounts):
         def known(self, look: Look) -> Metrics | None:
-            return Metrics() if look.recorded == to_text(look.now) else None
+            return Metrics() if look.recorded == moment(look.now) else None
 
         async def read(self, look: Look) -> Metrics:
             window = Window(candidate=Counts(requests=10, events=0), stable=Counts(requests=90, events=0))

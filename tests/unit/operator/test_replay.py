@@ -21,7 +21,7 @@ from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Counts, Limits, Window
 from timoneiro_judge.text import decode, encode
 from timoneiro_judge.verdict import Part, judge
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import read_moment
 from timoneiro_operator.sources.allowed_urls import AllowedUrls
 from timoneiro_operator.sources.prometheus import PrometheusSource
 from timoneiro_operator.sources.prometheus_api import PrometheusApi
@@ -108,7 +108,7 @@ class Replay:
         await self.look()
         step = self.plane.status.get("step") or {}
         if "startedAt" in step:
-            self.accepted.add(to_seconds(step["startedAt"]))
+            self.accepted.add(read_moment(step["startedAt"]).timestamp())
 
     async def play(
         self, seconds: int, *, restart_every: int | None = None
@@ -121,8 +121,8 @@ class Replay:
             await self.second()
             analysis = self.plane.status.get("analysis") or {}
             end = analysis.get("lastWindowEnd")
-            if end and (not recorded or recorded[-1][0] != to_seconds(end)):
-                recorded.append((to_seconds(end), analysis["metrics"][0]["state"]))
+            if end and (not recorded or recorded[-1][0] != read_moment(end).timestamp()):
+                recorded.append((read_moment(end).timestamp(), analysis["metrics"][0]["state"]))
             if "candidate" not in self.plane.status:
                 return recorded, self.plane.status["history"][-1]["outcome"]
         return recorded, None
@@ -218,7 +218,9 @@ async def test_while_prometheus_is_away_nothing_moves_and_afterwards_nothing_is_
     assert during["analysis"] == before["analysis"]
     conditions = {c["type"]: (c["status"], c["reason"]) for c in during["conditions"]}
     assert conditions["MetricsAvailable"] == ("False", "ProviderUnavailable")
-    since = {c["type"]: to_seconds(c["lastTransitionTime"]) for c in during["conditions"]}["MetricsAvailable"]
+    since = {c["type"]: read_moment(c["lastTransitionTime"]).timestamp() for c in during["conditions"]}[
+        "MetricsAvailable"
+    ]
     assert since - EPOCH < 240
     replay.fake.answer = None
     recorded, _ = await replay.play(60)

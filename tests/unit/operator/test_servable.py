@@ -12,6 +12,7 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.status import Rejected, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.lifecycle import wanted_snapshot
 from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.servable import ASK_AGAIN_SECONDS, NotServable, Servable
@@ -95,7 +96,7 @@ async def test_a_refusal_is_a_sentence_with_the_field_and_is_remembered_for_a_wh
     servable = Servable(api)  # type: ignore[arg-type]
     for now in (0.0, 1.0, ASK_AGAIN_SECONDS):
         with pytest.raises(NotServable, match=r"KServe does not accept it: spec\.predictor\.logger\.mode"):
-            await servable.check(deployment(), now)
+            await servable.check(deployment(), moment(now))
     assert api.asked == 2
 
 
@@ -104,7 +105,7 @@ async def test_a_clock_that_was_set_back_keeps_no_refusal_for_longer() -> None:
     servable = Servable(api)  # type: ignore[arg-type]
     for now in (3600.0, 0.0):
         with pytest.raises(NotServable):
-            await servable.check(deployment(), now)
+            await servable.check(deployment(), moment(now))
     assert api.asked == 2
 
 
@@ -112,35 +113,35 @@ async def test_what_was_mended_is_asked_about_at_once() -> None:
     api = Answers(BAD)
     servable = Servable(api)  # type: ignore[arg-type]
     with pytest.raises(NotServable):
-        await servable.check(deployment(), 0.0)
+        await servable.check(deployment(), moment(0.0))
     world = FakeWorld()
     world.spec["predictor"] = {"logger": {"mode": "all"}}
     api.answer = None
-    await servable.check(world.deployment, 1.0)
+    await servable.check(world.deployment, moment(1.0))
     assert api.asked == 2
 
 
 @pytest.mark.parametrize("answer", [None, (403, "forbidden")])
 async def test_what_is_taken_or_not_known_goes_on(answer: tuple[int, str] | None) -> None:
-    await Servable(Answers(answer)).check(deployment(), 0.0)  # type: ignore[arg-type]
+    await Servable(Answers(answer)).check(deployment(), moment(0.0))  # type: ignore[arg-type]
 
 
 async def test_nobody_asks_about_another_model_that_is_served_as_one_before() -> None:
     made, api = deployment(), Answers(BAD)
     world = FakeWorld(status=Status(revisions=(wanted_snapshot(made, made.revision or ""),)))
     world.model(2)
-    await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
+    await Servable(api).check(world.deployment, moment(0.0))  # type: ignore[arg-type]
     assert api.asked == 0
     world.spec["predictor"] = {"logger": {"mode": "nobody"}}
     with pytest.raises(NotServable):
-        await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
+        await Servable(api).check(world.deployment, moment(0.0))  # type: ignore[arg-type]
 
 
 async def test_nobody_asks_again_and_again_about_what_serves_when_its_replicas_were_edited() -> None:
     world, api = FakeWorld().healthy(), Answers(None)
     world.spec["predictor"] = {"minReplicas": 3}
     world.settle()
-    await Servable(api).check(world.deployment, 0.0)  # type: ignore[arg-type]
+    await Servable(api).check(world.deployment, moment(0.0))  # type: ignore[arg-type]
     assert api.asked == 0
 
 
@@ -153,10 +154,10 @@ async def test_nobody_asks_about_what_is_on_record_or_does_not_come(known: str) 
     elif known == "to be adopted":
         made = msgspec.structs.replace(made, spec=msgspec.structs.replace(made.spec, adopt="theirs"))
     elif known == "rejected":
-        made = deployment(Status(rejected=(Rejected(revision=revision, at="", reason="worse"),)))
+        made = deployment(Status(rejected=(Rejected(revision=revision, at=moment(0.0), reason="worse"),)))
     else:
         made = deployment(Status(revisions=(wanted_snapshot(made, revision),)))
-    await Servable(api).check(made, 0.0)  # type: ignore[arg-type]
+    await Servable(api).check(made, moment(0.0))  # type: ignore[arg-type]
     assert api.asked == 0
 
 

@@ -15,7 +15,9 @@ from timoneiro_operator.api.analysis_status import AnalysisStatus, EvidenceStatu
 from timoneiro_operator.api.checks import check
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import Candidate, Stable, Status, Step, to_text
+from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.status import Candidate, Stable, Status, Step
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
@@ -37,11 +39,11 @@ ANSWERS = {"name": "answers", "type": "Outputs"}
 REQUIRED = {**ANSWERS, "role": "Required"}
 NONSENSE = Bins(candidate={"fine": 15, "fraud": 5}, stable={"fine": 291, "fraud": 9})
 WELL = Window(candidate=Counts(requests=100), stable=Counts(requests=900))
-STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=to_text(NOW - 60))
+STEP = Step(kind="Weight", index=0, count=2, weight=10, seconds=600, started_at=moment(NOW - 60))
 
 
 def analysis(*metrics: dict[str, Any], **more: Any) -> Analysis:
-    return msgspec.convert({"metrics": list(metrics), **more}, Analysis)
+    return msgspec.convert({"metrics": list(metrics), **more}, Analysis, dec_hook=read)
 
 
 # What pods show
@@ -274,7 +276,9 @@ def test_a_shape_may_be_tolerated_to_differ_by_more_than_the_margin_of_other_met
 
 
 def spec_of(metrics: list[dict[str, Any]], **more: Any) -> Spec:
-    return msgspec.convert({"route": {"hostnames": ["h"]}, "analysis": {"metrics": metrics, **more}}, Spec)
+    return msgspec.convert(
+        {"route": {"hostnames": ["h"]}, "analysis": {"metrics": metrics, **more}}, Spec, dec_hook=read
+    )
 
 
 def test_a_label_has_to_be_one() -> None:
@@ -290,7 +294,7 @@ def test_a_label_has_to_be_one() -> None:
     [(ERRORS, True), (ANSWERS, False), (REQUIRED, True), ({"name": "e", "role": "Inform"}, False)],
 )
 def test_a_shape_decides_only_where_that_is_asked_for(metric: dict[str, Any], decides: bool) -> None:
-    assert msgspec.convert(metric, Metric).decides == decides
+    assert msgspec.convert(metric, Metric, dec_hook=read).decides == decides
 
 
 # What the judge makes of it

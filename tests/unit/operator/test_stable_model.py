@@ -6,7 +6,6 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import lose, rolled_back, stable_of
-from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.decide.observation import Failure
 
 
@@ -55,7 +54,7 @@ def test_a_promoted_model_is_ready_and_stable_since_its_promotion() -> None:
         if world.status.stable is None:
             world.tick(1)
     assert world.status.stable.ready
-    assert to_seconds(world.status.stable.since) == world.now
+    assert world.status.stable.since.timestamp() == world.now
 
 
 def test_a_stable_model_goes_by_the_name_that_the_driver_has_for_it_now() -> None:

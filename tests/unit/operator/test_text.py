@@ -5,7 +5,7 @@ import pytest
 from support.fake_world import FakeWorld
 from timoneiro_judge import Counts, Verdict
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, RatioStatus
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import Duration, format_duration
 from timoneiro_operator.api.status import Status, Step
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.decide.text import metric_sentence, name_of, ratio_text, share_text, verdict_sentence
@@ -15,13 +15,13 @@ from timoneiro_operator.decide.text import metric_sentence, name_of, ratio_text,
     ("text", "seconds"), [("250ms", 0.25), ("30s", 30), ("10m", 600), ("1h30m", 5400), ("1.5h", 5400), ("0s", 0)]
 )
 def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
+    assert Duration(text).total_seconds() == seconds
 
 
 @pytest.mark.parametrize("text", ["", "10", "ten minutes", "1h 30m", "-5s", "5 s"])
 def test_what_is_no_duration_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match=f"'{text}' is not a duration"):
-        parse_duration(text)
+        Duration(text).total_seconds()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(45, "45 s"), (125, "2 min 5 s"), (1800, "30 min"), (7500, "2 h 5 min")])

@@ -11,6 +11,7 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 
 from support.fake_world import FakeWorld
 from support.rolling import BAD, lose, rolling, stable_of
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.conditions import invalid
 from timoneiro_operator.decide.events import Event, events_between
 from timoneiro_operator.decide.observation import Failure
@@ -168,7 +169,12 @@ async def test_a_repeat_is_counted_on_the_event_that_is_there_and_has_the_words_
     for second in range(3):
         event = Event("Warning", "Holding", f"waiting for requests: {second}")
         await client.record_event(
-            body, kind=event.kind, reason=event.reason, message=event.message, identity=event.identity, now=second
+            body,
+            kind=event.kind,
+            reason=event.reason,
+            message=event.message,
+            identity=event.identity,
+            now=moment(second),
         )
     (stored,) = events.stored.values()
     assert (stored["count"], stored["message"]) == (3, "waiting for requests: 2")

@@ -13,7 +13,9 @@ from timoneiro_judge import Counts, Window
 from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import WarmUp
 from timoneiro_operator.api.deployment import parse
-from timoneiro_operator.api.status import Candidate, Status, to_seconds, to_text
+from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.status import Candidate, Status
+from timoneiro_operator.api.times import moment, text_of
 from timoneiro_operator.decide.analysis import fold, verdict_of
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.set_back import set_back
@@ -156,7 +158,7 @@ def test_a_candidate_that_answers_nothing_while_it_warms_up_goes_back() -> None:
 def test_a_step_does_not_end_while_the_candidate_warms_up() -> None:
     steps = [{"weight": 10, "for": "10s"}, {"weight": 50, "for": "1m"}]
     world = warming(rollout={"canary": {"steps": steps}}, minRequests=0)
-    until = to_text(warms_up_until(world.status, world.deployment.spec.analysis))[11:19]
+    until = text_of(warms_up_until(world.status, world.deployment.spec.analysis))[11:19]
     world.trace(10, 4)
     assert world.line().startswith("Progressing 1/2")
     assert world.status.message == (
@@ -186,13 +188,13 @@ def test_a_candidate_has_no_traffic_in_the_route_or_in_a_pause_before_its_first_
     world = warming("Paused", rollout={"canary": {"steps": steps}})
     assert candidate_of(world).traffic_since is None
     world.until("Progressing 2/2", seconds=10)
-    assert candidate_of(world).traffic_since == to_text(world.now)
+    assert candidate_of(world).traffic_since == moment(world.now)
 
 
 def test_in_the_mirror_of_blue_green_it_warms_up_by_its_copy() -> None:
     rollout = {"strategy": "BlueGreen", "blueGreen": {"mirror": "2m", "bake": "1m"}}
     world = warming("Progressing mirror", rollout=rollout)
-    assert candidate_of(world).traffic_since == to_text(world.now)
+    assert candidate_of(world).traffic_since == moment(world.now)
 
 
 def test_a_rollout_that_an_older_operator_began_warms_up_from_the_step_that_it_is_in() -> None:
@@ -213,25 +215,25 @@ def test_the_next_look_comes_when_the_routing_has_settled_and_when_the_warm_up_i
 
 
 def test_no_time_is_longer_to_settle_than_to_warm_up() -> None:
-    assert [settle_seconds(Analysis(warm_up=text)) for text in ("0s", "2s", "60s")] == [0.0, 2.0, 5.0]
+    assert [settle_seconds(Analysis(warm_up=Duration(text))) for text in ("0s", "2s", "60s")] == [0.0, 2.0, 5.0]
 
 
 def test_only_of_the_candidate_it_is_known_since_when_it_gets_traffic() -> None:
     candidate = Candidate(revision="b", inference_service="f-b", uri="s3://b")
     status = Status(candidate=candidate)
     assert (traffic_since(status, "a"), traffic_since(status, "b")) == (-math.inf, math.inf)
-    since = msgspec.structs.replace(candidate, traffic_since=to_text(100.0))
+    since = msgspec.structs.replace(candidate, traffic_since=moment(100.0))
     assert traffic_since(msgspec.structs.replace(status, candidate=since), "b") == 100.0
-    assert warms_up_until(status, Analysis()) == -math.inf
-    assert warms_up_until(Status(), Analysis()) == -math.inf
+    assert warms_up_until(status, Analysis()) is None
+    assert warms_up_until(Status(), Analysis()) is None
 
 
 def test_a_clock_that_is_set_back_makes_no_warm_up_longer() -> None:
     world = warming()
-    now = to_seconds(candidate_of(world).traffic_since or "") - 3600.0
-    after = set_back(world.status, now).candidate
+    now = candidate_of(world).traffic_since.timestamp() - 3600.0
+    after = set_back(world.status, moment(now)).candidate
     assert after is not None
-    assert after.traffic_since == to_text(now)
+    assert after.traffic_since == moment(now)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,7 @@ class TestTheEvidence:
         assert self.folded(self.seen((0, 0))).analysis.warm_up is None
 
     def test_where_no_failures_are_compared_there_is_no_limit(self) -> None:
-        spec = replace_metrics(self.spec, Metric(name="slow", type="Latency", threshold="1s"))
+        spec = replace_metrics(self.spec, Metric(name="slow", type="Latency", threshold=Duration("1s")))
         assert self.folded(replace(self.seen((100, 100)), windows={}), spec).analysis.warm_up is None
 
     def test_counts_that_are_the_only_ones_are_judged_by_themselves(self) -> None:

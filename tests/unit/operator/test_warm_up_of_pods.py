@@ -13,7 +13,9 @@ from support.fake_world import FakeWorld
 from support.pods import pod_of
 from timoneiro_judge import Counts, Window
 from timoneiro_operator.api.analysis_spec import Analysis, SourceSpec
-from timoneiro_operator.api.status import Candidate, Stable, Status, to_text
+from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.status import Candidate, Stable, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.drivers.driver import Children
@@ -39,7 +41,7 @@ def look(now: float, **fields: Any) -> Look:
         name: ArmTargets(revision=name, inference_service=f"f-{name}", workload=f"f-{name}", pods=(pod,))
         for name, pod in (("a", A), ("b", B))
     }
-    settings = {"key": ("ns", "f"), "arms": ARMS, "analysis": Analysis(interval="10s"), "since": 900.0}
+    settings = {"key": ("ns", "f"), "arms": ARMS, "analysis": Analysis(interval=Duration("10s")), "since": 900.0}
     return Look(**{**settings, "stable": arms["a"], "candidate": arms["b"], "now": now, **fields})
 
 
@@ -66,7 +68,7 @@ class Looks:
         self.source.shown = {name: (round(now), round(now) // 10) for name in "abc"}
         metrics = await self.source.read(look(now, recorded=self.recorded, **fields))
         if metrics.window_end is not None:
-            self.recorded = to_text(metrics.window_end)
+            self.recorded = moment(metrics.window_end)
         return metrics
 
 
@@ -139,7 +141,10 @@ async def test_a_pod_whose_node_is_ahead_is_counted_all_the_same() -> None:
 
 async def test_without_a_warm_up_everything_counts() -> None:
     looks = Looks()
-    fields = {"candidate": candidate(since=math.inf), "analysis": Analysis(interval="10s", warm_up="0s")}
+    fields = {
+        "candidate": candidate(since=math.inf),
+        "analysis": Analysis(interval=Duration("10s"), warm_up=Duration("0s")),
+    }
     await looks.at(1040, since=1040.0, **fields)
     assert errors(await looks.at(1050, since=1040.0, **fields)) == (10, 10)
 
@@ -190,7 +195,7 @@ class TestInPrometheus:
             asked = look(
                 NOW + SETTLE_SECONDS,
                 since=NOW - 65,
-                analysis=Analysis(interval="30s", source=source),
+                analysis=Analysis(interval=Duration("30s"), source=source),
                 stable=replace(look(0).stable, profile=PROFILES["Timoneiro"]),
                 candidate=replace(arm, profile=PROFILES["Timoneiro"]),
             )
@@ -225,7 +230,7 @@ def test_an_arm_is_of_the_time_that_its_compared_pods_are_of() -> None:
 def test_whose_counts_are_read_says_since_when_it_has_had_traffic() -> None:
     world = FakeWorld()
     stable = Stable(revision="a", inference_service="f-a", uri="s3://a")
-    new = Candidate(revision="b", inference_service="f-b", uri="s3://b", traffic_since=to_text(100.0))
+    new = Candidate(revision="b", inference_service="f-b", uri="s3://b", traffic_since=moment(100.0))
     world.status = Status(stable=stable, candidate=new)
     since = [arm_targets(world.deployment, Children(services={}, pods={}), name).traffic_since for name in "ab"]
     assert since == [-math.inf, 100.0]

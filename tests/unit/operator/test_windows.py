@@ -7,12 +7,13 @@ import pytest
 
 from timoneiro_judge.counts import Counts, Spread
 from timoneiro_operator.api.analysis_spec import Analysis
+from timoneiro_operator.api.spec_struct import read
 from timoneiro_operator.metrics.samples import ALL, PodCounts, Sample
 from timoneiro_operator.metrics.windows import ArmCounts, find_bounds, metrics_of, spread_of, standing
 
 
 def analysis(*metrics: dict[str, Any]) -> Analysis:
-    return msgspec.convert({"metrics": list(metrics)}, Analysis)
+    return msgspec.convert({"metrics": list(metrics)}, Analysis, dec_hook=read)
 
 
 def sample(**latency: int) -> Sample:

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from timoneiro_operator.api import names
 from timoneiro_operator.api.command import encode_command
 from timoneiro_operator.api.kinds import Body, Kind
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.times import text_of
 from timoneiro_operator.cli.commands.cards import read_cards
 from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.commands.request import CommandRequest, command_for
@@ -73,7 +73,7 @@ def ask(
     view = view_of(cluster.get(name))
     # First without a name: who asks makes no difference to whether there is something to ask.
     command_for(view=view, request=request, by="", at="", id=id)
-    command = command_for(view=view, request=request, by=cluster.user(), at=to_text(clock.now()), id=id)
+    command = command_for(view=view, request=request, by=cluster.user(), at=text_of(clock.now()), id=id)
     cluster.command(name, encode_command(command), by=command.by)
     if timeout is None:
         say(console, f"{request.action} of revision {command.revision} is written; `timoneiro history {name}` tells.")

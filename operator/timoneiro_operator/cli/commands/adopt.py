@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -148,7 +149,7 @@ def release(*, cluster: ClusterAccess, name: str, timeout: float, console: Conso
             break
     else:
         raise CliError(f"ModelDeployment '{name}' keeps changing and was not released; try again")
-    deadline = clock.now() + timeout
+    deadline = clock.now() + timedelta(seconds=timeout)
     while _found(cluster, "ModelDeployment", name) is not None:
         if clock.now() >= deadline:
             raise CliError(
@@ -156,7 +157,7 @@ def release(*, cluster: ClusterAccess, name: str, timeout: float, console: Conso
                 "the model goes on serving",
                 code=UNFINISHED,
             )
-        clock.sleep(min(ROLLOUT_SECONDS, max(0.0, deadline - clock.now())))
+        clock.sleep(min(ROLLOUT_SECONDS, max(0.0, (deadline - clock.now()).total_seconds())))
     for line in _told(view, routes):
         say(console, line)
     return DONE

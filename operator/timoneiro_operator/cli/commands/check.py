@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 from timoneiro_judge.counts import Counts
 from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import parse_duration
 from timoneiro_operator.api.spec import Spec
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.finding import Finding, Foreseen
 from timoneiro_operator.decide.comparisons import PlannedComparison, planned
 from timoneiro_operator.decide.preflight import foreseen, is_late, message_of
@@ -37,7 +37,7 @@ class Traced(Protocol):
     async def trace(self, look: Look, arm: ArmTargets) -> Trace: ...
 
 
-def check(deployment: ModelDeployment, arms: Mapping[str, ArmTargets], *, source: Traced, now: float) -> Checked:
+def check(deployment: ModelDeployment, arms: Mapping[str, ArmTargets], *, source: Traced, now: Moment) -> Checked:
     """For every metric and arm, in the order of the spec. `arms` by name: stable, candidate."""
     analysis, gateway = deployment.spec.analysis, deployment.spec.route.gateway
     stable, candidate = next(iter(arms.values())), list(arms.values())[-1]
@@ -47,7 +47,7 @@ def check(deployment: ModelDeployment, arms: Mapping[str, ArmTargets], *, source
         analysis=analysis,
         stable=stable,
         candidate=candidate,
-        now=now,
+        now=now.timestamp(),
         gateway=(gateway.namespace, gateway.name),
     )
     traces = {name: asyncio.run(_trace(source, look, arm)) for name, arm in arms.items()}
@@ -84,7 +84,7 @@ def _foreseen(
         found += [one] if one is not None else []
     if not found:
         return None
-    until = parse_duration(spec.rollout.deadline)
+    until = spec.rollout.deadline.total_seconds()
     return Foreseen(
         message=message_of(spec, plan, found, until), late=is_late(spec, found, until), metrics=tuple(found)
     )

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.names import is_service_of
 from timoneiro_operator.cli.commands.actions import dump, say, show
 from timoneiro_operator.cli.commands.asking import source_of
@@ -75,8 +75,8 @@ def _arms(cluster: ClusterAccess, deployment: ModelDeployment) -> dict[str, ArmT
 def _left_out(deployment: ModelDeployment) -> list[str]:
     """Of what is shown here, what is not compared in a rollout."""
     analysis = deployment.spec.analysis
-    length = format_duration(parse_duration(analysis.warm_up))
-    if not parse_duration(analysis.warm_up):
+    length = format_duration(analysis.warm_up)
+    if not analysis.warm_up:
         return []
     if analysis.source.type == "Gateway":
         return [f"of a candidate they are compared from {length} after its first traffic (analysis.warmUp)"]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from timoneiro_operator.api.duration import parse_duration
+from timoneiro_operator.api.duration import Duration
 from timoneiro_operator.api.names import OBJECT_NAME
 from timoneiro_operator.cli.errors import USAGE, CliError
 
@@ -49,6 +49,6 @@ def checked_name(text: str, what: str = "a ModelDeployment") -> str:
 def seconds_of(text: str) -> float:
     """Seconds of a duration that a person typed. Raises CliError (usage)."""
     try:
-        return parse_duration(text)
+        return Duration(text).total_seconds()
     except ValueError as error:
         raise CliError(f"--timeout: {error}", code=USAGE) from error

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.commands.options import ClusterOptions, checked_name
 
 if TYPE_CHECKING:
@@ -62,4 +63,4 @@ def console() -> "Console":
 def clock() -> "Clock":
     from timoneiro_operator.cli.commands.waiting import Clock  # noqa: PLC0415
 
-    return Clock(now=time.time, sleep=time.sleep)
+    return Clock(now=lambda: moment(time.time()), sleep=time.sleep)

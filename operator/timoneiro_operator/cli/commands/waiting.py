@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import to_text
+from timoneiro_operator.api.times import Moment, text_of
 from timoneiro_operator.cli.commands.cluster import ClusterAccess
 from timoneiro_operator.cli.errors import UNFINISHED, CliError
 from timoneiro_operator.cli.presentation.outcome import Ending, answer, status_exit, timed_out, unanswered
@@ -16,9 +17,9 @@ ROLLOUT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """The time in seconds since the epoch, and how to let some of it pass."""
+    """The time, and how to let some seconds of it pass."""
 
-    now: Callable[[], float]
+    now: Callable[[], Moment]
     sleep: Callable[[float], None]
 
 
@@ -72,7 +73,7 @@ class _Poll:
         timeout: float,
         tell: Callable[[str], None] | None,
     ) -> Ending:
-        deadline = self.clock.now() + timeout
+        deadline = self.clock.now() + timedelta(seconds=timeout)
         last: str | None = None
         while True:
             try:
@@ -91,9 +92,9 @@ class _Poll:
             if tell is not None and line != last:
                 tell(stamped(line, self.clock.now()))
                 last = line
-            self.clock.sleep(min(self.every, max(0.0, deadline - self.clock.now())))
+            self.clock.sleep(min(self.every, max(0.0, (deadline - self.clock.now()).total_seconds())))
 
 
-def stamped(line: str, now: float) -> str:
+def stamped(line: str, now: Moment) -> str:
     """A line with the time of day in UTC before it."""
-    return f"{to_text(now)[11:19]} {line}"
+    return f"{text_of(now)[11:19]} {line}"

@@ -4,6 +4,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Candidate, Revision, Stable
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.explain_holdback import explain_holdback
 from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
 from timoneiro_operator.cli.presentation.text import (
@@ -23,7 +24,7 @@ from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import name_of, number, ratio_text
 
 
-def explain(view: View, now: float) -> list[str]:
+def explain(view: View, now: Moment) -> list[str]:
     """Sentences, the most important first, each true by itself. At least one, whatever the state."""
     if not view.status.phase and view.invalid is None:
         return [
@@ -50,7 +51,7 @@ def _spec(view: View) -> list[str]:
     return []
 
 
-def _state(view: View, now: float) -> list[str]:
+def _state(view: View, now: Moment) -> list[str]:
     status = view.status
     if view.lacking is not None:
         return [f"Nothing can be done for '{view.name}': {sentence(view.lacking.message)}", *_served(view)]
@@ -96,7 +97,7 @@ def _leaving(view: View, candidate: Candidate) -> list[str]:
     return sentences
 
 
-def _first(view: View, candidate: Candidate, now: float) -> list[str]:
+def _first(view: View, candidate: Candidate, now: Moment) -> list[str]:
     """The first revision: there is nothing to compare it with."""
     sentences = [
         f"{big_name(candidate)} is the first model of '{view.name}' and gets all traffic as soon as it is ready."
@@ -122,7 +123,7 @@ def _degraded(view: View) -> list[str]:
     ]
 
 
-def _rolled_back(view: View, now: float) -> list[str]:
+def _rolled_back(view: View, now: Moment) -> list[str]:
     status, entry = view.status, view.rejection
     sentences = []
     if status.phase == "RollingBack":
@@ -157,7 +158,7 @@ def _bound(view: View) -> str:
     return f" (bound {bound(view.spec.analysis.false_rollback)})" if view.spec else ""
 
 
-def _healthy(view: View, stable: Stable, now: float) -> list[str]:
+def _healthy(view: View, stable: Stable, now: Moment) -> list[str]:
     since = f" since {clock(stable.since)}" if stable.since else ""
     sentences = [f"{big_name(stable)} serves all traffic{since}."]
     if view.status.former is not None and view.status.step is not None:
@@ -189,7 +190,7 @@ def _healthy(view: View, stable: Stable, now: float) -> list[str]:
     return sentences
 
 
-def _surroundings(view: View, now: float) -> list[str]:
+def _surroundings(view: View, now: Moment) -> list[str]:
     """What holds beside the state: the route, the operator, a command on its way, what had to be put back."""
     status, sentences = view.status, list[str]()
     serving = [part for part in (status.stable, status.candidate) if part is not None]
@@ -243,7 +244,7 @@ def _held(part: Revision) -> str:
     return " and ".join(texts)
 
 
-def _deadline(until: str, now: float) -> str:
+def _deadline(until: Moment, now: Moment) -> str:
     remaining = left(until, now)
     when = f"in {format_duration(remaining)}" if remaining > 0 else "a moment ago"
     return f"If that has not changed at {clock(until)} ({when}),"

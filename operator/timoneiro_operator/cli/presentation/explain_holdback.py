@@ -3,12 +3,13 @@
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Retiring, Stable, Step
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.text import big_name, bound, clock, left, measured_text
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import number, revision_name
 
 
-def explain_holdback(view: View, stable: Stable, former: Retiring, step: Step, now: float) -> list[str]:
+def explain_holdback(view: View, stable: Stable, former: Retiring, step: Step, now: Moment) -> list[str]:
     """Sentences about a model that was promoted, beside the one that was stable before."""
     promoted = f"was promoted at {clock(stable.since)}" if stable.since else "was promoted"
     until = ""

@@ -1,9 +1,10 @@
 """Why a running rollout is where it is, and what would move it. Pure; `explain` is the way in."""
 
 from timoneiro_operator.api.analysis_status import MetricStatus
-from timoneiro_operator.api.duration import format_duration, parse_duration
+from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
-from timoneiro_operator.api.status import Candidate, Step, to_text
+from timoneiro_operator.api.status import Candidate, Step
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
@@ -11,7 +12,7 @@ from timoneiro_operator.decide.text import given_text, number, warm_up_sentence
 from timoneiro_operator.decide.warm_up import warms_up_until
 
 
-def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
+def explain_rollout(view: View, candidate: Candidate, now: Moment) -> list[str]:
     """Sentences about a candidate beside a stable model."""
     status, step = view.status, view.status.step
     if view.not_taken is not None:
@@ -48,7 +49,7 @@ def explain_rollout(view: View, candidate: Candidate, now: float) -> list[str]:
     ]
 
 
-def _instant(view: View, candidate: Candidate, now: float) -> list[str]:
+def _instant(view: View, candidate: Candidate, now: Moment) -> list[str]:
     sentences = [
         f"{big_name(candidate)} goes to all traffic without steps, as soon as it is ready and the gateway has accepted "
         f"that: {sentence(candidate.instant or '')}"
@@ -56,14 +57,14 @@ def _instant(view: View, candidate: Candidate, now: float) -> list[str]:
     return sentences if candidate.ready else [*sentences, *_until_ready(candidate, now)]
 
 
-def _not_ready(view: View, candidate: Candidate, now: float) -> list[str]:
+def _not_ready(view: View, candidate: Candidate, now: Moment) -> list[str]:
     return [
         f"{big_name(candidate)} gets no traffic before all its replicas are ready: {sentence(view.status.message)}",
         *_until_ready(candidate, now),
     ]
 
 
-def _until_ready(candidate: Candidate, now: float) -> list[str]:
+def _until_ready(candidate: Candidate, now: Moment) -> list[str]:
     until = candidate.progress_deadline
     if until is None:
         return []
@@ -72,7 +73,7 @@ def _until_ready(candidate: Candidate, now: float) -> list[str]:
     return [f"If it is not ready at {clock(until)}{when} (rollout.progressDeadline), it is rolled back."]
 
 
-def _paused(view: View, now: float) -> list[str]:
+def _paused(view: View, now: Moment) -> list[str]:
     paused = view.status.paused
     assert paused is not None
     where = f" in {_place(view.status.step, small=True)}" if view.status.step else ""
@@ -83,7 +84,7 @@ def _paused(view: View, now: float) -> list[str]:
     ]
 
 
-def _scheduled_pause(view: View, step: Step, now: float) -> list[str]:
+def _scheduled_pause(view: View, step: Step, now: Moment) -> list[str]:
     what = f"The schedule pauses in step {step.index + 1}/{step.count}, at {step.weight} % of the traffic,"
     if step.seconds is None:
         return [
@@ -96,7 +97,7 @@ def _scheduled_pause(view: View, step: Step, now: float) -> list[str]:
     return [f"{what} for another {remaining}; `timoneiro promote {view.name}` ends that now."]
 
 
-def _in_step(view: View, step: Step, now: float) -> list[str]:
+def _in_step(view: View, step: Step, now: Moment) -> list[str]:
     """Time, then requests, then evidence: the first that is missing is what the step waits for."""
     missing = _missing_requests(view, step)
     remaining = left(step.not_before, now) if step.not_before else 0.0
@@ -122,16 +123,16 @@ def _missing_requests(view: View, step: Step) -> int:
     return max(0, view.spec.analysis.min_requests - (requests_of(view.status) - step.requests_before))
 
 
-def _warm_up(view: View, now: float) -> list[str]:
+def _warm_up(view: View, now: Moment) -> list[str]:
     """Until when it warms up, and what it has done that is not compared."""
     spec, seen = view.spec, view.status.analysis.warm_up if view.status.analysis is not None else None
     if spec is None:
         return []
     sentences, until = list[str](), warms_up_until(view.status, spec.analysis)
-    if now < until:
-        length = format_duration(parse_duration(spec.analysis.warm_up))
+    if until is not None and now < until:
+        length = format_duration(spec.analysis.warm_up)
         sentences.append(
-            f"It warms up until {clock(to_text(until))}: its pods count from {length} after they are ready and get "
+            f"It warms up until {clock(until)}: its pods count from {length} after they are ready and get "
             "traffic (analysis.warmUp)."
         )
     if seen is not None:
@@ -203,7 +204,7 @@ def _needs(view: View, candidate: Candidate) -> list[str]:
     return [f"Estimated at {clock(analysis.preflight.began_at)}: {sentence(analysis.preflight.message)}"]
 
 
-def _deadline(view: View, candidate: Candidate, now: float) -> list[str]:
+def _deadline(view: View, candidate: Candidate, now: Moment) -> list[str]:
     spec = view.spec
     if candidate.deadline is None or spec is None or candidate.instant is not None:
         return []

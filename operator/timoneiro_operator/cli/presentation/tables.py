@@ -7,8 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from timoneiro_operator.api.kinds import Body
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.finding import Finding
-from timoneiro_operator.cli.presentation.text import age, clock, shares
+from timoneiro_operator.cli.presentation.text import age, clock, created_at, shares
 from timoneiro_operator.cli.presentation.tree import PHASE_STYLES
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import step_text
@@ -32,14 +33,14 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def deployments_table(rows: Sequence[tuple[View | str, Body]], *, namespaces: bool, now: float) -> Table:
+def deployments_table(rows: Sequence[tuple[View | str, Body]], *, namespaces: bool, now: Moment) -> Table:
     """One row for each ModelDeployment, as `kubectl get md` has it. A text instead of a view: why it cannot be read."""
     headings = ("NAME", "PHASE", "STEP", "WEIGHT", "STABLE", "CANDIDATE", "VERDICT", "AGE")
     table = _table(*(("NAMESPACE", *headings) if namespaces else headings))
     for view, body in rows:
         metadata = body["metadata"]
         first = [metadata["namespace"], metadata["name"]] if namespaces else [metadata["name"]]
-        old = age(metadata.get("creationTimestamp"), now)
+        old = age(created_at(metadata), now)
         if isinstance(view, str):
             table.add_row(*first, "?", "", "", "", "", Text(view, style="red"), old)
             continue

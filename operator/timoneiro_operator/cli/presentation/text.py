@@ -1,8 +1,12 @@
 """Revisions, times and evidence in the words that people read. Pure; `now` is seconds since the epoch."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import Revision, Status, Weights, to_seconds
+from timoneiro_operator.api.status import Revision, Status, Weights
+from timoneiro_operator.api.times import Moment, read_moment, text_of
 from timoneiro_operator.decide.text import (
     name_of,
     percent,
@@ -80,25 +84,32 @@ def big_name(revision: Revision) -> str:
     return upper(revision_name(revision))
 
 
-def left(until: str, now: float) -> float:
-    """Seconds until the time `until`; negative afterwards."""
-    return to_seconds(until) - now
+def left(until: Moment, now: Moment) -> float:
+    """Seconds until `until`; negative afterwards."""
+    return (until - now).total_seconds()
 
 
-def ago(since: str, now: float) -> str:
-    return f"{format_duration(now - to_seconds(since))} ago"
+def ago(since: Moment, now: Moment) -> str:
+    return f"{format_duration(now - since)} ago"
 
 
-def clock(moment: str) -> str:
+def clock(moment: Moment) -> str:
     """A time of the status as people read it: `2026-11-24 10:00:05 UTC`."""
-    return f"{moment[:10]} {moment[11:19]} UTC"
+    text = text_of(moment)
+    return f"{text[:10]} {text[11:19]} UTC"
 
 
-def age(since: str | None, now: float) -> str:
+def created_at(metadata: Mapping[str, Any]) -> Moment | None:
+    """When an object was made; None where it does not say so."""
+    text = metadata.get("creationTimestamp")
+    return read_moment(text) if text else None
+
+
+def age(since: Moment | None, now: Moment) -> str:
     """The age of an object as kubectl writes it, in its largest unit: 45s, 12m, 5h, 12d; `-` when it is unknown."""
-    if not since:
+    if since is None:
         return "-"
-    seconds = max(0, int(now - to_seconds(since)))
+    seconds = max(0, int((now - since).total_seconds()))
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"

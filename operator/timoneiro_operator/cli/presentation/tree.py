@@ -12,8 +12,9 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.status import Candidate, Retiring, Revision, Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.evidence import draw_evidence
-from timoneiro_operator.cli.presentation.text import age, is_routed, left, shares
+from timoneiro_operator.cli.presentation.text import age, created_at, is_routed, left, shares
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import waits_for_a_person
 from timoneiro_operator.decide.text import revision_name, step_text
@@ -41,7 +42,7 @@ class Picture:
     notes: Sequence[str] = ()
 
 
-def draw(picture: Picture, now: float) -> RenderableType:
+def draw(picture: Picture, now: Moment) -> RenderableType:
     """The whole picture."""
     parts: list[RenderableType] = [_header(picture.view, now), Text(), _tree(picture, now)]
     evidence = draw_evidence(picture.view)
@@ -51,7 +52,7 @@ def draw(picture: Picture, now: float) -> RenderableType:
     return Group(*parts)
 
 
-def _header(view: View, now: float) -> Table:
+def _header(view: View, now: Moment) -> Table:
     status = view.status
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
@@ -80,7 +81,7 @@ def _header(view: View, now: float) -> Table:
     return grid
 
 
-def _step(status: Status, now: float) -> str:
+def _step(status: Status, now: Moment) -> str:
     step = status.step
     if step is None:
         return "-"
@@ -111,12 +112,12 @@ def _weight(status: Status) -> str:
     return f"{text}; {mirrored} gets a copy besides" if mirrored else text
 
 
-def _left(until: str, now: float) -> str:
+def _left(until: Moment, now: Moment) -> str:
     remaining = left(until, now)
     return f"{format_duration(remaining)} left" if remaining > 0 else "time is over"
 
 
-def _tree(picture: Picture, now: float) -> Tree:
+def _tree(picture: Picture, now: Moment) -> Tree:
     view, status = picture.view, picture.view.status
     tree = Tree(Text.assemble(("ModelDeployment ", "dim"), (view.name, "bold"), (f"  {view.namespace}", "dim")))
     drawn: set[str] = set()
@@ -137,7 +138,7 @@ def _parts(status: Status) -> Iterable[tuple[str, Revision | Retiring]]:
         yield "former" if item is status.former else "retiring", item
 
 
-def _revision_line(role: str, part: Revision | Retiring, status: Status, now: float) -> Text:
+def _revision_line(role: str, part: Revision | Retiring, status: Status, now: Moment) -> Text:
     has, mirror = shares(status), status.traffic.mirror if status.traffic else "None"
     style = {"stable": "green", "candidate": "cyan"}.get(role, "dim")
     line = Text.assemble(
@@ -161,7 +162,7 @@ def _revision_line(role: str, part: Revision | Retiring, status: Status, now: fl
     return line
 
 
-def _add_workload(branch: Tree, picture: Picture, part: Revision | Retiring, now: float) -> None:
+def _add_workload(branch: Tree, picture: Picture, part: Revision | Retiring, now: Moment) -> None:
     """The InferenceService of a revision, and its pods below it."""
     found = [body for body in picture.services or () if body["metadata"]["name"] == part.inference_service]
     text = Text.assemble(("InferenceService ", "dim"), part.inference_service, "  ")
@@ -184,7 +185,7 @@ def _is_made_for(pod: Body, service: str) -> bool:
     return any(owner.get("controller") and str(owner.get("name")).startswith(f"{service}-") for owner in owners)
 
 
-def _add_rest(tree: Tree, picture: Picture, drawn: set[str], now: float) -> None:
+def _add_rest(tree: Tree, picture: Picture, drawn: set[str], now: Moment) -> None:
     """Pods of revisions that the status does not name (any more)."""
     rest = [pod for pod in picture.pods if _revision_of(pod) not in drawn]
     if not rest:
@@ -214,7 +215,7 @@ def _service_state(found: Sequence[Body]) -> Text:
     return Text(f"not ready ({reason})" if reason else "not ready", style="yellow")
 
 
-def _pod_line(pod: Body, now: float) -> Text:
+def _pod_line(pod: Body, now: Moment) -> Text:
     metadata, status = pod["metadata"], pod.get("status") or {}
     containers = status.get("containerStatuses") or []
     ready = sum(bool(item.get("ready")) for item in containers)
@@ -223,7 +224,7 @@ def _pod_line(pod: Body, now: float) -> Text:
     line = Text.assemble(("Pod ", "dim"), metadata["name"], "  ", (state, "green" if good else "yellow"))
     line.append(f"  {ready}/{len(containers)}")
     line.append(f"  {restarts} restart{'' if restarts == 1 else 's'}", style="red" if restarts else "dim")
-    return line.append(f"  {age(metadata.get('creationTimestamp'), now)}", style="dim")
+    return line.append(f"  {age(created_at(metadata), now)}", style="dim")
 
 
 def _pod_state(metadata: Body, status: Body) -> tuple[str, bool]:

@@ -12,6 +12,7 @@ from timoneiro_judge import MetricVerdict
 from timoneiro_operator.api.analysis_status import MostDifferent, Role
 from timoneiro_operator.api.command import asker
 from timoneiro_operator.api.status import Outcome
+from timoneiro_operator.api.times import Moment
 
 SCHEMA = 1
 
@@ -50,7 +51,7 @@ class Interval(_Struct, frozen=True):
 class Point(_Struct, frozen=True):
     """What was known about one metric at the end of a window. `stable` None: a guard, which looks at one arm."""
 
-    at: str
+    at: Moment
     ratio: Interval
     worse: float
     not_worse: float
@@ -101,7 +102,7 @@ class Promises(_Struct, frozen=True):
 
 
 class TogetherPoint(_Struct, frozen=True):
-    at: str
+    at: Moment
     worse: float
 
 
@@ -115,7 +116,7 @@ class Together(_Struct, frozen=True):
 class WeightPoint(_Struct, frozen=True):
     """From `at` on the candidate had `weight` percent of the traffic."""
 
-    at: str
+    at: Moment
     weight: int
 
 
@@ -138,15 +139,15 @@ class RolloutReport(_Struct, frozen=True):
     stable: Named | None
     outcome: Outcome | None
     reason: str
-    started_at: str | None
-    ended_at: str | None
+    started_at: Moment | None
+    ended_at: Moment | None
     strategy: str | None
     mirrored: bool
     steps: tuple[PlannedStep, ...]
 
 
 class EventReport(_Struct, frozen=True):
-    at: str
+    at: Moment
     what: str
 
 
@@ -156,7 +157,7 @@ class CommandReport(_Struct, frozen=True):
     `verified`: it is proven that `by` has asked. `during`: while this rollout ran.
     """
 
-    at: str
+    at: Moment
     by: str
     action: str
     revision: str
@@ -190,7 +191,7 @@ class RevisionReport(_Struct, frozen=True):
     uri: str | None
     digest: str | None
     format: str | None
-    since: str | None
+    since: Moment | None
     card: Card | None
 
 
@@ -202,7 +203,7 @@ class Report(_Struct, frozen=True):
     """
 
     schema: int
-    generated_at: str
+    generated_at: Moment
     namespace: str
     name: str
     state: State

@@ -1,9 +1,11 @@
-"""From a ModelDeployment to its report. Pure; `now` is seconds since the epoch."""
+"""From a ModelDeployment to its report. Pure; Time is handed in."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
-from timoneiro_operator.api.duration import format_duration, parse_duration
-from timoneiro_operator.api.status import Status, to_seconds, to_text
+from timoneiro_operator.api.duration import format_duration
+from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.explain import explain
 from timoneiro_operator.cli.presentation.text import bound, clock, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
@@ -29,14 +31,14 @@ _PHASES = {
 _MIRRORED = "is judged on a copy of the traffic"
 
 
-def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -> Report:
+def report_of(view: View, now: Moment, cards: Mapping[str, Card] | None = None) -> Report:
     """The report about the rollout that runs, else about the last one."""
     status, spec = view.status, view.acted_on
     rollout = rollout_of(view, spec)
     analysis = analysis_of(status, rollout)
     metrics = metrics_of(analysis, spec.analysis if spec else None) if analysis else ()
     promises = promises_of(spec.analysis) if spec else None
-    interval = parse_duration(spec.analysis.interval) if spec else 0.0
+    interval = spec.analysis.interval if spec else timedelta()
     weights = weights_of(rollout, analysis, status, interval) if rollout else []
     commands = commands_of(status, rollout, now)
     decision = [] if rollout is None else [*_decision(status, rollout, metrics, promises)]
@@ -48,7 +50,7 @@ def report_of(view: View, now: float, cards: Mapping[str, Card] | None = None) -
             decision.append("The metrics were edited on the way: the pictures begin after that.")
     return Report(
         schema=SCHEMA,
-        generated_at=to_text(now),
+        generated_at=now,
         namespace=view.namespace,
         name=view.name,
         state="None" if rollout is None else "Running" if rollout.outcome is None else "Ended",
@@ -96,7 +98,7 @@ def _decision(
         return [*stands, *(_promise(promises) if rollout.stable else [])]
     took = ""
     if rollout.started_at is not None:
-        took = f", {format_duration(to_seconds(rollout.ended_at) - to_seconds(rollout.started_at))} after it began"
+        took = f", {format_duration(rollout.ended_at - rollout.started_at)} after it began"
     told = f"{name} {ended_words(rollout.outcome)} at {clock(rollout.ended_at)}{took}: {sentence(rollout.reason)}"
     return [told, *_worth(rollout, metrics, promises)]
 
@@ -151,7 +153,7 @@ def _missing(rollout: RolloutReport, metrics: tuple[MetricReport, ...]) -> list[
     sentences = []
     if not any(metric.trail for metric in metrics):
         sentences.append("Of the evidence only the latest values are known: no pictures over time.")
-    elif rollout.started_at and to_seconds(metrics[0].trail[0].at) < to_seconds(rollout.started_at):
+    elif rollout.started_at and metrics[0].trail[0].at < rollout.started_at:
         sentences.append(
             "The same two models were compared before this rollout: the evidence goes on from where it was."
         )

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
+from timoneiro_operator.api.times import Moment, read_moment, text_of
 from timoneiro_operator.cli.presentation.text import clock
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
@@ -22,12 +23,12 @@ def code(text: str) -> str:
 
 def prose(text: str) -> str:
     """As `code`, with the exact times of the operator's messages as people read them."""
-    return code(_TIME.sub(lambda found: clock(found.group()), text))
+    return code(_TIME.sub(lambda found: clock(read_moment(found.group())), text))
 
 
-def moment(at: str) -> str:
+def moment(at: Moment) -> str:
     """A time of the status as people and programs read it."""
-    return f'<time datetime="{e(at)}">{e(clock(at))}</time>'
+    return f'<time datetime="{e(text_of(at))}">{e(clock(at))}</time>'
 
 
 def facts(pairs: Iterable[tuple[str, str]], kind: str = "short") -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from timoneiro_judge import Counts
 from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, TrailPoint
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.report.content import (
     ArmReport,
     Interval,
@@ -82,7 +83,7 @@ def comparable(seen: AnalysisStatus) -> tuple[TrailPoint, ...]:
     """The last points that are about the metrics that there are now: an edit of the spec may have changed them."""
     points: list[TrailPoint] = []
     for point in reversed(seen.trail):
-        if not point.at or len(point.values) != len(seen.metrics):
+        if len(point.values) != len(seen.metrics):
             break
         points.append(point)
     return tuple(reversed(points))
@@ -117,7 +118,7 @@ def _arm(counts: Counts) -> ArmReport:
     return ArmReport(requests=counts.requests, events=counts.events, rate=rate)
 
 
-def _point(at: str, values: Sequence[float | None], guard: bool) -> Point:
+def _point(at: Moment, values: Sequence[float | None], guard: bool) -> Point:
     """In the order that TrailPoint states; what a status of another version lacks is not known."""
     told = [*values, *(None for _ in range(9 - len(values)))]
     candidate, stable = (

@@ -7,7 +7,6 @@ besides. The text is ASCII, so that no encoding on its way to the reader matters
 from collections.abc import Iterable
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import to_seconds
 from timoneiro_operator.cli.presentation.text import sentence
 from timoneiro_operator.cli.report.content import CommandReport, EventReport, Promises, Report, RolloutReport
 from timoneiro_operator.cli.report.markup import e, facts, moment, prose
@@ -86,7 +85,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
         until = rollout.ended_at or report.generated_at
         yield (
             "Took" if rollout.ended_at else "Runs for",
-            e(format_duration(to_seconds(until) - to_seconds(rollout.started_at))),
+            e(format_duration(until - rollout.started_at)),
         )
     if rollout.strategy and rollout.stable:
         yield "Strategy", e({"BlueGreen": "blue-green", "Canary": "canary"}.get(rollout.strategy, rollout.strategy))

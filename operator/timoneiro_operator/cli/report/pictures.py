@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from timoneiro_operator.api.duration import format_duration
-from timoneiro_operator.api.status import to_seconds
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.report.chart import BOTTOM, LEFT, RIGHT, TOP, Chart
 from timoneiro_operator.cli.report.content import MetricReport, Promises, Report, Together
 from timoneiro_operator.cli.report.scales import Scale, linear_ticks, log_ticks, time_ticks
@@ -30,13 +30,13 @@ class Time:
         if rollout is not None:
             moments += [moment for moment in (rollout.started_at, rollout.ended_at) if moment]
             moments += [report.generated_at] if rollout.outcome is None else []
-        seconds = [to_seconds(moment) for moment in moments]
-        self._start = min(seconds, default=0.0)
-        self.length = max(max(seconds, default=0.0) - self._start, 1.0)
+        self._start = min(moments, default=report.generated_at)
+        self.length = max(self.since_start(max(moments, default=self._start)), 1.0)
         self.scale = Scale(low=0.0, high=self.length, start=LEFT, end=RIGHT)
 
-    def since_start(self, moment: str) -> float:
-        return to_seconds(moment) - self._start
+    def since_start(self, moment: Moment) -> float:
+        """Seconds."""
+        return (moment - self._start).total_seconds()
 
     def ticks(self) -> list[tuple[float, str]]:
         # Short forms: five of `2 min 30 s` have no room on a phone.

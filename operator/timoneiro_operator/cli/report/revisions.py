@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from timoneiro_operator.api.spec import Model
 from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.text import known_version
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import Card, RevisionReport, RolloutReport, Standing
@@ -63,7 +64,7 @@ def _standing(view: View, revision: str) -> tuple[Standing, ...]:
     return tuple(found)
 
 
-def _since(status: Status, revision: str) -> str | None:
+def _since(status: Status, revision: str) -> Moment | None:
     if status.stable is not None and status.stable.revision == revision and status.stable.since:
         return status.stable.since
     kept = snapshot_of(status, revision)

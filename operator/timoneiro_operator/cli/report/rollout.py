@@ -1,11 +1,13 @@
 """Which rollout a report is about, and what happened in it: from the status and the schedule of the spec. Pure."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 from timoneiro_operator.api.analysis_status import AnalysisStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Rollout, Spec
-from timoneiro_operator.api.status import Candidate, HistoryEntry, Status, StepKind, to_seconds, to_text
+from timoneiro_operator.api.status import Candidate, HistoryEntry, Status, StepKind
+from timoneiro_operator.api.times import Moment
 from timoneiro_operator.cli.presentation.text import known_version, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import (
@@ -133,25 +135,25 @@ def _step_words(kind: StepKind, weight: int, seconds: float | None) -> str:
 
 
 def weights_of(
-    rollout: RolloutReport, analysis: AnalysisStatus | None, status: Status, interval: float
+    rollout: RolloutReport, analysis: AnalysisStatus | None, status: Status, interval: timedelta
 ) -> list[WeightPoint]:
     """The staircase of weights. What the trail tells is the weight of a window at its end: one window exact, not more.
 
-    `interval`: seconds of a window, by which the first weight began before the trail did.
+    `interval`: length of a window, by which the first weight began before the trail did.
     """
     found: list[WeightPoint] = []
 
-    def add(at: str, weight: int) -> None:
-        if not found or (found[-1].weight != weight and to_seconds(at) >= to_seconds(found[-1].at)):
+    def add(at: Moment, weight: int) -> None:
+        if not found or (found[-1].weight != weight and at >= found[-1].at):
             found.append(WeightPoint(at=at, weight=weight))
 
-    trail = [point for point in analysis.trail if point.at] if analysis else []
+    trail = analysis.trail if analysis else ()
     if trail:
-        first = to_seconds(trail[0].at) - interval
-        began = to_seconds(rollout.started_at) if rollout.started_at else first
+        first = trail[0].at - interval
+        began = rollout.started_at if rollout.started_at else first
         if began < first:
-            add(to_text(began), 0)
-        begins = [to_text(first), *(point.at for point in trail)]
+            add(began, 0)
+        begins = [first, *(point.at for point in trail)]
         for at, point in zip(begins, trail, strict=False):
             add(at, point.weight)
     elif rollout.started_at:
@@ -164,10 +166,10 @@ def weights_of(
     return found
 
 
-def commands_of(status: Status, rollout: RolloutReport | None, now: float) -> tuple[CommandReport, ...]:
+def commands_of(status: Status, rollout: RolloutReport | None, now: Moment) -> tuple[CommandReport, ...]:
     """All commands that the status remembers, the latest last."""
-    began = to_seconds(rollout.started_at) if rollout and rollout.started_at else now
-    over = to_seconds(rollout.ended_at) if rollout and rollout.ended_at else now
+    began = rollout.started_at if rollout and rollout.started_at else now
+    over = rollout.ended_at if rollout and rollout.ended_at else now
     return tuple(
         CommandReport(
             at=record.at,
@@ -176,7 +178,7 @@ def commands_of(status: Status, rollout: RolloutReport | None, now: float) -> tu
             revision=record.revision,
             outcome=record.outcome,
             message=record.message,
-            during=began <= to_seconds(record.at) <= over,
+            during=began <= record.at <= over,
             verified=record.verified,
         )
         for record in status.commands
@@ -201,7 +203,7 @@ def events_of(
     if rollout.outcome is None and status.paused is not None:
         events.append(EventReport(at=status.paused.at, what=f"Paused by {status.paused.by}; it is paused still."))
     restored = status.restored
-    if restored is not None and to_seconds(restored.at) >= to_seconds(rollout.started_at or restored.at):
+    if restored is not None and restored.at >= (rollout.started_at or restored.at):
         events.append(
             EventReport(at=restored.at, what=sentence(f"Put back what somebody else had changed: {restored.what}"))
         )
@@ -209,7 +211,7 @@ def events_of(
     if rollout.ended_at and rollout.outcome:
         what = f"{rollout.candidate.name} {ended_words(rollout.outcome)}: {rollout.reason}"
         events.append(EventReport(at=rollout.ended_at, what=sentence(upper(what))))
-    return tuple(sorted(events, key=lambda event: to_seconds(event.at)))
+    return tuple(sorted(events, key=lambda event: event.at))
 
 
 def command_words(command: CommandReport) -> str:
