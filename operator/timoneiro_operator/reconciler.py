@@ -21,7 +21,7 @@ from timoneiro_operator.api.deployment import (
     parse_status,
 )
 from timoneiro_operator.api.invalid_spec import InvalidSpec
-from timoneiro_operator.api.kinds import Body, Key, Kind
+from timoneiro_operator.api.kinds import Body, Key
 from timoneiro_operator.api.runtime import Runtime
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.api.times import Moment, moment
@@ -32,13 +32,13 @@ from timoneiro_operator.decide.events import Event
 from timoneiro_operator.decide.observation import Impairment, Metrics, Observation
 from timoneiro_operator.decide.steps import arms_to_measure
 from timoneiro_operator.drivers.available import contested_host, lacking
-from timoneiro_operator.drivers.driver import Apply, Children, Driver, Patch, Write, children_of
+from timoneiro_operator.drivers.driver import Children, Driver, children_of
 from timoneiro_operator.drivers.gateway import GatewayDriver
 from timoneiro_operator.drivers.knative import KnativeDriver
 from timoneiro_operator.drivers.runtimes import runtime_names
 from timoneiro_operator.kube.askers import Askers
 from timoneiro_operator.kube.cache import Cache
-from timoneiro_operator.kube.client import KubeClient, Refused, Unanswered
+from timoneiro_operator.kube.client import KubeClient
 from timoneiro_operator.kube.crd import ServedCrd
 from timoneiro_operator.kube.permissions import WRITE_STATUS, Permissions
 from timoneiro_operator.metrics.look import Look
@@ -50,6 +50,7 @@ from timoneiro_operator.serving.workload import with_cause
 from timoneiro_operator.sources.reader import Reader
 from timoneiro_operator.targets.arms import arm_targets
 from timoneiro_operator.telemetry import Telemetry
+from timoneiro_operator.writer import Writer
 
 log = logging.getLogger(__name__)
 replace = msgspec.structs.replace
@@ -88,6 +89,7 @@ class Reconciler:
         self._recorder = Recorder(
             cache=cache, client=client, telemetry=telemetry, crd=self.crd, permissions=self.permissions
         )
+        self._writer = Writer(cache, client)
         self._adoption = AdoptionReader(cache, client)
         # Deployments of whose status this process knows all, whatever the API server keeps of it.
         self._whole: set[Key] = set()
@@ -143,9 +145,9 @@ class Reconciler:
                 # What was decided first: a crash in between must not give the traffic back to a candidate that was
                 # judged, nor take the weights of a new step for somebody's edit.
                 await self._recorder.write(body, decision.status, now, held=observation.held is not None)
-                await self._apply(deployment, writes)
+                await self._writer.carry_out(deployment.key, writes)
                 return _AT_ONCE
-            refused, changed = await self._apply(deployment, writes)
+            refused, changed = await self._writer.carry_out(deployment.key, writes)
             # Nothing was put back where the API server has found nothing to change.
             status = decision.status if changed else replace(decision.status, restored=deployment.status.restored)
             if refused is not None:
@@ -289,53 +291,6 @@ class Reconciler:
             gateway=(gateway.namespace, gateway.name),
         )
         return self._reader.measure(look)
-
-    async def _apply(self, deployment: ModelDeployment, writes: tuple[Write, ...]) -> tuple[str | None, bool]:
-        """Everything that is due, in its order. Returns what was refused, in a sentence, and whether anything changed.
-
-        One object that is refused keeps nothing else from being done: least of all traffic from going back.
-        """
-        refusals, changed = [], False
-        for write in writes:
-            try:
-                changed = await self._carry_out(deployment, write) or changed
-            except Refused as error:
-                log.warning("%s/%s: %s", *deployment.key, error)
-                refusals.append(str(error))
-        return refusals[0] if refusals else None, changed
-
-    async def _carry_out(self, deployment: ModelDeployment, write: Write) -> bool:
-        """The answer to a write goes into the cache at once. Returns whether the write has changed anything."""
-        if isinstance(write, Apply):
-            needed = write.before is not None and await self._put("ServingRuntime", write.before, first=write.first)
-            try:
-                return await self._put(write.kind, write.body, first=write.first) or needed
-            except Refused as error:
-                if write.plain is not None and not isinstance(error, Unanswered):
-                    # Traffic must not wait for a field that the cluster does not know.
-                    await self._put(write.kind, write.plain, first=write.first)
-                raise
-        if isinstance(write, Patch):
-            patched = await self._client.patch_components((deployment.namespace, write.name), write.components)
-            self._cache.put("InferenceService", patched)
-        else:
-            key = deployment.namespace, write.name
-            gone = self._cache.get(write.kind, key)
-            if gone is not None and gone["metadata"].get("deletionTimestamp"):
-                # It is on its way, and what holds it up is not hastened by being asked again.
-                return False
-            await self._client.delete(write.kind, key)
-            if gone is not None and not gone["metadata"].get("finalizers"):
-                # Nothing holds it up: no pass before its watch event needs to ask again.
-                self._cache.remove(write.kind, gone)
-        return True
-
-    async def _put(self, kind: Kind, body: Body, *, first: bool) -> bool:
-        """Server-side apply; a write that leaves the generation as it was has changed nothing."""
-        before = self._cache.get(kind, (body["metadata"]["namespace"], body["metadata"]["name"]))
-        applied = await self._client.apply(kind, body, first=first)
-        self._cache.put(kind, applied, written=body)
-        return before is None or before["metadata"].get("generation") != applied["metadata"].get("generation")
 
 
 def _check_status(status: Status) -> None:

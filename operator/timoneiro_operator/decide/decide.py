@@ -26,6 +26,7 @@ from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_ca
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.consequences import conclude
 from timoneiro_operator.decide.decision import Decision
+from timoneiro_operator.decide.first_revision import first_revision
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.holdback import held_back
 from timoneiro_operator.decide.lifecycle import adopt, begin, leave, spared, wanted_snapshot
@@ -136,7 +137,7 @@ def _next(given: Given, status: Status) -> Status:
     candidate, stable = status.candidate, status.stable
     assert candidate is not None
     if stable is None:
-        return _first_revision(given, status, candidate)
+        return first_revision(given, status, candidate)
     return _roll_out(given, status, stable, candidate)
 
 
@@ -154,39 +155,6 @@ def _start(given: Given, status: Status, wanted: str) -> Status:
         # What was adopted and is still there serves as it did; after that it is made as the spec says it.
         snapshot = replace(snapshot, adopted=deployment.adopted(wanted))
     return begin(given, status, snapshot, way=way)
-
-
-def _first_revision(given: Given, status: Status, candidate: Candidate) -> Status:
-    """There is nothing to compare with and nothing to lose: serve as soon as it is ready."""
-    deployment, seen = given.deployment, given.seen
-    workload = seen.workload(candidate.revision)
-    if seen.held is not None:
-        return say(status, "Pending", seen.held)
-    if not workload.has(replicas_wanted(deployment.spec)):
-        failed = workload.failure is not None and workload.failure.final
-        late = candidate.progress_deadline is not None and given.now >= candidate.progress_deadline
-        status = replace(status, step=None)
-        if not (failed or late) and _is_degraded(deployment, candidate):
-            # Between two starts a container that crashes looks as if it were starting.
-            return (
-                status if workload.failure is None else say(status, "Degraded", not_ready(candidate, workload.failure))
-            )
-        phase: Phase = "Degraded" if failed or late else "Pending"
-        return say(status, phase, not_ready(candidate, workload.failure))
-    if status.step is None:
-        status = replace(status, step=promotion(deployment.spec.rollout))
-    if settled(routing_of(given, status), seen):
-        status = promote(given, status, candidate)
-        return say(status, "Healthy", f"{revision_name(candidate)} {served_text(status)}")
-    return say(status, "Pending", route_wait(seen))
-
-
-def _is_degraded(deployment: ModelDeployment, candidate: Candidate) -> bool:
-    """It is known that this candidate does not get there, and nothing else was wanted since."""
-    before = deployment.status
-    known = before.candidate is not None and before.candidate.revision == candidate.revision
-    itself = any(c.type == "Ready" and c.reason == "NoStableRevision" for c in before.conditions)
-    return known and itself and before.phase == "Degraded" and before.observed_generation == deployment.generation
 
 
 def _roll_out(given: Given, status: Status, stable: Stable, candidate: Candidate) -> Status:
