@@ -9,9 +9,8 @@ from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.forecast import forecast
 from timoneiro_judge.routing import ALPHA, log_e_mismatch
 from timoneiro_judge.shape import Shape
-from timoneiro_judge.text import encode
 from timoneiro_judge.verdict import Judgement, MetricVerdict, Part, Verdict, judge
-from timoneiro_operator.api.analysis_spec import Analysis
+from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import (
     AnalysisStatus,
     EvidenceStatus,
@@ -24,7 +23,16 @@ from timoneiro_operator.api.analysis_status import (
 )
 from timoneiro_operator.api.status import Status, Step
 from timoneiro_operator.api.times import moment
-from timoneiro_operator.decide.comparisons import PlannedComparison, observed, parts_of, planned, restored, role_of
+from timoneiro_operator.decide.comparisons import (
+    PlannedComparison,
+    dispersion_of,
+    observed,
+    parts_of,
+    planned,
+    restored,
+    role_of,
+    text_of_evidence,
+)
 from timoneiro_operator.decide.observation import Answers, Metrics
 from timoneiro_operator.decide.trail import longer
 from timoneiro_operator.decide.warm_up import START_LIMIT, counted_warm_up, with_start_limit
@@ -184,9 +192,9 @@ def _reports(
                 evidence=EvidenceStatus(
                     worse=_e_value(parts[item.name].log_worse), not_worse=_e_value(value.log_not_worse)
                 ),
-                seconds_left=_seconds_left(analysis, value, last) if verdict == "Undecided" else None,
+                seconds_left=_seconds_left(analysis, item.metric, value, last) if verdict == "Undecided" else None,
                 problem=problem,
-                state=encode(value),
+                state=text_of_evidence(item.metric, value),
             )
         )
     for metric in analysis.metrics:
@@ -220,11 +228,11 @@ def _report_of_shape(
         stable=value.stable,
         evidence=EvidenceStatus(worse=_e_value(part.log_worse)),
         problem=problem,
-        state=value.encode(),
+        state=text_of_evidence(item.metric, value),
     )
 
 
-def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None) -> float | None:
+def _seconds_left(analysis: Analysis, metric: Metric, value: Comparison, last: LastWindow | None) -> float | None:
     """About how long until a decision at the traffic of the last window; None where it does not lead to one."""
     if last is None or not (last.candidate and last.stable and last.seconds):
         return None
@@ -232,7 +240,8 @@ def _seconds_left(analysis: Analysis, value: Comparison, last: LastWindow | None
     foreseen = forecast(
         value,
         share=last.candidate / total,
-        requests_per_second=total / last.seconds,
+        # Where events come in clusters, requests are worth so much less.
+        requests_per_second=total / last.seconds / dispersion_of(metric).of(value.spread),
         false_rollback=analysis.false_rollback,
         false_promotion=analysis.false_promotion,
     )

@@ -19,8 +19,6 @@ from timoneiro_operator.decide.text import name_of, revision_name, share_text
 replace = msgspec.structs.replace
 
 _KEPT_RECORDS = 10
-# What gives no traffic to anything: nothing may stand in its way.
-_ALWAYS = ("abort", "pause")
 
 
 class _Refusal(Exception):
@@ -42,7 +40,7 @@ def carry_out(given: Given, status: Status) -> Status:
     try:
         if command.problem is not None:
             raise _Refusal(command.problem)
-        if seen.held is not None and command.action not in _ALWAYS:
+        if seen.held is not None and not _goes_back(given, command, status):
             raise _Refusal(f"nothing goes forward now: {seen.held}")
         refused = refusal(command, status, deployment.revision)
         if refused is not None:
@@ -62,6 +60,14 @@ def carry_out(given: Given, status: Status) -> Status:
         message=message,
     )
     return replace(after, commands=(*after.commands, record)[-_KEPT_RECORDS:])
+
+
+def _goes_back(given: Given, command: Command, status: Status) -> bool:
+    """Whether it gives no traffic to anything but what serves already: nothing may stand in its way."""
+    if command.action != "rollback":
+        return command.action in ("abort", "pause")
+    known = status.former
+    return known is not None and command.to in (None, known.revision) and given.seen.workload(known.revision).serving
 
 
 def _candidate(status: Status) -> Candidate:

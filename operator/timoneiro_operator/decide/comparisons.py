@@ -4,12 +4,13 @@ A metric of type Latency with several bounds is as many parts, which share its w
 own, and looks at that of another metric.
 """
 
+import zlib
 from typing import NamedTuple
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.counts import Dispersion, Limits
 from timoneiro_judge.shape import Shape
-from timoneiro_judge.text import decode
+from timoneiro_judge.text import decode, encode
 from timoneiro_judge.verdict import Guard, Part
 from timoneiro_operator.api.analysis_spec import Analysis, Metric
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus, Role
@@ -48,16 +49,40 @@ def planned(analysis: Analysis, bounds: dict[str, tuple[float, ...]]) -> tuple[P
 
 
 def restored(plan: tuple[PlannedComparison, ...], kept: AnalysisStatus | None) -> dict[str, Comparison | Shape]:
-    """Evidence by name. What is new, or whose limits or bound were edited, starts from nothing."""
+    """Evidence by name. What is new, or whose limits, bound or counters were edited, starts from nothing."""
     known = {metric.name: metric for metric in kept.metrics} if kept else {}
     return {item.name: _restore(item, known.get(item.name)) for item in plan}
 
 
 def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison | Shape:
     metric = item.metric
+    state = _without_label(metric, kept.state) if kept is not None and kept.state is not None else None
     if metric.is_shape:
-        return _restored_shape(Shape(tolerance=metric.tolerated), kept)
-    return evidence_of(kept.state if kept is not None and kept.bound == item.bound else None, limits_of(metric))
+        return _restored_shape(Shape(tolerance=metric.tolerated), state)
+    return evidence_of(state if kept is not None and kept.bound == item.bound else None, limits_of(metric))
+
+
+def text_of_evidence(metric: Metric, evidence: Comparison | Shape) -> str:
+    """The evidence for the status, labelled with what it is about: under the same name may be counted something else.
+
+    Failures have no label: there is only one kind of them.
+    """
+    text = evidence.encode() if isinstance(evidence, Shape) else encode(evidence)
+    label = _label(metric)
+    return f"{label} {text}" if label else text
+
+
+def _label(metric: Metric) -> str:
+    if metric.type == "Errors":
+        return ""
+    counted = (metric.events, metric.total, metric.output, metric.bins, metric.bin_label)
+    return f"{metric.type}-{zlib.crc32(repr(counted).encode()):08x}"
+
+
+def _without_label(metric: Metric, state: str) -> str | None:
+    """The text of the evidence; None where it is about something else."""
+    label, _, text = state.rpartition(" ")
+    return text if label == _label(metric) else None
 
 
 def evidence_of(state: str | None, limits: Limits) -> Comparison:
@@ -72,9 +97,9 @@ def evidence_of(state: str | None, limits: Limits) -> Comparison:
     return evidence if evidence.limits == limits else fresh
 
 
-def _restored_shape(fresh: Shape, kept: MetricStatus | None) -> Shape:
+def _restored_shape(fresh: Shape, state: str | None) -> Shape:
     try:
-        shape = Shape.decode(kept.state) if kept is not None and kept.state is not None else fresh
+        shape = Shape.decode(state) if state is not None else fresh
     except ValueError:
         return fresh
     return shape if shape.tolerance == fresh.tolerance else fresh

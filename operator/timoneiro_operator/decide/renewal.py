@@ -8,11 +8,10 @@ import msgspec
 
 from timoneiro_judge.comparison import Comparison
 from timoneiro_judge.forecast import is_soon_proven
-from timoneiro_judge.text import encode
 from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.status import Status, Step
-from timoneiro_operator.decide.comparisons import planned, restored
+from timoneiro_operator.decide.comparisons import planned, restored, text_of_evidence
 from timoneiro_operator.decide.text import verdict_sentence
 
 replace = msgspec.structs.replace
@@ -26,7 +25,8 @@ def renewed(analysis: Analysis, status: Status, step: Step) -> Status:
     last = kept.last_window
     requests = (last.candidate + last.stable) / last.seconds * step.seconds
     share = 0.5 if step.kind == "Mirror" else step.weight / 100
-    comparisons = restored(planned(analysis, kept.bounds), kept)
+    plan = planned(analysis, kept.bounds)
+    comparisons, metrics = restored(plan, kept), {item.name: item.metric for item in plan}
 
     def begun(metric: MetricStatus) -> MetricStatus:
         known = comparisons.get(metric.name)
@@ -34,7 +34,7 @@ def renewed(analysis: Analysis, status: Status, step: Step) -> Status:
             return metric
         return replace(
             metric,
-            state=encode(known.renewed()),
+            state=text_of_evidence(metrics[metric.name], known.renewed()),
             evidence=replace(metric.evidence, not_worse=1.0),
             verdict="Undecided" if metric.verdict == "NotWorse" else metric.verdict,
         )

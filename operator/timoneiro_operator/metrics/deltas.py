@@ -28,9 +28,10 @@ class Mark:
         return cls(sample=sample, at=at, requests=sample.requests, failures=sample.failed)
 
     @classmethod
-    def zero(cls, started: float | None, at: float) -> "Mark":
-        """A process that has begun after the last look, at `at`: all it has counted is new."""
-        return cls(sample=Sample(requests=0, failed=0, started=started), at=at, requests=0, failures=0, excess=0)
+    def zero(cls, sample: Sample, at: float) -> "Mark":
+        """Of a process that has begun after the last look, at `at`: all that `sample` has counted is new."""
+        nothing = Sample(requests=0, failed=0, started=sample.started, outputs={name: {} for name in sample.outputs})
+        return cls(sample=nothing, at=at, requests=0, failures=0, excess=0)
 
 
 def advance(
@@ -50,7 +51,7 @@ def advance(
             marks[pod] = Mark.first(sample, at)
             continue
         if restarted(mark.sample, sample):
-            mark = Mark.zero(sample.started, mark.at)
+            mark = Mark.zero(sample, mark.at)
         was, after = mark.sample, _after(mark, sample, at)
         # Of what was missing at the first two looks nobody knows whether it had failed: it belongs to no window either.
         counting = mark.excess is not None or not sample.missing

@@ -245,7 +245,7 @@ def _known_processes(
             continue
         fell = fallen(mark.sample, sample)
         if last.restarts.get(pod.uid) != pod.restarts:
-            changed |= {pod.uid: Mark.zero(sample.started, mark.at)} if fell is not None else {}
+            changed |= {pod.uid: Mark.zero(sample, mark.at)} if fell is not None else {}
         elif fell is not None:
             unusable[pod.uid, pod.restarts] = Problem.implausible(pod.name, fell)
         elif mark.sample.started is not None and sample.started not in (None, mark.sample.started):

@@ -8,6 +8,7 @@ import pytest
 
 from support.fake_world import SPEC, FakeWorld
 from support.rolling import lose, metric_of, stable_of, world_of
+from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import HistoryEntry, Step
@@ -364,6 +365,20 @@ def test_an_operator_that_may_not_go_forward_gives_nothing_back_to_what_was_prom
     taken = {former_of(world): 100, stable_of(world): 0}
     world.route = replace(world.route, routing=replace(world.route.routing, weights=taken))
     assert impaired(world, 1, holds=True).routing.weights == {}
+
+
+@pytest.mark.parametrize(("serves", "outcome"), [(True, "Done"), (False, "Refused")])
+def test_an_operator_that_may_not_go_forward_goes_back_to_a_former_model_that_serves(
+    serves: bool, outcome: str
+) -> None:
+    world = held_back()
+    if not serves:
+        lose(world, former_of(world))
+    world.command = Command(id="back", action="rollback", revision=stable_of(world), by="ana")
+    decision = impaired(world, 1, holds=True)
+    assert decision.status.commands[-1].outcome == outcome
+    assert decision.status.stable is not None
+    assert decision.status.stable.revision == (former_of(world) if serves else stable_of(world))
 
 
 def test_an_operator_that_does_not_see_pods_takes_nothing_for_lost() -> None:

@@ -72,7 +72,7 @@ def test_failures_that_turn_out_later_than_their_requests_are_not_lost() -> None
 
 
 def test_after_a_restart_everything_is_new() -> None:
-    marks = {"p": Mark.zero(1.0, 0.0)}
+    marks = {"p": Mark.zero(Sample(requests=0, failed=0, started=1.0), 0.0)}
     found = []
     for number in (1, 2, 3):
         counts, marks = advance(marks, {"p": sample(10 * number, 2)}, 10.0 * number)

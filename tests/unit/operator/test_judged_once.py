@@ -40,7 +40,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(analysis, "judge", counting("judge", analysis.judge))
     monkeypatch.setattr(comparisons, "decode", counting("decode", comparisons.decode))
-    monkeypatch.setattr(analysis, "encode", counting("encode", analysis.encode))
+    monkeypatch.setattr(comparisons, "encode", counting("encode", comparisons.encode))
     return counted
 
 

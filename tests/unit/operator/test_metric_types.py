@@ -1,5 +1,6 @@
 """What the operator makes of metrics of every type: parts of the judge, and what the status shows of them."""
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from support.analyses import analysis, folded, in_a_step, looks, looks_at, window
 from timoneiro_judge import Verdict
-from timoneiro_judge.counts import Dispersion, Window
+from timoneiro_judge.counts import Dispersion, Spread, Window
 from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus
 from timoneiro_operator.api.status import Status
@@ -53,6 +54,32 @@ def test_a_latency_with_several_bounds_is_as_many_parts_that_share_its_weight() 
     spec = analysis({"name": "slow", "type": "Latency", "thresholds": ["100ms", "1s"], "weight": 3})
     parts = planned(spec, {"slow>100ms,1s": (0.1, 1.0)})
     assert [(part.name, part.bound, part.weight) for part in parts] == [("slow 0.1s", 0.1, 1.5), ("slow 1s", 1.0, 1.5)]
+
+
+COUNTED = {"name": "a", "type": "Ratio", "events": "bad_total", "total": "all_total"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"name": "a"}, COUNTED),
+        (COUNTED, {"name": "a"}),
+        (COUNTED, {**COUNTED, "events": "worse_total"}),
+        (COUNTED, {**COUNTED, "total": "some_total"}),
+    ],
+)
+def test_evidence_about_something_else_of_the_same_name_is_no_evidence(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    kept = folded(analysis(before), *looks({"a": window(100, 8, 900, 2)}))
+    assert restored(planned(analysis(before), {}), kept)["a"].candidate.requests == 100
+    assert restored(planned(analysis(after), {}), kept)["a"].candidate.requests == 0
+
+
+def test_what_decides_may_be_edited_and_the_evidence_goes_on() -> None:
+    kept = folded(analysis(COUNTED), *looks({"a": window(100, 8, 900, 2)}))
+    edited = {**COUNTED, "role": "Inform", "weight": 3, "minEvents": 9}
+    assert restored(planned(analysis(edited), {}), kept)["a"].candidate.requests == 100
 
 
 def test_evidence_about_another_bound_is_no_evidence() -> None:
@@ -122,6 +149,23 @@ def test_the_time_that_is_left_is_shown_while_nothing_is_decided() -> None:
     (metric,) = kept.metrics
     assert metric.seconds_left is not None
     assert metric_sentence(metric) == "no errors in 100 requests: undecided, about 14 min more"
+
+
+@pytest.mark.parametrize(
+    ("dispersion", "spread"),
+    [({"factor": 3}, Spread()), ({"factor": 1}, Spread(chi_square=30 * 100 - 20, freedom=990))],
+)
+def test_the_time_that_is_left_is_longer_where_failures_come_in_clusters(
+    dispersion: dict[str, Any], spread: Spread
+) -> None:
+    """Twice a factor of 3: one that is given, and one that the pods tell."""
+    counted = dataclasses.replace(window(100, 0, 900, 0), spread=spread)
+    by_itself = folded(analysis(), *looks({"errors": window(100, 0, 900, 0)})).metrics[0].seconds_left
+    clustered = analysis({"name": "errors", "overDispersion": dispersion})
+    left = folded(clustered, *looks({"errors": counted})).metrics[0].seconds_left
+    assert by_itself is not None
+    assert left is not None
+    assert left > 2.9 * by_itself
 
 
 @pytest.mark.parametrize("counted", [window(0, 0, 900, 0), window(100, 0, 0, 0)])

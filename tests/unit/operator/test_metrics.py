@@ -48,6 +48,12 @@ def test_a_restart_is_known_by_the_start_time_even_when_the_counter_has_grown_pa
     assert delta(mark(100, 3, started=1.0), 130, 2, started=9.0) == PodCounts(requests=130, failed=2, well=128)
 
 
+def test_what_a_process_has_answered_since_its_restart_is_counted_from_its_first_look_on() -> None:
+    first = Sample(requests=130, failed=0, started=9.0, outputs={"prediction": {"good": 100, "fraud": 30}})
+    counts, _ = advance({"p": mark(100, 3, started=1.0)}, {"p": first}, 10.0)
+    assert counts["p"].outputs == {"prediction": {"good": 100, "fraud": 30}}
+
+
 def test_a_pod_that_is_new_counts_from_its_second_look_on() -> None:
     counts, marks = advance({}, {"p": Sample(requests=70, failed=7)}, 0.0)
     assert (counts, marks["p"].failures) == ({}, 7)
