@@ -184,6 +184,24 @@ def test_what_was_rolled_back_after_its_promotion_was_so_by_the_evidence_since_t
     assert made.rollout.reason.startswith("after its promotion: ")
 
 
+def test_the_report_of_a_rollback_after_the_promotion_begins_with_the_promotion() -> None:
+    made = report(played.rolled_back_from_holdback())
+    assert [point.weight for point in made.weights] == [90, 0]
+    assert made.events[0].what.endswith("was promoted, and the comparison goes on.")
+    assert "2 min after its promotion: errors" in made.decision[0]
+
+
+def test_without_a_window_since_the_promotion_no_weight_is_made_up() -> None:
+    world = played.in_holdback()
+    world.status = msgspec.structs.replace(world.status, analysis=None)
+    world.problem = ("ScrapeFailed", "no answer")
+    world.ask("abort", revision=world.status.stable.revision)
+    made = report(world)
+    assert made.rollout is not None
+    assert (made.rollout.outcome, made.rollout.after_promotion) == ("Aborted", True)
+    assert [point.weight for point in made.weights] == [0]
+
+
 def test_commands_are_events_of_the_rollout_in_which_they_were_given() -> None:
     told = [event.what for event in report(played.promoted()).events]
     assert "ana@example.com asked for pause, done: the rollout stays where it is." in told

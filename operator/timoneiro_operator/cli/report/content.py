@@ -133,6 +133,7 @@ class RolloutReport(_Struct, frozen=True):
     `stable`: the model that the candidate was compared with; None for the first revision.
     `outcome` and `ended_at` None: it is not over. `reason`: why it ended, or what it waits for.
     `mirrored`: in steps without traffic and in those with all of it the other model gets a copy (blue-green).
+    `after_promotion`: it is the test that goes on after the promotion, at `started_at`.
     """
 
     candidate: Named
@@ -143,6 +144,7 @@ class RolloutReport(_Struct, frozen=True):
     ended_at: Moment | None
     strategy: str | None
     mirrored: bool
+    after_promotion: bool
     steps: tuple[PlannedStep, ...]
 
 

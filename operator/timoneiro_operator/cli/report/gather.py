@@ -98,8 +98,10 @@ def _decision(
         return [*stands, *(_promise(promises) if rollout.stable else [])]
     took = ""
     if rollout.started_at is not None:
-        took = f", {format_duration(rollout.ended_at - rollout.started_at)} after it began"
-    told = f"{name} {ended_words(rollout.outcome)} at {clock(rollout.ended_at)}{took}: {sentence(rollout.reason)}"
+        since = "its promotion" if rollout.after_promotion else "it began"
+        took = f", {format_duration(rollout.ended_at - rollout.started_at)} after {since}"
+    reason = sentence(rollout.reason.removeprefix("after its promotion: "))
+    told = f"{name} {ended_words(rollout.outcome)} at {clock(rollout.ended_at)}{took}: {reason}"
     return [told, *_worth(rollout, metrics, promises)]
 
 

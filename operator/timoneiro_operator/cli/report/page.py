@@ -78,7 +78,7 @@ def _facts(report: Report) -> Iterable[tuple[str, str]]:
     if rollout is None:
         return
     if rollout.started_at:
-        yield "Began", moment(rollout.started_at)
+        yield "Promoted" if rollout.after_promotion else "Began", moment(rollout.started_at)
     if rollout.ended_at:
         yield "Ended", moment(rollout.ended_at)
     if rollout.started_at:

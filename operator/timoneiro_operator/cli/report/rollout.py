@@ -68,6 +68,7 @@ def _running(status: Status, candidate: Candidate, spec: Spec | None) -> Rollout
         ended_at=None,
         strategy=spec.rollout.strategy if spec else None,
         mirrored=_mirrored(spec),
+        after_promotion=False,
         steps=_steps(spec.rollout, status) if spec and candidate.instant is None and stable is not None else (),
     )
 
@@ -84,7 +85,16 @@ def _ended(view: View, entry: HistoryEntry, spec: Spec | None) -> RolloutReport:
         ended_at=entry.ended_at,
         strategy=spec.rollout.strategy if spec else None,
         mirrored=_mirrored(spec),
+        after_promotion=_is_after_promotion(view.status, entry),
         steps=_steps(spec.rollout, view.status if view.status.former else None) if spec and stepped else (),
+    )
+
+
+def _is_after_promotion(status: Status, entry: HistoryEntry) -> bool:
+    """Whether `entry` tells the end of a holdback, or of a bake: it goes on where a promotion has ended."""
+    return any(
+        (other.revision, other.outcome, other.ended_at) == (entry.revision, "Promoted", entry.started_at)
+        for other in status.history
     )
 
 
@@ -152,11 +162,11 @@ def weights_of(
         first = trail[0].at - interval
         began = rollout.started_at if rollout.started_at else first
         if began < first:
-            add(began, 0)
+            add(began, trail[0].weight if rollout.after_promotion else 0)
         begins = [first, *(point.at for point in trail)]
         for at, point in zip(begins, trail, strict=False):
             add(at, point.weight)
-    elif rollout.started_at:
+    elif rollout.started_at and not rollout.after_promotion:
         add(rollout.started_at, 0)
     if rollout.ended_at is not None:
         kept = status.traffic.desired.former if status.traffic is not None else 0
@@ -191,7 +201,10 @@ def events_of(
     """What happened, in the order of time, as far as the status remembers it."""
     events = []
     if rollout.started_at:
-        events.append(EventReport(at=rollout.started_at, what=f"The rollout of {rollout.candidate.name} begins."))
+        begins = f"The rollout of {rollout.candidate.name} begins."
+        if rollout.after_promotion:
+            begins = f"{upper(rollout.candidate.name)} was promoted, and the comparison goes on."
+        events.append(EventReport(at=rollout.started_at, what=begins))
     # The weight at the end is what the outcome says.
     steps = weights[:-1] if rollout.ended_at and weights and weights[-1].at == rollout.ended_at else weights
     for before, point in pairwise(steps):
