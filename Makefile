@@ -71,7 +71,7 @@ mutation: setup ## Break `decide` in every small way, and list what no test noti
 	rm -rf $(MUTATION)
 	mkdir -p $(MUTATION)
 	ln -s $(CURDIR)/operator $(MUTATION)/src
-	ln -s $(CURDIR)/tests $(CURDIR)/pyproject.toml $(MUTATION)
+	ln -s $(CURDIR)/tests $(CURDIR)/pyproject.toml $(CURDIR)/docs $(CURDIR)/manifests $(MUTATION)
 	cd $(MUTATION)
 	export PATH="$(CURDIR)/$(BIN):$$PATH" MYPYPATH=src
 	nice mutmut run

@@ -51,8 +51,9 @@ def test_where_the_traffic_is_where_it_should_be_only_the_refusal_is_said(reason
     assert (status.phase, status.message, status.weight) == ("Healthy", FROZEN, 0)
 
 
-@pytest.mark.parametrize("world", [FakeWorld(), FakeWorld(ready=False)])
-def test_before_anything_serves_there_is_no_traffic_to_speak_of(world: FakeWorld) -> None:
+@pytest.mark.parametrize("ready", [True, False])
+def test_before_anything_serves_there_is_no_traffic_to_speak_of(ready: bool) -> None:
+    world = FakeWorld(ready=ready)
     world.tick()
     status = with_refusal(world.status, "Refused", FROZEN, Observation())
     assert (status.phase, status.message, status.weight) == ("Pending", FROZEN, None)
