@@ -123,7 +123,8 @@ def test_a_rollout_begins_with_what_its_decision_needs_and_explain_repeats_it(be
     assert 0 < needs["notWorse"]["requests"] < needs["worse"]["requests"]
     said = " ".join(bench.timoneiro("explain", bench.name).stdout.split())
     assert " ".join(message.split()) in said, said
-    assert outcome(bench, version)["outcome"] == "Promoted"
+    assert bench.timoneiro("abort", bench.name).returncode == 0
+    assert outcome(bench, version)["outcome"] == "Aborted"
 
 
 def test_the_report_of_a_real_rollout_has_its_decision_and_its_pictures(bench: Bench) -> None:

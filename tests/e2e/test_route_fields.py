@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from demo.acts import production_rows
-from support.bench import Bench
+from support.bench import QUICK, Bench
 
 HEADER = {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "X-Team", "value": "a"}]}}
 
 
 @pytest.fixture(scope="module")
 def bench(open_bench: Callable[..., Bench]) -> Bench:
-    return open_bench("fields")
+    return open_bench("fields", **QUICK)
 
 
 def rule(bench: Bench) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def test_what_others_have_written_stays_through_a_whole_rollout(bench: Bench) ->
 
 
 def configured(bench: Bench, **route: Any) -> None:
-    bench.configure(route={"hostnames": [bench.host], **route})
+    bench.configure(route={"hostnames": [bench.host], **route}, **QUICK)
 
 
 @pytest.mark.parametrize("field", ["request", "backendRequest"])

@@ -12,7 +12,7 @@ import yaml
 from demo.platform import BUCKET, ROOT, SYSTEM_NAMESPACE, apply, install, model_deployment, s3
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
-from support.bench import Bench
+from support.bench import QUICK, Bench
 from support.waiting import wait
 from timoneiro_operator.api.deployment import parse, revision_of
 from timoneiro_operator.api.status import Snapshot, Stable, Status
@@ -114,7 +114,7 @@ def test_what_other_teams_serve_keeps_its_pods_and_its_runtime_when_the_chart_is
 
 @pytest.fixture(scope="module")
 def bench(open_bench: Callable[..., Bench]) -> Bench:
-    return open_bench("runtimes")
+    return open_bench("runtimes", **QUICK)
 
 
 def promoted(bench: Bench) -> list[str]:

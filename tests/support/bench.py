@@ -22,6 +22,23 @@ from timoneiro_components.train import train
 from timoneiro_serving.digest import directory_digest
 
 NAMESPACE = "default"
+# A rollout that is over soon after nothing has spoken against it: for tests of something else.
+QUICK: dict[str, Any] = {
+    "rollout": {
+        "canary": {"steps": [{"weight": 50, "for": "3s"}]},
+        "progressDeadline": "90s",
+        "keepStable": "3s",
+        "holdback": 0,
+        "scaleDownDelay": "2s",
+    },
+    "analysis": {
+        "interval": "1s",
+        "warmUp": "0s",
+        "minRequests": 40,
+        "promotion": "NoHarm",
+        "metrics": [{"name": "errors", "negligible": 0.01}],
+    },
+}
 
 
 def make_package(folder: Path, *, impute: bool) -> Path:
