@@ -42,9 +42,11 @@ def edited_route(stage: ChaosStage, _round: Round) -> Iterator[None]:
 def deleted_service(part: str) -> Happen:
     @contextmanager
     def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
-        name = f"{stage.bench.name}-{stage.revision(part)}"
+        revision = stage.revision(part)
+        pods, name = stage.pods_of(revision), f"{stage.bench.name}-{revision}"
         stage.insist("deletion", lambda: stage.cluster.kubectl("delete", "isvc", name, "--wait=false"))
         yield
+        _until_gone(stage, revision, pods)
 
     return happen
 
@@ -52,11 +54,17 @@ def deleted_service(part: str) -> Happen:
 def deleted_pods(part: str) -> Happen:
     @contextmanager
     def happen(stage: ChaosStage, _round: Round) -> Iterator[None]:
-        pods = stage.pods(part)
+        revision, pods = stage.revision(part), stage.pods(part)
         stage.insist("deletion", lambda: stage.cluster.kubectl("delete", "pod", *pods, "--wait=false"))
         yield
+        _until_gone(stage, revision, pods)
 
     return happen
+
+
+def _until_gone(stage: ChaosStage, revision: str, pods: list[str]) -> None:
+    """The fault is over when what was deleted is gone: it answers for some seconds more, and loses requests then."""
+    stage.wait("the end of the pods", lambda: not set(pods) & set(stage.pods_of(revision)), seconds=60)
 
 
 def edited_service(part: str) -> Happen:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-COMMON: dict[str, Any] = {"progressDeadline": "60s", "deadline": "10m", "keepStable": "8s", "scaleDownDelay": "2s"}
+# A deadline beyond the hour that a clock is behind when a rollout begins: once it is right, that hour has passed.
+COMMON: dict[str, Any] = {"progressDeadline": "60s", "deadline": "3h", "keepStable": "8s", "scaleDownDelay": "2s"}
 CANARY = {
     **COMMON,
     "strategy": "Canary",

@@ -143,10 +143,16 @@ class ChaosStage:
         return str(found)
 
     def pods(self, part: str) -> list[str]:
-        selector = f"{names.LABEL_DEPLOYMENT}={self.bench.name},{names.LABEL_REVISION}={self.revision(part)}"
-        items = self.insist("pods", lambda: self.cluster.get("pods", "-l", selector))["items"]
-        if not items:
+        """Names of its pods; raises Missed where it has none."""
+        found = self.pods_of(self.revision(part))
+        if not found:
             raise Missed(f"the {part} has no pod")
+        return found
+
+    def pods_of(self, revision: str) -> list[str]:
+        """Names of the pods of a revision, those that are on their way out among them."""
+        selector = f"{names.LABEL_DEPLOYMENT}={self.bench.name},{names.LABEL_REVISION}={revision}"
+        items = self.insist("pods", lambda: self.cluster.get("pods", "-l", selector))["items"]
         return [item["metadata"]["name"] for item in items]
 
     def servers(self, part: str) -> list[Process]:

@@ -53,6 +53,7 @@ from timoneiro_operator.decide.steps import (
     waits_for_a_person,
 )
 from timoneiro_operator.decide.text import (
+    known_so_far,
     not_ready,
     paused_by,
     revision_name,
@@ -209,7 +210,7 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Stable, candi
     next_step = following(given.deployment.spec.rollout, step)
     if takes_all(next_step) and step.weight < 100 and not _may_take_all(given, status):
         until = f", until {text_of(candidate.deadline)}" if candidate.deadline else ""
-        return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {status.verdict}")
+        return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {known_so_far(status)}")
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
 
 
@@ -274,6 +275,6 @@ def _wait_for_candidate(given: Given, status: Status, stable: Stable, candidate:
 def _inconclusive(given: Given, status: Status, step: Step, candidate: Candidate) -> Status:
     """The time is over without evidence that the candidate is as good, and the spec does not roll it back for that."""
     if given.deployment.spec.rollout.on_inconclusive == "Promote":
-        reason = f"inconclusive at the deadline: {status.verdict}"
+        reason = f"inconclusive at the deadline: {known_so_far(status)}"
         return _go_directly(given, replace(status, candidate=candidate.directly(reason)), step, reason)
-    return say(status, "Holding", f"inconclusive at the deadline, holding: {status.verdict}")
+    return say(status, "Holding", f"inconclusive at the deadline, holding: {known_so_far(status)}")

@@ -10,7 +10,7 @@ from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
 from timoneiro_operator.decide.observation import Observation, Workload
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
-from timoneiro_operator.decide.text import because, given_text, name_of, time_of_day
+from timoneiro_operator.decide.text import because, given_text, known_so_far, name_of, time_of_day
 from timoneiro_operator.decide.warm_up import warms_up_until
 
 # A model that needs up to this for an answer is not taken for one that gives none.
@@ -39,7 +39,7 @@ def reason_to_leave(given: Given, status: Status, candidate: Candidate) -> Leavi
         harm = status.verdict
     if harm is None and _gives_up(given, status, candidate):
         # Needs neither counts nor the gateway's word: a rollback waits for nobody.
-        harm = f"inconclusive at the deadline: {status.verdict}"
+        harm = f"inconclusive at the deadline: {known_so_far(status)}"
     return Leaving(outcome="RolledBack", reason=harm) if harm is not None else None
 
 

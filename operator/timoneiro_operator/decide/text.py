@@ -110,6 +110,11 @@ def verdict_sentence(status: Status) -> str:
     return metric_sentence(first)
 
 
+def known_so_far(status: Status) -> str:
+    """What the evidence says, at the end of a sentence that waited for it."""
+    return status.verdict or "nothing was compared"
+
+
 def time_of_day(moment: Moment) -> str:
     """`10:31:05 UTC`."""
     return f"{text_of(moment)[11:19]} UTC"

@@ -19,6 +19,16 @@ def test_what_holds_a_rollout_says_until_when() -> None:
     assert world.status.message == f"more evidence of 'not worse' is needed, until {until}: {world.status.verdict}"
 
 
+def test_a_rollout_that_is_past_its_deadline_before_it_gets_traffic_says_that_nothing_was_compared() -> None:
+    world = FakeWorld().healthy()
+    world.model(2)
+    world.tick(1)
+    # As where a clock was an hour behind when the rollout began, and is right again.
+    world.now += 24 * 3600
+    world.trace(1, 5)
+    assert world.status.message == "inconclusive at the deadline, holding: nothing was compared"
+
+
 @pytest.mark.parametrize("wish", ["Promote", "Rollback"])
 def test_what_the_deadline_decided_is_the_reason_in_the_history(wish: str) -> None:
     world = FakeWorld(requests_per_second=1.5).healthy()
