@@ -1,5 +1,6 @@
 """A comparison as text, exact to the last bit."""
 
+import math
 import struct
 
 from timoneiro_judge.comparison import Comparison
@@ -101,8 +102,12 @@ def _can_be(value: Comparison) -> bool:
     counts += [value.usual.requests, value.usual.events, value.usual.excess]
     logs = (*value.likelihood, *value.higher_ratio.logs, *value.higher_rate.logs, *value.fresh.logs, value.fresh.best)
     idle = (value.higher_ratio.idle, value.higher_rate.idle)
+    numbers = (*counts, *logs)
+    # What is no number is neither small nor large, and makes the sum none.
     return (
         min(counts) >= 0
-        and all(abs(number) < _LARGEST for number in (*counts, *logs))
+        and min(numbers) > -_LARGEST
+        and max(numbers) < _LARGEST
+        and not math.isnan(sum(numbers))
         and all(0 < part <= 1 for part in idle)
     )

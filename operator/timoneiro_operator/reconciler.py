@@ -159,6 +159,7 @@ class Reconciler:
                 return _AT_ONCE
         except NotOnRecord:
             return _AT_ONCE
+        self._expect(replace(deployment, status=status), children, now)
         waits = refused is not None or contested is not None or may_change or self._cache.unwritten(body)
         return min(decision.look_again or _RETRY_SECONDS, _RETRY_SECONDS) if waits else decision.look_again
 
@@ -271,14 +272,27 @@ class Reconciler:
         return dataclasses.replace(seen, workloads={**seen.workloads, **causes}) if causes else seen
 
     def _measure(self, deployment: ModelDeployment, children: Children, now: Moment) -> Metrics:
-        key, arms = deployment.key, arms_to_measure(deployment.status)
-        if arms is None:
-            self._reader.forget(key)
+        look = self._look(deployment, children, now)
+        if look is None:
+            self._reader.forget(deployment.key)
             return Metrics()
+        return self._reader.measure(look)
+
+    def _expect(self, deployment: ModelDeployment, children: Children, now: Moment) -> None:
+        """Nothing but counts is missing now: they may be read without another pass."""
+        look = self._look(deployment, children, now)
+        if look is not None:
+            self._reader.expect(look)
+
+    def _look(self, deployment: ModelDeployment, children: Children, now: Moment) -> Look | None:
+        """What is to be counted now; None while nothing is compared."""
+        arms = arms_to_measure(deployment.status)
+        if arms is None:
+            return None
         recorded, step = deployment.status.analysis, deployment.status.step
         gateway = deployment.spec.route.gateway
-        look = Look(
-            key=key,
+        return Look(
+            key=deployment.key,
             arms=arms,
             analysis=deployment.spec.analysis,
             stable=arm_targets(deployment, children, arms.stable),
@@ -290,7 +304,6 @@ class Reconciler:
             marks=recorded.marks if recorded else None,
             gateway=(gateway.namespace, gateway.name),
         )
-        return self._reader.measure(look)
 
 
 def _check_status(status: Status) -> None:

@@ -10,6 +10,7 @@ What is written is tested against the real Prometheus. Grammar: prometheus.io/do
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 NAME = "__name__"
@@ -49,6 +50,7 @@ class Matcher(NamedTuple):
 Selector = tuple[Matcher, ...]
 
 
+@lru_cache(maxsize=1024)
 def selector(text: str) -> Selector:
     """A name with labels, such as `requests_total{code=~"5.."}`. Raises BadSelector."""
     whole = _WHOLE.fullmatch(text)
@@ -65,6 +67,7 @@ def selector(text: str) -> Selector:
     return found
 
 
+@lru_cache(maxsize=1024)
 def matchers(text: str) -> Selector:
     """Labels without a name, such as `job="models",pod=~"fraud-.+"`. Raises BadSelector."""
     found = _matchers(text, within=text)

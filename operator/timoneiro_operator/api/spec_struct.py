@@ -1,5 +1,6 @@
 """What all parts of the spec have in common."""
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,7 +21,11 @@ def read(kind: type, text: Any) -> Any:
         raise NotImplementedError(kind)
     if not isinstance(text, str):
         raise ValueError(f"{text!r} is not a duration; write for example 30s, 10m or 1h30m")
-    return Duration(text)
+    return _duration(text)
+
+
+# The same few texts in every pass.
+_duration = lru_cache(maxsize=1024)(Duration)
 
 
 def write(value: Any) -> str:

@@ -87,14 +87,11 @@ def _without_label(metric: Metric, state: str) -> str | None:
 
 def evidence_of(state: str | None, limits: Limits) -> Comparison:
     """The evidence that was kept as `state`; nothing where it is of other limits, or cannot be read."""
-    fresh = Comparison.begun(limits)
-    if state is None:
-        return fresh
     try:
-        evidence = decode(state)
+        evidence = decode(state) if state is not None else None
     except ValueError:
-        return fresh
-    return evidence if evidence.limits == limits else fresh
+        evidence = None
+    return evidence if evidence is not None and evidence.limits == limits else Comparison.begun(limits)
 
 
 def _restored_shape(fresh: Shape, state: str | None) -> Shape:

@@ -24,6 +24,8 @@ replace = msgspec.structs.replace
 _MISSING_SECONDS = 10.0
 # No watch tells of what has no label of ours.
 _ADOPTED_SECONDS = 30.0
+# Counts are read when their interval is over, and bring a pass. Where none come in this time, it is to be said why.
+_COUNTS_SECONDS = 5.0
 
 
 def conclude(given: Given, status: Status) -> Decision:
@@ -112,7 +114,7 @@ def _look_again(given: Given, status: Status) -> float | None:
     if arms_to_measure(status) is not None:
         analysis = deployment.spec.analysis
         warm = warms_up_until(status, analysis)
-        times += [now + analysis.interval, *([warm] if warm is not None else [])]
+        times += [now + analysis.interval + timedelta(seconds=_COUNTS_SECONDS), *([warm] if warm is not None else [])]
         if step is not None and step.started_at is not None:
             times.append(step.started_at + timedelta(seconds=settle_seconds(analysis)))
     future = [(time - now).total_seconds() for time in times if time > now]

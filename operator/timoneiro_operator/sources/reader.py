@@ -20,6 +20,8 @@ from timoneiro_operator.sources.turns import Ticket, Turns
 log = logging.getLogger(__name__)
 
 LONGEST_READ_SECONDS = 15.0
+# A source that is not due yet, as the routing has to settle first, is asked again after so long.
+_NOT_DUE_SECONDS = 1.0
 # What took longer than this waits with its like the next time.
 _SLOW_SECONDS = 1.0
 
@@ -50,8 +52,10 @@ class Reader:
         self._standing: dict[Key, Metrics] = {}
         self._slow: set[Key] = set()
         self._not_before: dict[Key, float] = {}
-        # When each was looked at last, by a clock that may be set back.
+        # When each was looked at last, and when a pass had its last counts, by a clock that may be set back.
         self._latest: dict[Key, float] = {}
+        self._handed: dict[Key, float] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         """How many reads are under way or wait for their turn."""
@@ -70,11 +74,12 @@ class Reader:
             read = None
         if read is None:
             known = self._sources[look.analysis.source.type].known(look)
-            if known is None and look.now >= self._not_before.get(key, look.now):
+            if self._is_due(look, known):
                 self._begin(look)
             return known or self._standing.get(key, Metrics())
         if read.result is not None:
             del self._reads[key]
+            self._handed[key] = look.now
             return read.result
         waited = look.now - read.look.now
         if waited > look.interval + LONGEST_READ_SECONDS:
@@ -82,8 +87,41 @@ class Reader:
             return Metrics(problem=("ReadsWaiting", words))
         return self._standing.get(key, Metrics())
 
+    def expect(self, look: Look) -> None:
+        """Begins the next read when it is due, an interval after the last one: it takes no pass to know that.
+
+        A pass in between may ask for something else, and expects it then.
+        """
+        key, handed = look.key, self._handed.get(look.key)
+        self._cancel(key)
+        if handed is None or key in self._reads:
+            return
+        self._begin_after(min(handed + look.interval - self._clock(), look.interval), look)
+
+    def _begin_after(self, seconds: float, look: Look) -> None:
+        timer = asyncio.get_running_loop().call_later(max(0.0, seconds), self._begin_by_itself, look)
+        self._timers[look.key] = timer
+
+    def _begin_by_itself(self, look: Look) -> None:
+        look = replace(look, now=self._clock())
+        if self._is_due(look, self._sources[look.analysis.source.type].known(look)):
+            self._begin(look)
+        else:
+            self._begin_after(_NOT_DUE_SECONDS, look)
+
+    def _is_due(self, look: Look, known: Metrics | None) -> bool:
+        """Whether a read has something to find. `known`: what its source has to say without one."""
+        return known is None and look.now >= self._not_before.get(look.key, look.now)
+
+    def _cancel(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
     def forget(self, key: Key) -> None:
         """Nothing is compared there any more."""
+        self._cancel(key)
+        self._handed.pop(key, None)
         self._drop(key)
         self._standing.pop(key, None)
         self._not_before.pop(key, None)
@@ -93,13 +131,16 @@ class Reader:
             source.forget(key)
 
     async def stop(self) -> None:
-        """Ends all reads."""
+        """Ends all reads, and begins none any more."""
+        for key in list(self._timers):
+            self._cancel(key)
         tasks = [read.task for read in self._reads.values() if read.task is not None]
         for key in list(self._reads):
             self._drop(key)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, look: Look) -> None:
+        self._cancel(look.key)
         source = look.analysis.source
         shared = {"Prometheus": source.url, "Gateway": "/".join(look.gateway or ())}.get(source.type)
         ticket = Ticket(look.key, "Slow" if look.key in self._slow else "Quick", shared)

@@ -142,8 +142,8 @@ def test_a_rollout_that_waits_for_a_person_is_looked_at_again_at_its_deadline() 
     assert world.tick().look_again == world.status.candidate.deadline.timestamp() - world.now
 
 
-def test_a_step_is_looked_at_again_after_an_interval() -> None:
-    assert rolling().tick(1).look_again == 10
+def test_a_step_whose_counts_bring_no_pass_is_looked_at_again_after_an_interval_and_the_time_they_take() -> None:
+    assert rolling().tick(1).look_again == 15
 
 
 def test_a_step_that_ends_before_the_interval_is_looked_at_again_then() -> None:
@@ -165,7 +165,7 @@ def test_a_moment_that_has_just_come_is_no_reason_to_look_again_at_once() -> Non
     world = rolling()
     world.ask("pause")
     world.now = world.status.step.not_before.timestamp()
-    assert world.tick().look_again == 10
+    assert world.tick().look_again == 15
 
 
 def test_a_rollout_is_inconclusive_at_its_deadline_and_not_before() -> None:

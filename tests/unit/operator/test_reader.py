@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from timoneiro_operator.api.analysis_spec import Analysis, SourceSpec
+from timoneiro_operator.api.duration import Duration
 from timoneiro_operator.api.kinds import Key
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
@@ -43,8 +45,10 @@ class FakeSource:
         self.asked: list[Look] = []
         self.ended: list[Key] = []
         self.told: Metrics | None = None
+        self.questions: asyncio.Queue[Look] = asyncio.Queue()
 
     def known(self, look: Look) -> Metrics | None:
+        self.questions.put_nowait(look)
         return self.told
 
     async def read(self, look: Look) -> Metrics:
@@ -95,6 +99,64 @@ async def test_a_result_is_handed_to_one_pass_only(bench: Bench) -> None:
     await bench.result(look())
     bench.source.go.clear()
     assert bench.reader.measure(look()) == Metrics()
+
+
+def short(name: str = "fraud", **fields: Any) -> Look:
+    """A look whose interval is over soon."""
+    return replace(look(name, **fields), analysis=Analysis(interval=Duration("20ms")))
+
+
+async def later(bench: Bench) -> None:
+    """When another one, whose interval began after all before it, has been read by itself."""
+    other = short(name="other")
+    await bench.result(other)
+    bench.reader.expect(other)
+    async with asyncio.timeout(5):
+        assert await bench.woken.get() == other.key
+
+
+async def test_the_next_read_begins_by_itself_an_interval_after_its_counts_were_handed_out(bench: Bench) -> None:
+    await bench.result(short())
+    bench.reader.expect(short())
+    assert len(bench.source.asked) == 1
+    async with asyncio.timeout(5):
+        assert await bench.woken.get() == short().key
+    assert len(bench.source.asked) == 2
+    assert bench.reader.measure(short()) == COUNTED
+
+
+async def test_a_read_that_is_expected_and_not_due_begins_when_it_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "_NOT_DUE_SECONDS", 0.01)
+    await bench.result(short())
+    bench.source.told = Metrics(problem=("NoSeries", "there is none"))
+    bench.source.questions = asyncio.Queue()
+    bench.reader.expect(short())
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await bench.source.questions.get()
+    assert (len(bench.source.asked), bench.woken.empty()) == (1, True)
+    bench.source.told = None
+    async with asyncio.timeout(5):
+        await bench.woken.get()
+
+
+async def test_nothing_is_expected_before_the_first_counts_nor_after_the_end(bench: Bench) -> None:
+    bench.reader.expect(short())
+    await bench.result(short())
+    bench.reader.expect(short())
+    bench.reader.forget(short().key)
+    await later(bench)
+    assert [asked.key for asked in bench.source.asked].count(short().key) == 1
+
+
+async def test_a_pass_that_comes_first_leaves_nothing_to_be_begun_by_itself(bench: Bench) -> None:
+    await bench.result(short())
+    bench.reader.expect(short())
+    await bench.result(short(weight=50))
+    await later(bench)
+    assert [asked.arms.weight for asked in bench.source.asked if asked.key == short().key] == [10, 50]
 
 
 async def test_nothing_is_read_while_the_source_knows_what_to_say(bench: Bench) -> None:
