@@ -53,7 +53,7 @@ BEHAVIOURS = {
 OTHERS = {
     behaviour.name: behaviour
     for behaviour in (
-        Behaviour("fails on 30 % at first", "predict", 0.3, seconds=20.0),
+        Behaviour("fails on 30 % at first", "predict", 0.3, seconds=12.0),
         Behaviour("fails on all", "predict", harmful=True),
         Behaviour("answers everything as the first request", "predict", harmful=True),
     )

@@ -22,6 +22,12 @@ requests that were lost in the nine seconds after those counted as lost without 
 once was excused. In round 8 of seed 23 the weight 50 that somebody had written for the only backend of the route
 counted as a weight of ours.
 
+Of seed 33 two rules of the campaign were put right after its run. In rounds 2 and 53 an operator whose clock was an
+hour behind began the rollout, and once the clock was right the deadline of ten minutes was past: the rollout held, as
+`onInconclusive: Hold` says, without traffic for the candidate. The campaign's deadline is three hours now. And its 116
+requests were lost from 1.4 s after the InferenceService of the stable model had been deleted by hand: so long its pods
+went on, and the rule waited for a first loss for 1 s. A deletion by hand ends for the campaign when its pods are gone.
+
 The loss of seed 2 was looked for on purpose (2026-11-27): Envoy stood still for 5.8 to 11.6 s around the
 publication, the creation, the readiness and the first weight of a candidate, nine times, under two rollouts each. In
 these 18 rollouts it was not met: of what was sent after Envoy went on nothing was lost. Of what was sent while it stood
