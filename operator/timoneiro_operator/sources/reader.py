@@ -67,6 +67,8 @@ class Reader:
         if look.now < self._latest.get(key, look.now) - TOLERANCE_SECONDS:
             # Everybody would wait until it is as late again as it was.
             self.forget(key)
+        # What this pass asks for may be something else: at its end it says what it expects.
+        self._cancel(key)
         self._latest[key] = look.now
         read = self._reads.get(key)
         if read is not None and not _same(read.look, look):
@@ -90,7 +92,7 @@ class Reader:
     def expect(self, look: Look) -> None:
         """Begins the next read when it is due, an interval after the last one: it takes no pass to know that.
 
-        A pass in between may ask for something else, and expects it then.
+        That holds until the next pass measures, which says at its end what it expects.
         """
         key, handed = look.key, self._handed.get(look.key)
         self._cancel(key)
@@ -104,6 +106,7 @@ class Reader:
 
     def _begin_by_itself(self, look: Look) -> None:
         look = replace(look, now=self._clock())
+        del self._timers[look.key]
         if self._is_due(look, self._sources[look.analysis.source.type].known(look)):
             self._begin(look)
         else:
@@ -140,7 +143,6 @@ class Reader:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(self, look: Look) -> None:
-        self._cancel(look.key)
         source = look.analysis.source
         shared = {"Prometheus": source.url, "Gateway": "/".join(look.gateway or ())}.get(source.type)
         ticket = Ticket(look.key, "Slow" if look.key in self._slow else "Quick", shared)

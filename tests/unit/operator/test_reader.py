@@ -159,6 +159,16 @@ async def test_a_pass_that_comes_first_leaves_nothing_to_be_begun_by_itself(benc
     assert [asked.arms.weight for asked in bench.source.asked if asked.key == short().key] == [10, 50]
 
 
+async def test_what_a_pass_measures_ends_what_the_pass_before_it_expected(bench: Bench) -> None:
+    await bench.result(short())
+    bench.reader.expect(short())
+    bench.source.told = Metrics(problem=("NoSeries", "there is none"))
+    bench.reader.measure(short(weight=50))
+    bench.source.told = None
+    await later(bench)
+    assert [asked.arms.weight for asked in bench.source.asked if asked.key == short().key] == [10]
+
+
 async def test_nothing_is_read_while_the_source_knows_what_to_say(bench: Bench) -> None:
     bench.source.told = Metrics(problem=("NoSeries", "there is none"))
     assert bench.reader.measure(look()) == bench.source.told
