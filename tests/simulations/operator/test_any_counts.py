@@ -25,7 +25,10 @@ from timoneiro_operator.api.analysis_status import Share
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec_struct import read
+from timoneiro_operator.api.status import Status
 from timoneiro_operator.api.times import moment
+from timoneiro_operator.decide import weighing
+from timoneiro_operator.decide.analysis import Folded
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.observation import Failure, Metrics, Observation
@@ -365,6 +368,24 @@ def test_a_fault_of_ours_in_weighing_counts_is_a_problem_with_metrics_and_stops_
         broken = Metrics(windows={"errors": cast("Window", None)}, window_end=world.now, seconds=10.0)
         decision = takes_back(world, broken)
         assert isinstance(decision.fault, AttributeError)
+
+
+@pytest.mark.parametrize("pending", [abort, failed_load, deadline])
+def test_a_fault_of_ours_with_the_evidence_that_is_kept_costs_that_evidence_and_stops_nothing(
+    pending: Callable[[FakeWorld], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = weighing.fold
+
+    def broken(status: Status, *counted: Any, **how: Any) -> Folded:
+        if status.analysis is not None:
+            raise KeyError("bucket")
+        return real(status, *counted, **how)
+
+    monkeypatch.setattr(weighing, "fold", broken)
+    with copied(SCRAPED) as world:
+        pending(world)
+        decision = takes_back(world, Metrics())
+        assert isinstance(decision.fault, KeyError)
 
 
 def test_counts_that_cannot_be_weighed_are_told_and_freeze_the_weight() -> None:

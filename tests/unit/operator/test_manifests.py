@@ -261,6 +261,8 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"rollout": {"canary": {"steps": [{"weight": 50, "for": "soon"}]}}}, "'soon' is not a duration"),
         ({"rollout": {"deadline": "never"}}, "spec.rollout.deadline"),
         ({"rollout": {"keepStable": "9999999d"}}, "spec.rollout.keepStable: 9999999d is longer than ten years"),
+        ({"rollout": {"keepStable": "9999999999999d"}}, "'9999999999999d' is longer than any calendar"),
+        ({"rollout": {"deadline": 600}}, "spec.rollout.deadline: 600 is not a duration"),
         ({"route": {}}, "needs at least one host name"),
         ({"analysis": {"interval": "0.01ms"}}, "spec.analysis.interval: 0.01ms is not between 1s and 1d"),
         ({"analysis": {"metrics": []}}, "at least one metric"),

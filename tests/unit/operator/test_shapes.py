@@ -19,6 +19,7 @@ from timoneiro_operator.api.spec_struct import read
 from timoneiro_operator.api.status import Candidate, Stable, Status, Step
 from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.analysis import fold, verdict_of
+from timoneiro_operator.decide.comparisons import planned, restored
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.steps import Arms
 from timoneiro_operator.decide.text import metric_sentence, verdict_sentence
@@ -374,6 +375,14 @@ def test_another_tolerance_begins_anew_and_so_does_a_state_that_cannot_be_read()
 def test_a_metric_without_bins_yet_says_so() -> None:
     (_, metric) = folded(analysis(ERRORS, ANSWERS), 1, Bins(candidate={}, stable={})).metrics
     assert metric_sentence(metric) == "answers: nothing in bins yet after 0 requests: undecided"
+
+
+def test_a_shape_that_cannot_be_read_begins_anew() -> None:
+    spec = analysis(ERRORS, ANSWERS)
+    kept = folded(spec, 2, Bins(candidate={"a": 9}, stable={"a": 9}))
+    broken = msgspec.structs.replace(of(kept, "answers"), state=f"{of(kept, 'answers').state}!")
+    again = restored(planned(spec, {}), msgspec.structs.replace(kept, metrics=(broken,)))["answers"]
+    assert again == Shape(tolerance=0.25)
 
 
 def test_the_state_in_the_status_is_small() -> None:
