@@ -157,17 +157,26 @@ def parse_status(body: Mapping[str, Any]) -> Status:
     which begins anew then: that it cannot be read keeps no traffic from going back.
     """
     status = unpack(body.get("status") or {})
-    deciding = {field: value for field, value in status.items() if decides(field) or field == "phase"}
-    without_evidence = {field: value for field, value in deciding.items() if field != "analysis"}
-    for readable in (status, deciding):
-        try:
-            return msgspec.convert(readable, Status, strict=False)
-        except msgspec.ValidationError:
-            continue
     try:
-        return msgspec.convert(without_evidence, Status, strict=False)
-    except msgspec.ValidationError as error:
-        raise UnreadableStatus(str(error)) from error
+        return msgspec.convert(status, Status, strict=False)
+    except msgspec.ValidationError:
+        return _readable(status)
+
+
+def _readable(status: Mapping[str, Any]) -> Status:
+    """What decides, with as much of the evidence as can be read."""
+    deciding = {field: value for field, value in status.items() if decides(field) or field == "phase"}
+    evidence = deciding.get("analysis")
+    without_pictures = None
+    if isinstance(evidence, Mapping):
+        without_pictures = {field: evidence[field] for field in evidence if decides(f"analysis.{field}")}
+    fault: Exception | None = None
+    for readable in (evidence, without_pictures, None):
+        try:
+            return msgspec.convert({**deciding, "analysis": readable}, Status, strict=False)
+        except msgspec.ValidationError as error:
+            fault = error
+    raise UnreadableStatus(str(fault)) from fault
 
 
 def parse(body: Mapping[str, Any]) -> ModelDeployment:
@@ -201,7 +210,7 @@ def _parsed(body: Mapping[str, Any]) -> ModelDeployment:
 
 def _in_our_words(error: msgspec.ValidationError) -> str:
     """The field, then what is wrong with it."""
-    what, _, path = str(error).partition(" - at `$")
+    what, _, path = str(error).rpartition(" - at `$")
     return f"spec{path.rstrip('`')}: {what}"
 
 

@@ -27,6 +27,10 @@ class Duration(timedelta):
     def __str__(self) -> str:
         return self.text
 
+    def __reduce__(self) -> tuple[type["Duration"], tuple[str]]:
+        """Copied and kept by its text."""
+        return Duration, (self.text,)
+
 
 def format_duration(length: float | timedelta) -> str:
     """`length` (seconds, if it is a number) in at most two units, for people: 45 s, 12 min, 3 h 5 min."""

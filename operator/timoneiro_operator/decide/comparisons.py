@@ -63,26 +63,26 @@ def _restore(item: PlannedComparison, kept: MetricStatus | None) -> Comparison |
 
 
 def text_of_evidence(metric: Metric, evidence: Comparison | Shape) -> str:
-    """The evidence for the status, labelled with what it is about: under the same name may be counted something else.
-
-    Failures have no label: there is only one kind of them.
-    """
+    """The evidence for the status, with what it is about: under the same name something else may be counted."""
     text = evidence.encode() if isinstance(evidence, Shape) else encode(evidence)
-    label = _label(metric)
-    return f"{label} {text}" if label else text
+    return f"{_label(metric)} {text}"
 
 
 def _label(metric: Metric) -> str:
-    if metric.type == "Errors":
-        return ""
-    counted = (metric.events, metric.total, metric.output, metric.bins, metric.bin_label)
-    return f"{metric.type}-{zlib.crc32(repr(counted).encode()):08x}"
+    """The same for what counts the same."""
+    if metric.type == "Ratio":
+        counted: tuple[str | None, ...] = (metric.events, metric.total)
+    elif metric.bins is not None:
+        counted = (metric.bins, metric.bin_label or "le")
+    else:
+        counted = (metric.output or "Prediction",) if metric.type == "Outputs" else ()
+    return f"{metric.type}-{zlib.crc32(repr(counted).encode()):08x}" if counted else metric.type
 
 
 def _without_label(metric: Metric, state: str) -> str | None:
-    """The text of the evidence; None where it is about something else."""
+    """The text of the evidence; None where it is about something else. Older versions have not said about what."""
     label, _, text = state.rpartition(" ")
-    return text if label == _label(metric) else None
+    return text if label in ("", _label(metric)) else None
 
 
 def evidence_of(state: str | None, limits: Limits) -> Comparison:

@@ -23,6 +23,7 @@ from timoneiro_judge.usual import Usual
 from timoneiro_operator.api.analysis_spec import Analysis
 from timoneiro_operator.api.analysis_status import Share
 from timoneiro_operator.api.command import Command
+from timoneiro_operator.api.deployment import parse_status
 from timoneiro_operator.api.promql import Selector
 from timoneiro_operator.api.spec_struct import read
 from timoneiro_operator.api.status import Status
@@ -368,6 +369,17 @@ def test_a_fault_of_ours_in_weighing_counts_is_a_problem_with_metrics_and_stops_
         broken = Metrics(windows={"errors": cast("Window", None)}, window_end=world.now, seconds=10.0)
         decision = takes_back(world, broken)
         assert isinstance(decision.fault, AttributeError)
+
+
+@pytest.mark.parametrize(("field", "kept"), [("trail", True), ("metrics", False)])
+def test_of_an_analysis_that_cannot_be_read_is_kept_what_can(field: str, kept: bool) -> None:
+    with copied(SCRAPED) as world:
+        body = world.deployment.status
+        status = msgspec.to_builtins(body)
+        status["analysis"][field] = [{"at": "yesterday", "name": 7}]
+        read = parse_status({"status": status})
+        assert (read.candidate, read.step) == (body.candidate, body.step)
+        assert (read.analysis is not None) == kept
 
 
 @pytest.mark.parametrize("pending", [abort, failed_load, deadline])

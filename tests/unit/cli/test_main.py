@@ -56,9 +56,13 @@ def test_what_cannot_be_a_name_is_wrong_use(md, fake_cluster, run, name) -> None
     assert (code, "cannot be the name of a ModelDeployment" in err) == (USAGE, True)
 
 
-def test_what_is_no_duration_is_wrong_use(md, fake_cluster, run) -> None:
-    code, _, err = run(fake_cluster(md.rolling()), "abort", "fraud", "--timeout", "soon")
-    assert (code, "'soon' is not a duration" in err) == (USAGE, True)
+@pytest.mark.parametrize(
+    ("text", "words"), [("soon", "'soon' is not a duration"), ("3000000d", "3000000d is longer than ten years")]
+)
+def test_what_is_no_duration_to_wait_for_is_wrong_use_and_nothing_is_asked(md, fake_cluster, run, text, words) -> None:
+    cluster = fake_cluster(md.rolling())
+    code, _, err = run(cluster, "abort", "fraud", "--timeout", text)
+    assert (code, words in err) == (USAGE, True)
 
 
 def test_the_table_has_one_row_for_each_deployment(md, fake_cluster, run) -> None:

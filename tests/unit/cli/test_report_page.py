@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from support import played
@@ -162,6 +163,15 @@ def test_times_of_messages_are_written_for_people() -> None:
     text = read(world.body(), world.now).text
     assert "is needed, until 2027-01-15 14:00:10 UTC" in text
     assert not re.search(r"\dT\d\d:\d\d:\d\d\.\d+Z", text)
+
+
+@pytest.mark.parametrize("odd", ["2026-12-31T23:59:60Z", "2026-02-30T10:00:00Z", "0000-00-00T00:00:00Z"])
+def test_what_only_looks_like_a_time_stays_what_it_is(odd: str) -> None:
+    world = played.rolled_back()
+    (*before, last) = world.status.history
+    last = msgspec.structs.replace(last, reason=f"CrashLoopBackOff: its last words were: {odd}")
+    world.status = msgspec.structs.replace(world.status, history=(*before, last))
+    assert odd in read(world.body(), world.now).text
 
 
 @pytest.fixture

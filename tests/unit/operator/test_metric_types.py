@@ -9,11 +9,19 @@ import pytest
 from support.analyses import analysis, folded, in_a_step, looks, looks_at, window
 from timoneiro_judge import Verdict
 from timoneiro_judge.counts import Dispersion, Spread, Window
+from timoneiro_judge.shape import Bins, Shape
 from timoneiro_judge.verdict import Part
 from timoneiro_operator.api.analysis_status import AnalysisStatus, MetricStatus
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.decide.analysis import fold, verdict_of
-from timoneiro_operator.decide.comparisons import bounds_key, dispersion_of, parts_of, planned, restored
+from timoneiro_operator.decide.comparisons import (
+    bounds_key,
+    dispersion_of,
+    parts_of,
+    planned,
+    restored,
+    text_of_evidence,
+)
 from timoneiro_operator.decide.observation import Metrics
 from timoneiro_operator.decide.text import metric_sentence, verdict_sentence
 
@@ -74,6 +82,31 @@ def test_evidence_about_something_else_of_the_same_name_is_no_evidence(
     kept = folded(analysis(before), *looks({"a": window(100, 8, 900, 2)}))
     assert restored(planned(analysis(before), {}), kept)["a"].candidate.requests == 100
     assert restored(planned(analysis(after), {}), kept)["a"].candidate.requests == 0
+
+
+@pytest.mark.parametrize(
+    "metric", [{"name": "a"}, COUNTED, {"name": "a", "type": "Outputs", "output": "Score"}, {**SLOW, "name": "a"}]
+)
+def test_evidence_of_an_older_version_which_did_not_say_what_it_is_about_goes_on(metric: dict[str, Any]) -> None:
+    spec = analysis({"name": "errors"}, metric)
+    shown = Bins(candidate={"x": 60, "y": 40}, stable={"x": 500, "y": 400})
+    first, second = looks({"errors": window(100, 8, 900, 2), "a": window(100, 8, 900, 2)})
+    kept = folded(spec, first, dataclasses.replace(second, shapes={"a": shown}))
+    old = tuple(msgspec.structs.replace(one, state=str(one.state).rpartition(" ")[2]) for one in kept.metrics)
+    again = restored(planned(spec, kept.bounds), msgspec.structs.replace(kept, metrics=old))["a"]
+    assert again.candidate.requests == 100
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ({"type": "Outputs"}, {"type": "Outputs", "output": "Prediction"}),
+        ({"type": "Outputs", "bins": "b"}, {"type": "Outputs", "bins": "b", "binLabel": "le"}),
+    ],
+)
+def test_a_default_that_is_written_out_counts_the_same(short: dict[str, Any], long: dict[str, Any]) -> None:
+    labels = {text_of_evidence(planned(analysis(metric), {})[0].metric, Shape()).split()[0] for metric in (short, long)}
+    assert len(labels) == 1
 
 
 def test_what_decides_may_be_edited_and_the_evidence_goes_on() -> None:

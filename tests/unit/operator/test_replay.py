@@ -164,7 +164,7 @@ def agrees(replay: Replay, arms: tuple[str, str], recorded: list[Recorded]) -> N
     begins = [*ends, *replay.accepted]
     starts = [max(begin for begin in begins if begin < end) for end in ends]
     offline = replay.offline(*arms, starts, ends)
-    assert [state for _, state in recorded] == [encode(comparison) for comparison in offline]
+    assert [state for _, state in recorded] == [f"Errors {encode(comparison)}" for comparison in offline]
     worse = [judge({"errors": Part(evidence=c)}, false_rollback=0.01, false_promotion=0.05).verdict for c in offline]
     assert "Worse" not in worse[:-1]
 
@@ -190,7 +190,7 @@ async def test_a_good_candidate_is_promoted_and_no_window_is_lost_or_counted_twi
     arms = await replay.rolling()
     recorded, outcome = await replay.play(3600, restart_every=restart_every)
     assert outcome == "Promoted"
-    counted = decode(recorded[-1][1])
+    counted = decode(recorded[-1][1].removeprefix("Errors "))
     ends = [end for end, _ in recorded]
     assert all(later - earlier >= INTERVAL for earlier, later in pairwise(ends))
     asked = replay.shown_until(ends[-1], arms[1])[0]

@@ -1,5 +1,8 @@
 """What people read: durations, verdicts, events."""
 
+import copy
+import pickle
+
 import pytest
 
 from support.fake_world import FakeWorld
@@ -16,6 +19,11 @@ from timoneiro_operator.decide.text import metric_sentence, name_of, ratio_text,
 )
 def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert Duration(text).total_seconds() == seconds
+
+
+def test_a_duration_is_copied_and_kept_with_its_text() -> None:
+    length = Duration("1h30m")
+    assert [str(copy.deepcopy(length)), str(pickle.loads(pickle.dumps(length)))] == ["1h30m"] * 2
 
 
 @pytest.mark.parametrize("text", ["", "10", "ten minutes", "1h 30m", "-5s", "5 s"])

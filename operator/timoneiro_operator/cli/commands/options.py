@@ -1,6 +1,7 @@
 """The options that several commands share, and the check of what people type."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import typer
@@ -35,6 +36,10 @@ class ClusterOptions:
     kubeconfig: str | None
 
 
+# With more the end of the wait would be in no calendar.
+_LONGEST = timedelta(days=3650)
+
+
 def checked_name(text: str, what: str = "a ModelDeployment") -> str:
     """`text`, if it can be a name. Raises CliError (usage) otherwise, before the cluster is asked."""
     if not OBJECT_NAME.fullmatch(text):
@@ -49,6 +54,9 @@ def checked_name(text: str, what: str = "a ModelDeployment") -> str:
 def seconds_of(text: str) -> float:
     """Seconds of a duration that a person typed. Raises CliError (usage)."""
     try:
-        return Duration(text).total_seconds()
+        length = Duration(text)
     except ValueError as error:
         raise CliError(f"--timeout: {error}", code=USAGE) from error
+    if length > _LONGEST:
+        raise CliError(f"--timeout: {text} is longer than ten years", code=USAGE)
+    return length.total_seconds()

@@ -23,7 +23,15 @@ def code(text: str) -> str:
 
 def prose(text: str) -> str:
     """As `code`, with the exact times of the operator's messages as people read them."""
-    return code(_TIME.sub(lambda found: clock(read_moment(found.group())), text))
+    return code(_TIME.sub(lambda found: _clock_of(found.group()), text))
+
+
+def _clock_of(text: str) -> str:
+    """A time as people read it. What only looks like one, as in the words of somebody's container, stays what it is."""
+    try:
+        return clock(read_moment(text))
+    except ValueError:
+        return text
 
 
 def moment(at: Moment) -> str:
