@@ -210,8 +210,10 @@ def _parsed(body: Mapping[str, Any]) -> ModelDeployment:
 
 def _in_our_words(error: msgspec.ValidationError) -> str:
     """The field, then what is wrong with it."""
-    what, _, path = str(error).rpartition(" - at `$")
-    return f"spec{path.rstrip('`')}: {what}"
+    text = str(error)
+    # The last one: what people wrote is quoted before it. Of the spec itself no path is told.
+    what, mark, path = text.rpartition(" - at `$")
+    return f"spec{path.rstrip('`')}: {what}" if mark else f"spec: {text}"
 
 
 def parse_acted_on(body: Mapping[str, Any]) -> ModelDeployment | None:

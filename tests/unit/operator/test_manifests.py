@@ -268,6 +268,7 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"analysis": {"metrics": []}}, "at least one metric"),
         ({"analysis": {"metrics": [{"name": "e", "tolerance": 2.0}]}}, "must be below margin"),
         ({"model": {"uri": 7}}, "spec.model.uri: Expected `str`, got `int`"),
+        ({"route": None}, "spec.route: Expected `object`, got `null`"),
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_with_a_sentence(change: dict[str, Any], words: str) -> None:
@@ -356,3 +357,9 @@ def test_a_name_that_is_too_long_together_with_its_namespace_is_refused_with_bot
     metadata = {"name": "f" * 30, "namespace": "n" * 14, "uid": "u"}
     with pytest.raises(InvalidSpec, match="have 44 characters together, and KServe can make a host name of 43 at most"):
         parse({"metadata": metadata, "spec": world.spec})
+
+
+def test_what_the_spec_as_a_whole_lacks_is_said_of_the_spec() -> None:
+    body = {"metadata": {"namespace": "ns", "name": "fraud", "uid": "u"}, "spec": {}}
+    with pytest.raises(InvalidSpec, match=r"^spec: Object missing required field `route`$"):
+        parse(body)
