@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from support.versions import Seen
@@ -15,7 +16,7 @@ from timoneiro_operator.api.times import read_moment
 
 StatusBody = dict[str, Any]
 # One clock writes both times, and each is written with microseconds.
-_EARLY_SECONDS = 0.001
+_EARLY = timedelta(seconds=0.001)
 # The observer may hear of a candidate a little after its first requests have been sent.
 _LATE_SECONDS = 2.0
 
@@ -38,13 +39,7 @@ def early_steps(history: Sequence[Seen]) -> list[str]:
             on = (new.get("index", 0), new.get("kind")) != (old.get("index", 0), old.get("kind"))
             began = new.get("startedAt")
             forward = new.get("index", 0) > old.get("index", 0)
-            if (
-                due
-                and on
-                and forward
-                and began
-                and read_moment(began).timestamp() < read_moment(due).timestamp() - _EARLY_SECONDS
-            ):
+            if due and on and forward and began and read_moment(began) < read_moment(due) - _EARLY:
                 found.append(f"{seen.version}: step {new.get('index')} began at {began}, before {due}")
         before = status
     return found

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from timoneiro_operator.api.analysis_spec import Analysis, SourceSpec
 from timoneiro_operator.api.component_checks import component_problem
-from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.duration import LONGEST, Duration
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.metric_checks import check_metric
 from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
@@ -14,7 +14,6 @@ from timoneiro_operator.api.promql import BadSelector, depends_on, matchers, sel
 from timoneiro_operator.api.spec import CanaryStep, Retry, SessionPersistence, Spec, Timeouts
 
 REVISION_LENGTH = 8
-_LONGEST = timedelta(days=3650)
 # With more the old model would serve most people, and it is the other one that was promoted.
 _LARGEST_HOLDBACK = 50
 # KServe labels pods with `isvc.<name>-<revision>-predictor`, and a label has at most 63 characters.
@@ -63,7 +62,7 @@ def check(namespace: str, name: str, spec: Spec) -> None:
         },
     }
     for field, length in durations.items():
-        if length > _LONGEST:
+        if length > LONGEST:
             raise InvalidSpec(f"{field}: {length} is longer than ten years")
     if not timedelta(seconds=1) <= spec.analysis.interval <= timedelta(days=1):
         raise InvalidSpec(f"spec.analysis.interval: {spec.analysis.interval} is not between 1s and 1d")

@@ -91,7 +91,7 @@ def released_at(deployment: ModelDeployment, status: Status) -> Moment | None:
     held = stable is not None and (stable.replicas is not None or stable.transformer_replicas is not None)
     if not held or status.candidate is not None:
         return None
-    # What was adopted in an older version has no history: it ended long ago.
+    # Without a history it ended long ago.
     ended = status.history[-1].ended_at if status.history else moment(0.0)
     return ended + deployment.spec.rollout.keep_stable
 

@@ -1,12 +1,11 @@
 """The options that several commands share, and the check of what people type."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Literal
 
 import typer
 
-from timoneiro_operator.api.duration import Duration
+from timoneiro_operator.api.duration import LONGEST, Duration
 from timoneiro_operator.api.names import OBJECT_NAME
 from timoneiro_operator.cli.errors import USAGE, CliError
 
@@ -36,10 +35,6 @@ class ClusterOptions:
     kubeconfig: str | None
 
 
-# With more the end of the wait would be in no calendar.
-_LONGEST = timedelta(days=3650)
-
-
 def checked_name(text: str, what: str = "a ModelDeployment") -> str:
     """`text`, if it can be a name. Raises CliError (usage) otherwise, before the cluster is asked."""
     if not OBJECT_NAME.fullmatch(text):
@@ -57,6 +52,6 @@ def seconds_of(text: str) -> float:
         length = Duration(text)
     except ValueError as error:
         raise CliError(f"--timeout: {error}", code=USAGE) from error
-    if length > _LONGEST:
+    if length > LONGEST:
         raise CliError(f"--timeout: {text} is longer than ten years", code=USAGE)
     return length.total_seconds()

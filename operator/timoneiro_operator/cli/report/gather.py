@@ -1,4 +1,4 @@
-"""From a ModelDeployment to its report. Pure; Time is handed in."""
+"""From a ModelDeployment to its report. Pure: time is handed in."""
 
 from collections.abc import Mapping
 from datetime import timedelta
