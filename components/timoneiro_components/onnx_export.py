@@ -15,7 +15,8 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 
 from timoneiro_serving.errors import first_line
-from timoneiro_serving.loading import OnnxPredictor, SklearnPredictor, load_skops, open_onnx
+from timoneiro_serving.estimators import OnnxPredictor, SklearnPredictor
+from timoneiro_serving.loading import load_skops, open_onnx
 
 from .errors import GateFailed, StepError
 

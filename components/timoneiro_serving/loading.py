@@ -11,16 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from .digest import DigestError, directory_digest
 from .errors import ModelLoadError, first_line
+from .estimators import ModelPredictor, OnnxPredictor, SklearnPredictor
 from .manifest import MANIFEST_FILE, Feature, Manifest, read_manifest
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SKOPS_FILE = "model.skops"
 ONNX_FILE = "model.onnx"
@@ -38,21 +34,6 @@ TRUSTED_TYPES = frozenset(
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says about n rows: `predictions` of shape (n,) and, from classifiers,
-    `probabilities` of shape (n, classes) in the order of the model's classes."""
-
-    predictions: np.ndarray[Any, Any]
-    probabilities: np.ndarray[Any, Any] | None
-
-
-class ModelPredictor(Protocol):
-    """A loaded model. Whatever `predict` raises is the model's own failure."""
-
-    def predict(self, frame: pd.DataFrame) -> Answer: ...
-
-
-@dataclass(frozen=True)
 class LoadedModel:
     """A model, the columns that it wants, in order, and the classes in the order of its probabilities
     (none if it is no classifier, or does not say)."""
@@ -61,43 +42,6 @@ class LoadedModel:
     features: tuple[Feature, ...]
     classes: tuple[str, ...]
     predictor: ModelPredictor
-
-
-class SklearnPredictor:
-    """An estimator of scikit-learn, or of anything that keeps to its conventions."""
-
-    def __init__(self, estimator: Any) -> None:
-        self._estimator = estimator
-        # An estimator that was trained without column names complains when it is given some.
-        self._named = getattr(estimator, "feature_names_in_", None) is not None
-
-    def predict(self, frame: pd.DataFrame) -> Answer:
-        rows = frame if self._named else frame.to_numpy()
-        predictions = np.asarray(self._estimator.predict(rows))
-        if not hasattr(self._estimator, "predict_proba"):
-            return Answer(predictions, None)
-        return Answer(predictions, np.asarray(self._estimator.predict_proba(rows)))
-
-
-class OnnxPredictor:
-    """An ONNX graph with one numeric input of shape (n, features): label first, then probabilities."""
-
-    def __init__(self, session: Any) -> None:
-        self._session = session
-        self._input = session.get_inputs()[0]
-        self._dtype = np.float64 if self._input.type == "tensor(double)" else np.float32
-
-    @property
-    def width(self) -> int | None:
-        """Number of features that the graph wants, or None if it does not say."""
-        shape = self._input.shape
-        return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
-
-    def predict(self, frame: pd.DataFrame) -> Answer:
-        rows = frame.to_numpy(dtype=self._dtype)
-        outputs = [np.asarray(output) for output in self._session.run(None, {self._input.name: rows})]
-        predictions = outputs[0].reshape(len(rows))
-        return Answer(predictions, outputs[1] if len(outputs) > 1 else None)
 
 
 def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle: bool = False) -> LoadedModel:

@@ -13,7 +13,7 @@ import numpy as np
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .loading import Answer
+from .estimators import Answer
 
 MOST_CLASSES = 50
 OTHER = "other"

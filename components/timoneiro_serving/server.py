@@ -34,8 +34,9 @@ from prometheus_client import REGISTRY
 
 from .accounting import AccountForRequests, Accounts
 from .errors import first_line
+from .estimators import Answer
 from .inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
-from .loading import Answer, LoadedModel
+from .loading import LoadedModel
 from .predictions import Predictions
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from timoneiro_serving import __main__ as command_line
-from timoneiro_serving.loading import Answer
+from timoneiro_serving.estimators import Answer
 from timoneiro_serving.predictions import MOST_CLASSES, NUMBER_BOUNDS, OTHER, Predictions
 
 
