@@ -10,18 +10,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
+from lightkube import Client, KubeConfig
+from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
+
 from demo.acts import production_rows
 from demo.load import Load, Tally
 from demo.platform import BUCKET, SYSTEM_NAMESPACE, apply, model_deployment, s3
 from localcluster.cluster import Cluster
+from localcluster.errors import LocalClusterError
 from support.background import Background
 from support.outside import Outside
 from support.waiting import wait
 from timoneiro_components.package import package
 from timoneiro_components.train import train
+from timoneiro_operator.api import names
 from timoneiro_serving.digest import directory_digest
 
 NAMESPACE = "default"
+_DEPLOYMENT: Any = create_namespaced_resource(names.GROUP, names.VERSION, names.KIND, names.PLURAL)
 # A rollout that is over soon after nothing has spoken against it: for tests of something else.
 QUICK: dict[str, Any] = {
     "rollout": {
@@ -81,6 +89,8 @@ class Bench:
         self.cluster = cluster
         self.name, self.host = name, f"{name}.models.example.com"
         self.outside = Outside(cluster.kubeconfig, namespace=NAMESPACE, name=name)
+        # Tests ask for the status five times a second: a kubectl each time would take a fifth of the machine.
+        self._api = Client(KubeConfig.from_file(cluster.kubeconfig), namespace=NAMESPACE, trust_env=False)
         self._packages = packages
         self._versions = itertools.count(1)
         self._background = Background()
@@ -108,6 +118,7 @@ class Bench:
         tally: Tally = self._background.run(self._load.stop())
         self._background.close()
         self.outside.close()
+        self._api.close()
         self.cluster.kubectl("delete", "modeldeployment", self.name, "--ignore-not-found", "--timeout=60s")
         assert tally.whole, tally
 
@@ -154,7 +165,12 @@ class Bench:
         return version
 
     def status(self) -> dict[str, Any]:
-        return self.cluster.get("modeldeployment", self.name).get("status") or {}
+        """What the API server says now; raises LocalClusterError when it says nothing."""
+        try:
+            body: dict[str, Any] = self._api.get(_DEPLOYMENT, self.name).to_dict()
+        except (ApiError, httpx2.TransportError) as error:
+            raise LocalClusterError(f"ModelDeployment {self.name} could not be read: {error!r}") from error
+        return body.get("status") or {}
 
     def outcome(self, version: str) -> dict[str, Any] | None:
         """How the rollout of `version` ended; None while it has not."""
