@@ -19,8 +19,8 @@ COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov=timoneiro_judge --cov-bra
 WITHOUT_CLUSTER := tests/unit tests/simulations tests/models
 # Tests of one module share what is costly to set up.
 PARALLEL := -n auto --dist loadscope
-# Tests on clusters mostly wait: two at a time, each with clusters of its own, unless they are to share one that is up.
-CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 2 --dist loadfile)
+# Tests on clusters mostly wait: three at a time, each with clusters of its own, unless they are to share one that is up.
+CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 3 --dist loadfile)
 
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
@@ -112,7 +112,7 @@ requirements: ## Pin the requirements anew, with hashes and without addresses
 
 pipeline: setup ## Compile the training pipeline to dist/training.yaml
 	mkdir -p dist
-	$(BIN)/python -m timoneiro_pipelines compile --output dist/training.yaml
+	$(BIN)/timoneiro training compile --output dist/training.yaml
 
 manifests: setup ## Render manifests/ from the chart
 	PYTHONPATH=hack $(BIN)/python -m render_manifests

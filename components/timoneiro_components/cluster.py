@@ -18,7 +18,7 @@ from .errors import StepError
 FIELD_MANAGER = "timoneiro-pipeline"
 GROUP, VERSION, PLURAL = "timoneiro.dev", "v1alpha1", "modeldeployments"
 _TIMEOUT_SECONDS = 30
-_OWNER = re.compile(r'conflict with "([^"]+)"')
+_OWNER = re.compile(r'conflicts? with "([^"]+)"')
 
 
 class ModelDeployments:

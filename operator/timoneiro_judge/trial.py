@@ -52,7 +52,7 @@ class Needs:
     not_worse: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Trial:
     """Counts so far, and what follows from them. Frozen: `add` returns the next one.
 
@@ -82,12 +82,17 @@ class Trial:
         if not 0 < limits.negligible < 1:
             raise ValueError(f"negligible is {limits.negligible}: it must be above 0 and below 1")
 
+    def __repr__(self) -> str:
+        """What a notebook shows: the verdict and the counts."""
+        arms = (f"{arm.events:,} of {arm.requests:,}" for arm in (self.candidate, self.stable))
+        return f"<Trial: {self.verdict}, {' against '.join(arms)}>"
+
     def add(self, *, candidate: tuple[int, int], stable: tuple[int, int]) -> "Trial":
         """The trial with one more window: (requests, events) of each model in the same stretch of time.
 
         Raises ValueError for what is no count: negative, a fraction, or more events than requests.
         """
-        window = Window(candidate=_counts("candidate", *candidate), stable=_counts("stable model", *stable))
+        window = Window(candidate=_counts("candidate", candidate), stable=_counts("stable model", stable))
         told = Dispersion(factor=self.dispersion, most=self.dispersion)
         return replace(self, counted=self._comparison.observe(window, told))
 
@@ -102,6 +107,10 @@ class Trial:
         missing = [column for column in COLUMNS if column not in there]
         if missing:
             raise ValueError(f"the table lacks {', '.join(missing)}; it needs the columns {', '.join(COLUMNS)}")
+        lengths = [len(frame[column]) for column in COLUMNS]
+        if len(set(lengths)) > 1:
+            told = ", ".join(f"{column} {length}" for column, length in zip(COLUMNS, lengths, strict=True))
+            raise ValueError(f"the columns have different numbers of rows: {told}")
         trial = cls(**settings)
         for number, (n_c, e_c, n_s, e_s) in enumerate(zip(*(frame[column] for column in COLUMNS), strict=True)):
             try:
@@ -188,7 +197,7 @@ class Trial:
             *settings, state = text.split()
             rollback, promotion, dispersion = map(float, settings)
         except ValueError as error:
-            raise ValueError(f"this is not a saved trial: {error}") from error
+            raise ValueError("this is not a saved trial: it must be what Trial.to_text gave") from error
         counted = decode(state)
         return cls(
             limits=counted.limits,
@@ -199,11 +208,16 @@ class Trial:
         )
 
 
-def _counts(arm: str, requests: Any, events: Any) -> Counts:
+def _counts(arm: str, counts: Any) -> Counts:
     """Raises ValueError for what is no count. Numbers of numpy, and whole floats of a table with gaps, are some."""
+    try:
+        requests, events = counts
+        numbers = {"requests": float(requests), "events": float(events)}
+    except (TypeError, ValueError):
+        raise ValueError(f"the {arm} is {counts!r}: write (requests, events), such as (1000, 3)") from None
     whole: list[int] = []
     for name, value in (("requests", requests), ("events", events)):
-        number = float(value)
+        number = numbers[name]
         if not (number.is_integer() and 0 <= number <= _LARGEST_COUNT):
             raise ValueError(f"{name} of the {arm} are {value}, which is not a count")
         whole.append(int(value))

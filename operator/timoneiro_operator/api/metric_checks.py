@@ -60,7 +60,7 @@ def check_metric(metric: Metric, analysis: Analysis) -> None:
     elif metric.type == "Guard":
         others = [other.name for other in analysis.metrics if other.compares]
         if metric.of not in others:
-            raise InvalidSpec(f"{name}: of must name another metric, one of {', '.join(others) or 'none'}")
+            raise InvalidSpec(f"{name}: `of` must name another metric, one of {', '.join(others) or 'none'}")
         if metric.max is None or not 0 < metric.max < 1:
             raise InvalidSpec(f"{name}: max must be a rate between 0 and 1")
 

@@ -22,3 +22,9 @@ def read_moment(text: str) -> Moment:
 def text_of(moment: Moment) -> str:
     """RFC 3339 in UTC with microseconds: `2026-11-24T10:00:00.250000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def clock(moment: Moment) -> str:
+    """As people read it in a sentence: `2026-11-24 10:00:05 UTC`."""
+    text = text_of(moment)
+    return f"{text[:10]} {text[11:19]} UTC"

@@ -21,7 +21,7 @@ from timoneiro_operator.api.status import (
     Status,
     Step,
 )
-from timoneiro_operator.api.times import Moment, text_of
+from timoneiro_operator.api.times import Moment, clock
 from timoneiro_operator.decide.capacity import lacks_replicas, replicas, with_capacity
 from timoneiro_operator.decide.commands import carry_out
 from timoneiro_operator.decide.consequences import conclude
@@ -209,7 +209,7 @@ def _go_by_steps(given: Given, status: Status, step: Step, stable: Stable, candi
         return say(status, "Holding", lacking)
     next_step = following(given.deployment.spec.rollout, step)
     if takes_all(next_step) and step.weight < 100 and not _may_take_all(given, status):
-        until = f", until {text_of(candidate.deadline)}" if candidate.deadline else ""
+        until = f", until {clock(candidate.deadline)}" if candidate.deadline else ""
         return say(status, "Holding", f"more evidence of 'not worse' is needed{until}: {known_so_far(status)}")
     return _go(given, status, next_step, f"the next step is {share_text(next_step)}")
 

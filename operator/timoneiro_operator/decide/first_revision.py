@@ -35,7 +35,8 @@ def first_revision(given: Given, status: Status, candidate: Candidate) -> Status
     if settled(routing_of(given, status), seen):
         status = promote(given, status, candidate)
         return say(status, "Healthy", f"{revision_name(candidate)} {served_text(status)}")
-    return say(status, "Pending", route_wait(seen))
+    late = candidate.progress_deadline is not None and given.now >= candidate.progress_deadline
+    return say(status, "Degraded" if late else "Pending", route_wait(seen))
 
 
 def _is_degraded(deployment: ModelDeployment, candidate: Candidate) -> bool:

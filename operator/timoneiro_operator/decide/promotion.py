@@ -34,7 +34,7 @@ def promote(given: Given, status: Status, candidate: Candidate) -> Status:
         backend=given.seen.workload(candidate.revision).backend or candidate.backend,
     )
     evidence = status.verdict or ("first revision" if old is None else "there was no evidence against it")
-    reason = candidate.way.reason if isinstance(candidate.way, Direct) else evidence
+    reason = candidate.way.reason if isinstance(candidate.way, Direct) else _said(given, status, candidate, evidence)
     snapshots = tuple(
         replace(known, stable_since=now) if known.revision == candidate.revision else known
         for known in status.revisions
@@ -55,6 +55,15 @@ def promote(given: Given, status: Status, candidate: Candidate) -> Status:
     if after is not None:
         status = _tested_anew(status)
     return forget_snapshots(status)
+
+
+def _said(given: Given, status: Status, candidate: Candidate, evidence: str) -> str:
+    """The evidence, and who promoted it where the evidence alone would not have."""
+    if given.deployment.spec.analysis.promotion != "Evidence" or given.verdict(status) == "NotWorse":
+        return evidence
+    about = (known for known in reversed(status.commands) if known.revision == candidate.revision)
+    by_person = next((known for known in about if (known.action, known.outcome) == ("promote", "Done")), None)
+    return evidence if by_person is None else f"promoted by {by_person.asker}; {evidence}"
 
 
 def _holdback(rollout: Rollout, status: Status, candidate: Candidate) -> Step | None:

@@ -4,7 +4,7 @@ from timoneiro_judge.routing import ALPHA
 from timoneiro_operator.api.deployment import ModelDeployment
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Candidate, Direct, Leaving, Phase, Stable, Status, Step
-from timoneiro_operator.api.times import Moment, text_of
+from timoneiro_operator.api.times import Moment, clock
 from timoneiro_operator.decide.capacity import replicas
 from timoneiro_operator.decide.given import Given
 from timoneiro_operator.decide.lifecycle import is_adopted, rejection_entry
@@ -159,7 +159,7 @@ def reason_to_wait(given: Given, status: Status, step: Step) -> tuple[Phase, str
     if step.kind == "Pause":
         if step.not_before is None or not early:
             return None
-        return "Paused", f"the schedule pauses for {length}, until {text_of(step.not_before)}"
+        return "Paused", f"the schedule pauses for {length}, until {clock(step.not_before)}"
     warming = _warming_up(given, status)
     if early:
         more = f"; {warming}" if warming else ""

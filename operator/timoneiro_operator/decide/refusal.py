@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.status import Candidate, Direct, Status, Step
-from timoneiro_operator.api.times import text_of
+from timoneiro_operator.api.times import clock
 from timoneiro_operator.decide.lifecycle import former, rejection_entry
 from timoneiro_operator.decide.steps import waits_for_a_person
 from timoneiro_operator.decide.text import revision_name
@@ -83,7 +83,7 @@ def _rollout(command: Command, status: Status, candidate: Candidate) -> Refusal 
     if command.action == "promote" and not command.full and not _has_begun(step):
         return Refusal("NoStep", f"{name} has no step to end yet; promote it in full to skip all of them")
     if command.action == "pause" and paused is not None:
-        return Refusal("PausedAlready", f"it is paused already, by {paused.by} since {text_of(paused.at)}")
+        return Refusal("PausedAlready", f"it is paused already, by {paused.by} since {clock(paused.at)}")
     if command.action == "pause" and gets_all:
         return Refusal("AllTraffic", f"{name} is going to all traffic already; abort rolls it back")
     if command.action == "resume" and paused is None and not waits_for_a_person(step):

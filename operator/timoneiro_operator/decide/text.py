@@ -6,7 +6,7 @@ from timoneiro_judge import Counts
 from timoneiro_operator.api.analysis_status import MetricStatus, MostDifferent, RatioStatus, WarmUp
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Paused, Phase, Retiring, Revision, Status, Step
-from timoneiro_operator.api.times import Moment, text_of
+from timoneiro_operator.api.times import Moment, clock, text_of
 from timoneiro_operator.decide.observation import Failure, Observation
 
 VERDICT_WORDS = {"Worse": "worse", "NotWorse": "not worse", "Undecided": "undecided", "Differs": "different"}
@@ -144,7 +144,7 @@ def served_text(status: Status) -> str:
     former, step = status.former, status.step
     if former is None or step is None:
         return "serves all traffic"
-    until = f" until {text_of(step.not_before)}" if step.not_before else ""
+    until = f" until {clock(step.not_before)}" if step.not_before else ""
     if step.kind == "Bake":
         return f"serves all traffic; {revision_name(former)} gets a copy of it{until}, and both are compared"
     kept = f"{revision_name(former)} keeps {100 - step.weight} %{until}, and both are compared"
@@ -179,7 +179,7 @@ def not_ready(revision: Revision, failure: Failure | None) -> str:
 
 
 def paused_by(paused: Paused) -> str:
-    return f"paused by {paused.by} since {text_of(paused.at)}; resume to go on"
+    return f"paused by {paused.by} since {clock(paused.at)}; resume to go on"
 
 
 def route_wait(seen: Observation) -> str:

@@ -39,7 +39,14 @@ class HttpPods:
         except TimeoutError as error:
             raise ProblemError("ScrapeFailed", f"pod {pod.name} did not answer within {seconds:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise ProblemError("ScrapeFailed", f"pod {pod.name} cannot be read: {type(error).__name__}") from error
+            raise ProblemError("ScrapeFailed", _unreadable(pod, port, path, error)) from error
         if body and not body.endswith(b"\n"):
             raise ProblemError("ScrapeFailed", f"pod {pod.name} shows metrics that are cut off")
         return body.decode("utf-8", errors="replace")
+
+
+def _unreadable(pod: Target, port: int, path: str, error: Exception) -> str:
+    where = f"pod {pod.name} cannot be read at port {port}, path {path}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{where}: it takes no connection there; analysis.source.port says where its metrics are"
+    return f"{where}: {type(error).__name__}"

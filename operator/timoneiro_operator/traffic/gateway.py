@@ -189,7 +189,19 @@ def _acceptance(route: Mapping[str, Any]) -> tuple[bool, str, str]:
         return False, refused.get("reason") or "Refused", words
     if {c["type"] for c in current} >= {"Accepted", "ResolvedRefs"}:
         return True, "Accepted", "the gateway has accepted the route"
-    return False, "Pending", "the gateway has not processed the route yet"
+    return False, "Pending", _not_processed(route, seen=bool(parents))
+
+
+def _not_processed(route: Mapping[str, Any], *, seen: bool) -> str:
+    """`seen`: a gateway has written a status of the route, of whatever generation."""
+    if seen:
+        return "the gateway has not processed the route yet"
+    parents = ((route.get("spec") or {}).get("parentRefs") or [{}])[0]
+    namespace = parents.get("namespace") or route["metadata"].get("namespace")
+    return (
+        f"no gateway has taken the route up yet: is there a Gateway {namespace}/{parents.get('name')}, "
+        "and does a listener of it admit routes of this namespace?"
+    )
 
 
 def differs(deployment: ModelDeployment, routing: Routing, route: Mapping[str, Any] | None) -> bool:

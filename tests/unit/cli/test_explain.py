@@ -1,8 +1,7 @@
 """The sentences of `explain`: in each state the reason, and what would change it."""
 
-from timoneiro_operator.api.times import moment, read_moment
+from timoneiro_operator.api.times import clock, moment, read_moment
 from timoneiro_operator.cli.presentation.explain import explain
-from timoneiro_operator.cli.presentation.text import clock
 from timoneiro_operator.cli.presentation.view import view_of
 
 

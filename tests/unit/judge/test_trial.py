@@ -142,3 +142,25 @@ def test_a_small_share_needs_fewer_requests_since_the_stable_model_gets_the_othe
 def test_what_is_no_rate_and_no_share_is_refused(settings: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Trial().before(**settings)
+
+
+def test_a_notebook_shows_the_verdict_and_the_counts() -> None:
+    trial = Trial().add(candidate=(1000, 3), stable=(20_000, 40))
+    assert repr(trial) == "<Trial: Undecided, 3 of 1,000 against 40 of 20,000>"
+
+
+@pytest.mark.parametrize("counts", [1000, (1000,), (1000, 1, 1), ("many", 1), None])
+def test_what_is_no_pair_of_counts_is_told_with_how_to_write_one(counts: Any) -> None:
+    with pytest.raises(ValueError, match=r"the candidate is .*: write \(requests, events\), such as \(1000, 3\)"):
+        Trial().add(candidate=counts, stable=(1000, 1))
+
+
+def test_columns_of_different_lengths_are_told_with_their_lengths() -> None:
+    table = {column: [1, 1] for column in TABLE} | {"stable_events": [1]}
+    with pytest.raises(ValueError, match=r"different numbers of rows: candidate_requests 2, .*stable_events 1"):
+        Trial.from_frame(table)
+
+
+def test_a_text_that_is_no_trial_is_told_without_words_of_python() -> None:
+    with pytest.raises(ValueError, match=r"^this is not a saved trial: it must be what Trial\.to_text gave$"):
+        Trial.from_text("foo")

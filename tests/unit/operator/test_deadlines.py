@@ -6,7 +6,7 @@ import pytest
 
 from support.fake_world import FakeWorld
 from support.rolling import lose, rolled_back, rolling
-from timoneiro_operator.api.times import text_of
+from timoneiro_operator.api.times import clock
 from timoneiro_operator.decide.observation import Failure
 
 
@@ -15,7 +15,7 @@ def test_what_holds_a_rollout_says_until_when() -> None:
     world.spec["analysis"]["minRequests"] = 1
     world.model(2)
     world.trace(60, 20)
-    until = text_of(world.status.candidate.deadline)
+    until = clock(world.status.candidate.deadline)
     assert world.status.message == f"more evidence of 'not worse' is needed, until {until}: {world.status.verdict}"
 
 

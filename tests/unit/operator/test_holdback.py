@@ -12,7 +12,7 @@ from timoneiro_operator.api.command import Command
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.scaling import Replicas
 from timoneiro_operator.api.status import HistoryEntry, Step
-from timoneiro_operator.api.times import moment, text_of
+from timoneiro_operator.api.times import clock, moment
 from timoneiro_operator.decide.decide import decide
 from timoneiro_operator.decide.decision import Decision
 from timoneiro_operator.decide.events import events_between
@@ -65,7 +65,7 @@ def test_the_message_says_who_serves_what_and_until_when() -> None:
     assert world.status.step is not None
     assert world.status.message == (
         f"version 2 ({stable}) serves 90 % of the traffic; version 1 ({former}) keeps 10 % until "
-        f"{text_of(world.status.step.not_before)}, and both are compared"
+        f"{clock(world.status.step.not_before)}, and both are compared"
     )
 
 
@@ -467,7 +467,7 @@ def test_the_message_of_a_bake_says_who_gets_the_copy() -> None:
     assert world.status.step is not None
     assert world.status.message == (
         f"version 2 ({stable_of(world)}) serves all traffic; version 1 ({former_of(world)}) gets a copy of it until "
-        f"{text_of(world.status.step.not_before)}, and both are compared"
+        f"{clock(world.status.step.not_before)}, and both are compared"
     )
 
 

@@ -41,7 +41,7 @@ def parsed(**analysis: Any) -> ModelDeployment:
         ({"name": "a", "type": "Latency", "quantile": 0.3}, "must be at least 0.5 and below 1"),
         ({"name": "a", "type": "Ratio", "events": "x"}, "needs events and total"),
         (RATIO, "type Ratio needs spec.analysis.source of type Prometheus"),
-        ({"name": "a", "type": "Guard", "of": "b", "max": 0.1}, "of must name another metric, one of none"),
+        ({"name": "a", "type": "Guard", "of": "b", "max": 0.1}, "`of` must name another metric, one of none"),
         ({"name": "a", "weight": 0}, "weight 0.0 must be above 0"),
         ({"name": "a", "overDispersion": {"factor": 0.5}}, "overDispersion.factor must be at least 1"),
         ({"name": "a", "overDispersion": {"factor": 3, "estimateUpTo": 2}}, "estimateUpTo not below it"),

@@ -289,7 +289,11 @@ async def test_a_problem_stays_visible_until_the_next_look(looks) -> None:
 async def test_a_pod_that_cannot_be_reached_is_a_problem_with_its_name(looks) -> None:
     looks.targets["fraud-b"] = [Target("uid-b", "fraud-b-1", "127.0.0.3")]
     metrics = await looks.look(0)
-    assert metrics.problem == ("ScrapeFailed", "pod fraud-b-1 cannot be read: ClientConnectorError")
+    words = (
+        f"pod fraud-b-1 cannot be read at port {looks.state.port}, path /metrics: it takes no connection there; "
+        "analysis.source.port says where its metrics are"
+    )
+    assert metrics.problem == ("ScrapeFailed", words)
 
 
 async def test_a_pod_that_never_answers_is_a_problem_after_the_timeout(looks, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.cli.errors import FAILED, NO_ANSWER, NOT_FOUND, CliError
 
 _INSTALL = {
-    names.PLURAL: "install Timoneiro: `helm install timoneiro charts/timoneiro`",
+    names.PLURAL: "install Timoneiro, as its README says under Install",
     "inferenceservices": "install KServe",
 }
 
@@ -78,7 +78,8 @@ def refusal(asked: Asked, *, code: int, message: str, known: bool = False) -> Cl
     full = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
     where = "in any namespace" if asked.namespace is None else f"in namespace '{asked.namespace}'"
     if code == 404 and asked.name is not None and known:
-        return CliError(f"there is no {full} '{asked.name}' {where}; `timoneiro get -A` lists all", code=NOT_FOUND)
+        lists = "timoneiro get -A" if asked.resource == names.PLURAL else f"kubectl get {asked.resource} -A"
+        return CliError(f"there is no {full} '{asked.name}' {where}; `{lists}` lists all", code=NOT_FOUND)
     if code == 404:
         how = _INSTALL.get(asked.resource, "use another version of Kubernetes")
         return CliError(f"the cluster {asked.server} does not know {full}: {how}", code=NO_ANSWER)

@@ -53,7 +53,8 @@ def _metric(metric: MetricStatus, spec: Spec, width: int, *, promoted: bool) -> 
     indent = " " * (width + 2)
     what = f"{'worse' if metric.shape is None else 'different':<9}  "
     worse = Text.assemble(indent, what, _bar(metric.evidence.worse, spec.analysis.false_rollback, "red"))
-    worse.append(f"; rolled back at {bound(spec.analysis.false_rollback)}", style="dim")
+    if metric.role != "Inform":
+        worse.append(f"; rolled back at {bound(spec.analysis.false_rollback)}", style="dim")
     if metric.limit is not None or metric.shape is not None or promoted:
         return [first, worse]
     better = Text.assemble(indent, "not worse  ")

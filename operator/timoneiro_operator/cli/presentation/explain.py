@@ -4,14 +4,13 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Candidate, Revision, Stable
-from timoneiro_operator.api.times import Moment
+from timoneiro_operator.api.times import Moment, clock
 from timoneiro_operator.cli.presentation.explain_holdback import explain_holdback
 from timoneiro_operator.cli.presentation.explain_rollout import explain_rollout
 from timoneiro_operator.cli.presentation.text import (
     ago,
     big_name,
     bound,
-    clock,
     counts_text,
     left,
     measured_text,
@@ -246,5 +245,5 @@ def _held(part: Revision) -> str:
 
 def _deadline(until: Moment, now: Moment) -> str:
     remaining = left(until, now)
-    when = f"in {format_duration(remaining)}" if remaining > 0 else "a moment ago"
+    when = f"in {format_duration(remaining)}" if remaining > 0 else ago(until, now)
     return f"If that has not changed at {clock(until)} ({when}),"

@@ -3,8 +3,8 @@
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Retiring, Stable, Step
-from timoneiro_operator.api.times import Moment
-from timoneiro_operator.cli.presentation.text import big_name, bound, clock, left, measured_text
+from timoneiro_operator.api.times import Moment, clock
+from timoneiro_operator.cli.presentation.text import big_name, bound, left, measured_text
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import number, revision_name
 

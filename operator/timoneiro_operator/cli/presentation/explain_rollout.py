@@ -4,8 +4,8 @@ from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.spec import Spec
 from timoneiro_operator.api.status import Candidate, Step
-from timoneiro_operator.api.times import Moment
-from timoneiro_operator.cli.presentation.text import ago, big_name, bound, clock, left, measured_text, sentence, upper
+from timoneiro_operator.api.times import Moment, clock
+from timoneiro_operator.cli.presentation.text import ago, big_name, bound, left, measured_text, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.steps import requests_of, waits_for_a_person
 from timoneiro_operator.decide.text import given_text, number, warm_up_sentence

@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from timoneiro_operator.api.kinds import Body
-from timoneiro_operator.api.times import Moment
+from timoneiro_operator.api.times import Moment, clock
 from timoneiro_operator.cli.presentation.finding import Finding
-from timoneiro_operator.cli.presentation.text import age, clock, created_at, shares
+from timoneiro_operator.cli.presentation.text import age, created_at, shares
 from timoneiro_operator.cli.presentation.tree import PHASE_STYLES
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.decide.text import step_text

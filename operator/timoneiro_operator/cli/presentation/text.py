@@ -6,7 +6,7 @@ from typing import Any
 from timoneiro_operator.api.analysis_status import MetricStatus
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Revision, Status, Weights
-from timoneiro_operator.api.times import Moment, read_moment, text_of
+from timoneiro_operator.api.times import Moment, read_moment
 from timoneiro_operator.decide.text import (
     name_of,
     percent,
@@ -91,12 +91,6 @@ def left(until: Moment, now: Moment) -> float:
 
 def ago(since: Moment, now: Moment) -> str:
     return f"{format_duration(now - since)} ago"
-
-
-def clock(moment: Moment) -> str:
-    """A time of the status as people read it: `2026-11-24 10:00:05 UTC`."""
-    text = text_of(moment)
-    return f"{text[:10]} {text[11:19]} UTC"
 
 
 def created_at(metadata: Mapping[str, Any]) -> Moment | None:

@@ -149,7 +149,7 @@ def _revision_line(role: str, part: Revision | Retiring, status: Status, now: Mo
         line.append(f"  {kept} %, was stable before and is compared with what was promoted", style="dim")
         return line.append("  mirrored", style="magenta") if mirror == "Former" else line
     if isinstance(part, Retiring):
-        what = "kept warm" if part.was == "Stable" else "was the candidate"
+        what = "kept warm" if part.was == "Stable" else "on its way out"
         remaining = left(part.delete_at, now)
         end = f"deleted in {format_duration(remaining)}" if remaining > 0 else "is being deleted"
         return line.append(f"  0 %, {what}, {end}", style="dim")

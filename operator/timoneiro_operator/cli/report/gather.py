@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.status import Status
-from timoneiro_operator.api.times import Moment
+from timoneiro_operator.api.times import Moment, clock
 from timoneiro_operator.cli.presentation.explain import explain
-from timoneiro_operator.cli.presentation.text import bound, clock, sentence, upper
+from timoneiro_operator.cli.presentation.text import bound, sentence, upper
 from timoneiro_operator.cli.presentation.view import View
 from timoneiro_operator.cli.report.content import SCHEMA, Card, MetricReport, Promises, Report, RolloutReport
 from timoneiro_operator.cli.report.metrics import comparable, metrics_of, promises_of, together_of
@@ -36,7 +36,8 @@ def report_of(view: View, now: Moment, cards: Mapping[str, Card] | None = None) 
     status, spec = view.status, view.acted_on
     rollout = rollout_of(view, spec)
     analysis = analysis_of(status, rollout)
-    metrics = metrics_of(analysis, spec.analysis if spec else None) if analysis else ()
+    going_on = status.candidate is not None or status.former is not None
+    metrics = metrics_of(analysis, spec.analysis if spec else None, going_on=going_on) if analysis else ()
     promises = promises_of(spec.analysis) if spec else None
     interval = spec.analysis.interval if spec else timedelta()
     weights = weights_of(rollout, analysis, status, interval) if rollout else []

@@ -4,8 +4,7 @@ import html
 import re
 from collections.abc import Iterable
 
-from timoneiro_operator.api.times import Moment, read_moment, text_of
-from timoneiro_operator.cli.presentation.text import clock
+from timoneiro_operator.api.times import Moment, clock, read_moment, text_of
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _CODE = re.compile("`([^`]+)`")

@@ -27,8 +27,9 @@ def promises_of(analysis: Analysis) -> Promises:
     )
 
 
-def metrics_of(seen: AnalysisStatus, wanted: Analysis | None) -> tuple[MetricReport, ...]:
-    """One for each metric of the status, in its order; `wanted` None: its limits are not known."""
+def metrics_of(seen: AnalysisStatus, wanted: Analysis | None, *, going_on: bool = True) -> tuple[MetricReport, ...]:
+    """One for each metric of the status, in its order; `wanted` None: its limits are not known. `going_on`: counts come
+    in, so that what is undecided will be decided."""
     trail = comparable(seen)
     described = [_described(metric, wanted) for metric in seen.metrics]
     reports = []
@@ -55,7 +56,7 @@ def metrics_of(seen: AnalysisStatus, wanted: Analysis | None) -> tuple[MetricRep
                 not_worse=metric.evidence.not_worse,
                 candidate=_arm(metric.candidate),
                 stable=None if guard else _arm(metric.stable),
-                seconds_left=metric.seconds_left,
+                seconds_left=metric.seconds_left if going_on else None,
                 problem=metric.problem,
                 trail=tuple(_point(point.at, point.values[index], guard) for point in trail),
             )

@@ -34,10 +34,10 @@ def _revision(revision: RevisionReport) -> str:
 
 
 def _known(revision: RevisionReport) -> Iterable[tuple[str, str]]:
-    yield (
-        "Stable since" if "Stable" in revision.standing else "Was stable since",
-        (moment(revision.since) if revision.since else "never"),
-    )
+    if revision.since is None:
+        yield "Stable", "never"
+    else:
+        yield "Stable since" if "Stable" in revision.standing else "Was stable since", moment(revision.since)
     yield "Format", e(revision.format or "not remembered any more")
 
 
