@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from .datasets import DatasetDefinition
+from .definition.training import Column, Training
 
 
-def model_card(document: dict[str, Any], definition: DatasetDefinition) -> str:
+def model_card(document: dict[str, Any], training: Training) -> str:
     """Markdown text of the card of the model that the manifest `document` describes."""
-    training = document["training"]
-    nullable = sum(column.nullable for column in definition.columns)
+    made, columns = document["training"], training.features
+    nullable = sum(column.nullable for column in columns.values())
     figures = [f"| {key.replace('_', ' ')} | {value:g} |" for key, value in document["metrics"].items()]
     features = [
-        f"| {column.name} | {column.minimum:g} .. {column.maximum:g} | {'yes' if column.nullable else 'no'} |"
-        for column in definition.columns
+        f"| {name} | {column.type} | {_range(column)} | {'yes' if column.nullable else 'no'} |"
+        for name, column in columns.items()
     ]
     lines = [
         f"# {document['name']} {document['version']}",
         "",
-        f"{definition.title}. Made {document['createdAt']}, format {document['format']['name']}.",
+        f"{training.title}. Made {document['createdAt']}, format {document['format']['name']}.",
         "",
         "## What it does",
         "",
-        f"Predicts `{definition.target}` ({', '.join(document['target']['classes'])}) from "
-        f"{len(definition.columns)} numbers. Probabilities are in the order of these classes; the gates "
-        f"are about the probability of `{definition.positive}`.",
+        f"Predicts `{training.spec.target.column}` ({', '.join(document['target']['classes'])}) from "
+        f"{len(columns)} columns. Probabilities are in the order of these classes; the gates "
+        f"are about the probability of `{training.spec.target.positive}`.",
         "",
-        f"Made by {training['algorithm'].replace('_', ' ')} from {training['rows']:,} rows; missing values are "
-        f"{'replaced by the median' if training['impute'] else 'passed on as they are'}.",
+        f"Made by {made['algorithm']} from {made['rows']:,} rows; missing values are "
+        f"{'replaced' if made['impute'] else 'passed on as they are'}.",
         "",
         "## How good it is",
         "",
@@ -40,19 +40,30 @@ def model_card(document: dict[str, Any], definition: DatasetDefinition) -> str:
         "",
         "## Data",
         "",
-        f"{definition.source}. {document['data']['rows']:,} rows, `{document['data']['digest']}`.",
+        f"{document['data']['name']}{f', {licence}' if (licence := training.spec.source.licence) else ''}. "
+        f"{document['data']['rows']:,} rows, `{document['data']['digest']}`.",
         "",
         "## Limits",
         "",
         "* Judged on rows of the same source only; another population, device or laboratory may differ.",
-        f"* Callers may leave out {nullable} of {len(definition.columns)} features. The data that it was "
+        f"* Callers may leave out {nullable} of {len(columns)} features. The data that it was "
         "judged on says nothing about rows with missing values unless it has some.",
         "* An aid for a person who decides. Not a decision by itself.",
         "",
         "## Inputs",
         "",
-        "| feature | plausible range | may be null |",
-        "|---|---|---|",
+        "| feature | type | possible values | may be null |",
+        "|---|---|---|---|",
         *features,
     ]
     return "\n".join(lines) + "\n"
+
+
+def _range(column: Column) -> str:
+    if column.values is not None:
+        return ", ".join(column.values)
+    if column.type == "Boolean":
+        return "true, false"
+    low = "" if column.minimum is None else f"{column.minimum:g}"
+    high = "" if column.maximum is None else f"{column.maximum:g}"
+    return f"{low} .. {high} {column.unit or ''}".strip() if low or high else column.unit or "any"

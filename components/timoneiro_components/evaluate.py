@@ -1,12 +1,13 @@
-"""Step: is the candidate good enough, and not worse than the model that serves now? A gate.
+"""Step: is the candidate good enough, and not worse than the model that serves now?
 
-Both models see the same rows, none of which either was trained on. Guarantees: the figures are there
-whether the gate passes or not; without a champion only the absolute limit counts.
+Both models see the same rows, none of which either was trained on. Guarantees: a figure that is no number passes no
+gate; without a champion the gates about it pass.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,18 @@ import pandas as pd
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model
 
-from .datasets import DatasetDefinition, dataset_definition
-from .errors import GateFailed, StepError
+from .definition.training import Gate, Training
+from .errors import StepError
 from .scoring import Score, score
-from .tables import read_table
+from .tables import frame_of, read_table
+
+GATE = "evaluation"
+# Title, attribute of Score, and whether more is better.
+_METRICS: Mapping[str, tuple[str, str, bool]] = {
+    "rocAuc": ("ROC AUC", "roc_auc", True),
+    "accuracy": ("accuracy", "accuracy", True),
+    "logLoss": ("log loss", "log_loss", False),
+}
 
 
 @dataclass(frozen=True)
@@ -29,10 +38,6 @@ class Evaluation:
     champion: Score | None
     test_rows: int
     reasons: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        return not self.reasons
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -48,56 +53,49 @@ class Evaluation:
             figures["champion_log_loss"] = round(self.champion.log_loss, 4)
         return figures
 
-    def require(self) -> None:
-        """Raises GateFailed with every reason unless the gate passed."""
-        if not self.passed:
-            raise GateFailed("evaluation", self.reasons)
 
-
-def evaluate(
-    dataset: str, *, model: Path, test: Path, champion_uri: str, min_roc_auc: float, max_regression: float
-) -> Evaluation:
+def evaluate(training: Training, *, model: Path, test: Path, champion_uri: str) -> Evaluation:
     """Scores the model folder `model` on the table `test`, and the package at `champion_uri` ("" for none).
 
-    The candidate passes if its ROC AUC is at least `min_roc_auc` and at most `max_regression` below
-    the champion's. Raises StepError if either model cannot be loaded or asked.
+    Raises StepError if either model cannot be loaded or asked; a gate that does not pass raises nothing.
     """
-    definition = dataset_definition(dataset)
-    rows = read_table(test)
-    candidate = _score_folder(model, rows, definition, who="the candidate")
-    champion = _score_champion(champion_uri, rows, definition) if champion_uri else None
-    return Evaluation(
-        candidate=candidate,
-        champion=champion,
-        test_rows=len(rows),
-        reasons=tuple(_reasons(candidate, champion, min_roc_auc, max_regression)),
-    )
+    rows = frame_of(read_table(test))
+    candidate = _score_folder(model, rows, training, who="the candidate")
+    champion = _score_champion(champion_uri, rows, training) if champion_uri else None
+    reasons = (reason for gate in training.spec.gates for reason in _reasons(gate, candidate, champion))
+    return Evaluation(candidate=candidate, champion=champion, test_rows=len(rows), reasons=tuple(reasons))
 
 
-def _score_folder(folder: Path, rows: pd.DataFrame, definition: DatasetDefinition, *, who: str) -> Score:
+def _score_folder(folder: Path, rows: pd.DataFrame, training: Training, *, who: str) -> Score:
     try:
         loaded = load_model(folder)
     except ModelLoadError as error:
         raise StepError(f"{who} cannot be loaded: {error}") from error
-    return score(loaded, rows, definition, who=who)
+    return score(loaded, rows, training, who=who)
 
 
-def _score_champion(uri: str, rows: pd.DataFrame, definition: DatasetDefinition) -> Score:
+def _score_champion(uri: str, rows: pd.DataFrame, training: Training) -> Score:
     # Here, because most first runs have no champion and need no store.
     from .store import ModelStore  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="timoneiro-champion-") as folder:
         ModelStore.connect().download(uri, Path(folder))
-        return _score_folder(Path(folder), rows, definition, who=f"the champion {uri}")
+        return _score_folder(Path(folder), rows, training, who=f"the champion {uri}")
 
 
-def _reasons(candidate: Score, champion: Score | None, min_roc_auc: float, max_regression: float) -> list[str]:
-    reasons = []
-    if candidate.roc_auc < min_roc_auc:
-        reasons.append(f"ROC AUC is {candidate.roc_auc:.4f}, at least {min_roc_auc:g} is wanted")
-    if champion is not None and candidate.roc_auc < champion.roc_auc - max_regression:
-        reasons.append(
-            f"ROC AUC is {candidate.roc_auc:.4f}, the champion's is {champion.roc_auc:.4f} on the same rows "
-            f"and at most {max_regression:g} less is accepted"
-        )
-    return reasons
+def _reasons(gate: Gate, candidate: Score, champion: Score | None) -> Iterator[str]:
+    """Why the gate does not pass. Comparisons are this way round so that NaN passes none."""
+    title, attribute, more_is_better = _METRICS[gate.metric]
+    found = float(getattr(candidate, attribute))
+    if gate.at_least is not None and not found >= gate.at_least:
+        yield f"{title} is {found:.4f}, at least {gate.at_least:g} is wanted"
+    if gate.at_most is not None and not found <= gate.at_most:
+        yield f"{title} is {found:.4f}, at most {gate.at_most:g} is wanted"
+    if gate.champion is not None and champion is not None:
+        other = float(getattr(champion, attribute))
+        worse = other - found if more_is_better else found - other
+        if not worse <= gate.champion:
+            yield (
+                f"{title} is {found:.4f}, the champion's is {other:.4f} on the same rows "
+                f"and at most {gate.champion:g} {'less' if more_is_better else 'more'} is accepted"
+            )

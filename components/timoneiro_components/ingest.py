@@ -1,7 +1,6 @@
 """Step: bring the data in and set rows aside that no model is ever trained or judged on.
 
-Guarantees: the same data set gives the same bytes and digests on every machine; data and holdout
-share no row.
+Guarantees: the same rows give the same bytes and digests on every machine; data and holdout share no row.
 """
 
 from __future__ import annotations
@@ -9,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .datasets import dataset_definition
+from .definition.training import Training
 from .errors import StepError
+from .sources.table import read_source
 from .tables import take_rows, write_table
 
 
@@ -23,18 +23,16 @@ class Ingested:
     digest: str
 
 
-def ingest(dataset: str, *, data: Path, holdout: Path, holdout_rows: int) -> Ingested:
-    """Writes the data set to `data` (CSV) and `holdout_rows` of its rows to `holdout` instead.
+def ingest(training: Training, *, data: Path, holdout: Path) -> Ingested:
+    """Writes the rows of the source to `data` (Parquet), and those of the holdout to `holdout` instead.
 
-    The holdout is for load replay: real inputs that are new to every model. Raises StepError for an
-    unknown data set and for a holdout that leaves less than half of the rows.
+    The holdout is for load replay: real inputs that are new to every model. Raises StepError for a source that does not
+    fit the definition, and for a holdout that leaves less than half of the rows.
     """
-    definition = dataset_definition(dataset)
-    frame = definition.load()
-    if not 0 <= holdout_rows <= len(frame) // 2:
-        raise StepError(
-            f"holdout_rows is {holdout_rows}, data set {dataset!r} has {len(frame)} rows: choose 0 to {len(frame) // 2}"
-        )
-    held, kept = take_rows(frame, holdout_rows, purpose="holdout")
+    table = read_source(training)
+    wanted, most = training.spec.split.holdout_rows, table.num_rows // 2
+    if wanted > most:
+        raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {table.num_rows} rows: choose 0 to {most}")
+    held, kept = take_rows(table, wanted, training, purpose="holdout")
     write_table(held, holdout)
-    return Ingested(rows=len(kept), holdout_rows=len(held), digest=write_table(kept, data))
+    return Ingested(rows=kept.num_rows, holdout_rows=held.num_rows, digest=write_table(kept, data))

@@ -37,12 +37,14 @@ def export_onnx(source: Path, target: Path, rows: pd.DataFrame) -> float:
             options={id(estimator): {"zipmap": False}},
         )
     except Exception as error:
-        raise StepError(f"the model cannot be converted to ONNX ({first_line(error)}); use format: sklearn") from error
+        raise StepError(
+            f"the model cannot be converted to ONNX ({first_line(error)}); write spec.package.format: Sklearn"
+        ) from error
     content = graph.SerializeToString()
     expected = SklearnPredictor(estimator).predict(rows)
     found = OnnxPredictor(open_onnx(content)).predict(rows)
     if expected.probabilities is None or found.probabilities is None:
-        raise StepError("the model gives no probabilities to compare; use format: sklearn")
+        raise StepError("the model gives no probabilities to compare; write spec.package.format: Sklearn")
     difference = float(np.abs(expected.probabilities - found.probabilities).max())
     labels = int((expected.predictions.astype(str) != found.predictions.astype(str)).sum())
     # The comparison is this way round so that NaN fails it.
@@ -51,7 +53,7 @@ def export_onnx(source: Path, target: Path, rows: pd.DataFrame) -> float:
             "ONNX parity",
             [
                 f"probabilities differ by up to {difference:.2g} ({PARITY_TOLERANCE:g} is accepted) and {labels} "
-                f"of {len(rows)} labels differ; use format: sklearn"
+                f"of {len(rows)} labels differ; write spec.package.format: Sklearn"
             ],
         )
     target.write_bytes(content)

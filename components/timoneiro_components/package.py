@@ -26,15 +26,18 @@ from timoneiro_serving.loading import ONNX_FILE, SKOPS_FILE
 from timoneiro_serving.manifest import MANIFEST_FILE, SCHEMA_VERSION
 
 from .card import model_card
-from .datasets import DatasetDefinition, dataset_definition
+from .definition.training import Training
 from .errors import StepError
+from .features.preparation import features_of
 from .identity import check_identity
-from .tables import read_table, table_digest
+from .tables import frame_of, read_table, table_digest
+from .validate import labels_of
 
-FORMATS = ("sklearn", "onnx")
 CARD_FILE = "README.md"
 REFERENCE_FILE = "reference.json"
 TRAINING_FILE = "training.json"  # what the training step writes next to the model
+# What the manifest says of each column; text is a category.
+_DTYPES = {"Number": "float64", "Integer": "int64", "Boolean": "bool", "Category": "string"}
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -48,29 +51,24 @@ class Package:
 
 
 def package(
-    dataset: str,
+    training: Training,
     *,
     model: Path,
     data: Path,
     destination: Path,
-    name: str,
     version: str,
-    format_name: str,
     metrics: dict[str, Any],
 ) -> Package:
     """Makes the package folder `destination` from the model folder `model`.
 
-    `data` is the table that the model was developed on, for statistics and the parity check;
-    `metrics` are the figures of the evaluation (entries that are no numbers are left out);
-    `format_name` is "sklearn" (skops) or "onnx". Raises StepError, and GateFailed if the ONNX model
+    `data` is the table that the model was developed on, for statistics and the parity check; `metrics` are the figures
+    of the evaluation (entries that are no numbers are left out). Raises StepError, and GateFailed if the ONNX model
     answers differently.
     """
+    name, format_name = training.metadata.name, training.spec.package.format.lower()
     check_identity(name, version)
-    if format_name not in FORMATS:
-        raise StepError(f"there is no format {format_name!r}; known are: {', '.join(FORMATS)}")
-    definition = dataset_definition(dataset)
-    frame = read_table(data)
-    training = _read_training(model)
+    frame = frame_of(read_table(data))
+    made = _read_training(model)
     document = {
         "schemaVersion": SCHEMA_VERSION,
         "name": name,
@@ -78,22 +76,23 @@ def package(
         "createdAt": datetime.now(UTC).isoformat(timespec="seconds"),
         "format": {"name": format_name, "version": "1"},
         "features": [
-            {"name": column.name, "dtype": "float64", "nullable": column.nullable} for column in definition.columns
+            {"name": feature, "dtype": _DTYPES[column.type], "nullable": column.nullable}
+            for feature, column in training.features.items()
         ],
-        "target": {"name": definition.target, "classes": training.pop("classes")},
-        "training": training,
+        "target": {"name": training.spec.target.column, "classes": made.pop("classes")},
+        "training": made,
         "metrics": {key: value for key, value in sorted(metrics.items()) if _is_number(value)},
-        "data": {"name": dataset, "rows": len(frame), "digest": table_digest(data)},
+        "data": {"name": training.spec.source.title or name, "rows": len(frame), "digest": table_digest(data)},
     }
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Filled next to its place and moved there in one step: nobody ever sees half a package.
     with tempfile.TemporaryDirectory(prefix=".package-", dir=destination.parent) as scratch:
         folder = Path(scratch) / "package"
         folder.mkdir()
-        _write_model(model, folder, format_name, frame, definition)
-        card = model_card(document, definition)
+        _write_model(model, folder, format_name, features_of(frame, training))
+        card = model_card(document, training)
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
-        _write_json(folder / REFERENCE_FILE, _reference(frame, definition))
+        _write_json(folder / REFERENCE_FILE, _reference(frame, training))
         _write_json(folder / MANIFEST_FILE, {**document, "files": file_digests(folder)})
         if destination.exists():
             shutil.rmtree(destination)
@@ -105,42 +104,46 @@ def package(
 def _read_training(model: Path) -> dict[str, Any]:
     path = model / TRAINING_FILE
     try:
-        training: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StepError(f"{path} cannot be read ({error}): package the folder that the training step made") from error
-    return training
+    return made
 
 
-def _write_model(
-    model: Path, folder: Path, format_name: str, frame: pd.DataFrame, definition: DatasetDefinition
-) -> None:
+def _write_model(model: Path, folder: Path, format_name: str, features: pd.DataFrame) -> None:
     if format_name == "onnx":
         # Here, because the converter takes a second to import and most packages do not need it.
         from .onnx_export import export_onnx  # noqa: PLC0415
 
-        export_onnx(model / SKOPS_FILE, folder / ONNX_FILE, frame[definition.feature_names])
+        export_onnx(model / SKOPS_FILE, folder / ONNX_FILE, features)
     else:
         shutil.copyfile(model / SKOPS_FILE, folder / SKOPS_FILE)
 
 
-def _reference(frame: pd.DataFrame, definition: DatasetDefinition) -> dict[str, Any]:
+def _reference(frame: pd.DataFrame, training: Training) -> dict[str, Any]:
     """What inputs looked like in training: for drift checks, small enough to travel with the model."""
-    columns = {}
-    for name in definition.feature_names:
-        present = frame[name].dropna()
-        columns[name] = {
-            "missing": round(float(frame[name].isna().mean()), 6),
-            "mean": float(present.mean()),
-            "deviation": float(present.std(ddof=1)),
-            "minimum": float(present.min()),
-            "maximum": float(present.max()),
-            "quantiles": {str(share): float(present.quantile(share)) for share in _QUANTILES},
-        }
-    shares = frame[definition.target].value_counts(normalize=True)
+    shares = labels_of(frame[training.spec.target.column]).value_counts(normalize=True)
+    features = features_of(frame, training)
     return {
         "rows": len(frame),
-        "features": columns,
-        "target": {label: round(float(shares.get(label, 0.0)), 6) for label in definition.classes},
+        "features": {name: _statistics(features[name]) for name in features},
+        "target": {label: round(float(shares.get(label, 0.0)), 6) for label in training.classes},
+    }
+
+
+def _statistics(values: pd.Series) -> dict[str, Any]:
+    present, found = values.dropna(), {"missing": round(float(values.isna().mean()), 6)}
+    if present.empty:
+        return found
+    if values.dtype == object:
+        counts = present.value_counts(normalize=True)
+        return found | {"shares": {str(text): round(float(share), 6) for text, share in sorted(counts.items())}}
+    return found | {
+        "mean": float(present.mean()),
+        "deviation": float(present.std(ddof=0)),
+        "minimum": float(present.min()),
+        "maximum": float(present.max()),
+        "quantiles": {str(share): float(present.quantile(share)) for share in _QUANTILES},
     }
 
 

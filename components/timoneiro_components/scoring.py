@@ -16,8 +16,10 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, roc_auc_
 from timoneiro_serving.errors import first_line
 from timoneiro_serving.loading import LoadedModel
 
-from .datasets import DatasetDefinition
+from .definition.training import Training
 from .errors import StepError
+from .features.preparation import features_of
+from .validate import labels_of
 
 MAXIMUM_CURVE_POINTS = 200
 
@@ -44,30 +46,32 @@ class Score:
     curve: RocCurve
 
 
-def score(model: LoadedModel, rows: pd.DataFrame, definition: DatasetDefinition, *, who: str) -> Score:
+def score(model: LoadedModel, rows: pd.DataFrame, training: Training, *, who: str) -> Score:
     """Scores `model` on `rows`; `who` names it in errors, such as "the candidate"."""
-    lacking = [feature.name for feature in model.features if feature.name not in rows]
+    features = features_of(rows, training)
+    lacking = [feature.name for feature in model.features if feature.name not in features]
     if lacking:
         raise StepError(f"{who} wants features that the data does not have: {', '.join(lacking)}")
-    if set(model.classes) != set(definition.classes):
-        raise StepError(f"{who} knows the classes {list(model.classes)}, the data {list(definition.classes)}")
+    if set(model.classes) != set(training.classes):
+        raise StepError(f"{who} knows the classes {list(model.classes)}, the data {list(training.classes)}")
     try:
-        answer = model.predictor.predict(rows[[feature.name for feature in model.features]])
+        answer = model.predictor.predict(features[[feature.name for feature in model.features]])
     except Exception as error:
         raise StepError(f"{who} cannot answer for the test rows: {first_line(error)}") from error
     if answer.probabilities is None or not np.isfinite(answer.probabilities).all():
         raise StepError(f"{who} gives no finite probabilities, which every gate is about")
 
-    truth = rows[definition.target].to_numpy(dtype=str)
+    truth = labels_of(rows[training.spec.target.column]).to_numpy(dtype=str)
     predicted = answer.predictions.astype(str)
-    positive = answer.probabilities[:, model.classes.index(definition.positive)].astype(float)
-    is_positive = truth == definition.positive
+    labels, positive_label = list(training.classes), training.spec.target.positive
+    positive = answer.probabilities[:, model.classes.index(positive_label)].astype(float)
+    is_positive = truth == positive_label
     return Score(
         accuracy=float(accuracy_score(truth, predicted)),
         roc_auc=float(roc_auc_score(is_positive, positive)),
         log_loss=float(log_loss(is_positive, np.column_stack([1 - positive, positive]), labels=[False, True])),
-        labels=list(definition.classes),
-        confusion=confusion_matrix(truth, predicted, labels=list(definition.classes)).tolist(),
+        labels=labels,
+        confusion=confusion_matrix(truth, predicted, labels=labels).tolist(),
         curve=_curve(is_positive, positive),
     )
 

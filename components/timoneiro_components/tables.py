@@ -1,8 +1,8 @@
-"""Tables on disk, and splits that depend on the content of a row and on nothing else.
+"""Tables between steps: Parquet with typed columns, and splits that depend on a row and on nothing else.
 
-Guarantees: a table survives being written and read bit for bit. A row falls on the same side of a
-split in every run, whatever the seed, the order and the other rows are: a model of last month has
-not been trained on the rows that this month's candidate is tested on.
+Guarantees: a table survives being written and read, types and all. A row falls on the same side of a split in every
+run, whatever the seed, the order and the other rows are: a model of last month has not been trained on the rows that
+this month's candidate is tested on. Rows with the same keys fall on the same side.
 """
 
 from __future__ import annotations
@@ -12,25 +12,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
 
+from .definition.training import Training
 from .errors import StepError
 
+# What a table with missing values can hold in pandas without turning into something else.
+_PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
-def write_table(frame: pd.DataFrame, path: Path) -> str:
-    """Writes CSV with a header; gives the digest of the bytes, `sha256:<hex>`."""
+
+def write_table(table: pa.Table, path: Path) -> str:
+    """Writes Parquet; gives the digest of the bytes, `sha256:<hex>`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = frame.to_csv(index=False, lineterminator="\n").encode()
-    path.write_bytes(content)
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    parquet.write_table(table, path, compression="zstd")
+    return table_digest(path)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """The table as it was written. Raises StepError if the file is missing or is no CSV."""
+def read_table(path: Path) -> pa.Table:
+    """The table as it was written. Raises StepError if the file is missing or no such table."""
     try:
-        # The default parser is fast and off by one unit in the last place now and then.
-        return pd.read_csv(path, float_precision="round_trip")
-    except (OSError, ValueError) as error:
-        raise StepError(f"{path} cannot be read as a CSV table: {error}") from error
+        return parquet.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StepError(f"{path} cannot be read as a Parquet table: {error}") from error
+
+
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """The table for pandas: float64, Int64, boolean, and text as objects with None where it is missing."""
+    return table.to_pandas(types_mapper=_PANDAS_TYPES.get)
 
 
 def table_digest(path: Path) -> str:
@@ -38,21 +48,33 @@ def table_digest(path: Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def take_rows(frame: pd.DataFrame, count: int, *, purpose: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`count` rows chosen by content for `purpose`, and the others; both in the order of the table."""
-    keys = pd.Series(_row_keys(frame, purpose), index=frame.index)
-    chosen = keys.index.isin(keys.sort_values(kind="stable").index[:count])
-    return frame[chosen], frame[~chosen]
+def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) -> tuple[pa.Table, pa.Table]:
+    """`count` rows chosen for `purpose`, and the others; both in the order of the table."""
+    numbers = _numbers(table, training, purpose)
+    last = sorted(range(len(numbers)), key=numbers.__getitem__)[:count]
+    chosen = set(last)
+    return _parted(table, [position in chosen for position in range(len(numbers))])
 
 
-def take_fraction(frame: pd.DataFrame, fraction: float, *, purpose: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """About `fraction` of the rows, chosen by content for `purpose`, and the others."""
-    chosen = pd.Series(_row_keys(frame, purpose), index=frame.index) < int(fraction * 2**62)
-    return frame[chosen], frame[~chosen]
+def take_fraction(table: pa.Table, fraction: float, training: Training, *, purpose: str) -> tuple[pa.Table, pa.Table]:
+    """About `fraction` of the rows, chosen for `purpose`, and the others."""
+    bound = int(fraction * 2**62)
+    return _parted(table, [number < bound for number in _numbers(table, training, purpose)])
 
 
-def _row_keys(frame: pd.DataFrame, purpose: str) -> Sequence[int]:
-    """One number in 0..2**62 for each row, uniform, from its content and the purpose."""
-    lines = frame.to_csv(index=False, header=False, lineterminator="\n").splitlines()
-    digests = (hashlib.sha256(f"{purpose}\n{line}".encode()).digest() for line in lines)
-    return [int.from_bytes(digest[:8], "big") >> 2 for digest in digests]
+def _parted(table: pa.Table, chosen: Sequence[bool]) -> tuple[pa.Table, pa.Table]:
+    mask = pa.array(chosen, pa.bool_())
+    return table.filter(mask), table.filter(pc.invert(mask))
+
+
+def _numbers(table: pa.Table, training: Training, purpose: str) -> list[int]:
+    """One number in 0..2**62 for each row, uniform, from its keys, or from all that is in it where it has none."""
+    names = [name for name, column in training.spec.columns.items() if column.type == "Key"] or table.column_names
+    columns = [table.column(name).to_pylist() for name in names]
+    start = hashlib.sha256(purpose.encode())
+    numbers = []
+    for row in zip(*columns, strict=True):
+        digest = start.copy()
+        digest.update(repr(row).encode())
+        numbers.append(int.from_bytes(digest.digest()[:8], "big") >> 2)
+    return numbers

@@ -1,14 +1,15 @@
 """Step: split, cross-validate and fit.
 
-Guarantees: the rows of the test table are never fitted on, neither in a fold nor in the end; the
-same data, parameters and seed give the same model; the model file is of a kind that can be loaded
-without running code from it. Next to it, `training.json` says how the model was made.
+Guarantees: the rows of the test table are never fitted on, neither in a fold nor in the end; the same data, definition
+and seed give the same model; the model file is of a kind that can be loaded without running code from it. Next to it,
+`training.json` says how the model was made.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,25 @@ import numpy as np
 import pandas as pd
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 from timoneiro_serving.loading import SKOPS_FILE
 
-from .datasets import DatasetDefinition, dataset_definition
+from .definition.training import Training
 from .errors import StepError
+from .features.preparation import features_of, preparation
 from .package import TRAINING_FILE
-from .tables import read_table, take_fraction, write_table
+from .tables import frame_of, read_table, take_fraction, write_table
+from .validate import labels_of
 
-ALGORITHMS = ("logistic_regression", "random_forest", "hist_gradient_boosting")
+# By the name in the definition: the classifier for a seed.
+_CLASSIFIERS: Mapping[str, Callable[[int], Any]] = {
+    "LogisticRegression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
+    "RandomForest": lambda seed: RandomForestClassifier(n_estimators=200, random_state=seed),
+    "HistGradientBoosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+}
 
 
 @dataclass(frozen=True)
@@ -56,45 +62,30 @@ class Trained:
         }
 
 
-def train(
-    dataset: str,
-    *,
-    data: Path,
-    model: Path,
-    test: Path,
-    algorithm: str,
-    impute: bool,
-    test_fraction: float,
-    folds: int,
-    seed: int,
-) -> Trained:
+def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained:
     """Fits on the rows of `data` that are not test rows; writes the folder `model` and the table `test`.
 
-    With `impute` missing values are replaced by the median of the training rows; without it the
-    algorithm sees them as they are (logistic regression then refuses them). Raises StepError for
-    unknown algorithms, impossible fractions and folds, and a split that is too small.
+    Raises StepError for a split that is too small, and for data that the algorithm refuses.
     """
-    if not 0 < test_fraction < 1:
-        raise StepError(f"test_fraction is {test_fraction}, it must be between 0 and 1")
-    if folds < 2:
-        raise StepError(f"folds is {folds}, cross-validation needs at least 2")
-    definition = dataset_definition(dataset)
-    pipeline = build_pipeline(algorithm, impute=impute, seed=seed)
-    test_rows, rows = take_fraction(read_table(data), test_fraction, purpose="test")
-    _require_classes(rows, definition, at_least=folds, what="training rows")
-    _require_classes(test_rows, definition, at_least=1, what="test rows")
+    spec = training.spec
+    test_table, table = take_fraction(read_table(data), spec.split.test, training, purpose="test")
+    rows, test_rows = frame_of(table), frame_of(test_table)
+    target, test_target = (labels_of(frame[spec.target.column]) for frame in (rows, test_rows))
+    _require_classes(target, training, at_least=spec.split.folds, what="training rows")
+    _require_classes(test_target, training, at_least=1, what="test rows")
 
-    features, target = rows[definition.feature_names], rows[definition.target]
-    scores = _cross_validate(pipeline, features, target, folds=folds, seed=seed)
+    pipeline = build_pipeline(training)
+    features = features_of(rows, training)
+    scores = _cross_validate(pipeline, features, target, folds=spec.split.folds, seed=spec.model.seed)
     pipeline.fit(features, target)
 
-    write_table(test_rows, test)
+    write_table(test_table, test)
     model.mkdir(parents=True, exist_ok=True)
     skops.io.dump(pipeline, model / SKOPS_FILE)
     made = {
-        "algorithm": algorithm,
-        "impute": impute,
-        "seed": seed,
+        "algorithm": spec.model.algorithm,
+        "impute": spec.model.impute,
+        "seed": spec.model.seed,
         "rows": len(rows),
         "classes": [str(label) for label in pipeline.classes_],
     }
@@ -102,33 +93,26 @@ def train(
     return Trained(
         rows=len(rows),
         test_rows=len(test_rows),
-        folds=folds,
+        folds=spec.split.folds,
         roc_auc=float(scores["test_roc_auc"].mean()),
         roc_auc_deviation=float(scores["test_roc_auc"].std(ddof=1)),
         log_loss=float(-scores["test_neg_log_loss"].mean()),
     )
 
 
-def build_pipeline(algorithm: str, *, impute: bool, seed: int) -> Pipeline:
-    """The unfitted pipeline: imputer (if asked for), scaler, classifier."""
-    classifiers = {
-        "logistic_regression": lambda: LogisticRegression(max_iter=1000),
-        "random_forest": lambda: RandomForestClassifier(n_estimators=200, random_state=seed),
-        "hist_gradient_boosting": lambda: HistGradientBoostingClassifier(random_state=seed),
-    }
-    if algorithm not in classifiers:
-        raise StepError(f"there is no algorithm {algorithm!r}; known are: {', '.join(ALGORITHMS)}")
-    steps: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median"))] if impute else []
-    return Pipeline([*steps, ("scale", StandardScaler()), ("classify", classifiers[algorithm]())])
+def build_pipeline(training: Training) -> Pipeline:
+    """The unfitted pipeline: preparation of the columns, then the classifier."""
+    model = training.spec.model
+    return Pipeline([*preparation(training), ("classify", _CLASSIFIERS[model.algorithm](model.seed))])
 
 
-def _require_classes(rows: pd.DataFrame, definition: DatasetDefinition, *, at_least: int, what: str) -> None:
-    counts = rows[definition.target].value_counts()
-    for label in definition.classes:
+def _require_classes(target: pd.Series[str], training: Training, *, at_least: int, what: str) -> None:
+    counts = target.value_counts()
+    for label in training.classes:
         if counts.get(label, 0) < at_least:
             raise StepError(
                 f"class {label!r} has {counts.get(label, 0)} {what}, at least {at_least} are needed: "
-                f"bring more data or choose another test_fraction or fewer folds"
+                f"bring more data, or change spec.split.test or spec.split.folds"
             )
 
 

@@ -1,24 +1,23 @@
-"""Step: is the data what its definition says? A gate.
+"""Step: is the data what its definition says?
 
-Checks the schema (columns, types, ranges, classes), completeness, duplicates, and that each class
-has enough rows to learn from. Guarantees: every check is carried out and reported, not only up to
-the first failure, and the report is written whether the gate passes or not.
+Checks limits and categories, completeness, duplicates and keys, and that each class has enough rows to learn from;
+types were checked when the data came in. Guarantees: every check is carried out and reported, not only up to the first
+that fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
 
-from .datasets import DatasetDefinition, dataset_definition
-from .errors import GateFailed
-from .tables import read_table
+from .definition.training import Column, Training, classes_of
+from .tables import frame_of, read_table
 
-MINIMUM_ROWS_PER_CLASS = 20
+GATE = "data validation"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Validation:
-    """Outcome of the gate. `missing_share` is the largest share of missing values of any column, 0..1."""
+    """What was found. `missing_share` is the largest share of missing values of any column, 0..1."""
 
     rows: int
     columns: int
@@ -42,11 +41,8 @@ class Validation:
 
     @property
     def reasons(self) -> tuple[str, ...]:
+        """Why the gate fails, in one sentence for each cause."""
         return tuple(reason for check in self.checks for reason in check.reasons)
-
-    @property
-    def passed(self) -> bool:
-        return not self.reasons
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -57,20 +53,10 @@ class Validation:
             "duplicates": self.duplicates,
         }
 
-    def require(self) -> None:
-        """Raises GateFailed with every reason unless the gate passed."""
-        if not self.passed:
-            raise GateFailed("data validation", self.reasons)
 
-
-def validate(dataset: str, *, data: Path, report: Path, max_missing: float) -> Validation:
-    """Checks the table `data` and writes a Markdown report.
-
-    `max_missing` is the largest accepted share of missing values in any column, 0..1. Raises
-    StepError for an unknown data set or an unreadable table; a failed check raises nothing here.
-    """
-    definition = dataset_definition(dataset)
-    frame = read_table(data)
+def validate(training: Training, *, data: Path, report: Path) -> Validation:
+    """Checks the table `data` and writes a Markdown report. Raises StepError for an unreadable table."""
+    frame = frame_of(read_table(data))
     missing = frame.isna().mean() if len(frame) else pd.Series(dtype=float)
     duplicates = int(frame.duplicated().sum())
     validation = Validation(
@@ -79,101 +65,113 @@ def validate(dataset: str, *, data: Path, report: Path, max_missing: float) -> V
         missing_share=float(missing.max()) if len(missing) else 0.0,
         duplicates=duplicates,
         checks=(
-            _check_schema(frame, definition),
-            _check_completeness(missing, max_missing),
-            _check_duplicates(duplicates, len(frame)),
-            _check_classes(frame, definition),
+            _check_values(frame, training),
+            _check_completeness(missing, training),
+            _check_duplicates(duplicates, len(frame), training.spec.checks.max_duplicates),
+            *_check_keys(frame, training),
+            _check_classes(frame, training),
         ),
     )
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.write_text(_report(definition, frame, validation), encoding="utf-8")
+    report.write_text(_report(training, frame, validation), encoding="utf-8")
     return validation
 
 
-def _schema(definition: DatasetDefinition) -> pa.DataFrameSchema:
-    features = {
-        column.name: pa.Column(
-            float,
-            pa.Check.in_range(column.minimum, column.maximum),
-            nullable=column.nullable,
-        )
-        for column in definition.columns
-    }
-    target = pa.Column(str, pa.Check.isin(definition.classes), nullable=False)
-    return pa.DataFrameSchema({**features, definition.target: target}, strict=True, ordered=True)
-
-
-def _check_schema(frame: pd.DataFrame, definition: DatasetDefinition) -> Check:
-    question = "Do columns, types, ranges and classes match the definition?"
-    try:
-        _schema(definition).validate(frame, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        reasons = tuple(_schema_reasons(error.failure_cases, definition))
-        return Check(question, f"{len(reasons)} deviations", reasons)
-    return Check(question, f"{len(definition.columns)} features and the target {definition.target!r} do")
-
-
-def _schema_reasons(cases: pd.DataFrame, definition: DatasetDefinition) -> Iterable[str]:
-    limits = {column.name: (column.minimum, column.maximum) for column in definition.columns}
-    # A column of the wrong type fails the other checks as well, with nonsense about its values.
-    mistyped = set(cases.loc[cases["check"].astype(str).str.startswith("dtype"), "column"])
-    for (column, check), group in cases.groupby(["column", "check"], dropna=False, sort=True):
-        name = group["failure_case"].iloc[0]
-        if check == "column_in_dataframe":
-            yield f"column {name!r} is missing"
-        elif check == "column_in_schema":
-            yield f"column {name!r} is not part of the definition"
-        elif check == "column_ordered":
-            yield f"column {name!r} is not in its place"
-        elif str(check).startswith("dtype"):
-            yield f"column {column!r} does not hold {'numbers' if column in limits else 'text'}"
-        elif column in mistyped:
-            continue
-        elif check == "not_nullable":
-            yield f"column {column!r} lacks {len(group)} values and may lack none"
-        elif column in limits:
-            low, high = limits[column]
-            yield f"column {column!r} has {len(group)} values outside {low:g}..{high:g}"
-        else:
-            classes = ", ".join(definition.classes)
-            yield f"column {column!r} has {len(group)} values other than {classes}"
-
-
-def _check_completeness(missing: pd.Series[float], max_missing: float) -> Check:
-    question = f"Are at most {max_missing:.1%} of the values of every column missing?"
-    reasons = tuple(
-        f"column {name!r} lacks {share:.1%} of its values, {max_missing:.1%} are accepted"
-        for name, share in missing.items()
-        if share > max_missing
+def _schema(training: Training) -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(
+        {
+            name: pa.Column(checks=list(_value_checks(column)), nullable=column.nullable)
+            for name, column in training.spec.columns.items()
+        },
+        strict=True,
+        ordered=True,
     )
-    return Check(question, f"at most {missing.max() if len(missing) else 0.0:.1%} are", reasons)
 
 
-def _check_duplicates(duplicates: int, rows: int) -> Check:
-    reasons = (f"{duplicates} of {rows} rows are copies of another row",) if duplicates else ()
+def _value_checks(column: Column) -> Iterator[pa.Check]:
+    if column.minimum is not None:
+        yield pa.Check.ge(column.minimum)
+    if column.maximum is not None:
+        yield pa.Check.le(column.maximum)
+    if column.values is not None:
+        yield pa.Check.isin(column.values)
+
+
+def _check_values(frame: pd.DataFrame, training: Training) -> Check:
+    question = "Are all values among those that the definition allows?"
+    try:
+        _schema(training).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        reasons = tuple(_reasons(error.failure_cases, training))
+        return Check(question, f"{len(reasons)} deviations", reasons)
+    return Check(question, f"those of all {len(frame.columns)} columns are")
+
+
+def _reasons(cases: pd.DataFrame, training: Training) -> Iterable[str]:
+    for (name, check), group in cases.groupby(["column", "check"], dropna=False, sort=True):
+        column = training.spec.columns.get(name)
+        if column is None:
+            yield f"the columns are not those of the definition: {group['failure_case'].iloc[0]!r}"
+        elif check == "not_nullable":
+            yield f"column {name!r} lacks {len(group)} values and may lack none: say nullable if they may be missing"
+        elif column.values is not None:
+            yield f"column {name!r} has {len(group)} values other than {', '.join(column.values)}"
+        else:
+            below = str(check).startswith("greater")
+            limit = f"below {column.minimum:g}" if below else f"above {column.maximum:g}"
+            yield f"column {name!r} has {len(group)} values {limit}"
+
+
+def _check_completeness(missing: pd.Series[float], training: Training) -> Check:
+    most = training.spec.checks.max_missing
+    reasons = tuple(
+        f"column {name!r} lacks {share:.1%} of its values, {most:.1%} are accepted"
+        for name, share in missing.items()
+        if share > most
+    )
+    found = f"at most {missing.max() if len(missing) else 0.0:.1%} are"
+    return Check(f"Are at most {most:.1%} of the values of every column missing?", found, reasons)
+
+
+def _check_duplicates(duplicates: int, rows: int, most: float) -> Check:
+    reasons = (f"{duplicates} of {rows} rows are copies of another row",) if duplicates > most * rows else ()
     return Check("Is every row there once?", f"{duplicates} copies", reasons)
 
 
-def _check_classes(frame: pd.DataFrame, definition: DatasetDefinition) -> Check:
-    question = f"Does every class have at least {MINIMUM_ROWS_PER_CLASS} rows?"
-    if definition.target not in frame:
-        return Check(question, "there is no target")  # the schema check has already said so
-    counts = frame[definition.target].value_counts()
-    found = {label: int(counts.get(label, 0)) for label in definition.classes}
+def _check_keys(frame: pd.DataFrame, training: Training) -> Iterator[Check]:
+    keys = [name for name, column in training.spec.columns.items() if column.type == "Key"]
+    if keys:
+        named = ", ".join(keys)
+        twice = int(frame.duplicated(subset=keys).sum())
+        reasons = (f"{twice} rows have a key ({named}) that an earlier row has",) if twice else ()
+        yield Check(f"Does the key ({named}) say which row it is?", f"{twice} come twice", reasons)
+
+
+def _check_classes(frame: pd.DataFrame, training: Training) -> Check:
+    target, least = training.spec.target.column, training.spec.checks.min_rows_per_class
+    counts = labels_of(frame[target]).value_counts()
+    found = {label: int(counts.get(label, 0)) for label in classes_of(training.spec.columns[target])}
     reasons = tuple(
-        f"class {label!r} has {count} rows, at least {MINIMUM_ROWS_PER_CLASS} are wanted"
+        f"class {label!r} has {count} rows, at least {least} are wanted"
         for label, count in found.items()
-        if count < MINIMUM_ROWS_PER_CLASS
+        if count < least
     )
-    return Check(question, ", ".join(f"{label} {count}" for label, count in found.items()), reasons)
+    said = ", ".join(f"{label} {count}" for label, count in found.items())
+    return Check(f"Does every class have at least {least} rows?", said, reasons)
 
 
-def _report(definition: DatasetDefinition, frame: pd.DataFrame, validation: Validation) -> str:
-    verdict = "passed" if validation.passed else f"failed for {len(validation.reasons)} reasons"
+def labels_of(target: pd.Series) -> pd.Series:
+    """Classes as text: what the model learns, answers and is judged by."""
+    return target.map({True: "true", False: "false"}) if target.dtype == "boolean" else target
+
+
+def _report(training: Training, frame: pd.DataFrame, validation: Validation) -> str:
+    verdict = "passed" if not validation.reasons else f"failed for {len(validation.reasons)} reasons"
+    source = training.spec.source.title or "a source that is not described"
     lines = [
         f"# Data report: {verdict}",
         "",
-        f"{definition.title}. {validation.rows:,} rows, {validation.columns} columns. {definition.source}.",
+        f"{training.title}. {validation.rows:,} rows, {validation.columns} columns, from {source}.",
         "",
         "| check | finding | result |",
         "|---|---|---|",
@@ -183,9 +181,18 @@ def _report(definition: DatasetDefinition, frame: pd.DataFrame, validation: Vali
     if validation.reasons:
         lines += ["", "## What is wrong", ""]
         lines += [f"* {reason}" for reason in validation.reasons]
-    lines += ["", "## Columns", "", "| column | minimum | mean | maximum | missing |", "|---|---|---|---|---|"]
-    for name, column in frame.select_dtypes("number").items():
-        lines.append(
-            f"| {name} | {column.min():.4g} | {column.mean():.4g} | {column.max():.4g} | {column.isna().mean():.1%} |"
-        )
+    lines += [
+        "",
+        "## Columns",
+        "",
+        "| column | type | minimum | mean | maximum | missing |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, column in training.spec.columns.items():
+        values, share = frame[name], f"{frame[name].isna().mean():.1%}"
+        if column.type in ("Number", "Integer") and values.notna().any():
+            figures = f"{values.min():.4g} | {values.mean():.4g} | {values.max():.4g}"
+        else:
+            figures = " |  | "
+        lines.append(f"| {name} | {column.type} | {figures} | {share} |")
     return "\n".join(lines) + "\n"

@@ -21,7 +21,7 @@ NAME, HOST = "diagnosis", "diagnosis.models.example.com"
 RATE = 60.0
 # A line of the pipeline's summary that is about a step, and not about where files are.
 _STEP = re.compile(r"^\S+ +[0-9.]+ s\b")
-_PARAMETERS = ROOT / "pipelines/examples/diagnosis.yaml"
+DEFINITION = ROOT / "pipelines/examples/diagnosis/training.yaml"
 
 
 class DemoError(Exception):
@@ -38,10 +38,10 @@ class DemoStage:
     load: Load
     runs: Path
 
-    async def train(self, version: str, **settings: str) -> None:
+    async def train(self, version: str, *settings: str) -> None:
         """Runs the Kubeflow pipeline, which ends by publishing the model as `version`."""
-        arguments = [f"--set={key}={value}" for key, value in {"version": version, **settings}.items()]
-        command = [sys.executable, "-m", "timoneiro_pipelines", "run", "--parameters", str(_PARAMETERS)]
+        command = [sys.executable, "-m", "timoneiro_operator.cli.main", "training", "run", str(DEFINITION), "--publish"]
+        arguments = [f"--version={version}", *(f"--set=spec.model.{setting}" for setting in settings)]
         process = await asyncio.create_subprocess_exec(
             *command,
             *arguments,
@@ -88,11 +88,11 @@ class DemoRelease:
 
 
 async def _better(stage: DemoStage) -> None:
-    await stage.train("2", algorithm="logistic_regression")
+    await stage.train("2", "algorithm=LogisticRegression")
 
 
 async def _wrong_in_production(stage: DemoStage) -> None:
-    await stage.train("3", algorithm="logistic_regression", impute="false")
+    await stage.train("3", "algorithm=LogisticRegression", "impute=false")
 
 
 async def _broken(stage: DemoStage) -> None:
@@ -179,7 +179,7 @@ async def first_model(stage: DemoStage) -> Act:
     title = "Version 1: the first model goes live"
     stage.view.act(title)
     began = time.monotonic()
-    await stage.train("1", algorithm="hist_gradient_boosting")
+    await stage.train("1", "algorithm=HistGradientBoosting")
     await stage.watch.until("version 1", lambda seen: seen.phase == "Healthy" and seen.stable == "1", seconds=120)
     return Act(
         title=title,
@@ -197,12 +197,15 @@ async def first_model(stage: DemoStage) -> Act:
 
 def production_rows() -> list[Row]:
     """Rows that no model was trained on, as production sends them: one in eight leaves a measurement out."""
-    from timoneiro_components.datasets import dataset_definition  # noqa: PLC0415 (pandas takes a second)
-    from timoneiro_components.tables import take_rows  # noqa: PLC0415
+    # pandas takes a second.
+    from timoneiro_components.definition.reading import read_training  # noqa: PLC0415
+    from timoneiro_components.features.preparation import features_of  # noqa: PLC0415
+    from timoneiro_components.sources.table import read_source  # noqa: PLC0415
+    from timoneiro_components.tables import frame_of, take_rows  # noqa: PLC0415
 
-    definition = dataset_definition("diagnosis")
-    held, _ = take_rows(definition.load(), 60, purpose="holdout")
-    rows: list[Row] = held[definition.feature_names].to_numpy().tolist()
+    training = read_training(DEFINITION)
+    held, _ = take_rows(read_source(training), training.spec.split.holdout_rows, training, purpose="holdout")
+    rows: list[Row] = features_of(frame_of(held), training).to_numpy().tolist()
     return [
         [None if i == 0 else value for i, value in enumerate(row)] if n % 8 == 7 else row for n, row in enumerate(rows)
     ]

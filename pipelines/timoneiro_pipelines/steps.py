@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from kfp import dsl
-from kfp.dsl import ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
+from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
 
 # KFP's local runner warns about images without "python" in the name.
 COMPONENTS_IMAGE = os.environ.get("TIMONEIRO_COMPONENTS_IMAGE", "ghcr.io/timoneiro/components-python:0.1.0")
@@ -25,56 +25,85 @@ def step(body: Callable[..., Any]) -> Callable[..., dsl.PipelineTask]:
 
 
 @step
+def resolve_definition(definition: str, resolved: Output[Artifact]) -> None:
+    """Checks the definition and writes it with every default in it, for the steps that follow."""
+    from pathlib import Path
+
+    from timoneiro_components.definition.reading import parse_training
+    from timoneiro_components.definition.reading import resolved as text_of
+
+    training = parse_training(definition, "definition")
+    Path(resolved.path).write_text(text_of(training), encoding="utf-8")
+    resolved.metadata.update(name=training.metadata.name, task=training.spec.task)
+
+
+@step
 def find_champion(
-    name: str,
     version: str,
     namespace: str,
     publish: bool,
+    definition: Input[Artifact],
 ) -> NamedTuple("Outputs", [("uri", str)]):  # type: ignore[valid-type]  # KFP wants a call
     """Address of the package that serves now; "" if there is none, or if nothing is to be published."""
     if not publish:
         return ("",)
-    from timoneiro_components.champion import champion_uri
+    from pathlib import Path
 
-    return (champion_uri(name, version, namespace=namespace),)
+    from timoneiro_components.champion import champion_uri
+    from timoneiro_components.definition.reading import read_training
+
+    training = read_training(Path(definition.path))
+    return (champion_uri(training.metadata.name, version, namespace=namespace),)
 
 
 @step
 def ingest_data(
-    dataset: str, holdout_rows: int, data: Output[Dataset], holdout: Output[Dataset], metrics: Output[Metrics]
+    definition: Input[Artifact], data: Output[Dataset], holdout: Output[Dataset], metrics: Output[Metrics]
 ) -> None:
     """Writes the data and the holdout."""
     from pathlib import Path
 
+    from timoneiro_components.definition.reading import read_training
     from timoneiro_components.ingest import ingest
 
-    done = ingest(dataset, data=Path(data.path), holdout=Path(holdout.path), holdout_rows=holdout_rows)
+    done = ingest(read_training(Path(definition.path)), data=Path(data.path), holdout=Path(holdout.path))
     metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows)
     data.metadata["digest"] = done.digest
 
 
 @step
 def validate_data(
-    dataset: str, max_missing: float, data: Input[Dataset], report: Output[Markdown], metrics: Output[Metrics]
+    definition: Input[Artifact],
+    data: Input[Dataset],
+    report: Output[Markdown],
+    metrics: Output[Metrics],
+    outcome: Output[Artifact],
 ) -> None:
+    """Checks whether the data is what its definition says, and reports it."""
+    from pathlib import Path
+
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.gates import write_outcome
+    from timoneiro_components.validate import GATE, validate
+
+    done = validate(read_training(Path(definition.path)), data=Path(data.path), report=Path(report.path))
+    metrics.metadata.update(done.metrics)
+    write_outcome(Path(outcome.path), GATE, done.reasons)
+
+
+@step
+def require_valid_data(outcome: Input[Artifact]) -> None:
     """Gate: stops the pipeline if the data is not what its definition says."""
     from pathlib import Path
 
-    from timoneiro_components.validate import validate
+    from timoneiro_components.gates import require
 
-    done = validate(dataset, data=Path(data.path), report=Path(report.path), max_missing=max_missing)
-    metrics.metadata.update(done.metrics)
-    done.require()
+    require(Path(outcome.path))
 
 
 @step
 def train_model(
-    dataset: str,
-    algorithm: str,
-    impute: bool,
-    test_fraction: float,
-    folds: int,
-    seed: int,
+    definition: Input[Artifact],
     data: Input[Dataset],
     model: Output[Model],
     test: Output[Dataset],
@@ -83,59 +112,54 @@ def train_model(
     """Cross-validates and fits; `test` holds the rows that the model has not seen."""
     from pathlib import Path
 
+    from timoneiro_components.definition.reading import read_training
     from timoneiro_components.train import train
 
-    done = train(
-        dataset,
-        data=Path(data.path),
-        model=Path(model.path),
-        test=Path(test.path),
-        algorithm=algorithm,
-        impute=impute,
-        test_fraction=test_fraction,
-        folds=folds,
-        seed=seed,
-    )
+    training = read_training(Path(definition.path))
+    done = train(training, data=Path(data.path), model=Path(model.path), test=Path(test.path))
     metrics.metadata.update(done.metrics)
 
 
 @step
 def evaluate_model(
-    dataset: str,
     champion_uri: str,
-    min_roc_auc: float,
-    max_regression: float,
+    definition: Input[Artifact],
     model: Input[Model],
     test: Input[Dataset],
     metrics: Output[Metrics],
     curves: Output[ClassificationMetrics],
+    outcome: Output[Artifact],
 ) -> None:
-    """Gate: stops the pipeline if the candidate is not good enough or worse than the champion."""
+    """Judges the candidate, and the champion on the same rows."""
     from pathlib import Path
 
-    from timoneiro_components.evaluate import evaluate
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.evaluate import GATE, evaluate
+    from timoneiro_components.gates import write_outcome
 
-    done = evaluate(
-        dataset,
-        model=Path(model.path),
-        test=Path(test.path),
-        champion_uri=champion_uri,
-        min_roc_auc=min_roc_auc,
-        max_regression=max_regression,
-    )
+    training = read_training(Path(definition.path))
+    done = evaluate(training, model=Path(model.path), test=Path(test.path), champion_uri=champion_uri)
     metrics.metadata.update(done.metrics)
     curve = done.candidate.curve
     curves.log_roc_curve(curve.false_positive_rate, curve.true_positive_rate, curve.thresholds)
     curves.log_confusion_matrix(done.candidate.labels, done.candidate.confusion)
-    done.require()
+    write_outcome(Path(outcome.path), GATE, done.reasons)
+
+
+@step
+def require_good_model(outcome: Input[Artifact]) -> None:
+    """Gate: stops the pipeline if the candidate is not good enough, or worse than the champion."""
+    from pathlib import Path
+
+    from timoneiro_components.gates import require
+
+    require(Path(outcome.path))
 
 
 @step
 def package_model(
-    dataset: str,
-    name: str,
     version: str,
-    format_name: str,
+    definition: Input[Artifact],
     model: Input[Model],
     data: Input[Dataset],
     metrics: Input[Metrics],
@@ -145,20 +169,20 @@ def package_model(
     """Makes the package that is served; gives its digest."""
     from pathlib import Path
 
+    from timoneiro_components.definition.reading import read_training
     from timoneiro_components.package import package as make_package
 
+    training = read_training(Path(definition.path))
     done = make_package(
-        dataset,
+        training,
         model=Path(model.path),
         data=Path(data.path),
         destination=Path(package.path),
-        name=name,
         version=version,
-        format_name=format_name,
         metrics=metrics.metadata,
     )
     Path(card.path).write_text(done.card, encoding="utf-8")
-    package.metadata.update(digest=done.digest, format=format_name, version=version)
+    package.metadata.update(digest=done.digest, format=training.spec.package.format, version=version)
     return (done.digest,)
 
 

@@ -12,6 +12,9 @@ from timoneiro_pipelines.steps import (
     ingest_data,
     package_model,
     publish_model,
+    require_good_model,
+    require_valid_data,
+    resolve_definition,
     train_model,
     validate_data,
 )
@@ -24,85 +27,60 @@ from timoneiro_pipelines.steps import (
     "The operator then rolls it out, and back if it does harm.",
 )
 def training_pipeline(
-    name: str = "diagnosis",
+    definition: str,
     version: str = "1",
     namespace: str = "default",
     model_store: str = "s3://models",
-    dataset: str = "diagnosis",
-    holdout_rows: int = 60,
-    max_missing: float = 0.05,
-    algorithm: str = "logistic_regression",
-    impute: bool = True,
-    test_fraction: float = 0.25,
-    folds: int = 5,
-    seed: int = 17,
-    min_roc_auc: float = 0.95,
-    max_regression: float = 0.01,
-    format: str = "sklearn",  # the name that users know from the ModelDeployment
-    publish: bool = True,
+    publish: bool = False,
 ) -> None:
     """Trains, checks, packages and publishes one model.
 
     Args:
-        name: Name of the ModelDeployment, and of the folder in the model store.
+        definition: Text of training.yaml; `timoneiro training check` says what is wrong with it.
         version: Version of the package; never used twice for different packages.
-        namespace: Namespace of the ModelDeployment.
+        namespace: Namespace of the ModelDeployment that has the name of the definition.
         model_store: Where packages are kept, as `s3://bucket` or `s3://bucket/folder`.
-        dataset: Data set to learn from.
-        holdout_rows: Rows that no model is trained or judged on, for load replay.
-        max_missing: Largest accepted share of missing values in a column, 0 to 1.
-        algorithm: `logistic_regression`, `random_forest` or `hist_gradient_boosting`.
-        impute: Whether missing values are replaced by the median of the training rows.
-        test_fraction: Share of rows that the model is judged on, 0 to 1.
-        folds: Folds of the cross-validation.
-        seed: Seed of everything random.
-        min_roc_auc: Smallest accepted area under the ROC curve on the test rows.
-        max_regression: Largest accepted loss of that area compared with the model that serves now.
-        format: `sklearn` (skops file) or `onnx`.
         publish: Whether to touch store and cluster; if false, the run ends with the package.
     """
-    champion = find_champion(name=name, version=version, namespace=namespace, publish=publish)
+    resolving = resolve_definition(definition=definition)
+    resolving.set_display_name("Resolve the definition")
+    resolved = resolving.outputs["resolved"]
+
+    champion = find_champion(version=version, namespace=namespace, publish=publish, definition=resolved)
     champion.set_display_name("Find the champion")
     champion.set_caching_options(False)  # the cluster changes without any input changing
 
-    ingested = ingest_data(dataset=dataset, holdout_rows=holdout_rows)
+    ingested = ingest_data(definition=resolved)
     ingested.set_display_name("Ingest data")
     ingested.set_caching_options(False)  # so does the source of the data
     data = ingested.outputs["data"]
 
-    validated = validate_data(dataset=dataset, max_missing=max_missing, data=data)
+    validated = validate_data(definition=resolved, data=data)
     validated.set_display_name("Validate data")
+    valid = require_valid_data(outcome=validated.outputs["outcome"])
+    valid.set_display_name("Require valid data")
 
-    trained = train_model(
-        dataset=dataset,
-        algorithm=algorithm,
-        impute=impute,
-        test_fraction=test_fraction,
-        folds=folds,
-        seed=seed,
-        data=data,
-    ).after(validated, champion)  # training is long, and in vain if there is nowhere to publish to
+    # Training is long, and in vain if there is nowhere to publish to.
+    trained = train_model(definition=resolved, data=data).after(valid, champion)
     trained.set_display_name("Train model")
 
     evaluated = evaluate_model(
-        dataset=dataset,
         champion_uri=champion.outputs["uri"],
-        min_roc_auc=min_roc_auc,
-        max_regression=max_regression,
+        definition=resolved,
         model=trained.outputs["model"],
         test=trained.outputs["test"],
     )
     evaluated.set_display_name("Evaluate model")
+    good = require_good_model(outcome=evaluated.outputs["outcome"])
+    good.set_display_name("Require a good model")
 
     packaged = package_model(
-        dataset=dataset,
-        name=name,
         version=version,
-        format_name=format,
+        definition=resolved,
         model=trained.outputs["model"],
         data=data,
         metrics=evaluated.outputs["metrics"],
-    )
+    ).after(good)
     packaged.set_display_name("Package model")
 
     with dsl.If(publish == True, name="publish"):  # noqa: E712  # an expression of KFP, not of Python

@@ -15,7 +15,7 @@ from lightkube import Client, KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.generic_resource import create_namespaced_resource
 
-from demo.acts import production_rows
+from demo.acts import DEFINITION, production_rows
 from demo.load import Load, Tally
 from demo.platform import BUCKET, SYSTEM_NAMESPACE, apply, model_deployment, s3
 from localcluster.cluster import Cluster
@@ -23,6 +23,7 @@ from localcluster.errors import LocalClusterError
 from support.background import Background
 from support.outside import Outside
 from support.waiting import wait
+from timoneiro_components.definition.reading import read_training
 from timoneiro_components.package import package
 from timoneiro_components.train import train
 from timoneiro_operator.api import names
@@ -53,29 +54,12 @@ def make_package(folder: Path, *, impute: bool) -> Path:
     """A model package as the pipeline makes it; without an imputer it fails on requests that leave a value out."""
     from timoneiro_components.ingest import ingest  # noqa: PLC0415
 
+    settings = [f"spec.model.impute={str(impute).lower()}", "spec.split.folds=3"]
+    training = read_training(DEFINITION, settings)
     data, model = folder / "data", folder / "model"
-    ingest("diagnosis", data=data, holdout=folder / "holdout", holdout_rows=60)
-    train(
-        "diagnosis",
-        data=data,
-        model=model,
-        test=folder / "test",
-        algorithm="logistic_regression",
-        impute=impute,
-        test_fraction=0.25,
-        folds=3,
-        seed=1,
-    )
-    package(
-        "diagnosis",
-        model=model,
-        data=data,
-        destination=folder / "package",
-        name="rollouts",
-        version="1",
-        format_name="sklearn",
-        metrics={},
-    )
+    ingest(training, data=data, holdout=folder / "holdout")
+    train(training, data=data, model=model, test=folder / "test")
+    package(training, model=model, data=data, destination=folder / "package", version="1", metrics={})
     return folder / "package"
 
 

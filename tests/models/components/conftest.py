@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,19 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
+from timoneiro_components.definition.reading import read_training
+from timoneiro_components.definition.training import Training
 from timoneiro_components.evaluate import evaluate
 from timoneiro_components.ingest import ingest
 from timoneiro_components.package import package
 from timoneiro_components.train import train
+
+EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "diagnosis" / "training.yaml"
+
+
+def diagnosis(*settings: str) -> Training:
+    """The definition of the example, with a few folds and these settings."""
+    return read_training(EXAMPLE, ["spec.split.folds=3", *settings])
 
 
 @dataclass(frozen=True)
@@ -33,22 +42,11 @@ class Workspace:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("run")
     made = Workspace(root / "data", root / "holdout", root / "model", root / "test", root / "package")
-    ingest("diagnosis", data=made.data, holdout=made.holdout, holdout_rows=60)
-    options: dict[str, Any] = {"algorithm": "logistic_regression", "test_fraction": 0.25, "folds": 3, "seed": 1}
-    train("diagnosis", data=made.data, model=made.model, test=made.test, impute=True, **options)
-    done = evaluate(
-        "diagnosis", model=made.model, test=made.test, champion_uri="", min_roc_auc=0.9, max_regression=0.01
-    )
-    package(
-        "diagnosis",
-        model=made.model,
-        data=made.data,
-        destination=made.package,
-        name="diagnosis",
-        version="1",
-        format_name="sklearn",
-        metrics=done.metrics,
-    )
+    training = diagnosis()
+    ingest(training, data=made.data, holdout=made.holdout)
+    train(training, data=made.data, model=made.model, test=made.test)
+    done = evaluate(training, model=made.model, test=made.test, champion_uri="")
+    package(training, model=made.model, data=made.data, destination=made.package, version="1", metrics=done.metrics)
     return made
 
 
@@ -111,3 +109,9 @@ def s3() -> FakeS3:
 @pytest.fixture
 def api_type() -> type[FakeApi]:
     return FakeApi
+
+
+@pytest.fixture(scope="session", name="diagnosis")
+def definition_of_the_example() -> Callable[..., Training]:
+    """The definition of the example with these settings."""
+    return diagnosis

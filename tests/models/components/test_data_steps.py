@@ -1,4 +1,4 @@
-"""Ingest, splits and the data gate."""
+"""Ingest, splits and what the data gate is about."""
 
 from __future__ import annotations
 
@@ -7,47 +7,63 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import GateFailed, StepError
+from timoneiro_components.gates import require, write_outcome
 from timoneiro_components.ingest import ingest
-from timoneiro_components.tables import read_table, table_digest, take_fraction, write_table
+from timoneiro_components.tables import frame_of, read_table, table_digest, take_fraction, write_table
 from timoneiro_components.validate import Validation, validate
+
+Diagnosis = Callable[..., Training]
+
+
+def frame(path: Path) -> pd.DataFrame:
+    return frame_of(read_table(path))
 
 
 def test_data_and_holdout_share_no_row_and_lose_none(workspace: Any) -> None:
-    both = pd.concat([read_table(workspace.data), read_table(workspace.holdout)])
+    both = pd.concat([frame(workspace.data), frame(workspace.holdout)])
     assert (len(both), int(both.duplicated().sum())) == (569, 0)
 
 
 def test_the_holdout_has_the_number_of_rows_that_was_asked_for(workspace: Any) -> None:
-    assert len(read_table(workspace.holdout)) == 60
+    assert read_table(workspace.holdout).num_rows == 60
 
 
-def test_ingest_gives_the_digest_of_the_file(tmp_path: Path) -> None:
-    done = ingest("diagnosis", data=tmp_path / "data", holdout=tmp_path / "holdout", holdout_rows=5)
+def test_ingest_gives_the_digest_of_the_file(diagnosis: Diagnosis, tmp_path: Path) -> None:
+    done = ingest(diagnosis("spec.split.holdoutRows=5"), data=tmp_path / "data", holdout=tmp_path / "holdout")
     assert done.digest == table_digest(tmp_path / "data")
 
 
-def test_ingest_gives_the_same_bytes_every_time(workspace: Any, tmp_path: Path) -> None:
-    ingest("diagnosis", data=tmp_path / "data", holdout=tmp_path / "holdout", holdout_rows=60)
+def test_ingest_gives_the_same_bytes_every_time(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> None:
+    ingest(diagnosis(), data=tmp_path / "data", holdout=tmp_path / "holdout")
     assert (tmp_path / "data").read_bytes() == workspace.data.read_bytes()
 
 
-def test_an_unknown_data_set_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(StepError, match="no data set 'moon'; known are: diagnosis"):
-        ingest("moon", data=tmp_path / "data", holdout=tmp_path / "holdout", holdout_rows=5)
-
-
-def test_a_holdout_of_most_rows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StepError, match="holdout_rows is 400, data set 'diagnosis' has 569 rows"):
-        ingest("diagnosis", data=tmp_path / "data", holdout=tmp_path / "holdout", holdout_rows=400)
+def test_a_holdout_of_most_rows_is_refused(diagnosis: Diagnosis, tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"spec\.split\.holdoutRows is 400, and there are 569 rows: choose 0 to 284"):
+        ingest(diagnosis("spec.split.holdoutRows=400"), data=tmp_path / "data", holdout=tmp_path / "holdout")
 
 
 def test_a_table_survives_the_file_exactly(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"a": [0.1 + 0.2, 1e-300, 5e15 + 1], "b": ["x", "y", "z"]})
-    write_table(frame, tmp_path / "table")
-    pd.testing.assert_frame_equal(read_table(tmp_path / "table"), frame, check_exact=True)
+    table = pa.table(
+        {
+            "number": pa.array([0.1 + 0.2, 1e-300, None]),
+            "whole": pa.array([2**53 + 1, None, -1]),
+            "truth": pa.array([True, None, False]),
+            "text": pa.array(["007", None, "NA\r\n\x00\u2028"]),
+        }
+    )
+    write_table(table, tmp_path / "table")
+    assert read_table(tmp_path / "table").equals(table)
+
+
+def test_missing_values_do_not_change_a_type_in_pandas() -> None:
+    table = pa.table({"whole": pa.array([2**53 + 1, None]), "truth": pa.array([True, None]), "text": ["a", None]})
+    assert [str(kind) for kind in frame_of(table).dtypes] == ["Int64", "boolean", "object"]
 
 
 def test_a_missing_table_is_an_error_with_its_name(tmp_path: Path) -> None:
@@ -55,65 +71,64 @@ def test_a_missing_table_is_an_error_with_its_name(tmp_path: Path) -> None:
         read_table(tmp_path / "nothing")
 
 
-def test_a_row_stays_on_its_side_of_a_split_when_others_come_and_go(workspace: Any) -> None:
-    frame = read_table(workspace.data)
-    chosen, _ = take_fraction(frame, 0.25, purpose="test")
-    half = frame.sample(frac=0.5, random_state=3)
-    chosen_of_half, _ = take_fraction(half, 0.25, purpose="test")
-    assert set(chosen_of_half.index) == set(chosen.index) & set(half.index)
+def test_a_row_stays_on_its_side_of_a_split_when_others_come_and_go(diagnosis: Diagnosis, workspace: Any) -> None:
+    table, training = read_table(workspace.data), diagnosis()
+    chosen, _ = take_fraction(table, 0.25, training, purpose="test")
+    half = table.take(list(range(0, table.num_rows, 2)))
+    of_half, _ = take_fraction(half, 0.25, training, purpose="test")
+    rows = [set(map(tuple, part.to_pandas().itertuples(index=False))) for part in (chosen, half, of_half)]
+    assert rows[2] == rows[0] & rows[1]
+
+
+def test_rows_with_the_same_key_fall_on_the_same_side(diagnosis: Diagnosis) -> None:
+    training = diagnosis("spec.columns.person={type: Key}")
+    people = [str(number) for number in range(40)] * 3
+    table = pa.table({"person": people, "visit": list(range(120))})
+    chosen, others = take_fraction(table, 0.5, training, purpose="test")
+    assert not set(chosen["person"].to_pylist()) & set(others["person"].to_pylist())
 
 
 @pytest.fixture
-def judged(workspace: Any, tmp_path: Path) -> Callable[..., Validation]:
+def judged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[..., Validation]:
     """Validates the data after a change; the report is tmp_path/report."""
 
-    def judge(change: Callable[[pd.DataFrame], pd.DataFrame], max_missing: float = 0.05) -> Validation:
-        write_table(change(read_table(workspace.data)), tmp_path / "data")
-        return validate("diagnosis", data=tmp_path / "data", report=tmp_path / "report", max_missing=max_missing)
+    def judge(change: Callable[[pd.DataFrame], pd.DataFrame], *settings: str) -> Validation:
+        write_table(pa.Table.from_pandas(change(frame(workspace.data)), preserve_index=False), tmp_path / "data")
+        return validate(diagnosis(*settings), data=tmp_path / "data", report=tmp_path / "report")
 
     return judge
 
 
-def without_values(frame: pd.DataFrame, share: float) -> pd.DataFrame:
-    return frame.assign(**{"mean area": frame["mean area"].mask(frame.index < share * len(frame))})
+def without_values(rows: pd.DataFrame, share: float) -> pd.DataFrame:
+    return rows.assign(**{"mean area": rows["mean area"].mask(rows.index < share * len(rows))})
 
 
 def test_good_data_passes(judged: Callable[..., Validation]) -> None:
-    assert judged(lambda frame: frame).reasons == ()
-
-
-def test_a_passed_gate_lets_the_pipeline_go_on(judged: Callable[..., Validation]) -> None:
-    judged(lambda frame: frame).require()
-
-
-def test_a_failed_gate_stops_the_pipeline_with_the_reasons(judged: Callable[..., Validation]) -> None:
-    with pytest.raises(GateFailed, match="data validation failed: column 'mean area' is missing"):
-        judged(lambda frame: frame.drop(columns="mean area")).require()
+    assert judged(lambda rows: rows).reasons == ()
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda f: f.drop(columns="mean area"), "column 'mean area' is missing"),
-        (lambda f: f.assign(extra=1.0), "column 'extra' is not part of the definition"),
         (
             lambda f: f.assign(**{"mean area": f["mean area"].mask(f.index < 3, -1.0)}),
-            "column 'mean area' has 3 values outside 0..10000",
+            "column 'mean area' has 3 values below 0",
         ),
         (
-            lambda f: f.assign(**{"mean area": "large"}),
-            "column 'mean area' does not hold numbers",
+            lambda f: f.assign(**{"mean area": f["mean area"].mask(f.index < 3, 20_000.0)}),
+            "column 'mean area' has 3 values above 10000",
         ),
         (
             lambda f: f.assign(diagnosis=f["diagnosis"].mask(f.index < 2, "unclear")),
             "column 'diagnosis' has 2 values other than benign, malignant",
         ),
+        (
+            lambda f: f.assign(diagnosis=f["diagnosis"].mask(f.index < 2, None)),
+            "column 'diagnosis' lacks 2 values and may lack none: say nullable if they may be missing",
+        ),
         (lambda f: without_values(f, 0.1), "column 'mean area' lacks 10.0% of its values, 5.0% are accepted"),
         (lambda f: pd.concat([f, f.head(4)]), "4 of 513 rows are copies of another row"),
-        (
-            lambda f: f[(f["diagnosis"] == "benign") | (f.index < 10)],
-            "class 'malignant' has ",
-        ),
+        (lambda f: f[(f["diagnosis"] == "benign") | (f.index < 10)], "class 'malignant' has "),
         (lambda f: f.head(0), "class 'benign' has 0 rows, at least 20 are wanted"),
     ],
 )
@@ -124,15 +139,37 @@ def test_bad_data_fails_with_a_reason(
 
 
 def test_every_deviation_is_reported_not_only_the_first(judged: Callable[..., Validation]) -> None:
-    spoilt = judged(lambda f: pd.concat([f, f.head(4)]).assign(extra=1.0))
+    spoilt = judged(lambda f: pd.concat([f, f.head(4)]).assign(**{"mean area": -1.0}))
     assert len(spoilt.reasons) == 2
 
 
 def test_missing_values_within_the_limit_pass(judged: Callable[..., Validation]) -> None:
-    assert judged(lambda f: without_values(f, 0.04)).passed
+    assert judged(lambda f: without_values(f, 0.04)).reasons == ()
+
+
+def test_a_limit_of_the_definition_is_the_one_that_counts(judged: Callable[..., Validation]) -> None:
+    assert judged(lambda f: without_values(f, 0.1), "spec.checks.maxMissing=0.2").reasons == ()
 
 
 def test_the_report_of_a_failed_gate_says_what_is_wrong(judged: Callable[..., Validation], tmp_path: Path) -> None:
-    judged(lambda frame: frame.drop(columns="mean area"))
+    judged(lambda f: without_values(f, 0.1))
     report = (tmp_path / "report").read_text()
-    assert report.startswith("# Data report: failed") and "* column 'mean area' is missing" in report
+    assert report.startswith("# Data report: failed") and "* column 'mean area' lacks 10.0%" in report
+
+
+def test_an_outcome_without_reasons_lets_the_pipeline_go_on(tmp_path: Path) -> None:
+    write_outcome(tmp_path / "outcome", "data validation", [])
+    require(tmp_path / "outcome")
+
+
+def test_an_outcome_with_reasons_stops_the_pipeline_with_all_of_them(tmp_path: Path) -> None:
+    write_outcome(tmp_path / "outcome", "data validation", ["one", "other"])
+    with pytest.raises(GateFailed, match=r"^data validation failed: one; other$"):
+        require(tmp_path / "outcome")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"gate": "x"}', "null"])
+def test_what_is_no_outcome_passes_no_gate(tmp_path: Path, content: str) -> None:
+    (tmp_path / "outcome").write_text(content)
+    with pytest.raises(StepError, match="is no outcome of a gate"):
+        require(tmp_path / "outcome")

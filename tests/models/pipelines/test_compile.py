@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parent / "golden" / "training.yaml"
 
 
 def compile_to(path: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "timoneiro_pipelines", "compile", "--output", str(path)]
+    command = [sys.executable, "-m", "timoneiro_operator.cli.main", "training", "compile", "--output", str(path)]
     environment = {name: value for name, value in os.environ.items() if name != "TIMONEIRO_COMPONENTS_IMAGE"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -29,7 +29,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 def test_the_pipeline_is_the_one_that_was_reviewed(compiled: list[Any]) -> None:
-    # After a wanted change: python -m timoneiro_pipelines compile --output tests/models/pipelines/golden/training.yaml
+    # After a wanted change: timoneiro training compile --output tests/models/pipelines/golden/training.yaml
     assert compiled == list(yaml.safe_load_all(GOLDEN.read_text()))
 
 
@@ -51,4 +51,4 @@ def test_steps_that_look_at_the_outside_world_are_not_cached(compiled: list[Any]
 
 def test_a_file_that_is_no_yaml_is_refused_with_a_sentence(tmp_path: Path) -> None:
     done = compile_to(tmp_path / "training.json")
-    assert (done.returncode, done.stderr.strip().endswith("choose a name that ends with .yaml")) == (1, True)
+    assert (done.returncode, done.stderr.strip().endswith("choose a name that ends with .yaml")) == (2, True)

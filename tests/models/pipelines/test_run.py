@@ -16,13 +16,12 @@ from timoneiro_serving.digest import directory_digest
 from timoneiro_serving.loading import load_model
 
 Outcome = subprocess.CompletedProcess[str]
-EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "diagnosis.yaml"
+EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "diagnosis" / "training.yaml"
 
 
-def run(root: Path, environment: dict[str, str], *settings: str) -> Outcome:
-    command = [sys.executable, "-m", "timoneiro_pipelines", "run", "--parameters", str(EXAMPLE), "--root", str(root)]
-    for setting in settings:
-        command += ["--set", setting]
+def run(root: Path, environment: dict[str, str], *arguments: str, definition: Path = EXAMPLE) -> Outcome:
+    program = [sys.executable, "-m", "timoneiro_operator.cli.main", "training", "run"]
+    command = [*program, str(definition), "--root", str(root), *arguments]
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
 
 
@@ -33,7 +32,7 @@ def steps_of(outcome: Outcome) -> list[str]:
 @pytest.fixture(scope="module")
 def published(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run that goes through and publishes version 1."""
-    outcome = run(tmp_path_factory.mktemp("runs"), environment)
+    outcome = run(tmp_path_factory.mktemp("runs"), environment, "--publish")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return outcome
 
@@ -45,13 +44,16 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
         "ingest-data",
         "package-model",
         "publish-model",
+        "require-good-model",
+        "require-valid-data",
+        "resolve-definition",
         "train-model",
         "validate-data",
     ]
 
 
 def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
-    assert len(published.stdout.splitlines()) == 13 and "KFP Executor" not in published.stdout
+    assert len(published.stdout.splitlines()) == 16 and "KFP Executor" not in published.stdout
 
 
 def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
@@ -86,9 +88,10 @@ def test_the_summary_names_what_was_published(published: Outcome, cluster: Any) 
 def careless(
     published: Outcome, cluster: Any, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Outcome:
-    """A second version without imputer, judged against the first, that is not published."""
+    """A second version without imputer, judged against the first."""
     cluster.deployment["status"] = {"stable": {"uri": "s3://models/diagnosis/1/"}}
-    return run(tmp_path_factory.mktemp("runs"), environment, "version=2", "impute=false")
+    careless = ("--version=2", "--publish", "--set=spec.model.impute=false")
+    return run(tmp_path_factory.mktemp("runs"), environment, *careless)
 
 
 def test_a_model_without_imputer_passes_every_offline_gate(careless: Outcome) -> None:
@@ -110,7 +113,7 @@ def test_and_then_fails_for_inputs_with_missing_values(careless: Outcome) -> Non
 @pytest.fixture(scope="module")
 def dry(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run without store and cluster."""
-    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "publish=false", "folds=2")
+    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "--set=spec.split.folds=2")
 
 
 def test_a_dry_run_needs_neither_store_nor_cluster(dry: Outcome) -> None:
@@ -124,7 +127,7 @@ def test_a_dry_run_does_not_start_the_publishing_step(dry: Outcome) -> None:
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run that the evaluation gate stops."""
-    return run(tmp_path_factory.mktemp("runs"), {}, "publish=false", "folds=2", "min_roc_auc=0.9999")
+    return run(tmp_path_factory.mktemp("runs"), {}, "--set=spec.split.folds=2", "--set=spec.gates[0].atLeast=0.9999")
 
 
 def test_a_failed_gate_gives_exit_code_1(stopped: Outcome) -> None:
@@ -133,8 +136,13 @@ def test_a_failed_gate_gives_exit_code_1(stopped: Outcome) -> None:
 
 def test_a_failed_gate_is_reported_in_its_own_words_without_colours(stopped: Outcome) -> None:
     assert stopped.stderr == (
-        "evaluate-model failed: evaluation failed: ROC AUC is 0.9988, at least 0.9999 is wanted\n"
+        "require-good-model failed: evaluation failed: ROC AUC is 0.9966, at least 0.9999 is wanted\n"
     )
+
+
+def test_what_a_failed_gate_is_about_is_there(stopped: Outcome) -> None:
+    figures = next(line for line in stopped.stdout.splitlines() if line.startswith("evaluate-model"))
+    assert "roc_auc 0.9966" in figures and "FAILED" not in figures
 
 
 def test_nothing_is_started_after_a_failed_gate(stopped: Outcome) -> None:
@@ -142,20 +150,29 @@ def test_nothing_is_started_after_a_failed_gate(stopped: Outcome) -> None:
 
 
 def test_nothing_is_trained_for_a_deployment_that_is_not_there(environment: dict[str, str], tmp_path: Path) -> None:
-    outcome = run(tmp_path, environment, "name=unknown")
+    outcome = run(tmp_path, environment, "--publish", "--set=metadata.name=unknown")
     assert outcome.stderr.startswith("find-champion failed: ModelDeployment default/unknown is not there: apply one")
     assert "train-model" not in steps_of(outcome)
 
 
 def refused(call: Callable[[], Outcome]) -> str:
     outcome = call()
-    assert outcome.returncode == 1
+    assert outcome.returncode in (1, 2)
     return outcome.stderr.strip()
 
 
-def test_an_unknown_parameter_stops_the_run_before_it_starts(tmp_path: Path) -> None:
-    assert "there is no parameter 'publsh'" in refused(lambda: run(tmp_path, {}, "publsh=false"))
+def test_a_definition_with_faults_stops_the_run_before_it_starts(tmp_path: Path) -> None:
+    told = refused(lambda: run(tmp_path, {}, "--set=spec.modl.seed=1", "--set=spec.split.folds=1"))
+    assert told.splitlines() == [
+        "training.yaml: spec.modl: there is no such field; did you mean model?",
+        "training.yaml: spec.split.folds: it must be at least 2",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_version_that_is_no_name_stops_the_run_before_it_starts(tmp_path: Path) -> None:
+    assert "version '1/2' must be" in refused(lambda: run(tmp_path, {}, "--version=1/2"))
 
 
 def test_a_root_that_kfp_would_garble_is_refused(tmp_path: Path) -> None:
-    assert "KFP cannot work below a folder" in refused(lambda: run(tmp_path / "python3", {}, "publish=false"))
+    assert "KFP cannot work below a folder" in refused(lambda: run(tmp_path / "python3", {}))

@@ -1,0 +1,93 @@
+"""A draft of `training.yaml` for a table: what can be seen in it is filled in, and what cannot is asked in comments."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..sources.inference import Guess, Guesses
+from .training import Checks
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
+_NO_TEXT = frozenset({"true", "false", "null", "~", "yes", "no", "on", "off"})
+
+
+def draft(file: Path, seen: Guesses) -> str:
+    """The text of a definition for the table `file`, which passes the checks as it is unless nothing looks like a
+    target."""
+    return "\n".join(_lines(file, seen)) + "\n"
+
+
+def _lines(file: Path, seen: Guesses) -> Iterator[str]:
+    name = re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:63].strip("-") or "model"
+    yield f"# Made from {seen.rows:,} rows of {json.dumps(file.name, ensure_ascii=False)}. Check the lines with a"
+    yield "# question mark, then: timoneiro training check, timoneiro training run"
+    yield "apiVersion: timoneiro.dev/v1alpha1"
+    yield "kind: Training"
+    yield "metadata:"
+    yield f"  name: {name}   # ? of the model, and of its ModelDeployment"
+    yield "spec:"
+    yield "  task: BinaryClassification"
+    yield "  source:"
+    yield "    csv:"
+    yield f"      path: {_text(str(file))}"
+    yield f"      encoding: {seen.dialect.encoding}"
+    yield f"      separator: {json.dumps(seen.dialect.separator)}"
+    yield f"      decimal: {json.dumps(seen.decimal)}"
+    yield f"      missing: [{', '.join(json.dumps(text, ensure_ascii=False) for text in seen.missing)}]"
+    yield "  columns:"
+    ignored = [column for column, guess in seen.columns.items() if guess.type is None]
+    for column, guess in seen.columns.items():
+        if guess.type is not None:
+            yield f"    {_text(column)}: {_column(guess, is_target=column == seen.target)}"
+    if ignored:
+        yield "  # Text that is different in most rows, or the same in all of them."
+        yield f"  ignore: [{', '.join(map(_text, ignored))}]"
+    yield from _target(seen)
+    most = max((guess.missing for guess in seen.columns.values() if guess.type), default=0.0)
+    if most > Checks().max_missing:
+        accepted = math.ceil(most * 100) / 100
+        yield f"  checks: {{maxMissing: {accepted:g}}}   # ? of the values of a column; {most:.1%} was seen"
+    yield "  split: {test: 0.25, folds: 5}"
+    yield "  model: {algorithm: LogisticRegression}"
+    yield "  gates:"
+    yield "    - {metric: rocAuc, atLeast: 0.7}   # ? how good it has to be"
+    yield "    - {metric: rocAuc, champion: 0.01}   # and not worse than the model that serves now"
+
+
+def _column(guess: Guess, *, is_target: bool) -> str:
+    if is_target and guess.type != "Boolean":
+        values = ", ".join(_text(value) for value in guess.values)
+        return f"{{type: Category, values: [{values}]}}"
+    fields = [f"type: {guess.type}"]
+    if guess.type == "Category":
+        fields.append(f"values: [{', '.join(_text(value) for value in guess.values)}]")
+    if guess.missing:
+        fields.append("nullable: true")
+    seen = "" if guess.low is None else f"   # seen {guess.low:g} .. {guess.high:g}; set minimum and maximum"
+    return f"{{{', '.join(fields)}}}{seen}"
+
+
+def _target(seen: Guesses) -> Iterator[str]:
+    if seen.target is None:
+        yield "  # ? No column has two values. Which one is to be predicted, and which of its values is judged?"
+        yield "  target: {column: '', positive: ''}"
+        return
+    guess = seen.columns[seen.target]
+    rarer = list(guess.values)[-1]
+    positive = rarer if guess.type != "Boolean" else _truth(rarer)
+    yield f"  target: {{column: {_text(seen.target)}, positive: {_text(positive)}}}   # ? the class that is looked for"
+
+
+def _truth(text: str) -> str:
+    return "true" if text.lower() in ("true", "yes", "t", "y", "1") else "false"
+
+
+def _text(value: str) -> str:
+    """As YAML: in quotes wherever it could be taken for something else."""
+    if _PLAIN.fullmatch(value) and value.strip() == value and value.lower() not in _NO_TEXT:
+        return value
+    return json.dumps(value, ensure_ascii=False)

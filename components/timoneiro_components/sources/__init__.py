@@ -1,0 +1,1 @@
+"""Where tables come from: each source gives Arrow data, typed as the definition says, and faults with their rows."""

@@ -1,0 +1,97 @@
+"""How a file of text columns is written: its encoding and its separator, as they are said or as they look."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..definition.training import Csv
+from ..errors import StepError
+
+SEPARATORS = (",", ";", "\t", "|")
+_AUTO = "Auto"
+_SAMPLE_BYTES = 2**18
+_SAMPLE_ROWS = 50
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """`encoding` by Python's name for it; `names`: of the columns, from the header."""
+
+    encoding: str
+    separator: str
+    names: tuple[str, ...]
+
+
+def dialect_of(file: Path, said: Csv) -> Dialect:
+    """How `file` is written. Raises StepError if it is missing, empty, or not written as it is said to be."""
+    try:
+        with file.open("rb") as stream:
+            sample = stream.read(_SAMPLE_BYTES)
+    except FileNotFoundError:
+        raise StepError(f"{file} is not there: spec.source.csv.path is relative to training.yaml") from None
+    except OSError as error:
+        raise StepError(f"{file} cannot be read: {error.strerror}") from None
+    if not sample.strip():
+        raise StepError(f"{file} is empty: a table begins with the names of its columns")
+    encoding = _encoding(file, sample, said.encoding)
+    whole = len(sample) < _SAMPLE_BYTES
+    # The last characters and the last line may be cut off.
+    text = codecs.getincrementaldecoder(encoding)("strict").decode(sample, final=whole)
+    rows = text if whole else text[: text.rfind("\n") + 1] or text
+    separator = _separator(rows) if said.separator == _AUTO else said.separator
+    return Dialect(encoding, separator, _header(file, rows, separator))
+
+
+def _encoding(file: Path, sample: bytes, said: str) -> str:
+    wanted = said if said != _AUTO else next((name for mark, name in _MARKS if sample.startswith(mark)), "utf-8")
+    try:
+        codecs.getincrementaldecoder(wanted)("strict").decode(sample, final=len(sample) < _SAMPLE_BYTES)
+    except LookupError:
+        raise StepError(
+            f"{file}: there is no encoding {said!r}; known are utf-8, latin-1, cp1252, utf-16, ..."
+        ) from None
+    except UnicodeDecodeError as error:
+        if said == _AUTO:
+            return "latin-1"
+        raise StepError(f"{file} is not {said} (byte {error.start}): set spec.source.csv.encoding") from None
+    return wanted
+
+
+def _separator(text: str) -> str:
+    """The separator that gives every row the same number of values, and the most of them."""
+    widths = {separator: _widths(text, separator) for separator in SEPARATORS}
+    even = {separator: found[0] for separator, found in widths.items() if found and len(set(found)) == 1}
+    best = max(even, key=lambda separator: even[separator], default=",")
+    # A table of one column has no separator.
+    return best if even.get(best, 0) > 1 else max(SEPARATORS, key=lambda separator: (widths[separator] or [0])[0])
+
+
+def _widths(text: str, separator: str) -> list[int]:
+    reader, found = csv.reader(io.StringIO(text, newline=""), delimiter=separator), list[int]()
+    try:
+        for row in reader:
+            if row:
+                found.append(len(row))
+            if len(found) == _SAMPLE_ROWS:
+                break
+    except csv.Error:
+        return []
+    return found
+
+
+def _header(file: Path, text: str, separator: str) -> tuple[str, ...]:
+    try:
+        names = next(row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
+    except (csv.Error, StopIteration):
+        raise StepError(f"{file} does not begin with the names of its columns in one line") from None
+    for position, name in enumerate(names):
+        if not name.strip():
+            raise StepError(f"{file}: column {position + 1} has no name: the first line names the columns")
+        if name in names[:position]:
+            raise StepError(f"{file}: two columns are called {name!r}: rename one")
+    return tuple(names)

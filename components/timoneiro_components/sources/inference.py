@@ -1,0 +1,131 @@
+"""What a table looks like: the type of each column, and which texts stand for a missing value. A guess, for a draft."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..definition.training import ColumnType, Csv
+from ..errors import StepError
+from .dialect import Dialect, dialect_of
+from .text import read_text
+
+_ROWS = 200_000
+_MOST_VALUES = 50
+_TARGET_NAMES = ("target", "label", "class", "status", "outcome", "default", "churn", "fraud", "y")
+_MISSING = frozenset({"na", "n/a", "nan", "null", "none", "missing", "?", "-", "."})
+_TRUTHS = frozenset({"true", "false", "yes", "no"})
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One column. `type` is None for text that nothing can be learnt from as it is; `missing` is a share, 0..1;
+    `values` are those of a category, the commonest first; `low` and `high` are what was seen of a number."""
+
+    type: ColumnType | None
+    missing: float = 0.0
+    values: Mapping[str, int] = field(default_factory=dict)
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """The table: how it is written, its columns in order, and the column that looks like what is to be predicted."""
+
+    dialect: Dialect
+    decimal: str
+    missing: tuple[str, ...]
+    columns: Mapping[str, Guess]
+    rows: int
+    target: str | None
+
+
+def guesses(file: Path) -> Guesses:
+    """What the first 200,000 rows of a CSV file look like. Raises StepError if it is none, or has no rows."""
+    said = Csv(path=str(file))
+    dialect = dialect_of(file, said)
+    counts: dict[str, Counter[str]] = {name: Counter() for name in dialect.names}
+    rows = 0
+    for batch in read_text(file, said):
+        for name in dialect.names:
+            counts[name].update(batch.column(name).to_pylist())
+        rows += batch.num_rows
+        if rows >= _ROWS:
+            break
+    if not rows:
+        raise StepError(f"{file} has a header and no rows")
+    texts = {name: Counter({text.strip(): 0 for text in found}) for name, found in counts.items()}
+    for name, found in counts.items():
+        for text, number in found.items():
+            texts[name][text.strip()] += number
+    decimal = "," if dialect.separator != "," and _commas(texts.values()) else "."
+    missing = (
+        "",
+        *sorted({text for found in texts.values() for text in found if _stands_for_missing(text, found, decimal)}),
+    )
+    columns = {name: _guess(name, found, rows, decimal, missing) for name, found in texts.items()}
+    return Guesses(dialect, decimal, missing, columns, rows, _target(columns))
+
+
+def _commas(columns: Iterable[Counter[str]]) -> bool:
+    """Whether more columns are numbers with a decimal comma than with a point."""
+    found = [[text for text in column if text and text.lower() not in _MISSING] for column in columns]
+    comma = sum(any("," in text for text in texts) and all(_is_number(text, ",") for text in texts) for texts in found)
+    point = sum(any("." in text for text in texts) and all(_is_number(text, ".") for text in texts) for texts in found)
+    return comma > point
+
+
+def _stands_for_missing(text: str, column: Counter[str], decimal: str) -> bool:
+    """A word like NA in a column that holds numbers otherwise."""
+    if text.lower() not in _MISSING:
+        return False
+    others = [other for other in column if other and other.lower() not in _MISSING]
+    return bool(others) and all(_is_number(other, decimal) for other in others)
+
+
+def _guess(name: str, column: Counter[str], rows: int, decimal: str, missing: tuple[str, ...]) -> Guess:
+    present = Counter({text: number for text, number in column.items() if text not in missing})
+    share = 1 - present.total() / rows
+    if len(present) < 2:
+        return Guess(None, share)
+    unique = len(present) == rows
+    if unique and (name.lower() in ("id", "key", "uuid") or name.lower().endswith("_id")):
+        return Guess("Key")
+    if {text.lower() for text in present} <= _TRUTHS:
+        return Guess("Boolean", share, dict(present.most_common()))
+    # 007 is no number, but a code that would lose its zeros.
+    numbers = all(_is_number(text, decimal) and not _is_code(text) for text in present)
+    if numbers and not (len(present) == 2 and name.lower() in _TARGET_NAMES):
+        whole = all(text.lstrip("+-").isdigit() for text in present)
+        values = [float(text.replace(decimal, ".")) for text in present]
+        return Guess("Integer" if whole else "Number", share, dict(present.most_common(3)), min(values), max(values))
+    if len(present) <= min(_MOST_VALUES, max(2, rows // 2)):
+        return Guess("Category", share, dict(present.most_common()))
+    # Notes are different in every row too, and say nothing of which row it is.
+    return Guess("Key" if unique and not any(" " in text for text in present) else None, share)
+
+
+def _is_number(text: str, decimal: str) -> bool:
+    if decimal == "," and "." in text:
+        return False
+    try:
+        value = float(text.replace(decimal, "."))
+    except ValueError:
+        return False
+    # What Python reads beyond what is written in tables: 1_000, infinity.
+    return "_" not in text and abs(value) < float("inf")
+
+
+def _is_code(text: str) -> bool:
+    digits = text.lstrip("+-")
+    return len(digits) > 1 and digits.isdigit() and digits.startswith("0")
+
+
+def _target(columns: Mapping[str, Guess]) -> str | None:
+    """A column of two values with a telling name, or else the last column of two values."""
+    two = [name for name, guess in columns.items() if len(guess.values) == 2 and guess.type and not guess.missing]
+    named = [name for name in two if name.lower() in _TARGET_NAMES]
+    return next(iter(named or two[::-1]), None)

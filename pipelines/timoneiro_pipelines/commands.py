@@ -1,0 +1,174 @@
+"""`timoneiro training ...`: from a table and one file to a model, on this machine, and compiled for Kubeflow.
+
+What takes long to import is imported by the command that needs it: `--help` is quick.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from .local_run import Run, StepRun
+
+FAILED, WRONG_USE = 1, 2
+# What the commands need beyond what the program itself does; found without being imported.
+_NEEDED = ("kfp", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
+app = typer.Typer(no_args_is_help=True)
+
+_Definition = Annotated[Path, typer.Argument(help="The definition, such as training.yaml.", show_default=True)]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="One field of the definition, such as spec.model.seed=3."),
+]
+_DEFAULT = Path("training.yaml")
+_ARTIFACTS = {
+    "package": ("package-model", "package"),
+    "model card": ("package-model", "card"),
+    "data report": ("validate-data", "report"),
+    "holdout rows": ("ingest-data", "holdout"),
+}
+
+
+@app.callback()
+def _needed() -> None:
+    """Train a model from a table and one file, training.yaml."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        print(f"{missing[0]} is not installed: pip install 'timoneiro[components,pipelines]'", file=sys.stderr)
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def init(table: Annotated[Path, typer.Argument(help="A CSV file with a header line.")]) -> None:
+    """Print a draft of training.yaml for a table."""
+    from timoneiro_components.definition.draft import draft
+    from timoneiro_components.sources.inference import guesses
+
+    with _sentences():
+        typer.echo(draft(table, guesses(table)), nl=False)
+
+
+@app.command()
+def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
+    """Say everything that is wrong with a definition and its source, before anything runs."""
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.sources.table import check_source
+
+    with _sentences():
+        training = read_training(file, settings or ())
+        check_source(training)
+    typer.echo(f"{file}: {training.title}, {len(training.features)} columns to learn from, nothing is wrong")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of training.yaml, for editors."""
+    from timoneiro_components.definition.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def run(
+    file: _Definition = _DEFAULT,
+    settings: _Settings = None,
+    version: Annotated[str, typer.Option(help="Of the package; never used twice for different ones.")] = "1",
+    publish: Annotated[bool, typer.Option("--publish", help="Upload it, and roll it out.")] = False,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Of the ModelDeployment.")] = "default",
+    model_store: Annotated[str, typer.Option(help="Where packages are kept.")] = "s3://models",
+    root: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs"),
+) -> None:
+    """Run the training pipeline on this machine: the steps that run on Kubeflow, each in a process of its own."""
+    with _sentences():
+        from timoneiro_components.definition.reading import read_training, resolved
+        from timoneiro_components.identity import check_identity
+        from timoneiro_components.sources.table import check_source
+
+        training = read_training(file, settings or ())
+        check_identity(training.metadata.name, version)
+        check_source(training)
+    from .local_run import run_locally
+
+    parameters: dict[str, Any] = {
+        "definition": resolved(training),
+        "version": version,
+        "namespace": namespace,
+        "model_store": model_store,
+        "publish": publish,
+    }
+    console = sys.stdout  # during the run it is redirected to the log
+
+    def report(step: StepRun) -> None:
+        figures = ", ".join(f"{name} {_shown(value)}" for name, value in step.figures.items() if value != "")
+        outcome = f"FAILED: {step.reason}" if step.reason else figures
+        print(f"{step.name:<20}{step.seconds:5.1f} s  {outcome}".rstrip(), file=console, flush=True)
+
+    try:
+        done = run_locally(parameters, root, on_step=report)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    _summary(done)
+    if done.failed:
+        print(f"{done.failed.name} failed: {done.failed.reason}", file=sys.stderr)
+        raise typer.Exit(FAILED)
+
+
+@app.command("compile")
+def compile_(output: Annotated[Path, typer.Option(help="File to write, *.yaml.")]) -> None:
+    """Write the training pipeline for Kubeflow. It takes the text of training.yaml as a parameter."""
+    if output.suffix not in (".yaml", ".yml"):
+        print(f"{output}: choose a name that ends with .yaml", file=sys.stderr)
+        raise typer.Exit(WRONG_USE)
+    from kfp.compiler import Compiler
+
+    from .training import training_pipeline
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    draft = output.with_name(f".{output.stem}.draft.yaml")
+    Compiler().compile(training_pipeline, str(draft))
+    draft.replace(output)
+    typer.echo(f"wrote {output}")
+
+
+def _summary(done: Run) -> None:
+    for title, (step, artifact) in _ARTIFACTS.items():
+        if path := done.artifact(step, artifact):
+            print(f"{title + ':':<20}{path}")
+    print(f"{'log:':<20}{done.log}", flush=True)
+    if done.failed:
+        return
+    if published := done.outputs("publish-model"):
+        print(f"{'published:':<20}{published['uri']} {published['digest']}")
+    else:
+        print("nothing was published: add --publish")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Ends the program with the sentences of what was raised within, a line each: nothing has been run by then."""
+    from timoneiro_components.definition.problems import DefinitionError
+    from timoneiro_components.errors import StepError
+
+    try:
+        yield
+    except DefinitionError as error:
+        for problem in error.problems:
+            print(f"{error.name}: {problem}", file=sys.stderr)
+        raise typer.Exit(WRONG_USE) from None
+    except StepError as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(WRONG_USE) from None

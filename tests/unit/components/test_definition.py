@@ -1,0 +1,367 @@
+"""Every fault of training.yaml is told at once, with its line and its field, before anything runs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timoneiro_components.definition.problems import DefinitionError
+from timoneiro_components.definition.reading import parse_training, read_training, resolved
+from timoneiro_components.definition.schema import fields_at, json_schema
+from timoneiro_components.errors import StepError
+
+SMALL = """\
+apiVersion: timoneiro.dev/v1alpha1
+kind: Training
+metadata:
+  name: loans
+spec:
+  source:
+    csv: {path: loans.csv}
+  columns:
+    income: {type: Number, minimum: 0}
+    job: {type: Category, values: [no, yes]}
+    status: {type: Category, values: [good, bad]}
+  target: {column: status, positive: bad}
+  gates:
+    - {metric: rocAuc, atLeast: 0.7}
+"""
+
+
+def faults(text: str, *settings: str) -> list[str]:
+    with pytest.raises(DefinitionError) as raised:
+        parse_training(text, settings=settings)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def changed(old: str, new: str) -> str:
+    assert SMALL.count(old) == 1, old
+    return SMALL.replace(old, new)
+
+
+def test_a_small_definition_has_every_default() -> None:
+    training = parse_training(SMALL)
+    assert (training.spec.split.folds, training.spec.model.algorithm, training.classes) == (
+        5,
+        "LogisticRegression",
+        ("good", "bad"),
+    )
+
+
+def test_words_of_yaml_1_1_stay_text() -> None:
+    assert parse_training(SMALL).spec.columns["job"].values == ("no", "yes")
+
+
+@pytest.mark.parametrize("number", ["1e-3", "1E3", ".5", "7.", "+2", "-0"])
+def test_a_number_is_a_number_however_it_is_written(number: str) -> None:
+    text = changed("minimum: 0", f"minimum: {number}")
+    assert parse_training(text).spec.columns["income"].minimum == float(number)
+
+
+def test_the_resolved_definition_says_the_same() -> None:
+    training = parse_training(SMALL)
+    assert parse_training(resolved(training)) == training
+
+
+def test_a_path_is_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "training.yaml").write_text(SMALL)
+    csv = read_training(tmp_path / "training.yaml").spec.source.csv
+    assert csv is not None and csv.path == str(tmp_path / "loans.csv")
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "training.yaml").write_text(SMALL, encoding="utf-8-sig")
+    assert read_training(tmp_path / "training.yaml").metadata.name == "loans"
+
+
+BAD = {
+    "an empty file": ("", "it must begin with `apiVersion: timoneiro.dev/v1alpha1`"),
+    "a list": ("- 1", "it must begin with `apiVersion: timoneiro.dev/v1alpha1`"),
+    "a comment": ("# nothing", "it must begin with `apiVersion: timoneiro.dev/v1alpha1`"),
+    "an open quote": (SMALL + 'x: "', "is no YAML: while scanning a quoted scalar, found unexpected end of stream"),
+    "a tab": (SMALL + "\tx: 1", "is no YAML: while scanning for the next token"),
+    "two documents": (SMALL + "---\na: 1\n", "line 15: it is no YAML: expected a single document in the stream"),
+    "a control character": (SMALL + "x: \x07", "it is no YAML: unacceptable character"),
+    "a deep nest": ("a: " + "[" * 3000 + "]" * 3000, "it is nested too deeply"),
+    "a tag": (changed("name: loans", "name: !!python/name:os.system x"), "tag:yaml.org,2002:python/name:os.system"),
+    "an anchor": (
+        changed("income: {type: Number, minimum: 0}", "income: &a {type: Number}\n    age: *a"),
+        "line 10, spec.columns.age: anchors and aliases (& and *) are not supported: write the value again",
+    ),
+    "a field twice": (
+        changed("kind: Training", "kind: Training\nkind: Training"),
+        "line 3, kind: it is there twice, first in line 2",
+    ),
+    "a column twice": (
+        changed("    job:", "    income: {type: Integer}\n    job:"),
+        "line 10, spec.columns.income: it is there twice, first in line 9",
+    ),
+    "a number as a name": (
+        changed("    income:", "    2019:"),
+        'line 9, spec.columns: names of fields and columns are text: write "2019" in quotes',
+    ),
+    "a list as a name": (changed("    income:", "    [a, b]:"), "and neither lists nor objects"),
+    "another version": (
+        changed("v1alpha1", "v1"),
+        "line 1, apiVersion: it must be 'timoneiro.dev/v1alpha1'; did you mean timoneiro.dev/v1alpha1?",
+    ),
+    "another kind": (changed("kind: Training", "kind: training"), "line 2, kind: it must be 'Training'; did you mean"),
+    "no name": (changed("  name: loans", "  title: loans"), "line 3, metadata.name: it is missing. Of the model, and"),
+    "a large name": (changed("name: loans", "name: Loans"), "line 4, metadata.name: it must be lower case letters"),
+    "a name that is a number": (
+        changed("name: loans", "name: 1.10"),
+        'line 4, metadata.name: text is wanted: write "1.10" in quotes',
+    ),
+    "an unknown field": (
+        changed("{path:", "{seperator: ;, path:"),
+        "line 7, spec.source.csv.seperator: there is no such field; did you mean separator?",
+    ),
+    "a field that is like none": (
+        changed("kind: Training", "kind: Training\nxyz: 1"),
+        "line 3, xyz: there is no such field; known are apiVersion, kind, metadata, spec",
+    ),
+    "no source": (changed("    csv: {path: loans.csv}", "    title: x"), "exactly one of csv and python is wanted"),
+    "two sources": (
+        changed("{path: loans.csv}", "{path: loans.csv}\n    python: {function: 'a:b'}"),
+        "line 6, spec.source: exactly one of csv and python is wanted, and there are csv and python",
+    ),
+    "a function that is none": (
+        changed("csv: {path: loans.csv}", "python: {function: load}"),
+        "line 7, spec.source.python.function: it must be module:function, such as loans.table:load",
+    ),
+    "a separator that is the decimal sign": (
+        changed("{path: loans.csv}", "{path: loans.csv, separator: ',', decimal: ','}"),
+        "line 7, spec.source.csv.decimal: it is the separator too, so that no number could be read",
+    ),
+    "a separator that nobody uses": (
+        changed("{path: loans.csv}", "{path: loans.csv, separator: '::'}"),
+        "line 7, spec.source.csv.separator: it must be 'Auto'",
+    ),
+    "an unknown type": (
+        changed("type: Number", "type: number"),
+        "line 9, spec.columns.income.type: it must be 'Number', 'Integer', 'Boolean', 'Category' or 'Key'; "
+        "did you mean Number?",
+    ),
+    "a column without a type": (
+        changed("type: Number, ", ""),
+        "columns.income.type: it is missing. Number",
+    ),
+    "a column that is no object": (
+        changed("{type: Number, minimum: 0}", "Number"),
+        "line 9, spec.columns.income: fields are wanted, each in a line of its own, as `name: value`",
+    ),
+    "columns that are a list": (
+        changed(
+            "  columns:\n    income: {type: Number, minimum: 0}\n    job: {type: Category, values: [no, yes]}\n"
+            "    status: {type: Category, values: [good, bad]}\n",
+            "  columns: [income, status]\n",
+        ),
+        "line 8, spec.columns: fields are wanted",
+    ),
+    "a minimum that is no number": (
+        changed("minimum: 0", "minimum: .nan"),
+        "line 9, spec.columns.income.minimum: a finite number is wanted: with NaN or infinity no limit ever holds",
+    ),
+    "a minimum without end": (changed("minimum: 0", "minimum: 1e999"), "a finite number is wanted"),
+    "a minimum that is text": (
+        changed("minimum: 0", 'minimum: "0,5"'),
+        "line 9, spec.columns.income.minimum: a number is wanted: write 0.5",
+    ),
+    "a minimum that is true": (changed("minimum: 0", "minimum: true"), "minimum: a number is wanted"),
+    "a minimum of thousands of digits": (changed("minimum: 0", "minimum: 1" + "0" * 5000), "is no kind of value"),
+    "a minimum above the maximum": (
+        changed("minimum: 0", "minimum: 5, maximum: 4"),
+        "line 9, spec.columns.income.minimum: it is above the maximum, which is 4: no value could be right",
+    ),
+    "limits of a category": (
+        changed("values: [no, yes]", "values: [no, yes], maximum: 3"),
+        "line 10, spec.columns.job.maximum: it is for numbers, and this column is of type Category",
+    ),
+    "values of a number": (
+        changed("minimum: 0", "values: [a, b]"),
+        "line 9, spec.columns.income.values: it is for categories, and this column is of type Number",
+    ),
+    "a category without values": (
+        changed("job: {type: Category, values: [no, yes]}", "job: {type: Category}"),
+        "line 10, spec.columns.job: a category needs `values`: all that are possible",
+    ),
+    "a category with one value": (
+        changed("[no, yes]", "[no]"),
+        "spec.columns.job.values: a category with one",
+    ),
+    "a value twice": (changed("[no, yes]", "[no, no]"), "line 10, spec.columns.job.values: a value is there twice"),
+    "a value that is a number": (
+        changed("[no, yes]", "[007, yes]"),
+        'line 10, spec.columns.job.values[0]: text is wanted: write "007" in quotes',
+    ),
+    "a value that is true": (changed("[no, yes]", "[true, no]"), 'write "true" in quotes'),
+    "a value that is nothing": (changed("[no, yes]", "[~, yes]"), 'text is wanted: write "~" in quotes'),
+    "values that are text": (changed("[no, yes]", "no"), "line 10, spec.columns.job.values: a list is wanted"),
+    "yes for true": (changed("minimum: 0", "nullable: yes"), "line 9, spec.columns.income.nullable: true or false is"),
+    "a key that may be missing": (
+        changed("{type: Number, minimum: 0}", "{type: Key, nullable: true}"),
+        "line 9, spec.columns.income.nullable: a key says which row it is, so that it cannot be missing",
+    ),
+    "a target that is no column": (
+        changed("column: status", "column: state"),
+        "line 12, spec.target.column: spec.columns has no 'state': describe it there",
+    ),
+    "a target that is a number": (
+        changed("{column: status, positive: bad}", "{column: income, positive: bad}"),
+        "line 12, spec.target.column: 'income' is of type Number, and classes are a Category or a Boolean",
+    ),
+    "a target that may be missing": (
+        changed("values: [good, bad]", "values: [good, bad], nullable: true"),
+        "line 11, spec.columns.status.nullable: a row without its answer teaches nothing",
+    ),
+    "three classes": (
+        changed("[good, bad]", "[good, bad, late]"),
+        "line 11, spec.columns.status.values: BinaryClassification takes two classes, and there are 3",
+    ),
+    "a positive class that is none": (
+        changed("positive: bad", "positive: worse"),
+        "line 12, spec.target.positive: 'status' is one of good, bad",
+    ),
+    "a column that is described and ignored": (
+        SMALL + "  ignore: [job]\n",
+        "line 15, spec.ignore[0]: spec.columns describes 'job': leave it out there or here",
+    ),
+    "nothing to learn from": (
+        changed("income: {type: Number, minimum: 0}\n    job: {type: Category, values: [no, yes]}", "id: {type: Key}"),
+        "line 8, spec.columns: there is nothing to learn from",
+    ),
+    "categories for ONNX": (
+        SMALL + "  package: {format: Onnx}\n",
+        "line 15, spec.package.format: Onnx takes numbers only, and column 'job' is a Category: write Sklearn",
+    ),
+    "a gate without a limit": (
+        changed(", atLeast: 0.7", ""),
+        "line 14, spec.gates[0]: exactly one of atLeast, atMost and champion is wanted, and there is none",
+    ),
+    "a gate with two limits": (
+        changed("atLeast: 0.7", "atLeast: 0.7, champion: 0.1"),
+        "line 14, spec.gates[0]: exactly one of atLeast, atMost and champion is wanted, and there are atLeast and "
+        "champion",
+    ),
+    "a gate that never passes": (
+        changed("atLeast: 0.7", "atLeast: 1.01"),
+        "line 14, spec.gates[0].atLeast: rocAuc is between 0 and 1: this gate would never pass",
+    ),
+    "a gate that always passes": (
+        changed("atLeast: 0.7", "atLeast: 0"),
+        "line 14, spec.gates[0].atLeast: rocAuc is between 0 and 1: this gate would always pass",
+    ),
+    "a champion that never matters": (changed("atLeast: 0.7", "champion: 1"), "this gate would always pass"),
+    "a champion's margin below zero": (
+        changed("atLeast: 0.7", "champion: -0.01"),
+        "line 14, spec.gates[0].champion: it must be at least 0",
+    ),
+    "a gate the wrong way round": (
+        changed("metric: rocAuc, atLeast: 0.7", "metric: logLoss, atLeast: 0.7"),
+        "line 14, spec.gates[0].atLeast: logLoss is better the smaller: write atMost",
+    ),
+    "a loss below zero": (changed("rocAuc, atLeast: 0.7", "logLoss, atMost: -1"), "this gate would never pass"),
+    "a decimal comma": (
+        changed("atLeast: 0.7", "atLeast: 0,7"),
+        "line 14, spec.gates[0]: 7 is no field; if it is a fraction, write the number with a point: 0.95",
+    ),
+    "a limit that is NaN": (changed("atLeast: 0.7", "atLeast: .nan"), "a finite number is wanted"),
+    "an unknown metric": (changed("rocAuc", "roc_auc"), "did you mean rocAuc?"),
+    "a share above 1": (SMALL + "  checks: {maxMissing: 5}\n", "spec.checks.maxMissing: it must be at most 1"),
+    "a test of all rows": (SMALL + "  split: {test: 1}\n", "line 15, spec.split.test: it must be less than 1"),
+    "one fold": (SMALL + "  split: {folds: 1}\n", "line 15, spec.split.folds: it must be at least 2"),
+    "half a fold": (SMALL + "  split: {folds: 2.5}\n", "line 15, spec.split.folds: a whole number is wanted"),
+    "a seed below zero": (SMALL + "  model: {seed: -1}\n", "line 15, spec.model.seed: it must be at least 0"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_fault_is_told_with_its_place_and_the_remedy(case: str) -> None:
+    text, sentence = BAD[case]
+    assert any(sentence in told for told in faults(text)), faults(text)
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_their_lines() -> None:
+    text = changed("name: loans", "name: Loans").replace("type: Number", "type: number").replace("0.7", "x")
+    assert [told.partition(":")[0] for told in faults(text)] == [
+        "line 4, metadata.name",
+        "line 9, spec.columns.income.type",
+        "line 14, spec.gates[0].atLeast",
+    ]
+
+
+def test_a_table_in_the_place_of_a_definition_is_told_as_such() -> None:
+    assert "is it the table?" in faults("a,b\n" * 300_000)[0]
+
+
+def test_a_definition_that_is_not_there_comes_with_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"is not there: make one with `timoneiro training init TABLE\.csv"):
+        read_training(tmp_path / "training.yaml")
+
+
+def test_a_definition_in_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "training.yaml").write_bytes(SMALL.replace("loans.csv", "é.csv").encode("latin-1"))
+    with pytest.raises(StepError, match=r"is no UTF-8 text \(byte \d+\): save it as UTF-8"):
+        read_training(tmp_path / "training.yaml")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("spec.model.seed=3", 3), ("spec.gates[0].atLeast=0.9", 0.9), ("metadata.name=other", "other")],
+)
+def test_a_setting_takes_the_place_of_a_field(setting: str, value: object) -> None:
+    training = parse_training(SMALL, settings=[setting])
+    assert value in (training.spec.model.seed, training.spec.gates[0].at_least, training.metadata.name)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("spec.model.seed", "spec.model.seed: write --set spec.model.seed=3"),
+        ("=3", "=3: write --set spec.model.seed=3"),
+        ("spec.gates[7].atLeast=1", "spec.gates[7].atLeast: it leads to nothing that the definition has"),
+        ("metadata.name.first=x", "metadata.name.first: it leads to nothing that the definition has"),
+        ("spec.modl.seed=3", "spec.modl: there is no such field; did you mean model?"),
+        ("spec.model.seed=", "spec.model.seed: a whole number is wanted"),
+        ("spec.model.seed=[", "is no YAML"),
+    ],
+)
+def test_a_setting_that_fits_nothing_is_told(setting: str, sentence: str) -> None:
+    assert any(sentence in told for told in faults(SMALL, setting))
+
+
+@given(st.text(max_size=200))
+def test_no_text_at_all_raises_anything_else(text: str) -> None:
+    with pytest.raises(DefinitionError):
+        parse_training(text)
+
+
+DATA = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    "path", ["kind", "metadata", "spec", "spec.source", "spec.columns", "spec.gates[0]", "spec.target"]
+)
+@given(data=DATA)
+def test_no_data_of_any_form_raises_anything_else(path: str, data: object) -> None:
+    with suppress(DefinitionError):
+        parse_training(SMALL, settings=[f"{path}={json.dumps(data)}"])
+
+
+def test_the_schema_knows_the_fields_and_describes_them() -> None:
+    csv = fields_at(("spec", "source", "csv"))
+    assert set(csv) == {"path", "encoding", "separator", "decimal", "missing"} and "description" in csv["path"]
+
+
+def test_the_schema_refuses_fields_that_are_not_known() -> None:
+    objects = [definition for definition in json_schema()["$defs"].values() if definition.get("type") == "object"]
+    assert all(found["additionalProperties"] is False for found in objects)

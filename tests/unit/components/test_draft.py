@@ -1,0 +1,114 @@
+"""A table becomes a draft of training.yaml that says what it holds, and that passes the checks."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from timoneiro_components.definition.draft import draft
+from timoneiro_components.definition.reading import read_training
+from timoneiro_components.definition.training import Training
+from timoneiro_components.errors import StepError
+from timoneiro_components.sources.inference import guesses
+from timoneiro_components.sources.table import check_source, read_source
+
+
+def drafted(folder: Path, columns: dict[str, Iterable[str]], separator: str = ",") -> Training:
+    """The draft for a table of these columns, read again."""
+    file = folder / "Loans of 2025.csv"
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter=separator)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    (folder / "training.yaml").write_text(draft(Path(file.name), guesses(file)), encoding="utf-8")
+    return read_training(folder / "training.yaml")
+
+
+TARGET = ["good", "bad", "good", "good"] * 10
+COLUMNS: dict[str, tuple[list[str], str | None]] = {
+    "whole numbers": ([str(n) for n in range(40)], "Integer"),
+    "fractions": ([f"{n}.5" for n in range(40)], "Number"),
+    "numbers with exponents": ([f"{n}e-3" for n in range(40)], "Number"),
+    "numbers with gaps": ([str(n) if n % 3 else "" for n in range(40)], "Integer"),
+    "numbers with NA": ([str(n) if n % 3 else "NA" for n in range(40)], "Integer"),
+    "codes with zeros": ([f"{n % 7:03d}" for n in range(40)], "Category"),
+    "words of truth": (["yes", "no"] * 20, "Boolean"),
+    "zeros and ones": (["0", "1"] * 20, "Integer"),
+    "a few words": (["a", "b", "c", "d"] * 10, "Category"),
+    "words of YAML": (["null", "true", "~", "x: y"] * 10, "Category"),
+    "notes": ([f"note number {n}" for n in range(40)], None),
+    "the same in all": (["x"] * 40, None),
+    "nothing": ([""] * 40, None),
+    "addresses": ([f"u{n}" for n in range(40)], "Key"),
+}
+
+
+@pytest.mark.parametrize("what", COLUMNS)
+def test_a_column_gets_the_type_that_it_looks_like(tmp_path: Path, what: str) -> None:
+    values, kind = COLUMNS[what]
+    spec = drafted(tmp_path, {"x": values, "age": [str(n) for n in range(40)], "status": TARGET}).spec
+    found = spec.columns.get("x")
+    assert (None if found is None else found.type, "x" in spec.ignore) == (kind, kind is None)
+
+
+def test_the_draft_of_a_table_reads_the_whole_table(tmp_path: Path) -> None:
+    training = drafted(tmp_path, {**{name: values for name, (values, _) in COLUMNS.items()}, "status": TARGET})
+    check_source(training)
+    assert read_source(training).num_rows == 40
+
+
+def test_the_rarer_class_of_the_target_is_the_positive_one(tmp_path: Path) -> None:
+    training = drafted(tmp_path, {"age": [str(n) for n in range(40)], "status": TARGET})
+    assert (training.spec.target.column, training.spec.target.positive) == ("status", "bad")
+
+
+def test_a_target_of_zeros_and_ones_is_a_category(tmp_path: Path) -> None:
+    training = drafted(tmp_path, {"age": [str(n) for n in range(40)], "target": ["0", "0", "1", "0"] * 10})
+    assert training.spec.columns["target"].values == ("0", "1")
+
+
+def test_an_id_is_a_key_although_it_is_a_number(tmp_path: Path) -> None:
+    training = drafted(tmp_path, {"loan_id": [str(n) for n in range(40)], "age": ["1", "2"] * 20, "status": TARGET})
+    assert training.spec.columns["loan_id"].type == "Key"
+
+
+def test_a_decimal_comma_is_found(tmp_path: Path) -> None:
+    training = drafted(tmp_path, {"income": [f"{n},5" for n in range(40)], "status": TARGET}, ";")
+    assert training.spec.source.csv is not None
+    assert (training.spec.source.csv.decimal, training.spec.columns["income"].type) == (",", "Number")
+
+
+def test_the_name_of_the_file_becomes_a_name(tmp_path: Path) -> None:
+    assert drafted(tmp_path, {"age": ["1", "2"] * 20, "status": TARGET}).metadata.name == "loans-of-2025"
+
+
+def test_missing_values_beyond_the_default_are_accepted_as_they_were_seen(tmp_path: Path) -> None:
+    training = drafted(tmp_path, {"age": ["1", "2", "3", ""] * 10, "status": TARGET})
+    assert training.spec.checks.max_missing == 0.25
+
+
+def test_a_table_without_a_target_asks_for_one(tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"spec\.target\.column: text is wanted, and there is none"):
+        drafted(tmp_path, {"age": [str(n) for n in range(40)], "size": [str(n) for n in range(40)]})
+
+
+@given(
+    st.lists(
+        st.tuples(st.text(min_size=1, max_size=8), st.sampled_from(["1", "a", "", "NA", "x y", "0,5", "yes", "é'\""])),
+        min_size=1,
+        max_size=5,
+        unique_by=lambda pair: pair[0].strip(),
+    )
+)
+def test_whatever_columns_are_called_and_hold_the_draft_is_read_again(
+    tmp_path_factory: pytest.TempPathFactory, columns: list[tuple[str, str]]
+) -> None:
+    usable = {name: [value, "2", "b", "b"] * 10 for name, value in columns if name.strip() and name.isprintable()}
+    usable.pop("status", None)
+    training = drafted(tmp_path_factory.mktemp("t"), {**usable, "age": [str(n) for n in range(40)], "status": TARGET})
+    assert read_source(training).num_rows == 40
