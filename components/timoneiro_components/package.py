@@ -28,10 +28,9 @@ from timoneiro_serving.manifest import MANIFEST_FILE, SCHEMA_VERSION
 from .card import model_card
 from .definition.training import Training
 from .errors import StepError
-from .features.preparation import features_of
+from .features.preparation import features_of, labels_of
 from .identity import check_identity
 from .tables import frame_of, read_table, table_digest
-from .validate import labels_of
 
 CARD_FILE = "README.md"
 REFERENCE_FILE = "reference.json"

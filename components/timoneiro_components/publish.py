@@ -16,7 +16,7 @@ from timoneiro_serving.manifest import MANIFEST_FILE
 from .cluster import ModelDeployments
 from .errors import StepError
 from .identity import check_identity
-from .store import ModelStore, parse_uri
+from .store import ModelStore, package_uri
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ def publish(
     manifest = _manifest(package)
     name, version = str(manifest["name"]), str(manifest["version"])
     check_identity(name, version)
-    uri = f"{model_store.rstrip('/')}/{name}/{version}/"
-    parse_uri(uri)
+    uri = package_uri(model_store, name, version)
     deployments = deployments or ModelDeployments.connect(namespace)
     deployments.get(name)
     digest = directory_digest(package)

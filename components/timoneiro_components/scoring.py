@@ -18,8 +18,7 @@ from timoneiro_serving.loading import LoadedModel
 
 from .definition.training import Training
 from .errors import StepError
-from .features.preparation import features_of
-from .validate import labels_of
+from .features.preparation import features_of, labels_of
 
 MAXIMUM_CURVE_POINTS = 200
 

@@ -46,6 +46,13 @@ class ModelStore:
         with _sentences("the model store cannot be used"):
             return cls(boto3.client("s3", config=config))
 
+    def require_free(self, uri: str) -> None:
+        """Raises StepError if the store cannot be asked, or holds a package at `uri` already."""
+        bucket, prefix = parse_uri(uri)
+        with _sentences(f"the model store cannot be asked for {uri}"):
+            if MANIFEST_FILE in self._names(bucket, prefix):
+                raise StepError(f"{uri} already holds a package: choose a version that is not taken")
+
     def upload(self, folder: Path, uri: str) -> bool:
         """Writes the package `folder` to `uri`; False if the very same package is already there.
 
@@ -101,6 +108,13 @@ class ModelStore:
         published = self._client.get_object(Bucket=bucket, Key=prefix + MANIFEST_FILE)["Body"].read()
         if published != (folder / MANIFEST_FILE).read_bytes():
             raise StepError(f"{uri} already holds another package: choose a version that is not taken")
+
+
+def package_uri(model_store: str, name: str, version: str) -> str:
+    """Where a package belongs; raises StepError if `model_store` is no place for packages."""
+    uri = f"{model_store.rstrip('/')}/{name}/{version}/"
+    parse_uri(uri)
+    return uri
 
 
 def parse_uri(uri: str) -> tuple[str, str]:

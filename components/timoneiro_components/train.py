@@ -26,10 +26,9 @@ from timoneiro_serving.loading import SKOPS_FILE
 
 from .definition.training import Training
 from .errors import StepError
-from .features.preparation import features_of, preparation
+from .features.preparation import features_of, labels_of, preparation
 from .package import TRAINING_FILE
 from .tables import frame_of, read_table, take_fraction, write_table
-from .validate import labels_of
 
 # By the name in the definition: the classifier for a seed.
 _CLASSIFIERS: Mapping[str, Callable[[int], Any]] = {

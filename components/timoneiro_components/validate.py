@@ -15,6 +15,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from .definition.training import Column, Training, classes_of
+from .features.preparation import labels_of
 from .tables import frame_of, read_table
 
 GATE = "data validation"
@@ -158,11 +159,6 @@ def _check_classes(frame: pd.DataFrame, training: Training) -> Check:
     )
     said = ", ".join(f"{label} {count}" for label, count in found.items())
     return Check(f"Does every class have at least {least} rows?", said, reasons)
-
-
-def labels_of(target: pd.Series) -> pd.Series:
-    """Classes as text: what the model learns, answers and is judged by."""
-    return target.map({True: "true", False: "false"}) if target.dtype == "boolean" else target
 
 
 def _report(training: Training, frame: pd.DataFrame, validation: Validation) -> str:

@@ -50,7 +50,7 @@ def _needed() -> None:
 @app.command()
 def init(table: Annotated[Path, typer.Argument(help="A CSV file with a header line.")]) -> None:
     """Print a draft of training.yaml for a table."""
-    from timoneiro_components.definition.draft import draft
+    from timoneiro_components.sources.draft import draft
     from timoneiro_components.sources.inference import guesses
 
     with _sentences():
@@ -66,7 +66,9 @@ def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
     with _sentences():
         training = read_training(file, settings or ())
         check_source(training)
-    typer.echo(f"{file}: {training.title}, {len(training.features)} columns to learn from, nothing is wrong")
+    number = len(training.features)
+    columns = "1 column" if number == 1 else f"{number} columns"
+    typer.echo(f"{file}: {training.title}, {columns} to learn from, nothing is wrong")
 
 
 @app.command()

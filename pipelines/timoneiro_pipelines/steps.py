@@ -41,10 +41,14 @@ def resolve_definition(definition: str, resolved: Output[Artifact]) -> None:
 def find_champion(
     version: str,
     namespace: str,
+    model_store: str,
     publish: bool,
     definition: Input[Artifact],
 ) -> NamedTuple("Outputs", [("uri", str)]):  # type: ignore[valid-type]  # KFP wants a call
-    """Address of the package that serves now; "" if there is none, or if nothing is to be published."""
+    """Address of the package that serves now; "" if there is none, or if nothing is to be published.
+
+    Stops the pipeline before training if cluster or store would refuse what is published in the end.
+    """
     if not publish:
         return ("",)
     from pathlib import Path
@@ -52,8 +56,8 @@ def find_champion(
     from timoneiro_components.champion import champion_uri
     from timoneiro_components.definition.reading import read_training
 
-    training = read_training(Path(definition.path))
-    return (champion_uri(training.metadata.name, version, namespace=namespace),)
+    name = read_training(Path(definition.path)).metadata.name
+    return (champion_uri(name, version, namespace=namespace, model_store=model_store),)
 
 
 @step

@@ -46,7 +46,9 @@ def training_pipeline(
     resolving.set_display_name("Resolve the definition")
     resolved = resolving.outputs["resolved"]
 
-    champion = find_champion(version=version, namespace=namespace, publish=publish, definition=resolved)
+    champion = find_champion(
+        version=version, namespace=namespace, model_store=model_store, publish=publish, definition=resolved
+    )
     champion.set_display_name("Find the champion")
     champion.set_caching_options(False)  # the cluster changes without any input changing
 

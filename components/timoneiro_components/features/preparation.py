@@ -32,6 +32,11 @@ def features_of(frame: pd.DataFrame, training: Training) -> pd.DataFrame:
     )
 
 
+def labels_of(target: pd.Series) -> pd.Series:
+    """Classes as text: what the model learns, answers and is judged by."""
+    return target.map({True: "true", False: "false"}) if target.dtype == "boolean" else target
+
+
 def preparation(training: Training) -> list[tuple[str, Any]]:
     """The unfitted steps before the model: missing values replaced (if so said), numbers scaled, categories spread."""
     texts = [name for name, column in training.features.items() if column.type == "Category"]

@@ -177,27 +177,56 @@ def cluster(api_type: type[Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     return use
 
 
-def test_the_champion_is_the_package_that_is_stable(cluster: Any) -> None:
+def champion(version: str, s3: Any, *, model_store: str = "s3://models") -> str:
+    return champion_uri("diagnosis", version, namespace="ml", model_store=model_store, store=ModelStore(s3))
+
+
+def test_the_champion_is_the_package_that_is_stable(cluster: Any, s3: Any) -> None:
     cluster(DEPLOYMENT)
-    assert champion_uri("diagnosis", "2", namespace="ml") == "s3://models/old/"
+    assert champion("2", s3) == "s3://models/old/"
 
 
 @pytest.mark.parametrize("status", [{}, {"status": {}}, {"status": {"stable": None}}, {"status": {"stable": {}}}])
-def test_a_new_deployment_has_no_champion(cluster: Any, status: dict[str, Any]) -> None:
+def test_a_new_deployment_has_no_champion(cluster: Any, s3: Any, status: dict[str, Any]) -> None:
     cluster({"metadata": {"uid": "u"}, **status})
-    assert champion_uri("diagnosis", "2", namespace="ml") == ""
+    assert champion("2", s3) == ""
 
 
-def test_a_missing_deployment_stops_the_pipeline_before_training(cluster: Any) -> None:
+def test_a_missing_deployment_stops_the_pipeline_before_training(cluster: Any, s3: Any) -> None:
     cluster(None)
     with pytest.raises(StepError, match="apply one first"):
-        champion_uri("diagnosis", "2", namespace="ml")
+        champion("2", s3)
 
 
-def test_a_bad_version_stops_the_pipeline_before_training(cluster: Any) -> None:
+def test_a_bad_version_stops_the_pipeline_before_training(cluster: Any, s3: Any) -> None:
     cluster(DEPLOYMENT)
     with pytest.raises(StepError, match="version '' must be"):
-        champion_uri("diagnosis", "", namespace="ml")
+        champion("", s3)
+
+
+def test_a_version_that_is_taken_stops_the_pipeline_before_training(cluster: Any, s3: Any, workspace: Any) -> None:
+    cluster(DEPLOYMENT)
+    ModelStore(s3).upload(workspace.package, URI)
+    with pytest.raises(StepError, match="s3://models/diagnosis/1/ already holds a package: choose a version"):
+        champion("1", s3)
+
+
+def test_a_store_that_is_none_stops_the_pipeline_before_training(cluster: Any, s3: Any) -> None:
+    cluster(DEPLOYMENT)
+    with pytest.raises(StepError, match="is not the address of a package: write s3://bucket/folder"):
+        champion("2", s3, model_store="/tmp/models")
+
+
+def test_without_credentials_of_the_store_nothing_is_trained(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster(DEPLOYMENT)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "here")
+    with pytest.raises(StepError, match=r"cannot be asked for .*: Unable to locate credentials; check AWS_"):
+        champion_uri("diagnosis", "2", namespace="ml", model_store="s3://models")
 
 
 def test_without_any_cluster_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

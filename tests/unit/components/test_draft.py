@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timoneiro_components.definition.draft import draft
 from timoneiro_components.definition.reading import read_training
 from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import StepError
+from timoneiro_components.sources.draft import draft
 from timoneiro_components.sources.inference import guesses
 from timoneiro_components.sources.table import check_source, read_source
 

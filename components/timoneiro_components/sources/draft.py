@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..sources.inference import Guess, Guesses
-from .training import Checks
+from ..definition.training import Checks
+from .inference import Guess, Guesses
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
 _NO_TEXT = frozenset({"true", "false", "null", "~", "yes", "no", "on", "off"})

@@ -1,0 +1,82 @@
+"""`timoneiro training ...` as a person types it: what is printed where, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from timoneiro_operator.cli.main import app as program
+from timoneiro_pipelines import commands
+
+TABLE = "age,status\n" + "".join(f"{n},{'bad' if n % 3 == 0 else 'good'}\n" for n in range(60))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loans.csv").write_text(TABLE)
+    return tmp_path
+
+
+def typed(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, and what was printed to stdout and to stderr."""
+    done = CliRunner().invoke(program, ["training", *arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_draft_goes_to_stdout_and_passes_the_check(folder: Path) -> None:
+    code, draft, told = typed("init", "loans.csv")
+    (folder / "training.yaml").write_text(draft)
+    assert (code, told) == (0, "")
+    assert typed("check") == (0, "training.yaml: loans, 1 column to learn from, nothing is wrong\n", "")
+
+
+def test_a_table_that_is_not_there_is_wrong_use(folder: Path) -> None:
+    code, printed, told = typed("init", "nowhere.csv")
+    assert (code, printed) == (2, "") and told.startswith("nowhere.csv is not there")
+
+
+def test_every_fault_is_a_line_on_stderr_and_wrong_use(folder: Path) -> None:
+    (folder / "training.yaml").write_text(typed("init", "loans.csv")[1].replace("Integer", "integer"))
+    code, printed, told = typed("check", "--set", "spec.split.folds=0")
+    assert (code, printed, len(told.splitlines())) == (2, "", 2)
+    assert told.splitlines()[0] == "training.yaml: spec.split.folds: it must be at least 2"
+
+
+def test_a_table_with_other_columns_is_found_before_anything_runs(folder: Path) -> None:
+    (folder / "training.yaml").write_text(typed("init", "loans.csv")[1])
+    (folder / "loans.csv").write_text(TABLE.replace("age", "years"))
+    code, _, told = typed("check")
+    assert code == 2 and "there is no column 'age'" in told
+
+
+def test_the_schema_is_json(folder: Path) -> None:
+    code, printed, _ = typed("schema")
+    assert (code, json.loads(printed)["properties"]["kind"]["const"]) == (0, "Training")
+
+
+def test_without_what_training_needs_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_NEEDED", ("nothing_like_it",))
+    code, _, told = typed("schema")
+    assert (code, told) == (1, "nothing_like_it is not installed: pip install 'timoneiro[components,pipelines]'\n")
+
+
+@pytest.mark.parametrize("heavy", ["kfp", "pandas", "pyarrow", "pydantic", "sklearn", "yaml"])
+def test_who_asks_for_help_imports_nothing_that_training_needs(heavy: str) -> None:
+    code = f"import sys; from timoneiro_operator.cli.main import app; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("heavy", ["kfp", "sklearn", "kserve"])
+def test_a_check_imports_nothing_that_only_a_run_needs(heavy: str) -> None:
+    modules = (
+        "timoneiro_components.definition.reading, timoneiro_components.sources.table, timoneiro_pipelines.commands"
+    )
+    code = f"import sys, {modules}; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
