@@ -27,10 +27,11 @@ def faults(training: Training) -> Iterator[Contradiction]:
 
 
 def _source(spec: TrainingSpec) -> Iterator[Contradiction]:
-    given = [name for name in ("csv", "python") if getattr(spec.source, name) is not None]
+    sources = {"csv": "csv", "parquet": "parquet", "json_lines": "jsonLines", "python": "python"}
+    given = [written for name, written in sources.items() if getattr(spec.source, name) is not None]
     if len(given) != 1:
         found = f"there are {' and '.join(given)}" if given else "there is none"
-        yield ("spec", "source"), f"exactly one of csv and python is wanted, and {found}"
+        yield ("spec", "source"), f"exactly one of csv, parquet, jsonLines and python is wanted, and {found}"
     csv = spec.source.csv
     if csv is not None and csv.separator == csv.decimal:
         yield ("spec", "source", "csv", "decimal"), "it is the separator too, so that no number could be read"

@@ -25,12 +25,11 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     StepError when there is no such text.
     """
     training = parse_training(_text(file), file.name, settings)
-    csv = training.spec.source.csv
-    if csv is None:
-        return training
-    source = training.spec.source.model_copy(
-        update={"csv": csv.model_copy(update={"path": str((file.resolve().parent / csv.path).resolve())})}
-    )
+    source = training.spec.source
+    for name in ("csv", "parquet", "json_lines"):
+        if (said := getattr(source, name)) is not None:
+            whole = str((file.resolve().parent / said.path).resolve())
+            source = source.model_copy(update={name: said.model_copy(update={"path": whole})})
     return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source})})
 
 

@@ -44,6 +44,18 @@ class Csv(_Object):
     missing: tuple[str, ...] = Field(default=("",), description="Texts that stand for a missing value.")
 
 
+class Parquet(_Object):
+    """A Parquet file, whose columns have types of their own."""
+
+    path: Text = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+
+
+class JsonLines(_Object):
+    """A file with a JSON object in each line."""
+
+    path: Text = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+
+
 class Python(_Object):
     """A function that makes the table, for what no other source reads."""
 
@@ -53,9 +65,11 @@ class Python(_Object):
 
 
 class TableSource(_Object):
-    """Where the table comes from: exactly one of `csv` and `python`."""
+    """Where the table comes from: exactly one of `csv`, `parquet`, `jsonLines` and `python`."""
 
     csv: Csv | None = None
+    parquet: Parquet | None = None
+    json_lines: JsonLines | None = None
     python: Python | None = None
     title: Text | None = Field(default=None, description="Whose data it is, for the model card.")
     licence: Text | None = Field(default=None, description="Under which terms it may be used, for the model card.")

@@ -9,14 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..definition.training import Column
+from .columns import ARROW_TYPES
 
-ARROW_TYPES = {
-    "Number": pa.float64(),
-    "Integer": pa.int64(),
-    "Boolean": pa.bool_(),
-    "Category": pa.string(),
-    "Key": pa.string(),
-}
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
 # Within the 63 bits of an int64.
 _INTEGER = r"^[+-]?\d{1,18}$"

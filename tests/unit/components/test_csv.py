@@ -159,7 +159,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "a column too few": ("income,age,owner\n1,1,no\n", "loans.csv: there is no column 'status'"),
     "a column with a typo": (
         "income,age,owner,satus\n1,1,no,good\n",
-        "there is no column 'status'; did you mean 'satus'?. column 'satus' is not described",
+        "there is no column 'status', did you mean 'satus'?; column 'satus' is not described",
     ),
     "a column too many": (
         HEADER.replace("\n", ",note\n") + "1,1,no,good,x\n",

@@ -125,10 +125,13 @@ BAD = {
         changed("kind: Training", "kind: Training\nxyz: 1"),
         "line 3, xyz: there is no such field; known are apiVersion, kind, metadata, spec",
     ),
-    "no source": (changed("    csv: {path: loans.csv}", "    title: x"), "exactly one of csv and python is wanted"),
+    "no source": (
+        changed("    csv: {path: loans.csv}", "    title: x"),
+        "exactly one of csv, parquet, jsonLines and python",
+    ),
     "two sources": (
         changed("{path: loans.csv}", "{path: loans.csv}\n    python: {function: 'a:b'}"),
-        "line 6, spec.source: exactly one of csv and python is wanted, and there are csv and python",
+        "line 6, spec.source: exactly one of csv, parquet, jsonLines and python is wanted, and there are csv",
     ),
     "a function that is none": (
         changed("csv: {path: loans.csv}", "python: {function: load}"),

@@ -1,0 +1,74 @@
+"""Whether a source has the columns that the definition describes, and their values in its types. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..definition.training import Column, Training
+from ..errors import StepError
+
+ARROW_TYPES = {
+    "Number": pa.float64(),
+    "Integer": pa.int64(),
+    "Boolean": pa.bool_(),
+    "Category": pa.string(),
+    "Key": pa.string(),
+}
+
+
+def schema_of(training: Training) -> pa.Schema:
+    """Columns of the definition, in its order, in the types that all steps after the first one read."""
+    return pa.schema([(name, ARROW_TYPES[column.type]) for name, column in training.spec.columns.items()])
+
+
+def check_names(training: Training, source: str, names: Sequence[str]) -> None:
+    """Raises StepError with every column that `source` has more or less than the definition describes."""
+    if faults := list(_name_faults(training, names)):
+        raise StepError(f"{source}: {'; '.join(faults)}")
+
+
+def in_types(training: Training, source: str, table: pa.Table) -> pa.Table:
+    """The table of a source that has types of its own, in those of the definition.
+
+    Raises StepError for columns that do not fit, and for a table without rows.
+    """
+    check_names(training, source, table.column_names)
+    if not table.num_rows:
+        raise StepError(f"{source} has no rows")
+    arrays = [_in_type(source, name, column, table.column(name)) for name, column in training.spec.columns.items()]
+    return pa.table(arrays, schema=schema_of(training))
+
+
+def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
+    wanted = ARROW_TYPES[column.type]
+    told = f"{source}: column {name!r} is {values.type}, and its type in the definition is {column.type}"
+    # pyarrow would make 0 and 1 of truth values, and numbers of text.
+    if pa.types.is_boolean(values.type) and wanted not in (pa.bool_(), pa.string()):
+        raise StepError(told)
+    if pa.types.is_string(values.type) and wanted != pa.string():
+        raise StepError(told)
+    try:
+        found = pc.cast(values, wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise StepError(told) from None
+    if wanted == pa.float64():
+        # NaN is how some tools write a missing value, and infinity is no value that could be compared.
+        found = pc.if_else(pc.is_finite(found), found, pa.scalar(None, pa.float64()))
+    return found
+
+
+def _name_faults(training: Training, names: Sequence[str]) -> Iterator[str]:
+    described, ignored = training.spec.columns, training.spec.ignore
+    for name in (*described, *ignored):
+        if name not in names:
+            close = get_close_matches(name, names, n=1)
+            yield f"there is no column {name!r}{f', did you mean {close[0]!r}?' if close else ''}"
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            yield f"two columns are called {name!r}: rename one"
+        elif name not in described and name not in ignored:
+            yield f"column {name!r} is not described: add it to spec.columns, or to spec.ignore"

@@ -1,0 +1,49 @@
+"""A file with a JSON object in each line as a source."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import json as arrow_json
+
+from ..definition.training import JsonLines, Training
+from ..errors import StepError
+from .columns import in_types
+
+_BLOCK_BYTES = 8 * 2**20
+_ROW = re.compile(r"in row (\d+)")
+_CHANGED = re.compile(r"Column\(/([^)]*)\) (?:changed from|was specified as) (\w+)(?: but was found as | to )(\w+)")
+
+
+def names(said: JsonLines) -> None:
+    """Which columns there are is not known before all lines were read. Raises StepError if there is no such file."""
+    if not Path(said.path).is_file():
+        raise StepError(f"{said.path} is not there: spec.source.jsonLines.path is relative to training.yaml")
+
+
+def read(said: JsonLines, training: Training) -> pa.Table:
+    """Every line. Raises StepError for what is no JSON object, with its row, and for columns that do not fit."""
+    names(said)
+    if not Path(said.path).read_bytes().strip():
+        raise StepError(f"{said.path} is empty")
+    try:
+        table = arrow_json.read_json(
+            said.path, read_options=arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES)
+        )
+    except pa.ArrowInvalid as error:
+        raise StepError(f"{said.path}: {_sentence(str(error))}") from None
+    return in_types(training, said.path, table)
+
+
+def _sentence(words: str) -> str:
+    """Without what pyarrow quotes of the line."""
+    row = _ROW.search(words)
+    where = f"row {int(row.group(1)) + 1}: " if row else ""
+    if changed := _CHANGED.search(words):
+        column, before, after = changed.groups()
+        return f"{where}column {column!r} is a {after}, and a {before} in the rows before"
+    if "straddling" in words:
+        return "a row has more than 8 MiB"
+    return f"{where}it is no JSON object in a line of its own"

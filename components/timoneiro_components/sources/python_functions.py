@@ -1,0 +1,47 @@
+"""A function that makes the table as a source, for what no other source reads."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import pyarrow as pa
+
+from ..definition.training import Python, Training
+from ..errors import StepError
+from .columns import in_types
+
+
+def names(said: Python) -> None:
+    """What it gives is not known before it is called. Raises StepError if there is no such function."""
+    _function(said)
+
+
+def read(said: Python, training: Training) -> pa.Table:
+    """Every row that the function gives. Raises StepError if it fails, or gives what does not fit."""
+    import pandas as pd  # noqa: PLC0415  # half a second, which the other sources do without
+
+    load = _function(said)
+    try:
+        frame = load()
+    except Exception as error:
+        raise StepError(f"{said.function} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(frame, pd.DataFrame):
+        raise StepError(f"{said.function} gave a {type(frame).__name__}, and a pandas DataFrame is wanted")
+    frame = frame.rename(columns=str)
+    try:
+        table = pa.table([pa.array(frame.iloc[:, n], from_pandas=True) for n in range(frame.shape[1])], list(frame))
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        raise StepError(f"{said.function} gave a column with values of several types") from None
+    return in_types(training, said.function, table)
+
+
+def _function(said: Python) -> Any:
+    module, _, name = said.function.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise StepError(
+            f"spec.source.python.function {said.function} cannot be imported ({error}): it has to be in the image "
+            "of the components, or on PYTHONPATH"
+        ) from error

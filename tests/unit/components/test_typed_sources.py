@@ -1,0 +1,167 @@
+"""Sources that have types of their own (Python, Parquet, JSON lines): those of the definition, or a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from timoneiro_components.definition.reading import parse_training
+from timoneiro_components.errors import StepError
+from timoneiro_components.sources import examples
+from timoneiro_components.sources.table import read_source
+
+DEFINITION = """\
+apiVersion: timoneiro.dev/v1alpha1
+kind: Training
+metadata: {name: loans}
+spec:
+  source:
+    python: {function: "timoneiro_components.sources.examples:given"}
+  columns:
+    income: {type: Number}
+    age: {type: Integer}
+    status: {type: Category, values: [good, bad]}
+  target: {column: status, positive: bad}
+"""
+ROWS = pd.DataFrame({"income": [1, 2], "age": [3.0, None], "status": ["good", None]})
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The table of what a function gives."""
+
+    def from_function(function: Callable[[], Any]) -> Any:
+        monkeypatch.setattr(examples, "given", function, raising=False)
+        return read_source(parse_training(DEFINITION))
+
+    return from_function
+
+
+def test_values_have_the_types_of_the_definition(read: Callable[..., Any]) -> None:
+    assert read(lambda: ROWS).to_pylist() == [
+        {"income": 1.0, "age": 3, "status": "good"},
+        {"income": 2.0, "age": None, "status": None},
+    ]
+
+
+def failing() -> Any:
+    raise OSError("the disk is full")
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (failing, "examples:given failed: OSError: the disk is full"),
+        (lambda: [1], "examples:given gave a list, and a pandas DataFrame is wanted"),
+        (lambda: ROWS.head(0), "examples:given has no rows"),
+        (lambda: ROWS.drop(columns="age"), "examples:given: there is no column 'age'"),
+        (lambda: ROWS.assign(note=1), "column 'note' is not described"),
+        (
+            lambda: ROWS.assign(age=[1.5, 2]),
+            "column 'age' is double, and its type in the definition is Integer",
+        ),
+        (
+            lambda: ROWS.assign(income=["a", "b"]),
+            "column 'income' is string, and its type in the",
+        ),
+    ],
+)
+def test_what_is_no_such_table_is_told(read: Callable[..., Any], function: Callable[[], Any], sentence: str) -> None:
+    with pytest.raises(StepError) as raised:
+        read(function)
+    assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize("function", ["nowhere:load", "timoneiro_components.sources.examples:nothing"])
+def test_a_function_that_is_not_there_is_told_with_where_it_has_to_be(function: str) -> None:
+    text = DEFINITION.replace("timoneiro_components.sources.examples:given", function)
+    with pytest.raises(StepError, match=r"cannot be imported .*: it has to be in the image of the components"):
+        read_source(parse_training(text))
+
+
+def from_file(kind: str, file: Path) -> Any:
+    text = DEFINITION.replace(
+        'python: {function: "timoneiro_components.sources.examples:given"}', f"{kind}: {{path: {file}}}"
+    )
+    return read_source(parse_training(text))
+
+
+def refused(kind: str, file: Path) -> str:
+    with pytest.raises(StepError) as raised:
+        from_file(kind, file)
+    return str(raised.value).removeprefix(f"{file}: ")
+
+
+TYPED = [{"income": 1.0, "age": 3, "status": "good"}, {"income": None, "age": None, "status": "bad"}]
+
+
+def test_a_parquet_file_is_read_in_the_types_of_the_definition(tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "status": pa.array(["good", "bad"]).dictionary_encode(),
+            "age": pa.array([3, None], pa.int8()),
+            "income": pa.array([1, float("nan")], pa.float32()),
+        }
+    )
+    parquet.write_table(table, tmp_path / "t.parquet")
+    assert from_file("parquet", tmp_path / "t.parquet").to_pylist() == TYPED
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"income": ["1.0"], "age": [1], "status": ["good"]}, "column 'income' is string, and its type in the"),
+        ({"income": [True], "age": [1], "status": ["good"]}, "column 'income' is bool, and its type in the definition"),
+        ({"income": [1.0], "age": [[1]], "status": ["good"]}, "column 'age' is list<"),
+        ({"income": [1.0], "age": [1]}, "there is no column 'status'"),
+        ({"income": [], "age": [], "status": []}, "has no rows"),
+    ],
+)
+def test_a_parquet_file_that_does_not_fit_is_told(tmp_path: Path, columns: dict[str, Any], sentence: str) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    assert sentence in refused("parquet", tmp_path / "t.parquet")
+
+
+def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_text("income,age\n")
+    assert "cannot be read as Parquet: is it another format, or cut off?" in refused("parquet", tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonLines"])
+def test_a_file_that_is_not_there_is_told_with_where_it_is_looked_for(tmp_path: Path, kind: str) -> None:
+    assert f"is not there: spec.source.{kind}.path is relative to training.yaml" in refused(kind, tmp_path / "none")
+
+
+def test_json_lines_are_read_in_the_types_of_the_definition(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(
+        '{"income": 1, "age": 3, "status": "good"}\n\n{"status": "bad", "age": null, "income": null}\n'
+    )
+    assert from_file("jsonLines", tmp_path / "t.jsonl").to_pylist() == TYPED
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "is empty"),
+        ('{"income": 1, "age": 1, "status": "good"}\nsecret\n', "row 2: it is no JSON object in a line of its own"),
+        ("[1, 2]\n", "it is no JSON object in a line of its own"),
+        (
+            '{"income": 1, "age": 1, "status": "good"}\n{"income": "secret", "age": 1, "status": "good"}\n',
+            "row 2: column 'income' is a string, and a number in the rows before",
+        ),
+        ('{"income": {"value": 1}, "age": 1, "status": "good"}\n', "column 'income' is struct<value: int64>, and"),
+        ('{"income": 1.5, "age": 1.5, "status": "good"}\n', "column 'age' is double, and its type in the definition"),
+        ('{"income": 1, "age": 1}\n', "there is no column 'status'"),
+        ('{"income": 1, "age": 1, "status": "good"', "it is no JSON object in a line of its own"),
+    ],
+)
+def test_json_lines_that_do_not_fit_are_told_without_a_value(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "t.jsonl").write_text(text)
+    told = refused("jsonLines", tmp_path / "t.jsonl")
+    assert sentence in told and "secret" not in told
