@@ -16,6 +16,7 @@ import pandera.pandas as pa
 
 from .definition.training import Column, Training, classes_of
 from .features.preparation import labels_of
+from .leaks import constant_columns, revealing_columns
 from .tables import frame_of, read_table
 
 GATE = "data validation"
@@ -71,6 +72,8 @@ def validate(training: Training, *, data: Path, report: Path) -> Validation:
             _check_duplicates(duplicates, len(frame), training.spec.checks.max_duplicates),
             *_check_keys(frame, training),
             _check_classes(frame, training),
+            _check_constant(frame, training),
+            _check_leaks(frame, training),
         ),
     )
     report.parent.mkdir(parents=True, exist_ok=True)
@@ -159,6 +162,23 @@ def _check_classes(frame: pd.DataFrame, training: Training) -> Check:
     )
     said = ", ".join(f"{label} {count}" for label, count in found.items())
     return Check(f"Does every class have at least {least} rows?", said, reasons)
+
+
+def _check_constant(frame: pd.DataFrame, training: Training) -> Check:
+    found = list(constant_columns(frame, training))
+    reasons = tuple(f"column {name!r} has one value in all rows: put it into spec.ignore" for name in found)
+    return Check("Does every column have more than one value?", f"{len(found)} have one or none", reasons)
+
+
+def _check_leaks(frame: pd.DataFrame, training: Training) -> Check:
+    most = training.spec.checks.max_single_auc
+    found = list(revealing_columns(frame, training))
+    reasons = tuple(
+        f"column {name!r} alone predicts the target with a ROC AUC of {area:.4f}: is it known only afterwards? "
+        "Put it into spec.ignore, or raise spec.checks.maxSingleAuc if it is known before"
+        for name, area in found
+    )
+    return Check(f"Does no column alone predict the target (ROC AUC above {most:g})?", f"{len(found)} do", reasons)
 
 
 def _report(training: Training, frame: pd.DataFrame, validation: Validation) -> str:

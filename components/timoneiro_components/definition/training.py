@@ -107,6 +107,11 @@ class Checks(_Object):
 
     max_missing: Fraction = Field(default=0.05, description="Largest share of missing values of a nullable column.")
     max_duplicates: Fraction = Field(default=0.0, description="Largest share of rows that are copies of another row.")
+    max_single_auc: Annotated[FiniteFloat, Field(gt=0.5, le=1)] = Field(
+        default=0.995,
+        description="Largest ROC AUC of a column alone: one that predicts the target almost perfectly is known only "
+        "afterwards, or is the target by another name. 1: it may be.",
+    )
     min_rows_per_class: Annotated[int, Field(ge=2)] = Field(default=20, description="Fewer cannot be learnt from.")
 
 

@@ -129,6 +129,15 @@ def test_good_data_passes(judged: Callable[..., Validation]) -> None:
         (lambda f: without_values(f, 0.1), "column 'mean area' lacks 10.0% of its values, 5.0% are accepted"),
         (lambda f: pd.concat([f, f.head(4)]), "4 of 513 rows are copies of another row"),
         (lambda f: f[(f["diagnosis"] == "benign") | (f.index < 10)], "class 'malignant' has "),
+        (
+            lambda f: f.assign(**{"mean area": (f["diagnosis"] == "malignant") + 1.0}),
+            "column 'mean area' alone predicts the target with a ROC AUC of 1.0000: is it known only afterwards?",
+        ),
+        (
+            lambda f: f.assign(**{"mean area": f["mean area"].mask(f["diagnosis"] == "benign")}),
+            "column 'mean area' alone predicts the target with a ROC AUC of 1.0000",
+        ),
+        (lambda f: f.assign(**{"mean area": 3.0}), "column 'mean area' has one value in all rows: put it into"),
         (lambda f: f.head(0), "class 'benign' has 0 rows, at least 20 are wanted"),
     ],
 )
@@ -139,7 +148,7 @@ def test_bad_data_fails_with_a_reason(
 
 
 def test_every_deviation_is_reported_not_only_the_first(judged: Callable[..., Validation]) -> None:
-    spoilt = judged(lambda f: pd.concat([f, f.head(4)]).assign(**{"mean area": -1.0}))
+    spoilt = judged(lambda f: pd.concat([f, f.head(4)]).assign(**{"mean area": lambda rows: -rows["mean area"]}))
     assert len(spoilt.reasons) == 2
 
 
@@ -149,6 +158,13 @@ def test_missing_values_within_the_limit_pass(judged: Callable[..., Validation])
 
 def test_a_limit_of_the_definition_is_the_one_that_counts(judged: Callable[..., Validation]) -> None:
     assert judged(lambda f: without_values(f, 0.1), "spec.checks.maxMissing=0.2").reasons == ()
+
+
+def test_a_column_that_is_known_before_may_say_everything(judged: Callable[..., Validation]) -> None:
+    knowing = judged(
+        lambda f: f.assign(**{"mean area": (f["diagnosis"] == "malignant") + 1.0}), "spec.checks.maxSingleAuc=1"
+    )
+    assert knowing.reasons == ()
 
 
 def test_the_report_of_a_failed_gate_says_what_is_wrong(judged: Callable[..., Validation], tmp_path: Path) -> None:
