@@ -1,13 +1,19 @@
 """What happened, in typed events, each once."""
 
 from dataclasses import replace
+from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
+from support.played import in_holdback
 from support.rolling import BAD, BLUE_GREEN, lose, rolling, stable_of
 from timoneiro_operator.api.command import Action
-from timoneiro_operator.api.status import Status
+from timoneiro_operator.api.runtime import Runtime
+from timoneiro_operator.api.spec import Predictor
+from timoneiro_operator.api.status import Condition, HistoryEntry, Outcome, Phase, Status
+from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.events import Event, events_between
 from timoneiro_operator.decide.observation import Failure
 
@@ -139,3 +145,90 @@ def test_a_revision_that_is_kept_no_longer_is_told_of_once() -> None:
     old, new = Status(forgotten=("a",)), Status(forgotten=("a", "b"))
     words = "revision b is no longer kept, since the status is full: no rollback can go to it"
     assert events_between(old, new) == [Event("Warning", "Forgotten", words)]
+
+
+def condition(kind: str, status: Literal["True", "False"], reason: str, message: str) -> Condition:
+    return Condition(
+        type=kind,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=moment(0.0),
+        observed_generation=1,
+    )
+
+
+HELD = Status(phase="Holding", message="more evidence is needed")
+RECOVERED = Event("Normal", "Recovered", "Holding is over")
+
+
+def test_what_the_operator_lacks_is_a_warning_in_its_own_words() -> None:
+    lacking = condition("OperatorReady", "False", "PermissionMissing", "it may not list pods")
+    assert events_between(Status(), Status(conditions=(lacking,))) == [
+        Event("Warning", "PermissionMissing", "it may not list pods")
+    ]
+
+
+@pytest.mark.parametrize("kind", ["Ready", "Progressing"])
+def test_only_the_condition_of_the_operator_says_what_it_lacks(kind: str) -> None:
+    other = condition(kind, "False", "PermissionMissing", "it may not list pods")
+    assert events_between(Status(), Status(conditions=(other,))) == []
+
+
+def test_what_was_wrong_and_is_not_any_more_is_told_as_over() -> None:
+    assert events_between(HELD, Status(phase="Progressing")) == [RECOVERED]
+
+
+@pytest.mark.parametrize("phase", ["RollingBack", "RolledBack"])
+def test_a_rollout_that_is_rolled_back_has_not_recovered(phase: Phase) -> None:
+    assert events_between(HELD, Status(phase=phase)) == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "recovers"),
+    [("RolledBack", False), ("Aborted", False), ("Superseded", False), ("Withdrawn", False), ("Promoted", True)],
+)
+def test_a_rollout_that_ends_without_a_promotion_has_not_recovered(outcome: Outcome, recovers: bool) -> None:
+    entry = HistoryEntry(revision="a", outcome=outcome, reason="x", started_at=moment(0.0), ended_at=moment(1.0))
+    events = events_between(HELD, Status(phase="Healthy", history=(entry,)))
+    assert (RECOVERED in events) == recovers
+
+
+def test_a_holdback_in_which_nothing_was_counted_says_so_when_it_is_over() -> None:
+    world = in_holdback()
+    before = msgspec.structs.replace(world.status, verdict=None)
+    after = msgspec.structs.replace(before, step=None)
+    (event,) = [event for event in events_between(before, after) if event.reason == "HoldbackOver"]
+    assert event.message.endswith(" has all traffic; nothing was counted")
+
+
+def begun(**of_candidate: Any) -> Event:
+    """How a rollout begins whose candidate differs from the stable model in that."""
+    world = FakeWorld().healthy()
+    before = world.status
+    world.model(2)
+    world.tick(1)
+    candidate = world.status.candidate
+    assert candidate is not None and before.stable is not None
+    (known,) = [snapshot for snapshot in world.status.revisions if snapshot.revision == before.stable.revision]
+    old = msgspec.structs.replace(known, runtime=Runtime(name="odd", digest="1"))
+    new = msgspec.structs.replace(old, revision=candidate.revision, **of_candidate)
+    return events_between(before, msgspec.structs.replace(world.status, revisions=(old, new)))[0]
+
+
+def test_a_candidate_that_another_runtime_makes_says_so() -> None:
+    event = begun(runtime=Runtime(name="odd", digest="2"))
+    assert event.message.endswith(" is the candidate: the serving runtime odd has changed")
+
+
+@pytest.mark.parametrize(
+    "of_candidate",
+    [
+        {},
+        {"runtime": None},
+        {"runtime": Runtime(name="odd", digest="2"), "predictor": Predictor(min_replicas=2)},
+    ],
+    ids=["nothing else", "a runtime that is not known", "another predictor too"],
+)
+def test_a_candidate_that_differs_in_more_than_its_runtime_says_nothing_of_that(of_candidate: dict[str, Any]) -> None:
+    assert begun(**of_candidate).message.endswith(" is the candidate")
