@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from .definition.training import Column, Training
+from .markdown import table
 
 
 def model_card(document: dict[str, Any], training: Training) -> str:
     """Markdown text of the card of the model that the manifest `document` describes."""
     made, columns = document["training"], training.features
     nullable = sum(column.nullable for column in columns.values())
-    figures = [f"| {key.replace('_', ' ')} | {value:g} |" for key, value in document["metrics"].items()]
+    figures = [(key.replace("_", " "), f"{value:g}") for key, value in document["metrics"].items()]
     features = [
-        f"| {name} | {column.type} | {_range(column)} | {'yes' if column.nullable else 'no'} |"
-        for name, column in columns.items()
+        (name, column.type, _range(column), "yes" if column.nullable else "no") for name, column in columns.items()
     ]
     lines = [
         f"# {document['name']} {document['version']}",
@@ -34,9 +34,7 @@ def model_card(document: dict[str, Any], training: Training) -> str:
         "",
         "On rows that it was not trained on:",
         "",
-        "| figure | value |",
-        "|---|---|",
-        *figures,
+        *table(("figure", "value"), figures),
         "",
         "## Data",
         "",
@@ -52,9 +50,7 @@ def model_card(document: dict[str, Any], training: Training) -> str:
         "",
         "## Inputs",
         "",
-        "| feature | type | possible values | may be null |",
-        "|---|---|---|---|",
-        *features,
+        *table(("feature", "type", "possible values", "may be null"), features),
     ]
     return "\n".join(lines) + "\n"
 

@@ -7,7 +7,9 @@ and, within PARITY_TOLERANCE, the same probabilities on every row it is shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,11 +23,13 @@ from timoneiro_serving.loading import load_skops, open_onnx
 from .errors import GateFailed, StepError
 
 PARITY_TOLERANCE = 1e-4
+_ROWS_WITH_GAPS = 50
 
 
-def export_onnx(source: Path, target: Path, rows: pd.DataFrame) -> float:
+def export_onnx(source: Path, target: Path, rows: pd.DataFrame, nullable: Sequence[str] = ()) -> float:
     """Writes the skops model `source` as ONNX to `target`; gives the largest difference of a probability.
 
+    Columns that are `nullable` are left out of some rows too, where the model answers such rows at all.
     Raises GateFailed if the difference is above PARITY_TOLERANCE or a label differs, StepError if
     the model cannot be converted.
     """
@@ -41,6 +45,7 @@ def export_onnx(source: Path, target: Path, rows: pd.DataFrame) -> float:
             f"the model cannot be converted to ONNX ({first_line(error)}); write spec.package.format: Sklearn"
         ) from error
     content = graph.SerializeToString()
+    rows = _with_gaps(estimator, rows, nullable)
     expected = SklearnPredictor(estimator).predict(rows)
     found = OnnxPredictor(open_onnx(content)).predict(rows)
     if expected.probabilities is None or found.probabilities is None:
@@ -58,3 +63,15 @@ def export_onnx(source: Path, target: Path, rows: pd.DataFrame) -> float:
         )
     target.write_bytes(content)
     return difference
+
+
+def _with_gaps(estimator: Any, rows: pd.DataFrame, nullable: Sequence[str]) -> pd.DataFrame:
+    """The rows, and for each of those columns some of them without it."""
+    some = rows.head(_ROWS_WITH_GAPS)
+    gaps = pd.concat([some.assign(**{name: np.nan}) for name in nullable]) if nullable else some
+    try:
+        SklearnPredictor(estimator).predict(gaps)
+    except ValueError:
+        # It refuses rows with missing values, and so does what is made of it.
+        return rows
+    return pd.concat([rows, gaps])

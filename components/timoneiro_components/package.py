@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,7 +89,8 @@ def package(
     with tempfile.TemporaryDirectory(prefix=".package-", dir=destination.parent) as scratch:
         folder = Path(scratch) / "package"
         folder.mkdir()
-        _write_model(model, folder, format_name, features_of(frame, training))
+        nullable = [name for name, column in training.features.items() if column.nullable]
+        _write_model(model, folder, format_name, features_of(frame, training), nullable)
         card = model_card(document, training)
         (folder / CARD_FILE).write_text(card, encoding="utf-8")
         _write_json(folder / REFERENCE_FILE, _reference(frame, training))
@@ -109,12 +111,12 @@ def _read_training(model: Path) -> dict[str, Any]:
     return made
 
 
-def _write_model(model: Path, folder: Path, format_name: str, features: pd.DataFrame) -> None:
+def _write_model(model: Path, folder: Path, format_name: str, features: pd.DataFrame, nullable: Sequence[str]) -> None:
     if format_name == "onnx":
         # Here, because the converter takes a second to import and most packages do not need it.
         from .onnx_export import export_onnx  # noqa: PLC0415
 
-        export_onnx(model / SKOPS_FILE, folder / ONNX_FILE, features)
+        export_onnx(model / SKOPS_FILE, folder / ONNX_FILE, features, nullable)
     else:
         shutil.copyfile(model / SKOPS_FILE, folder / SKOPS_FILE)
 

@@ -2,7 +2,8 @@
 
 Guarantees: a table survives being written and read, types and all. A row falls on the same side of a split in every
 run, whatever the seed, the order and the other rows are: a model of last month has not been trained on the rows that
-this month's candidate is tested on. Rows with the same keys fall on the same side.
+this month's candidate is tested on. Rows with the same keys fall on the same side. Without keys the content of a row
+decides, so that a column more or less makes other rows of all.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -49,15 +51,17 @@ def table_digest(path: Path) -> str:
 
 
 def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) -> tuple[pa.Table, pa.Table]:
-    """`count` rows chosen for `purpose`, and the others; both in the order of the table."""
+    """`count` rows chosen for `purpose`, and the others; both in the order of the table.
+
+    Fewer where the last of them has a key, or a content, that others have too: those stay together.
+    """
     numbers = _numbers(table, training, purpose)
-    last = sorted(range(len(numbers)), key=numbers.__getitem__)[:count]
-    chosen = set(last)
-    return _parted(table, [position in chosen for position in range(len(numbers))])
+    bound = sorted(numbers)[count] if count < len(numbers) else 2**62
+    return _parted(table, [number < bound for number in numbers])
 
 
 def take_fraction(table: pa.Table, fraction: float, training: Training, *, purpose: str) -> tuple[pa.Table, pa.Table]:
-    """About `fraction` of the rows, chosen for `purpose`, and the others."""
+    """About `fraction` of the rows, chosen for `purpose`, and the others. A larger fraction holds the smaller ones."""
     bound = int(fraction * 2**62)
     return _parted(table, [number < bound for number in _numbers(table, training, purpose)])
 
@@ -68,9 +72,12 @@ def _parted(table: pa.Table, chosen: Sequence[bool]) -> tuple[pa.Table, pa.Table
 
 
 def _numbers(table: pa.Table, training: Training, purpose: str) -> list[int]:
-    """One number in 0..2**62 for each row, uniform, from its keys, or from all that is in it where it has none."""
+    """One number in 0..2**62 for each row, uniform, from its keys, or from all that is in it where it has none.
+
+    Neither the order of the columns nor whether a number is whole makes another row of it.
+    """
     names = [name for name, column in training.spec.columns.items() if column.type == "Key"] or table.column_names
-    columns = [table.column(name).to_pylist() for name in names]
+    columns = [_comparable(table.column(name)) for name in sorted(names)]
     start = hashlib.sha256(purpose.encode())
     numbers = []
     for row in zip(*columns, strict=True):
@@ -78,3 +85,8 @@ def _numbers(table: pa.Table, training: Training, purpose: str) -> list[int]:
         digest.update(repr(row).encode())
         numbers.append(int.from_bytes(digest.digest()[:8], "big") >> 2)
     return numbers
+
+
+def _comparable(column: pa.ChunkedArray) -> list[Any]:
+    values: list[Any] = (column.cast(pa.float64()) if pa.types.is_integer(column.type) else column).to_pylist()
+    return values

@@ -30,6 +30,8 @@ from .features.preparation import features_of, labels_of, preparation
 from .package import TRAINING_FILE
 from .tables import frame_of, read_table, take_fraction, write_table
 
+# Of each class: a gate about fewer would be passed by luck.
+_LEAST_TEST_ROWS = 10
 # By the name in the definition: the classifier for a seed.
 _CLASSIFIERS: Mapping[str, Callable[[int], Any]] = {
     "LogisticRegression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
@@ -71,7 +73,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
     rows, test_rows = frame_of(table), frame_of(test_table)
     target, test_target = (labels_of(frame[spec.target.column]) for frame in (rows, test_rows))
     _require_classes(target, training, at_least=spec.split.folds, what="training rows")
-    _require_classes(test_target, training, at_least=1, what="test rows")
+    _require_classes(test_target, training, at_least=_LEAST_TEST_ROWS, what="test rows")
 
     pipeline = build_pipeline(training)
     features = features_of(rows, training)

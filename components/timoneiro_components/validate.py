@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 import pandera.pandas as pa
+from pyarrow import concat_tables
 
 from .definition.training import Column, Training, classes_of
 from .features.preparation import labels_of
 from .leaks import constant_columns, revealing_columns
+from .markdown import table
 from .tables import frame_of, read_table
 
 GATE = "data validation"
@@ -56,9 +58,9 @@ class Validation:
         }
 
 
-def validate(training: Training, *, data: Path, report: Path) -> Validation:
-    """Checks the table `data` and writes a Markdown report. Raises StepError for an unreadable table."""
-    frame = frame_of(read_table(data))
+def validate(training: Training, *, data: Path, holdout: Path, report: Path) -> Validation:
+    """Checks the rows of both tables and writes a Markdown report. Raises StepError for an unreadable table."""
+    frame = frame_of(concat_tables([read_table(data), read_table(holdout)]))
     missing = frame.isna().mean() if len(frame) else pd.Series(dtype=float)
     duplicates = int(frame.duplicated().sum())
     validation = Validation(
@@ -184,31 +186,23 @@ def _check_leaks(frame: pd.DataFrame, training: Training) -> Check:
 def _report(training: Training, frame: pd.DataFrame, validation: Validation) -> str:
     verdict = "passed" if not validation.reasons else f"failed for {len(validation.reasons)} reasons"
     source = training.spec.source.title or "a source that is not described"
+    checks = ((check.question, check.finding, "failed" if check.reasons else "passed") for check in validation.checks)
     lines = [
         f"# Data report: {verdict}",
         "",
         f"{training.title}. {validation.rows:,} rows, {validation.columns} columns, from {source}.",
         "",
-        "| check | finding | result |",
-        "|---|---|---|",
+        *table(("check", "finding", "result"), checks),
     ]
-    for check in validation.checks:
-        lines.append(f"| {check.question} | {check.finding} | {'failed' if check.reasons else 'passed'} |")
     if validation.reasons:
-        lines += ["", "## What is wrong", ""]
-        lines += [f"* {reason}" for reason in validation.reasons]
-    lines += [
-        "",
-        "## Columns",
-        "",
-        "| column | type | minimum | mean | maximum | missing |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, column in training.spec.columns.items():
-        values, share = frame[name], f"{frame[name].isna().mean():.1%}"
-        if column.type in ("Number", "Integer") and values.notna().any():
-            figures = f"{values.min():.4g} | {values.mean():.4g} | {values.max():.4g}"
-        else:
-            figures = " |  | "
-        lines.append(f"| {name} | {column.type} | {figures} | {share} |")
-    return "\n".join(lines) + "\n"
+        lines += ["", "## What is wrong", "", *(f"* {reason}" for reason in validation.reasons)]
+    header = ("column", "type", "minimum", "mean", "maximum", "missing")
+    columns = (_described(name, column.type, frame[name]) for name, column in training.spec.columns.items())
+    return "\n".join([*lines, "", "## Columns", "", *table(header, columns)]) + "\n"
+
+
+def _described(name: str, kind: str, values: pd.Series) -> tuple[str, ...]:
+    figures = ("", "", "")
+    if kind in ("Number", "Integer") and values.notna().any():
+        figures = (f"{values.min():.4g}", f"{values.mean():.4g}", f"{values.max():.4g}")
+    return (name, kind, *figures, f"{values.isna().mean():.1%}")

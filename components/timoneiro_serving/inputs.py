@@ -138,6 +138,7 @@ def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtyp
             _check_nullable(position, feature)
             values[position] = np.nan
         elif isinstance(value, int | float) and (feature.dtype == "bool" or not isinstance(value, bool)):
+            _check_kind(position, value, feature)
             try:
                 values[position] = value
             except OverflowError:
@@ -145,6 +146,14 @@ def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtyp
         else:
             raise BadInput(f"row {position}, feature {feature.name!r}: a number is wanted, not {_kind(value)}")
     return values
+
+
+def _check_kind(position: int, value: float, feature: Feature) -> None:
+    """The model was trained on whole numbers, or on truth values: another number is a mistake of the caller."""
+    if feature.dtype == "bool" and value not in (0, 1):
+        raise BadInput(f"row {position}, feature {feature.name!r}: true or false is wanted, not a number")
+    if feature.dtype in ("int64", "int32") and isinstance(value, float) and not value.is_integer():
+        raise BadInput(f"row {position}, feature {feature.name!r}: a whole number is wanted, not a fraction")
 
 
 def _texts(column: Sequence[Any], feature: Feature) -> list[Any]:

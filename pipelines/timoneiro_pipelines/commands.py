@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -91,7 +92,7 @@ def run(
 ) -> None:
     """Run the training pipeline on this machine: the steps that run on Kubeflow, each in a process of its own."""
     with _sentences():
-        from timoneiro_components.definition.reading import read_training, resolved
+        from timoneiro_components.definition.reading import encoded, read_training
         from timoneiro_components.identity import check_identity
         from timoneiro_components.sources.table import check_source
 
@@ -101,7 +102,7 @@ def run(
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {
-        "definition": resolved(training),
+        "definition": encoded(training),
         "version": version,
         "namespace": namespace,
         "model_store": model_store,
@@ -135,10 +136,15 @@ def compile_(output: Annotated[Path, typer.Option(help="File to write, *.yaml.")
 
     from .training import training_pipeline
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draft = output.with_name(f".{output.stem}.draft.yaml")
-    Compiler().compile(training_pipeline, str(draft))
-    draft.replace(output)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "pipeline.yaml"
+        Compiler().compile(training_pipeline, str(draft))
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_bytes(draft.read_bytes())
+        except OSError as error:
+            print(f"{output} cannot be written: {error.strerror}", file=sys.stderr)
+            raise typer.Exit(FAILED) from None
     typer.echo(f"wrote {output}")
 
 

@@ -79,6 +79,7 @@ def ingest_data(
 def validate_data(
     definition: Input[Artifact],
     data: Input[Dataset],
+    holdout: Input[Dataset],
     report: Output[Markdown],
     metrics: Output[Metrics],
     outcome: Output[Artifact],
@@ -90,7 +91,8 @@ def validate_data(
     from timoneiro_components.gates import write_outcome
     from timoneiro_components.validate import GATE, validate
 
-    done = validate(read_training(Path(definition.path)), data=Path(data.path), report=Path(report.path))
+    training = read_training(Path(definition.path))
+    done = validate(training, data=Path(data.path), holdout=Path(holdout.path), report=Path(report.path))
     metrics.metadata.update(done.metrics)
     write_outcome(Path(outcome.path), GATE, done.reasons)
 

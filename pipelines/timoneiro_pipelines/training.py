@@ -57,7 +57,7 @@ def training_pipeline(
     ingested.set_caching_options(False)  # so does the source of the data
     data = ingested.outputs["data"]
 
-    validated = validate_data(definition=resolved, data=data)
+    validated = validate_data(definition=resolved, data=data, holdout=ingested.outputs["holdout"])
     validated.set_display_name("Validate data")
     valid = require_valid_data(outcome=validated.outputs["outcome"])
     valid.set_display_name("Require valid data")

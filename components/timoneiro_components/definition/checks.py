@@ -47,6 +47,8 @@ def _column(path: Path, column: Column) -> Iterator[Contradiction]:
     if column.type == "Category":
         if column.values is None:
             yield path, "a category needs `values`: all that are possible"
+        elif any(value != value.strip() for value in column.values):
+            yield (*path, "values"), "a value begins or ends with a space, which is cut off when the table is read"
         elif len(set(column.values)) != len(column.values):
             yield (*path, "values"), "a value is there twice"
         elif len(column.values) < 2:

@@ -18,6 +18,7 @@ from .problems import DefinitionError, DefinitionProblem, Path, field_of
 
 _MOST_BYTES = 2**20
 _DEEPEST = 20
+_LONGEST_NUMBER = 400
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -135,10 +136,13 @@ class _Reader:
             return None
         if kind == "bool":
             return node.value.lower() == "true"
-        if kind == "int" and len(node.value) <= 400:
-            return int(node.value)
-        if kind == "float":
-            return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        try:
+            if kind == "int" and len(node.value) <= _LONGEST_NUMBER:
+                return int(node.value)
+            if kind == "float":
+                return float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        except ValueError:
+            return self._refuse(path, f"{node.tag} calls it a number, and it is none")
         return self._refuse(
             path, f"{node.tag} is no kind of value that is known here: write plain text, numbers and lists"
         )

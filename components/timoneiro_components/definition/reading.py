@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path as File
@@ -16,6 +18,8 @@ from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
 from .training import Training
+
+_ENCODED = "timoneiro-definition:"
 
 
 def read_training(file: File, settings: Sequence[str] = ()) -> Training:
@@ -38,9 +42,18 @@ def resolved(training: Training) -> str:
     return training.model_dump_json(by_alias=True, indent=2, exclude_none=True) + "\n"
 
 
+def encoded(training: Training) -> str:
+    """The resolved definition as one word, which `parse_training` reads too.
+
+    Kubeflow Pipelines replaces placeholders and names of interpreters wherever it finds them in a parameter, and hands
+    parameters over as arguments of programs, which may not be long.
+    """
+    return _ENCODED + base64.b64encode(zlib.compress(resolved(training).encode())).decode()
+
+
 def parse_training(text: str, name: str = "training.yaml", settings: Sequence[str] = ()) -> Training:
     """The definition in `text`, which is called `name` in sentences. Raises DefinitionError with all of its faults."""
-    document = with_settings(read_document(text, name), settings)
+    document = with_settings(read_document(_decoded(text, name), name), settings)
     try:
         training = Training.model_validate(document.data)
         found = [document.problem(path, sentence) for path, sentence in faults(training)]
@@ -51,13 +64,13 @@ def parse_training(text: str, name: str = "training.yaml", settings: Sequence[st
     return training
 
 
-def problems_of(file: File) -> tuple[DefinitionProblem, ...]:
-    """Every fault of the definition in `file`; none if it can be used. Raises StepError when there is no such text."""
+def _decoded(text: str, name: str) -> str:
+    if not text.startswith(_ENCODED):
+        return text
     try:
-        read_training(file)
-    except DefinitionError as error:
-        return error.problems
-    return ()
+        return zlib.decompress(base64.b64decode(text.removeprefix(_ENCODED), validate=True)).decode()
+    except (ValueError, zlib.error):
+        raise DefinitionError(name, [DefinitionProblem(0, "", "it is encoded, and was cut off or changed")]) from None
 
 
 def _text(file: File) -> str:
@@ -126,6 +139,8 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be lower case letters, digits and '-', at most 63 of them, and begin and end with none of '-'"
     if path[-1] == "function":
         return "it must be module:function, such as loans.table:load"
+    if path[-1] == "path":
+        return "it must be the name of a file"
     return f"it must match {context['pattern']}"
 
 

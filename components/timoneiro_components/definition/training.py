@@ -17,8 +17,9 @@ KIND = "Training"
 # Names end up in object keys, URLs and Kubernetes objects.
 ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
+FilePath = Annotated[str, Field(pattern=r"^[^\x00]{1,4000}$")]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
-ColumnName = Annotated[str, Field(min_length=1, max_length=200)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 ColumnType = Literal["Number", "Integer", "Boolean", "Category", "Key"]
 Algorithm = Literal["LogisticRegression", "RandomForest", "HistGradientBoosting"]
 MetricName = Literal["rocAuc", "accuracy", "logLoss"]
@@ -33,7 +34,7 @@ class _Object(BaseModel):
 class Csv(_Object):
     """A table of text with one header line."""
 
-    path: Text = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
     encoding: Text = Field(
         default="Auto", description="Such as utf-8 or latin-1. Auto: UTF-8, and latin-1 where it is none."
     )
@@ -47,13 +48,13 @@ class Csv(_Object):
 class Parquet(_Object):
     """A Parquet file, whose columns have types of their own."""
 
-    path: Text = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
 
 
 class JsonLines(_Object):
     """A file with a JSON object in each line."""
 
-    path: Text = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
 
 
 class Python(_Object):

@@ -42,12 +42,17 @@ def preparation(training: Training) -> list[tuple[str, Any]]:
     texts = [name for name, column in training.features.items() if column.type == "Category"]
     numbers = [name for name in training.features if name not in texts]
     impute = training.spec.model.impute
-    numeric: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="median"))] if impute else []
+    numeric: list[tuple[str, Any]] = [("impute", _imputer("median"))] if impute else []
     numeric.append(("scale", StandardScaler()))
     if not texts:
         return numeric
-    categorical: list[tuple[str, Any]] = [("impute", SimpleImputer(strategy="most_frequent"))] if impute else []
+    categorical: list[tuple[str, Any]] = [("impute", _imputer("most_frequent"))] if impute else []
     # A category that training has not seen is none of the known ones.
     categorical.append(("spread", OneHotEncoder(handle_unknown="ignore", sparse_output=False)))
     parts = [("numbers", Pipeline(numeric), numbers)] if numbers else []
     return [("prepare", ColumnTransformer([*parts, ("categories", Pipeline(categorical), texts)]))]
+
+
+def _imputer(strategy: str) -> SimpleImputer:
+    """A column that has no value at all in a fold stays a column: the others would move otherwise."""
+    return SimpleImputer(strategy=strategy, keep_empty_features=True)

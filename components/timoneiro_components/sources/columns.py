@@ -27,6 +27,10 @@ def schema_of(training: Training) -> pa.Schema:
 
 def check_names(training: Training, source: str, names: Sequence[str]) -> None:
     """Raises StepError with every column that `source` has more or less than the definition describes."""
+    described = {*training.spec.columns, *training.spec.ignore}
+    if names and described.isdisjoint(names):
+        # Without what is there: it may be the first row.
+        raise StepError(f"{source} has none of the columns that are described: does its first line name them?")
     if faults := list(_name_faults(training, names)):
         raise StepError(f"{source}: {'; '.join(faults)}")
 
@@ -46,19 +50,29 @@ def in_types(training: Training, source: str, table: pa.Table) -> pa.Table:
 def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
     wanted = ARROW_TYPES[column.type]
     told = f"{source}: column {name!r} is {values.type}, and its type in the definition is {column.type}"
-    # pyarrow would make 0 and 1 of truth values, and numbers of text.
-    if pa.types.is_boolean(values.type) and wanted not in (pa.bool_(), pa.string()):
-        raise StepError(told)
-    if pa.types.is_string(values.type) and wanted != pa.string():
+    # pyarrow would make 0 and 1 of truth values, truth of any number, and numbers of text and of times.
+    fits = {
+        pa.bool_(): pa.types.is_boolean(values.type),
+        pa.float64(): pa.types.is_integer(values.type) or pa.types.is_floating(values.type),
+        pa.int64(): pa.types.is_integer(values.type) or pa.types.is_floating(values.type),
+    }
+    if not fits.get(wanted, True) and not _is_null(values):
         raise StepError(told)
     try:
         found = pc.cast(values, wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise StepError(told) from None
     if wanted == pa.float64():
-        # NaN is how some tools write a missing value, and infinity is no value that could be compared.
-        found = pc.if_else(pc.is_finite(found), found, pa.scalar(None, pa.float64()))
+        if pc.any(pc.is_inf(found)).as_py():
+            raise StepError(f"{source}: column {name!r} has values that are infinite")
+        # NaN is how some tools write a missing value.
+        found = pc.if_else(pc.is_nan(found), pa.scalar(None, pa.float64()), found)
     return found
+
+
+def _is_null(values: pa.ChunkedArray) -> bool:
+    """Whether nothing is there, whatever type that has."""
+    return bool(values.null_count == len(values))
 
 
 def _name_faults(training: Training, names: Sequence[str]) -> Iterator[str]:

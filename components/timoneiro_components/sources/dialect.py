@@ -13,8 +13,10 @@ from ..errors import StepError
 
 SEPARATORS = (",", ";", "\t", "|")
 _AUTO = "Auto"
-_SAMPLE_BYTES = 2**18
+# As long as a header line may be.
+_SAMPLE_BYTES = 2**22
 _SAMPLE_ROWS = 50
+_GZIP = b"\x1f\x8b"
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -33,13 +35,15 @@ def dialect_of(file: Path, said: Csv) -> Dialect:
         with file.open("rb") as stream:
             sample = stream.read(_SAMPLE_BYTES)
     except FileNotFoundError:
-        raise StepError(f"{file} is not there: spec.source.csv.path is relative to training.yaml") from None
-    except OSError as error:
-        raise StepError(f"{file} cannot be read: {error.strerror}") from None
+        raise StepError(f"{file} is not there: a path in training.yaml is relative to its folder") from None
+    except (OSError, ValueError) as error:
+        raise StepError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if sample.startswith(_GZIP):
+        raise StepError(f"{file} is compressed (gzip): unpack it first")
     if not sample.strip():
         raise StepError(f"{file} is empty: a table begins with the names of its columns")
-    encoding = _encoding(file, sample, said.encoding)
     whole = len(sample) < _SAMPLE_BYTES
+    encoding = _encoding(file, sample, said.encoding, whole=whole)
     # The last characters and the last line may be cut off.
     text = codecs.getincrementaldecoder(encoding)("strict").decode(sample, final=whole)
     rows = text if whole else text[: text.rfind("\n") + 1] or text
@@ -47,19 +51,29 @@ def dialect_of(file: Path, said: Csv) -> Dialect:
     return Dialect(encoding, separator, _header(file, rows, separator))
 
 
-def _encoding(file: Path, sample: bytes, said: str) -> str:
-    wanted = said if said != _AUTO else next((name for mark, name in _MARKS if sample.startswith(mark)), "utf-8")
+def _encoding(file: Path, sample: bytes, said: str, *, whole: bool) -> str:
+    marked = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
+    if said == _AUTO:
+        wanted = [marked] if marked else ["utf-8", "cp1252", "latin-1"]
+        return next((name for name in wanted if _decodes(sample, name, whole=whole)), "latin-1")
     try:
-        codecs.getincrementaldecoder(wanted)("strict").decode(sample, final=len(sample) < _SAMPLE_BYTES)
-    except LookupError:
-        raise StepError(
-            f"{file}: there is no encoding {said!r}; known are utf-8, latin-1, cp1252, utf-16, ..."
-        ) from None
-    except UnicodeDecodeError as error:
-        if said == _AUTO:
-            return "latin-1"
-        raise StepError(f"{file} is not {said} (byte {error.start}): set spec.source.csv.encoding") from None
-    return wanted
+        known = codecs.lookup(said)
+        # Python has codecs that are no encodings of text, such as rot13 and hex.
+        "".encode(said)
+    except (LookupError, ValueError):
+        raise StepError(f"{file}: there is no encoding {said!r}; known are utf-8, latin-1, cp1252, ...") from None
+    name = "utf-8-sig" if known.name == "utf-8" and marked == "utf-8-sig" else said
+    if not _decodes(sample, name, whole=whole):
+        raise StepError(f"{file} is not {said}: set spec.source.csv.encoding")
+    return name
+
+
+def _decodes(sample: bytes, encoding: str, *, whole: bool) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)("strict").decode(sample, final=whole)
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 def _separator(text: str) -> str:
@@ -72,6 +86,7 @@ def _separator(text: str) -> str:
 
 
 def _widths(text: str, separator: str) -> list[int]:
+    csv.field_size_limit(_SAMPLE_BYTES)
     reader, found = csv.reader(io.StringIO(text, newline=""), delimiter=separator), list[int]()
     try:
         for row in reader:
@@ -85,6 +100,7 @@ def _widths(text: str, separator: str) -> list[int]:
 
 
 def _header(file: Path, text: str, separator: str) -> tuple[str, ...]:
+    csv.field_size_limit(_SAMPLE_BYTES)
     try:
         names = next(row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
     except (csv.Error, StopIteration):

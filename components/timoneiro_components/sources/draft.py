@@ -23,7 +23,7 @@ def draft(file: Path, seen: Guesses) -> str:
 
 def _lines(file: Path, seen: Guesses) -> Iterator[str]:
     name = re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:63].strip("-") or "model"
-    yield f"# Made from {seen.rows:,} rows of {json.dumps(file.name, ensure_ascii=False)}. Check the lines with a"
+    yield f"# Made from {seen.rows:,} rows of {json.dumps(file.name)}. Check the lines with a"
     yield "# question mark, then: timoneiro training check, timoneiro training run"
     yield "apiVersion: timoneiro.dev/v1alpha1"
     yield "kind: Training"
@@ -37,7 +37,7 @@ def _lines(file: Path, seen: Guesses) -> Iterator[str]:
     yield f"      encoding: {seen.dialect.encoding}"
     yield f"      separator: {json.dumps(seen.dialect.separator)}"
     yield f"      decimal: {json.dumps(seen.decimal)}"
-    yield f"      missing: [{', '.join(json.dumps(text, ensure_ascii=False) for text in seen.missing)}]"
+    yield f"      missing: [{', '.join(_text(text) for text in seen.missing)}]"
     yield "  columns:"
     ignored = [column for column, guess in seen.columns.items() if guess.type is None]
     for column, guess in seen.columns.items():
@@ -90,4 +90,5 @@ def _text(value: str) -> str:
     """As YAML: in quotes wherever it could be taken for something else."""
     if _PLAIN.fullmatch(value) and value.strip() == value and value.lower() not in _NO_TEXT:
         return value
-    return json.dumps(value, ensure_ascii=False)
+    # YAML refuses what cannot be seen.
+    return json.dumps(value, ensure_ascii=not value.isprintable())

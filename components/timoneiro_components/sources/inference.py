@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +12,14 @@ from ..definition.training import ColumnType, Csv
 from ..errors import StepError
 from .dialect import Dialect, dialect_of
 from .text import read_text
+from .typed import INTEGER, NUMBER
 
 _ROWS = 200_000
 _MOST_VALUES = 50
+_DIGITS = 15
 _TARGET_NAMES = ("target", "label", "class", "status", "outcome", "default", "churn", "fraud", "y")
 _MISSING = frozenset({"na", "n/a", "nan", "null", "none", "missing", "?", "-", "."})
-_TRUTHS = frozenset({"true", "false", "yes", "no"})
+_TRUTHS = ({"true", "false"}, {"yes", "no"})
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ class Guesses:
 
 def guesses(file: Path) -> Guesses:
     """What the first 200,000 rows of a CSV file look like. Raises StepError if it is none, or has no rows."""
-    said = Csv(path=str(file))
+    try:
+        said = Csv(path=str(file))
+    except ValueError:
+        raise StepError("the name of the file is no text in this terminal: rename it") from None
     dialect = dialect_of(file, said)
     counts: dict[str, Counter[str]] = {name: Counter() for name in dialect.names}
     rows = 0
@@ -62,10 +68,7 @@ def guesses(file: Path) -> Guesses:
         for text, number in found.items():
             texts[name][text.strip()] += number
     decimal = "," if dialect.separator != "," and _commas(texts.values()) else "."
-    missing = (
-        "",
-        *sorted({text for found in texts.values() for text in found if _stands_for_missing(text, found, decimal)}),
-    )
+    missing = ("", *sorted(_missing_words(texts.values(), decimal)))
     columns = {name: _guess(name, found, rows, decimal, missing) for name, found in texts.items()}
     return Guesses(dialect, decimal, missing, columns, rows, _target(columns))
 
@@ -78,12 +81,15 @@ def _commas(columns: Iterable[Counter[str]]) -> bool:
     return comma > point
 
 
-def _stands_for_missing(text: str, column: Counter[str], decimal: str) -> bool:
-    """A word like NA in a column that holds numbers otherwise."""
-    if text.lower() not in _MISSING:
-        return False
-    others = [other for other in column if other and other.lower() not in _MISSING]
-    return bool(others) and all(_is_number(other, decimal) for other in others)
+def _missing_words(columns: Iterable[Counter[str]], decimal: str) -> set[str]:
+    """Words like NA that come in columns of numbers, and nowhere else: there they may be a value."""
+    found, elsewhere = set[str](), set[str]()
+    for column in columns:
+        words = {text for text in column if text.lower() in _MISSING}
+        others = [text for text in column if text and text not in words]
+        numbers = bool(others) and all(_is_number(text, decimal) for text in others)
+        (found if numbers else elsewhere).update(words)
+    return found - elsewhere
 
 
 def _guess(name: str, column: Counter[str], rows: int, decimal: str, missing: tuple[str, ...]) -> Guess:
@@ -94,12 +100,12 @@ def _guess(name: str, column: Counter[str], rows: int, decimal: str, missing: tu
     unique = len(present) == rows
     if unique and (name.lower() in ("id", "key", "uuid") or name.lower().endswith("_id")):
         return Guess("Key")
-    if {text.lower() for text in present} <= _TRUTHS:
+    if {text.lower() for text in present} in _TRUTHS:
         return Guess("Boolean", share, dict(present.most_common()))
     # 007 is no number, but a code that would lose its zeros.
     numbers = all(_is_number(text, decimal) and not _is_code(text) for text in present)
     if numbers and not (len(present) == 2 and name.lower() in _TARGET_NAMES):
-        whole = all(text.lstrip("+-").isdigit() for text in present)
+        whole = all(INTEGER.fullmatch(text) for text in present)
         values = [float(text.replace(decimal, ".")) for text in present]
         return Guess("Integer" if whole else "Number", share, dict(present.most_common(3)), min(values), max(values))
     if len(present) <= min(_MOST_VALUES, max(2, rows // 2)):
@@ -109,19 +115,17 @@ def _guess(name: str, column: Counter[str], rows: int, decimal: str, missing: tu
 
 
 def _is_number(text: str, decimal: str) -> bool:
+    """Whether the source would read it as one."""
     if decimal == "," and "." in text:
         return False
-    try:
-        value = float(text.replace(decimal, "."))
-    except ValueError:
-        return False
-    # What Python reads beyond what is written in tables: 1_000, infinity.
-    return "_" not in text and abs(value) < float("inf")
+    written = text.replace(decimal, ".")
+    return NUMBER.fullmatch(written) is not None and math.isfinite(float(written))
 
 
 def _is_code(text: str) -> bool:
+    """007, and numbers of more digits than a double holds: they would not come back as they were."""
     digits = text.lstrip("+-")
-    return len(digits) > 1 and digits.isdigit() and digits.startswith("0")
+    return digits.isdigit() and ((len(digits) > 1 and digits.startswith("0")) or len(digits) > _DIGITS)
 
 
 def _target(columns: Mapping[str, Guess]) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -25,23 +27,34 @@ def read(said: Python, training: Training) -> pa.Table:
     try:
         frame = load()
     except Exception as error:
-        raise StepError(f"{said.function} failed: {type(error).__name__}: {error}") from error
+        # Without its words, which may hold values of the data; the log has them.
+        raise StepError(f"{said.function} failed: {type(error).__name__} at {_place(error)}") from error
     if not isinstance(frame, pd.DataFrame):
         raise StepError(f"{said.function} gave a {type(frame).__name__}, and a pandas DataFrame is wanted")
     frame = frame.rename(columns=str)
     try:
         table = pa.table([pa.array(frame.iloc[:, n], from_pandas=True) for n in range(frame.shape[1])], list(frame))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        raise StepError(f"{said.function} gave a column with values of several types") from None
+    except (pa.ArrowException, TypeError, ValueError):
+        raise StepError(f"{said.function} gave a column with values of several types, or of an odd type") from None
     return in_types(training, said.function, table)
 
 
 def _function(said: Python) -> Any:
     module, _, name = said.function.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise StepError(
             f"spec.source.python.function {said.function} cannot be imported ({error}): it has to be in the image "
             "of the components, or on PYTHONPATH"
         ) from error
+    except Exception as error:
+        raise StepError(f"{module} cannot be imported: {type(error).__name__} at {_place(error)}") from error
+    if not callable(found):
+        raise StepError(f"spec.source.python.function {said.function} is a {type(found).__name__}, and no function")
+    return found
+
+
+def _place(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"

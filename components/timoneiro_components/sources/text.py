@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from ..definition.training import Csv
 from ..errors import StepError
-from .dialect import dialect_of
+from .dialect import Dialect, dialect_of
 
 # Of text that is read at a time. A row cannot be larger than two of them.
 _BLOCK_BYTES = 8 * 2**20
@@ -26,34 +28,47 @@ def read_text(file: Path, said: Csv) -> Iterator[pa.RecordBatch]:
         ragged.append(f"{number} has {row.actual_columns} values, and the header names {row.expected_columns} columns")
         return "error"
 
-    last: pa.RecordBatch | None = None
     try:
-        for batch in arrow_csv.open_csv(
-            str(file),
-            # One thread: rows are numbered, and the steps run beside others.
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, encoding=dialect.encoding),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=refuse
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types={name: pa.string() for name in dialect.names}, strings_can_be_null=False
-            ),
-        ):
-            last = batch if batch.num_rows else last
-            yield batch
+        # Opened here: by its name pyarrow would unpack it, which the header was not.
+        with file.open("rb") as stream:
+            yield from arrow_csv.open_csv(
+                stream,
+                # One thread: rows are numbered, and the steps run beside others.
+                read_options=arrow_csv.ReadOptions(
+                    use_threads=False, block_size=_BLOCK_BYTES, encoding=dialect.encoding
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=refuse
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types={name: pa.string() for name in dialect.names}, strings_can_be_null=False
+                ),
+            )
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise StepError(f"{file}: {ragged[0] if ragged else _sentence(error)}") from None
-    if last is not None and _is_open(file, last):
-        raise StepError(f"{file}: a quote that is never closed has taken the rest of the rows with it")
+    if _has_quotes(file):
+        _check_quotes(file, dialect)
 
 
-def _is_open(file: Path, last: pa.RecordBatch) -> bool:
-    """Whether the end of the file came within a quote: pyarrow takes that for the end of the quote."""
-    cell = last.column(last.num_columns - 1)[last.num_rows - 1].as_py()
+def _has_quotes(file: Path) -> bool:
     with file.open("rb") as stream:
-        stream.seek(max(0, file.stat().st_size - 64))
-        end = stream.read().rstrip(b"\r\n\x00")
-    return "\n" in cell and not end.endswith(b'"')
+        return any(b'"' in block for block in iter(lambda: stream.read(_BLOCK_BYTES), b""))
+
+
+def _check_quotes(file: Path, dialect: Dialect) -> None:
+    """Raises StepError where quotes are not as RFC 4180 has them: pyarrow makes something of it, and rows vanish.
+
+    A second reading, and slower than the first: only of files that have quotes.
+    """
+    csv.field_size_limit(4 * _BLOCK_BYTES)
+    with file.open(encoding=dialect.encoding, newline="") as stream:
+        reader = csv.reader(stream, delimiter=dialect.separator, strict=True)
+        try:
+            deque(reader, maxlen=0)
+        except csv.Error:
+            raise StepError(
+                f"{file}: a quote near line {reader.line_num} is not closed, or is within a value and not doubled"
+            ) from None
 
 
 def _sentence(error: Exception) -> str:

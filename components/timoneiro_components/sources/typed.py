@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -11,9 +12,9 @@ import pyarrow.compute as pc
 from ..definition.training import Column
 from .columns import ARROW_TYPES
 
-_NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # Within the 63 bits of an int64.
-_INTEGER = r"^[+-]?\d{1,18}$"
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 _WANTED = {
     "Number": ("no number", "no numbers"),
@@ -83,7 +84,7 @@ def _number(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
     if decimal != ".":
         # A point in a number with a decimal comma separates thousands, or is a mistake: nobody can tell.
         text = pc.if_else(pc.match_substring(text, "."), "?", pc.replace_substring(text, decimal, "."))
-    fits = pc.fill_null(pc.match_substring_regex(text, _NUMBER), False)
+    fits = pc.fill_null(pc.match_substring_regex(text, f"^{NUMBER.pattern}$"), False)
     array = pc.cast(pc.if_else(fits, text, None), pa.float64())
     # 1e999 is written as a number, and is none.
     finite = pc.fill_null(pc.is_finite(array), False)
@@ -92,7 +93,7 @@ def _number(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
 
 def _integer(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
     del decimal
-    fits = pc.fill_null(pc.match_substring_regex(text, _INTEGER), False)
+    fits = pc.fill_null(pc.match_substring_regex(text, f"^{INTEGER.pattern}$"), False)
     digits = pc.utf8_ltrim(pc.if_else(fits, text, None), characters="+")
     return pc.cast(digits, pa.int64()), fits
 

@@ -14,7 +14,14 @@ from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import GateFailed, StepError
 from timoneiro_components.gates import require, write_outcome
 from timoneiro_components.ingest import ingest
-from timoneiro_components.tables import frame_of, read_table, table_digest, take_fraction, write_table
+from timoneiro_components.tables import (
+    frame_of,
+    read_table,
+    table_digest,
+    take_fraction,
+    take_rows,
+    write_table,
+)
 from timoneiro_components.validate import Validation, validate
 
 Diagnosis = Callable[..., Training]
@@ -80,6 +87,29 @@ def test_a_row_stays_on_its_side_of_a_split_when_others_come_and_go(diagnosis: D
     assert rows[2] == rows[0] & rows[1]
 
 
+def test_neither_the_order_of_columns_nor_their_type_moves_a_row(diagnosis: Diagnosis) -> None:
+    training = diagnosis()
+    rows = pa.table({"a": list(range(100)), "b": [f"x{n}" for n in range(100)]})
+    other = pa.table({"b": rows["b"], "a": rows["a"].cast(pa.float64())})
+    chosen = [take_fraction(table, 0.3, training, purpose="test")[0]["b"].to_pylist() for table in (rows, other)]
+    assert chosen[0] == chosen[1] != []
+
+
+def test_a_holdout_shares_no_key_with_the_data(diagnosis: Diagnosis) -> None:
+    training = diagnosis("spec.columns.person={type: Key}")
+    table = pa.table({"person": [str(number % 40) for number in range(120)]})
+    held, kept = take_rows(table, 20, training, purpose="holdout")
+    assert not set(held["person"].to_pylist()) & set(kept["person"].to_pylist()) and 0 < held.num_rows <= 20
+
+
+def test_rows_of_the_holdout_are_checked_too(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> None:
+    rows = frame(workspace.holdout)
+    spoilt = rows.assign(**{"mean area": rows["mean area"].mask(rows.index < 2, -1.0)})
+    write_table(pa.Table.from_pandas(spoilt, preserve_index=False), tmp_path / "holdout")
+    done = validate(diagnosis(), data=workspace.data, holdout=tmp_path / "holdout", report=tmp_path / "report")
+    assert done.reasons == ("column 'mean area' has 2 values below 0",)
+
+
 def test_rows_with_the_same_key_fall_on_the_same_side(diagnosis: Diagnosis) -> None:
     training = diagnosis("spec.columns.person={type: Key}")
     people = [str(number) for number in range(40)] * 3
@@ -94,7 +124,9 @@ def judged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[...
 
     def judge(change: Callable[[pd.DataFrame], pd.DataFrame], *settings: str) -> Validation:
         write_table(pa.Table.from_pandas(change(frame(workspace.data)), preserve_index=False), tmp_path / "data")
-        return validate(diagnosis(*settings), data=tmp_path / "data", report=tmp_path / "report")
+        places = {"data": tmp_path / "data", "holdout": tmp_path / "holdout", "report": tmp_path / "report"}
+        write_table(read_table(tmp_path / "data").slice(0, 0), tmp_path / "holdout")
+        return validate(diagnosis(*settings), **places)
 
     return judge
 

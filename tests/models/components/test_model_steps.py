@@ -22,11 +22,13 @@ from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import GateFailed, StepError
 from timoneiro_components.evaluate import Evaluation, evaluate
 from timoneiro_components.features.preparation import features_of
+from timoneiro_components.markdown import row
 from timoneiro_components.package import Package, package
 from timoneiro_components.store import ModelStore
 from timoneiro_components.tables import frame_of, read_table, write_table
 from timoneiro_components.train import Trained, build_pipeline, train
 from timoneiro_serving.digest import directory_digest, file_digests
+from timoneiro_serving.estimators import OnnxPredictor
 from timoneiro_serving.loading import load_model, load_skops
 
 # The converter's own habit; as an error it would make the conversion fail for another reason.
@@ -256,6 +258,23 @@ def test_an_onnx_model_that_answers_differently_is_not_packaged(
     trained("spec.model.algorithm=HistGradientBoosting")
     with pytest.raises(GateFailed, match=r"ONNX parity failed: probabilities differ by up to 0\.\d"):
         packaged(ONNX, model=tmp_path / "model")
+
+
+def test_an_onnx_model_that_answers_missing_values_differently_is_not_packaged(
+    packaged: Callable[..., Package], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = OnnxPredictor.predict
+
+    def without_gaps(self: OnnxPredictor, rows: pd.DataFrame) -> Any:
+        return ask(self, rows.fillna(0.0))
+
+    monkeypatch.setattr(OnnxPredictor, "predict", without_gaps)
+    with pytest.raises(GateFailed, match="ONNX parity failed"):
+        packaged(ONNX)
+
+
+def test_the_tables_of_a_card_hold_whatever_a_column_is_called() -> None:
+    assert row("a|b", "x\ny") == "| a\\|b | x y |"
 
 
 def test_a_failed_package_leaves_nothing_behind(

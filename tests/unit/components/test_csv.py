@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,22 @@ def test_an_encoding_is_found_by_itself(tmp_path: Path, encoding: str) -> None:
     assert table(tmp_path, content)["status"].to_pylist() == ["café"]
 
 
+def test_windows_1252_is_found_by_itself(tmp_path: Path) -> None:
+    content = (HEADER + "1,1,no,€…\n").encode("cp1252")
+    assert table(tmp_path, content)["status"].to_pylist() == ["€…"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    content = (HEADER + "1,1,no,good\n").encode("utf-8-sig")
+    assert table(tmp_path, content, "spec.source.csv.encoding=utf-8").num_rows == 1
+
+
+def test_a_header_of_12_000_columns_is_read(tmp_path: Path) -> None:
+    names = [f"a column with a number {number}" for number in range(12_000)]
+    (tmp_path / "wide.csv").write_text(",".join(names) + "\n" + ",".join(["1"] * 12_000) + "\n")
+    assert len(dialect_of(tmp_path / "wide.csv", said(tmp_path / "wide.csv")).names) == 12_000
+
+
 def test_an_encoding_that_is_said_is_used(tmp_path: Path) -> None:
     content = (HEADER + "1,1,no,€\n").encode("cp1252")
     assert table(tmp_path, content, "spec.source.csv.encoding=cp1252")["status"].to_pylist() == ["€"]
@@ -155,7 +172,13 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "nothing": ("", "is empty: a table begins with the names of its columns"),
     "blank lines": ("\n\n  \n", "is empty: a table begins with the names of its columns"),
     "a header only": (HEADER, "has a header and no rows"),
-    "no header": ("1,2,3,good\n", "there is no column 'income'"),
+    "no header": ("Jane Doe,2,3,good\n", "none of the columns that are described: does its first line name them?"),
+    "quotes that are not doubled": (HEADER + '1,1,no,"good" x\n', "a quote near line 2 is not closed, or is within"),
+    "a quote that takes a row with it": (
+        HEADER + '1,1,no,"good\n1,1,no,"bad"\n1,1,no,"good"\n',
+        "a quote near line 3 is not closed, or is within a value and not doubled",
+    ),
+    "a compressed file": (gzip.compress(HEADER.encode()), "is compressed (gzip): unpack it first"),
     "a column too few": ("income,age,owner\n1,1,no\n", "loans.csv: there is no column 'status'"),
     "a column with a typo": (
         "income,age,owner,satus\n1,1,no,good\n",
@@ -169,13 +192,13 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "a column without a name": ("income,,owner,status\n1,1,1,good\n", "column 2 has no name"),
     "a short row": (HEADER + "1,1,no,good\n1,1\n", "row 2 has 2 values, and the header names 4 columns"),
     "a long row": (HEADER + "1,1,no,good,1\n", "row 1 has 5 values, and the header names 4 columns"),
-    "an open quote": (HEADER + '1,1,no,"good\n' + "1,1,no,good\n" * 9, "a quote that is never closed"),
+    "an open quote": (HEADER + '1,1,no,"good\n' + "1,1,no,good\n" * 9, "a quote near line 11 is not closed"),
     "a row of 40 MB": (HEADER + '1,1,no,"' + "x" * 40_000_000 + '"\n', "more than 16 MiB: is a quote not closed?"),
     "another encoding on the way": (
-        (HEADER + "1,1,no,good\n" * 30_000).encode() + b"1,1,no,caf\xe9\n",
+        (HEADER + "1,1,no,good\n" * 400_000).encode() + b"1,1,no,caf\xe9\n",
         "a row is not in the encoding of the others: set spec.source.csv.encoding",
     ),
-    "JSON": ('[{"income": 1}]', "there is no column 'income'"),
+    "JSON": ('[{"income": 1}]', "none of the columns that are described"),
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 20, "loans.csv"),
 }
 
@@ -191,11 +214,14 @@ def test_a_file_that_is_no_such_table_is_told_in_a_sentence(tmp_path: Path, case
     [
         (
             "spec.source.csv.path=nowhere.csv",
-            "nowhere.csv is not there: spec.source.csv.path is relative to training.yaml",
+            "nowhere.csv is not there: a path in training.yaml is relative to its folder",
         ),
         ("spec.source.csv.path=.", "cannot be read: Is a directory"),
         ("spec.source.csv.encoding=klingon", "there is no encoding 'klingon'"),
-        ("spec.source.csv.encoding=ascii", "is not ascii (byte 39): set spec.source.csv.encoding"),
+        ("spec.source.csv.encoding=ascii", "is not ascii: set spec.source.csv.encoding"),
+        ("spec.source.csv.encoding=rot13", "there is no encoding 'rot13'"),
+        ("spec.source.csv.encoding=hex", "there is no encoding 'hex'"),
+        ("spec.source.csv.encoding=undefined", "there is no encoding 'undefined'"),
     ],
 )
 def test_what_is_said_of_a_file_and_is_not_so_is_told(tmp_path: Path, setting: str, sentence: str) -> None:

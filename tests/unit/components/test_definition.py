@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_components.definition.problems import DefinitionError
-from timoneiro_components.definition.reading import parse_training, read_training, resolved
+from timoneiro_components.definition.reading import encoded, parse_training, read_training, resolved
 from timoneiro_components.definition.schema import fields_at, json_schema
 from timoneiro_components.errors import StepError
 
@@ -66,6 +67,20 @@ def test_a_number_is_a_number_however_it_is_written(number: str) -> None:
 def test_the_resolved_definition_says_the_same() -> None:
     training = parse_training(SMALL)
     assert parse_training(resolved(training)) == training
+
+
+@pytest.mark.parametrize("title", ["needs python3", "{{$.inputs}}", "é | $(rm)", "x" * 2000])
+def test_the_encoded_definition_says_the_same_and_nothing_of_it_can_be_replaced(title: str) -> None:
+    training = parse_training(SMALL, settings=[f"metadata.title={json.dumps(title)}"])
+    text = encoded(training)
+    assert parse_training(text) == training
+    assert re.fullmatch(r"timoneiro-definition:[A-Za-z0-9+/=]+", text)
+
+
+def test_a_definition_of_thousands_of_columns_fits_an_argument() -> None:
+    columns = {f"a column with a number {number}": {"type": "Number", "minimum": 0} for number in range(5000)}
+    many = json.dumps({**columns, "status": {"type": "Category", "values": ["good", "bad"]}})
+    assert len(encoded(parse_training(SMALL, settings=[f"spec.columns={many}"]))) < 128 * 1024
 
 
 def test_a_path_is_relative_to_the_file(tmp_path: Path) -> None:
@@ -137,6 +152,10 @@ BAD = {
         changed("csv: {path: loans.csv}", "python: {function: load}"),
         "line 7, spec.source.python.function: it must be module:function, such as loans.table:load",
     ),
+    "a path with a zero byte": (
+        changed("path: loans.csv", 'path: "a\\0b"'),
+        "line 7, spec.source.csv.path: it must be the name of a file",
+    ),
     "a separator that is the decimal sign": (
         changed("{path: loans.csv}", "{path: loans.csv, separator: ',', decimal: ','}"),
         "line 7, spec.source.csv.decimal: it is the separator too, so that no number could be read",
@@ -198,6 +217,12 @@ BAD = {
         "spec.columns.job.values: a category with one",
     ),
     "a value twice": (changed("[no, yes]", "[no, no]"), "line 10, spec.columns.job.values: a value is there twice"),
+    "a value with a space at its end": (
+        changed("[no, yes]", "[no, 'yes ']"),
+        "line 10, spec.columns.job.values: a value begins or ends with a space, which is cut off",
+    ),
+    "a number by its tag only": (changed("minimum: 0", "minimum: !!int abc"), "calls it a number, and it is none"),
+    "a definition that was cut off": ("timoneiro-definition:eJz", "it is encoded, and was cut off or changed"),
     "a value that is a number": (
         changed("[no, yes]", "[007, yes]"),
         'line 10, spec.columns.job.values[0]: text is wanted: write "007" in quotes',
@@ -322,10 +347,17 @@ def test_a_setting_takes_the_place_of_a_field(setting: str, value: object) -> No
     assert value in (training.spec.model.seed, training.spec.gates[0].at_least, training.metadata.name)
 
 
+def test_a_column_whose_name_has_dots_is_set_in_brackets() -> None:
+    text = SMALL.replace("income:", '"a.b":')
+    training = parse_training(text, settings=['spec.columns["a.b"].minimum=7'])
+    assert training.spec.columns["a.b"].minimum == 7
+
+
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
         ("spec.model.seed", "spec.model.seed: write --set spec.model.seed=3"),
+        ("spec.model.seed=3\njunk: 4", "spec.model.seed: one value is wanted, in one line"),
         ("=3", "=3: write --set spec.model.seed=3"),
         ("spec.gates[7].atLeast=1", "spec.gates[7].atLeast: it leads to nothing that the definition has"),
         ("metadata.name.first=x", "metadata.name.first: it leads to nothing that the definition has"),

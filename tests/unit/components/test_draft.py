@@ -41,6 +41,9 @@ COLUMNS: dict[str, tuple[list[str], str | None]] = {
     "zeros and ones": (["0", "1"] * 20, "Integer"),
     "a few words": (["a", "b", "c", "d"] * 10, "Category"),
     "words of YAML": (["null", "true", "~", "x: y"] * 10, "Category"),
+    "numbers of 19 digits": ([str(10**18 + n % 4) for n in range(40)], "Category"),
+    "digits of other scripts": (["٣", "٤"] * 20, "Category"),
+    "yes and true": (["yes", "true"] * 20, "Category"),
     "notes": ([f"note number {n}" for n in range(40)], None),
     "the same in all": (["x"] * 40, None),
     "nothing": ([""] * 40, None),
@@ -81,6 +84,20 @@ def test_a_decimal_comma_is_found(tmp_path: Path) -> None:
     training = drafted(tmp_path, {"income": [f"{n},5" for n in range(40)], "status": TARGET}, ";")
     assert training.spec.source.csv is not None
     assert (training.spec.source.csv.decimal, training.spec.columns["income"].type) == (",", "Number")
+
+
+def test_a_word_for_missing_that_is_a_value_elsewhere_stays_a_value(tmp_path: Path) -> None:
+    numbers = [str(n) if n % 3 else "none" for n in range(40)]
+    training = drafted(
+        tmp_path, {"size": numbers, "kind": ["none", "x"] * 20, "age": ["1", "2"] * 20, "status": TARGET}
+    )
+    assert training.spec.columns["kind"].values == ("none", "x")
+
+
+@pytest.mark.parametrize("name", ["\x7f", "\x80", "a\u2028b", "\ufeff x"])
+def test_a_name_that_cannot_be_seen_is_written_so_that_it_can_be_read(tmp_path: Path, name: str) -> None:
+    training = drafted(tmp_path, {name: ["1", "2"] * 20, "age": ["1", "2"] * 20, "status": TARGET})
+    assert read_source(training).num_rows == 40
 
 
 def test_the_name_of_the_file_becomes_a_name(tmp_path: Path) -> None:

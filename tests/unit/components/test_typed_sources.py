@@ -51,13 +51,16 @@ def test_values_have_the_types_of_the_definition(read: Callable[..., Any]) -> No
 
 
 def failing() -> Any:
-    raise OSError("the disk is full")
+    raise OSError("Jane Doe has no age")
 
 
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        (failing, "examples:given failed: OSError: the disk is full"),
+        (failing, "examples:given failed: OSError at test_typed_sources.py:"),
+        (lambda: ROWS.assign(status=[True, 3.5]), "gave a column with values of several types, or of an odd type"),
+        (lambda: ROWS.assign(age=pd.Timestamp("2020-01-01")), "column 'age' is timestamp[s], and its type in the"),
+        (lambda: ROWS.assign(income=float("inf")), "column 'income' has values that are infinite"),
         (lambda: [1], "examples:given gave a list, and a pandas DataFrame is wanted"),
         (lambda: ROWS.head(0), "examples:given has no rows"),
         (lambda: ROWS.drop(columns="age"), "examples:given: there is no column 'age'"),
@@ -75,7 +78,13 @@ def failing() -> Any:
 def test_what_is_no_such_table_is_told(read: Callable[..., Any], function: Callable[[], Any], sentence: str) -> None:
     with pytest.raises(StepError) as raised:
         read(function)
-    assert sentence in str(raised.value)
+    assert sentence in str(raised.value) and "Jane" not in str(raised.value)
+
+
+def test_what_is_no_function_is_told() -> None:
+    text = DEFINITION.replace("timoneiro_components.sources.examples:given", "timoneiro_components.sources.examples:pd")
+    with pytest.raises(StepError, match="is a module, and no function"):
+        read_source(parse_training(text))
 
 
 @pytest.mark.parametrize("function", ["nowhere:load", "timoneiro_components.sources.examples:nothing"])

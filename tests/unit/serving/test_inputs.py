@@ -102,3 +102,26 @@ def test_bad_v2_tensors_are_refused_with_a_sentence(tensors: list[Tensor], sente
     with pytest.raises(BadInput) as caught:
         frame_of_tensors(tensors, FEATURES)
     assert sentence in str(caught.value)
+
+
+TYPED = (Feature("age", dtype="int64"), Feature("owner", dtype="bool"))
+
+
+@pytest.mark.parametrize("row", [[30, True], [30.0, 1], [-1, False], [0, 0.0]])
+def test_whole_numbers_and_truth_values_are_taken_however_they_are_written(row: list[Any]) -> None:
+    assert frame_of_instances({"instances": [row]}, TYPED).to_numpy().tolist() == [[float(value) for value in row]]
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ([1.5, True], "row 0, feature 'age': a whole number is wanted, not a fraction"),
+        ([float("nan"), True], "row 0, feature 'age': a whole number is wanted, not a fraction"),
+        ([30, 5], "row 0, feature 'owner': true or false is wanted, not a number"),
+        ([30, 0.5], "row 0, feature 'owner': true or false is wanted, not a number"),
+        ([True, True], "row 0, feature 'age': a number is wanted, not true or false"),
+    ],
+)
+def test_another_number_than_the_model_was_trained_on_is_refused(row: list[Any], sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        frame_of_instances({"instances": [row]}, TYPED)
