@@ -261,7 +261,23 @@ def test_what_is_no_count_is_refused_with_the_bin_and_the_model(value: float) ->
         ShapeTrial().add(candidate={"a": 1}, stable={"b": value})  # type: ignore[dict-item]
 
 
-@pytest.mark.parametrize("settings", [{"tolerance": -0.1}, {"tolerance": math.inf}, {"false_alarm": 0.5}])
+@pytest.mark.parametrize("value", [0, 2**53])
+def test_a_count_at_the_end_of_its_range_is_a_count(value: int) -> None:
+    assert ShapeTrial().add(candidate={"a": 1, "b": value}, stable={"a": 1}).verdict == "Undecided"
+
+
+def test_the_model_that_shows_no_count_is_named() -> None:
+    with pytest.raises(ValueError, match="bin a of the candidate has -1 answers"):
+        ShapeTrial().add(candidate={"a": -1}, stable={"b": 1})
+
+
+def test_a_tolerance_of_nothing_is_one() -> None:
+    assert ShapeTrial(tolerance=0.0).verdict == "Undecided"
+
+
+@pytest.mark.parametrize(
+    "settings", [{"tolerance": -0.1}, {"tolerance": math.inf}, {"false_alarm": 0.5}, {"false_alarm": 0.0}]
+)
 def test_a_setting_out_of_its_range_is_named(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
         ShapeTrial(**settings)

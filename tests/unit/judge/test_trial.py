@@ -2,6 +2,7 @@
 
 import doctest
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,50 @@ def test_what_is_no_count_is_named(counts: tuple[Any, Any], sentence: str) -> No
         ({"false_rollback": 0.0}, "false_rollback"),
         ({"false_promotion": 0.5}, "false_promotion"),
         ({"dispersion": 0.5}, "dispersion"),
+        ({"dispersion": math.inf}, "dispersion"),
         ({"limits": Limits(tolerance=1.0)}, "tolerance"),
+        ({"limits": Limits(margin=math.inf)}, "tolerance"),
         ({"limits": Limits(negligible=0.0)}, "negligible"),
+        ({"limits": Limits(negligible=1.0)}, "negligible"),
     ],
 )
 def test_a_setting_that_is_out_of_range_is_named(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(ValueError, match=name):
         Trial(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"dispersion": 1.0}, {"limits": Limits(tolerance=0.0)}, {"limits": Limits(negligible=0.999)}]
+)
+def test_a_setting_at_the_end_of_its_range_is_taken(settings: dict[str, Any]) -> None:
+    assert Trial(**settings).verdict == "Undecided"
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (1, 1), (2**53, 0)])
+def test_counts_at_the_ends_of_their_range_are_counts(counts: tuple[int, int]) -> None:
+    trial = Trial().add(candidate=counts, stable=(1, 0))
+    assert (trial.candidate.requests, trial.candidate.events) == counts
+
+
+def test_the_probabilities_of_a_trial_survive_as_text_each_for_itself() -> None:
+    trial = Trial(false_rollback=0.02, false_promotion=0.07, dispersion=3.0).add(candidate=(9, 1), stable=(9, 0))
+    assert Trial.from_text(trial.to_text()) == trial
+
+
+class Columns:
+    """A table of which iteration gives rows, as that of some libraries does; `columns` are its names."""
+
+    columns = tuple(TABLE)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([0, 1])
+
+    def __getitem__(self, name: str) -> list[int]:
+        return TABLE[name]
+
+
+def test_a_table_says_itself_which_columns_it_has() -> None:
+    assert Trial.from_frame(Columns()) == Trial.from_frame(TABLE)
 
 
 def test_a_data_frame_is_as_good_as_windows_one_by_one() -> None:
@@ -114,8 +152,8 @@ def test_a_data_frame_is_as_good_as_windows_one_by_one() -> None:
 
 
 def test_a_column_that_is_missing_is_named() -> None:
-    with pytest.raises(ValueError, match="lacks stable_events; it needs the columns candidate_requests, "):
-        Trial.from_frame({name: values for name, values in TABLE.items() if name != "stable_events"})
+    with pytest.raises(ValueError, match="lacks stable_requests, stable_events; it needs the columns candidate_"):
+        Trial.from_frame({name: values for name, values in TABLE.items() if not name.startswith("stable")})
 
 
 def test_the_row_that_is_no_count_is_named() -> None:
@@ -137,11 +175,22 @@ def test_a_small_share_needs_fewer_requests_since_the_stable_model_gets_the_othe
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"), [({"rate": 1.0}, "rate is 1.0"), ({"rate": 0.1, "share": 0.0}, "share")]
+    ("settings", "words"),
+    [
+        ({"rate": 1.0}, "rate is 1.0"),
+        ({"rate": -0.1}, "rate is -0.1"),
+        ({"rate": 0.1, "share": 0.0}, "share"),
+        ({"rate": 0.1, "share": 1.0}, "share"),
+    ],
 )
 def test_what_is_no_rate_and_no_share_is_refused(settings: dict[str, float], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Trial().before(**settings)
+
+
+def test_a_stable_model_that_never_fails_needs_something_too() -> None:
+    needed = Trial().before(rate=0.0)
+    assert needed.not_worse is not None and needed.not_worse > 0
 
 
 def test_a_notebook_shows_the_verdict_and_the_counts() -> None:
