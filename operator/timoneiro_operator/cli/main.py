@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -21,9 +22,11 @@ app = typer.Typer(
 read.add_to(app)
 steer.add_to(app)
 hand.add_to(app)
-# Of other rooms of the project, where they are installed, and of whoever adds some.
+# Of other rooms of the project, where they are installed, and of whoever adds some. An image of a part of the project
+# may name commands whose package it leaves out.
 for point in sorted(entry_points(group="timoneiro.commands"), key=lambda point: point.name):
-    app.add_typer(point.load(), name=point.name)
+    with suppress(ModuleNotFoundError):
+        app.add_typer(point.load(), name=point.name)
 
 
 @app.callback()

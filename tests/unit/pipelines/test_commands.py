@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,23 @@ def test_a_check_imports_nothing_that_only_a_run_needs(heavy: str) -> None:
     )
     code = f"import sys, {modules}; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def help_with(folder: Path, entry: str) -> subprocess.CompletedProcess[str]:
+    """The help of the program beside a distribution that names this command."""
+    (folder / "other-1.0.dist-info").mkdir()
+    (folder / "other-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (folder / "other-1.0.dist-info" / "entry_points.txt").write_text(f"[timoneiro.commands]\n{entry}\n")
+    (folder / "others_own.py").write_text("import typer\n\napp = typer.Typer(help='What others have added.')\n")
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "120"}
+    command = [sys.executable, "-m", "timoneiro_operator.cli.main", "--help"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_command_that_others_have_added_is_among_the_commands(tmp_path: Path) -> None:
+    assert "What others have added." in help_with(tmp_path, "others = others_own:app").stdout
+
+
+def test_a_command_whose_package_is_left_out_takes_nothing_else_with_it(tmp_path: Path) -> None:
+    done = help_with(tmp_path, "lost = nowhere:app")
+    assert (done.returncode, "training" in done.stdout, "lost" in done.stdout) == (0, True, False)
