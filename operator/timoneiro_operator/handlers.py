@@ -6,8 +6,9 @@ Only `on.event` is used: it keeps no state, writes no annotations and adds no fi
 import asyncio
 import contextlib
 import functools
+import logging
 import os
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ from timoneiro_operator.kube.pace import LONGEST_SECONDS, Again, Pace
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _END_SECONDS = 10.0
+_LOOK_SECONDS = 1.0
+# How kopf calls the tasks of its watches.
+_WATCHES = "watcher for "
+log = logging.getLogger(__name__)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
@@ -53,7 +58,7 @@ async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
 
     registry = build_registry(notice, kinds, Pace(), Again(lost_track))
     operator = kopf.operator(registry=registry, settings=build_settings(), clusterwide=True, standalone=True)
-    task = inner.create_task(operator)
+    task = inner.create_task(until_a_watch_fails(operator))
 
     def run() -> None:
         try:
@@ -71,6 +76,27 @@ async def watch(controller: Controller, kinds: Collection[Kind]) -> None:
             inner.call_soon_threadsafe(task.cancel)
             await asyncio.wait([thread], timeout=_END_SECONDS)
         raise
+
+
+async def until_a_watch_fails(operator: Coroutine[Any, Any, None]) -> None:
+    """Runs kopf's operator until it ends, or one of its watches has: returns, or raises what has ended it.
+
+    When a watch fails (an answer that is no JSON, an error of the API server within the stream) kopf ends all of them,
+    and then itself; but where another one waits for an answer just then its end hangs, and nothing is heard any more.
+    """
+    running, watches = asyncio.create_task(operator), set[asyncio.Task[Any]]()
+    try:
+        while not running.done() and not any(task.done() for task in watches):
+            await asyncio.wait([running], timeout=_LOOK_SECONDS)
+            watches |= {task for task in asyncio.all_tasks() if task.get_name().startswith(_WATCHES)}
+        if not running.done():
+            log.warning("a watch has ended; everything is listed and watched anew")
+            await asyncio.wait([running], timeout=_LOOK_SECONDS)
+    finally:
+        running.cancel()
+        await asyncio.wait([running], timeout=_END_SECONDS)
+    if running.done() and not running.cancelled():
+        running.result()
 
 
 def build_registry(

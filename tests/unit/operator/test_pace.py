@@ -11,7 +11,8 @@ import kopf
 import pytest
 from aiohttp import ClientMiddlewareType, ClientSession, web
 
-from timoneiro_operator.handlers import build_registry, build_settings
+from timoneiro_operator import handlers
+from timoneiro_operator.handlers import build_registry, build_settings, until_a_watch_fails
 from timoneiro_operator.kube.pace import FIRST_SECONDS, LASTING_SECONDS, LONGEST_SECONDS, Again, Pace
 
 _DEADLINE_SECONDS = 10.0
@@ -50,6 +51,16 @@ async def _expired(_: web.Request) -> web.StreamResponse:
 async def _over(_: web.Request) -> web.StreamResponse:
     """A watch without an event."""
     return web.Response(text="")
+
+
+async def _broken(_: web.Request) -> web.StreamResponse:
+    """The connection ends within a line."""
+    return web.Response(text='{"type": "ADDED", "object": {"metadata": {"na')
+
+
+async def _failed(_: web.Request) -> web.StreamResponse:
+    """The API server has an error of its own, and says so within the stream."""
+    return web.Response(text=json.dumps({"type": "ERROR", "object": {"kind": "Status", "code": 500}}) + "\n")
 
 
 # What kopf wants an API server to know, whatever it watches.
@@ -101,13 +112,15 @@ async def _served(app: web.Application) -> AsyncIterator[str]:
 
 
 async def _watch_until(enough: asyncio.Event, *middlewares: ClientMiddlewareType) -> None:
+    """Raises TimeoutError where the watches neither begin often enough nor end."""
     operator = kopf.operator(
         registry=build_registry(lambda *_, **__: None, ["ModelDeployment"], *middlewares),
         settings=build_settings(),
         clusterwide=True,
         standalone=True,
     )
-    task = asyncio.create_task(operator)
+    task = asyncio.create_task(until_a_watch_fails(operator))
+    task.add_done_callback(lambda _: enough.set())
     try:
         async with asyncio.timeout(_DEADLINE_SECONDS):
             await enough.wait()
@@ -163,6 +176,47 @@ def test_only_a_watch_that_begins_with_another_list_has_lost_track(ends: Watch, 
     told: list[None] = []
     play(ends, FakeTime().pace(), Again(lambda: told.append(None)))
     assert bool(told) is anew
+
+
+@pytest.mark.parametrize(("ends", "words"), [(_broken, "Unterminated string"), (_failed, "Error in the watch-stream")])
+def test_a_watch_that_has_failed_ends_all_of_them(ends: Watch, words: str, play: Play) -> None:
+    begun = 0
+
+    async def counted(request: web.Request) -> web.StreamResponse:
+        nonlocal begun
+        begun += 1
+        return await ends(request)  # type: ignore[no-any-return]
+
+    with pytest.raises(Exception, match=words):
+        play(counted, FakeTime().pace())
+    assert begun == 1
+
+
+async def _stuck() -> None:
+    """An operator of which a watch has failed, and whose end waits for what never comes."""
+
+    async def failing() -> None:
+        await asyncio.sleep(0.1)
+        raise ValueError("no JSON")
+
+    watch = asyncio.create_task(failing(), name="watcher for pods")
+    watch.add_done_callback(lambda task: task.exception())
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+
+def test_an_operator_whose_end_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(handlers, "_END_SECONDS", 0.01)
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(asyncio.wait_for(until_a_watch_fails(_stuck()), _DEADLINE_SECONDS))
+    finally:
+        for task in asyncio.all_tasks(loop):
+            # Or it would be told of as one that was forgotten.
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+        loop.close()
 
 
 def test_a_watch_waits_no_longer_for_an_api_server_that_was_away_than_for_one_that_drops_it() -> None:
