@@ -15,7 +15,7 @@ from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
 
 
-class Reader(NamedTuple):
+class SourceReader(NamedTuple):
     """`names`: the columns, or None where only reading tells; raises StepError if the source is not there. `read`: all
     rows. `label`: what the source is called in sentences."""
 
@@ -24,11 +24,11 @@ class Reader(NamedTuple):
     label: Callable[[Any], str]
 
 
-READERS: Mapping[str, Reader] = {
-    "csv": Reader(csv_files.names, csv_files.read, lambda said: str(said.path)),
-    "parquet": Reader(parquet_files.names, parquet_files.read, lambda said: str(said.path)),
-    "json_lines": Reader(json_lines.names, json_lines.read, lambda said: str(said.path)),
-    "python": Reader(python_functions.names, python_functions.read, lambda said: str(said.function)),
+READERS: Mapping[str, SourceReader] = {
+    "csv": SourceReader(csv_files.names, csv_files.read, lambda said: str(said.path)),
+    "parquet": SourceReader(parquet_files.names, parquet_files.read, lambda said: str(said.path)),
+    "json_lines": SourceReader(json_lines.names, json_lines.read, lambda said: str(said.path)),
+    "python": SourceReader(python_functions.names, python_functions.read, lambda said: str(said.function)),
 }
 
 
@@ -49,7 +49,7 @@ def check_source(training: Training) -> None:
         check_names(training, reader.label(said), names)
 
 
-def _reader(training: Training) -> tuple[Reader, Any]:
+def _reader(training: Training) -> tuple[SourceReader, Any]:
     """That of the one source that the definition has."""
     said = {name: getattr(training.spec.source, name) for name in READERS}
     ((name, chosen),) = ((name, value) for name, value in said.items() if value is not None)
