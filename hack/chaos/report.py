@@ -28,6 +28,12 @@ hour behind began the rollout, and once the clock was right the deadline of ten 
 requests were lost from 1.4 s after the InferenceService of the stable model had been deleted by hand: so long its pods
 went on, and the rule waited for a first loss for 1 s. A deletion by hand ends for the campaign when its pods are gone.
 
+It was played again by these rules (2026-11-28): 68 rollouts, 50,708 requests, none lost, safe after at most 9.7 s, and
+two violations at its end. In round 67 the answer 410 was put into the middle of an event of a watch; the watch failed,
+and where others waited for an answer at that moment the end of all watches hung: for five minutes the leader heard of
+no pod, and no candidate became ready. It leaves such an end behind since, and lists everything anew. Nineteen rounds
+of `API 410` and `API dropped watches` alone have met no violation after that (seed 41, 6 min, 13,275 requests).
+
 The loss of seed 2 was looked for on purpose (2026-11-27): Envoy stood still for 5.8 to 11.6 s around the
 publication, the creation, the readiness and the first weight of a candidate, nine times, under two rollouts each. In
 these 18 rollouts it was not met: of what was sent after Envoy went on nothing was lost. Of what was sent while it stood
