@@ -168,7 +168,9 @@ def _check_classes(frame: pd.DataFrame, training: Training) -> Check:
 
 def _check_constant(frame: pd.DataFrame, training: Training) -> Check:
     found = list(constant_columns(frame, training))
-    reasons = tuple(f"column {name!r} has one value in all rows: put it into spec.ignore" for name in found)
+    reasons = tuple(
+        f"column {name!r} has no value, or the same one in all rows: put it into spec.ignore" for name in found
+    )
     return Check("Does every column have more than one value?", f"{len(found)} have one or none", reasons)
 
 

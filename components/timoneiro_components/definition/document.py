@@ -16,7 +16,7 @@ import yaml
 
 from .problems import DefinitionError, DefinitionProblem, Path, field_of
 
-_MOST_BYTES = 2**20
+MOST_BYTES = 2**20
 _DEEPEST = 20
 _LONGEST_NUMBER = 400
 _TAG = "tag:yaml.org,2002:"
@@ -65,7 +65,7 @@ _Core.add_implicit_resolver(
 
 def read_document(text: str, name: str) -> Document:
     """The document in `text`, which is called `name` in sentences. Raises DefinitionError if it is none at all."""
-    if len(text.encode("utf-8", "replace")) > _MOST_BYTES:
+    if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise DefinitionError(
             name, [DefinitionProblem(0, "", "it is larger than 1 MiB, which no definition is: is it the table?")]
         )

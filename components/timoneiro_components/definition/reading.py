@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ..errors import StepError
 from .checks import faults
-from .document import Document, read_document
+from .document import MOST_BYTES, Document, read_document
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
@@ -67,10 +67,16 @@ def parse_training(text: str, name: str = "training.yaml", settings: Sequence[st
 def _decoded(text: str, name: str) -> str:
     if not text.startswith(_ENCODED):
         return text
+    unpacker = zlib.decompressobj()
     try:
-        return zlib.decompress(base64.b64decode(text.removeprefix(_ENCODED), validate=True)).decode()
+        packed = base64.b64decode(text.removeprefix(_ENCODED), validate=True)
+        # One byte more than a definition may have is enough to refuse it.
+        found = unpacker.decompress(packed, MOST_BYTES + 1)
+        if unpacker.eof or len(found) > MOST_BYTES:
+            return found.decode()
     except (ValueError, zlib.error):
-        raise DefinitionError(name, [DefinitionProblem(0, "", "it is encoded, and was cut off or changed")]) from None
+        pass
+    raise DefinitionError(name, [DefinitionProblem(0, "", "it is encoded, and was cut off or changed")])
 
 
 def _text(file: File) -> str:

@@ -169,7 +169,7 @@ def test_good_data_passes(judged: Callable[..., Validation]) -> None:
             lambda f: f.assign(**{"mean area": f["mean area"].mask(f["diagnosis"] == "benign")}),
             "column 'mean area' alone predicts the target with a ROC AUC of 1.0000",
         ),
-        (lambda f: f.assign(**{"mean area": 3.0}), "column 'mean area' has one value in all rows: put it into"),
+        (lambda f: f.assign(**{"mean area": 3.0}), "column 'mean area' has no value, or the same one in all rows: put"),
         (lambda f: f.head(0), "class 'benign' has 0 rows, at least 20 are wanted"),
     ],
 )

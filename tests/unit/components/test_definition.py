@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,6 +77,16 @@ def test_the_encoded_definition_says_the_same_and_nothing_of_it_can_be_replaced(
     text = encoded(training)
     assert parse_training(text) == training
     assert re.fullmatch(r"timoneiro-definition:[A-Za-z0-9+/=]+", text)
+
+
+@pytest.mark.parametrize("length", [40, 80, 200])
+def test_an_encoded_definition_that_was_cut_off_is_told_as_such(length: int) -> None:
+    assert "it is encoded, and was cut off or changed" in faults(encoded(parse_training(SMALL))[:length])[0]
+
+
+def test_a_definition_that_grows_when_it_is_unpacked_is_refused() -> None:
+    bomb = base64.b64encode(zlib.compress(b" " * 100_000_000)).decode()
+    assert "it is larger than 1 MiB" in faults(f"timoneiro-definition:{bomb}")[0]
 
 
 def test_a_definition_of_thousands_of_columns_fits_an_argument() -> None:
