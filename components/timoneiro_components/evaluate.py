@@ -16,17 +16,17 @@ import pandas as pd
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model
 
-from .definition.training import Gate, Training
+from .definition.training import SMALLER_IS_BETTER, Gate, Training
 from .errors import StepError
 from .scoring import Score, score
 from .tables import frame_of, read_table
 
 GATE = "evaluation"
-# Title, attribute of Score, and whether more is better.
-_METRICS: Mapping[str, tuple[str, str, bool]] = {
-    "rocAuc": ("ROC AUC", "roc_auc", True),
-    "accuracy": ("accuracy", "accuracy", True),
-    "logLoss": ("log loss", "log_loss", False),
+# Title, and attribute of Score.
+_METRICS: Mapping[str, tuple[str, str]] = {
+    "rocAuc": ("ROC AUC", "roc_auc"),
+    "accuracy": ("accuracy", "accuracy"),
+    "logLoss": ("log loss", "log_loss"),
 }
 
 
@@ -85,7 +85,7 @@ def _score_champion(uri: str, rows: pd.DataFrame, training: Training) -> Score:
 
 def _reasons(gate: Gate, candidate: Score, champion: Score | None) -> Iterator[str]:
     """Why the gate does not pass. Comparisons are this way round so that NaN passes none."""
-    title, attribute, more_is_better = _METRICS[gate.metric]
+    title, attribute = _METRICS[gate.metric]
     found = float(getattr(candidate, attribute))
     if gate.at_least is not None and not found >= gate.at_least:
         yield f"{title} is {found:.4f}, at least {gate.at_least:g} is wanted"
@@ -93,9 +93,10 @@ def _reasons(gate: Gate, candidate: Score, champion: Score | None) -> Iterator[s
         yield f"{title} is {found:.4f}, at most {gate.at_most:g} is wanted"
     if gate.champion is not None and champion is not None:
         other = float(getattr(champion, attribute))
-        worse = other - found if more_is_better else found - other
+        less_is_better = gate.metric in SMALLER_IS_BETTER
+        worse = found - other if less_is_better else other - found
         if not worse <= gate.champion:
             yield (
                 f"{title} is {found:.4f}, the champion's is {other:.4f} on the same rows "
-                f"and at most {gate.champion:g} {'less' if more_is_better else 'more'} is accepted"
+                f"and at most {gate.champion:g} {'more' if less_is_better else 'less'} is accepted"
             )

@@ -76,7 +76,7 @@ def _numbers(table: pa.Table, training: Training, purpose: str) -> list[int]:
 
     Neither the order of the columns nor whether a number is whole makes another row of it.
     """
-    names = [name for name, column in training.spec.columns.items() if column.type == "Key"] or table.column_names
+    names = training.keys or table.column_names
     columns = [_comparable(table.column(name)) for name in sorted(names)]
     start = hashlib.sha256(purpose.encode())
     numbers = []

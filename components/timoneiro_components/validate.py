@@ -145,8 +145,7 @@ def _check_duplicates(duplicates: int, rows: int, most: float) -> Check:
 
 
 def _check_keys(frame: pd.DataFrame, training: Training) -> Iterator[Check]:
-    keys = [name for name, column in training.spec.columns.items() if column.type == "Key"]
-    if keys:
+    if keys := training.keys:
         named = ", ".join(keys)
         twice = int(frame.duplicated(subset=keys).sum())
         reasons = (f"{twice} rows have a key ({named}) that an earlier row has",) if twice else ()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic.alias_generators import to_camel
+
 from .problems import Path
-from .training import Column, Gate, Training, TrainingSpec, classes_of
+from .training import SMALLER_IS_BETTER, Column, Gate, Training, TrainingSpec, classes_of
 
 Contradiction = tuple[Path, str]
 _NUMBERS = ("Number", "Integer")
-# Where each metric can be, and which way is better.
+# Where each metric can be.
 _RANGES = {"rocAuc": (0.0, 1.0), "accuracy": (0.0, 1.0), "logLoss": (0.0, None)}
-_SMALLER_IS_BETTER = frozenset({"logLoss"})
 
 
 def faults(training: Training) -> Iterator[Contradiction]:
@@ -27,8 +28,7 @@ def faults(training: Training) -> Iterator[Contradiction]:
 
 
 def _source(spec: TrainingSpec) -> Iterator[Contradiction]:
-    sources = {"csv": "csv", "parquet": "parquet", "json_lines": "jsonLines", "python": "python"}
-    given = [written for name, written in sources.items() if getattr(spec.source, name) is not None]
+    given = [to_camel(name) for name in spec.source.given]
     if len(given) != 1:
         found = f"there are {' and '.join(given)}" if given else "there is none"
         yield ("spec", "source"), f"exactly one of csv, parquet, jsonLines and python is wanted, and {found}"
@@ -107,7 +107,7 @@ def _gate(path: Path, gate: Gate) -> Iterator[Contradiction]:
         return
     ((field, limit),) = given.items()
     low, high = _RANGES[gate.metric]
-    better = "atMost" if gate.metric in _SMALLER_IS_BETTER else "atLeast"
+    better = "atMost" if gate.metric in SMALLER_IS_BETTER else "atLeast"
     where = (
         f"{gate.metric} is between {low:g} and {high:g}" if high is not None else f"{gate.metric} is at least {low:g}"
     )

@@ -17,7 +17,7 @@ from .document import MOST_BYTES, Document, read_document
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
-from .training import Training
+from .training import SourceFile, Training
 
 _ENCODED = "timoneiro-definition:"
 
@@ -30,8 +30,8 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     """
     training = parse_training(_text(file), file.name, settings)
     source = training.spec.source
-    for name in ("csv", "parquet", "json_lines"):
-        if (said := getattr(source, name)) is not None:
+    for name, said in source.given.items():
+        if isinstance(said, SourceFile):
             whole = str((file.resolve().parent / said.path).resolve())
             source = source.model_copy(update={name: said.model_copy(update={"path": whole})})
     return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source})})

@@ -23,6 +23,7 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 ColumnType = Literal["Number", "Integer", "Boolean", "Category", "Key"]
 Algorithm = Literal["LogisticRegression", "RandomForest", "HistGradientBoosting"]
 MetricName = Literal["rocAuc", "accuracy", "logLoss"]
+SMALLER_IS_BETTER: frozenset[MetricName] = frozenset({"logLoss"})
 
 
 class _Object(BaseModel):
@@ -31,10 +32,19 @@ class _Object(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
 
 
-class Csv(_Object):
-    """A table of text with one header line."""
+class SourceKind(_Object):
+    """One way to say where a table comes from."""
+
+
+class SourceFile(SourceKind):
+    """A table in a file."""
 
     path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+
+
+class Csv(SourceFile):
+    """A table of text with one header line."""
+
     encoding: Text = Field(
         default="Auto", description="Such as utf-8 or latin-1. Auto: UTF-8, and latin-1 where it is none."
     )
@@ -45,19 +55,15 @@ class Csv(_Object):
     missing: tuple[str, ...] = Field(default=("",), description="Texts that stand for a missing value.")
 
 
-class Parquet(_Object):
+class Parquet(SourceFile):
     """A Parquet file, whose columns have types of their own."""
 
-    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
 
-
-class JsonLines(_Object):
+class JsonLines(SourceFile):
     """A file with a JSON object in each line."""
 
-    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
 
-
-class Python(_Object):
+class Python(SourceKind):
     """A function that makes the table, for what no other source reads."""
 
     function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = Field(
@@ -74,6 +80,12 @@ class TableSource(_Object):
     python: Python | None = None
     title: Text | None = Field(default=None, description="Whose data it is, for the model card.")
     licence: Text | None = Field(default=None, description="Under which terms it may be used, for the model card.")
+
+    @property
+    def given(self) -> dict[str, SourceKind]:
+        """What is said, by the name of its field; one of them in a definition that was checked."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: kind for name, kind in said.items() if isinstance(kind, SourceKind)}
 
 
 class Column(_Object):
@@ -201,6 +213,11 @@ class Training(_Object):
             for name, column in self.spec.columns.items()
             if column.type != "Key" and name != self.spec.target.column
         }
+
+    @property
+    def keys(self) -> list[str]:
+        """Columns that say which row it is, in their order."""
+        return [name for name, column in self.spec.columns.items() if column.type == "Key"]
 
     @property
     def classes(self) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -20,9 +20,9 @@ ARROW_TYPES = {
 }
 
 
-def schema_of(training: Training) -> pa.Schema:
-    """Columns of the definition, in its order, in the types that all steps after the first one read."""
-    return pa.schema([(name, ARROW_TYPES[column.type]) for name, column in training.spec.columns.items()])
+def schema_of(columns: Mapping[str, Column]) -> pa.Schema:
+    """Columns of a definition, in its order, in the types that all steps after the first one read."""
+    return pa.schema([(name, ARROW_TYPES[column.type]) for name, column in columns.items()])
 
 
 def check_names(training: Training, source: str, names: Sequence[str]) -> None:
@@ -36,15 +36,14 @@ def check_names(training: Training, source: str, names: Sequence[str]) -> None:
 
 
 def in_types(training: Training, source: str, table: pa.Table) -> pa.Table:
-    """The table of a source that has types of its own, in those of the definition.
+    """The table of a source that has types of its own, in those of the definition, all of whose columns it has.
 
     Raises StepError for columns that do not fit, and for a table without rows.
     """
-    check_names(training, source, table.column_names)
     if not table.num_rows:
         raise StepError(f"{source} has no rows")
     arrays = [_in_type(source, name, column, table.column(name)) for name, column in training.spec.columns.items()]
-    return pa.table(arrays, schema=schema_of(training))
+    return pa.table(arrays, schema=schema_of(training.spec.columns))
 
 
 def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -22,11 +22,12 @@ def names(said: Csv) -> list[str]:
 def read(said: Csv, training: Training) -> pa.Table:
     """Every row. Raises StepError with all columns whose values do not fit, how many of them and the first row."""
     file, columns = Path(said.path), training.spec.columns
-    check_names(training, said.path, names(said))
+    dialect = dialect_of(file, said)
+    check_names(training, said.path, dialect.names)
     batches: list[pa.RecordBatch] = []
     misfits: dict[str, Misfits] = {}
     rows = 0
-    for batch in read_text(file, said):
+    for batch in read_text(file, dialect):
         found = typed(batch, columns, first_row=rows + 1, decimal=said.decimal, missing=said.missing)
         rows += batch.num_rows
         batches.append(found.batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,10 +87,9 @@ def _separator(text: str) -> str:
 
 
 def _widths(text: str, separator: str) -> list[int]:
-    csv.field_size_limit(_SAMPLE_BYTES)
-    reader, found = csv.reader(io.StringIO(text, newline=""), delimiter=separator), list[int]()
+    found: list[int] = []
     try:
-        for row in reader:
+        for row in _rows(text, separator):
             if row:
                 found.append(len(row))
             if len(found) == _SAMPLE_ROWS:
@@ -99,10 +99,15 @@ def _widths(text: str, separator: str) -> list[int]:
     return found
 
 
-def _header(file: Path, text: str, separator: str) -> tuple[str, ...]:
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
+    # Python's own limit is smaller than a cell that the source reads.
     csv.field_size_limit(_SAMPLE_BYTES)
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _header(file: Path, text: str, separator: str) -> tuple[str, ...]:
     try:
-        names = next(row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
+        names = next(row for row in _rows(text, separator) if row)
     except (csv.Error, StopIteration):
         raise StepError(f"{file} does not begin with the names of its columns in one line") from None
     for position, name in enumerate(names):

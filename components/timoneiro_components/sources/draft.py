@@ -83,7 +83,7 @@ def _target(seen: Guesses) -> Iterator[str]:
 
 
 def _truth(text: str) -> str:
-    return "true" if text.lower() in ("true", "yes", "t", "y", "1") else "false"
+    return "true" if text.lower() in ("true", "yes") else "false"
 
 
 def _text(value: str) -> str:

@@ -55,7 +55,7 @@ def guesses(file: Path) -> Guesses:
     dialect = dialect_of(file, said)
     counts: dict[str, Counter[str]] = {name: Counter() for name in dialect.names}
     rows = 0
-    for batch in read_text(file, said):
+    for batch in read_text(file, dialect):
         for name in dialect.names:
             counts[name].update(batch.column(name).to_pylist())
         rows += batch.num_rows

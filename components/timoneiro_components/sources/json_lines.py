@@ -10,7 +10,7 @@ from pyarrow import json as arrow_json
 
 from ..definition.training import JsonLines, Training
 from ..errors import StepError
-from .columns import in_types
+from .columns import check_names, in_types
 
 _BLOCK_BYTES = 8 * 2**20
 _ROW = re.compile(r"in row (\d+)")
@@ -26,14 +26,16 @@ def names(said: JsonLines) -> None:
 def read(said: JsonLines, training: Training) -> pa.Table:
     """Every line. Raises StepError for what is no JSON object, with its row, and for columns that do not fit."""
     names(said)
-    if not Path(said.path).read_bytes().strip():
-        raise StepError(f"{said.path} is empty")
+    with Path(said.path).open("rb") as stream:
+        if not any(line.strip() for line in stream):
+            raise StepError(f"{said.path} is empty")
     try:
         table = arrow_json.read_json(
             said.path, read_options=arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES)
         )
     except pa.ArrowInvalid as error:
         raise StepError(f"{said.path}: {_sentence(str(error))}") from None
+    check_names(training, said.path, table.column_names)
     return in_types(training, said.path, table)
 
 

@@ -23,7 +23,7 @@ def read(said: Parquet, training: Training) -> pa.Table:
     """Every row. Raises StepError for columns that do not fit."""
     check_names(training, said.path, names(said))
     with _sentences(said.path):
-        table = parquet.read_table(said.path, columns=[*training.spec.columns, *training.spec.ignore])
+        table = parquet.read_table(said.path, columns=list(training.spec.columns))
     return in_types(training, said.path, table)
 
 

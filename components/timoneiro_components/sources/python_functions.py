@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..definition.training import Python, Training
 from ..errors import StepError
-from .columns import in_types
+from .columns import check_names, in_types
 
 
 def names(said: Python) -> None:
@@ -36,6 +36,7 @@ def read(said: Python, training: Training) -> pa.Table:
         table = pa.table([pa.array(frame.iloc[:, n], from_pandas=True) for n in range(frame.shape[1])], list(frame))
     except (pa.ArrowException, TypeError, ValueError):
         raise StepError(f"{said.function} gave a column with values of several types, or of an odd type") from None
+    check_names(training, said.function, table.column_names)
     return in_types(training, said.function, table)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ..definition.training import Training
+from ..definition.training import Csv, JsonLines, Parquet, Python, SourceKind, Training
 from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
 
@@ -24,11 +24,11 @@ class SourceReader(NamedTuple):
     label: Callable[[Any], str]
 
 
-READERS: Mapping[str, SourceReader] = {
-    "csv": SourceReader(csv_files.names, csv_files.read, lambda said: str(said.path)),
-    "parquet": SourceReader(parquet_files.names, parquet_files.read, lambda said: str(said.path)),
-    "json_lines": SourceReader(json_lines.names, json_lines.read, lambda said: str(said.path)),
-    "python": SourceReader(python_functions.names, python_functions.read, lambda said: str(said.function)),
+READERS: Mapping[type[SourceKind], SourceReader] = {
+    Csv: SourceReader(csv_files.names, csv_files.read, lambda said: str(said.path)),
+    Parquet: SourceReader(parquet_files.names, parquet_files.read, lambda said: str(said.path)),
+    JsonLines: SourceReader(json_lines.names, json_lines.read, lambda said: str(said.path)),
+    Python: SourceReader(python_functions.names, python_functions.read, lambda said: str(said.function)),
 }
 
 
@@ -49,8 +49,7 @@ def check_source(training: Training) -> None:
         check_names(training, reader.label(said), names)
 
 
-def _reader(training: Training) -> tuple[SourceReader, Any]:
+def _reader(training: Training) -> tuple[SourceReader, SourceKind]:
     """That of the one source that the definition has."""
-    said = {name: getattr(training.spec.source, name) for name in READERS}
-    ((name, chosen),) = ((name, value) for name, value in said.items() if value is not None)
-    return READERS[name], chosen
+    (said,) = training.spec.source.given.values()
+    return READERS[type(said)], said

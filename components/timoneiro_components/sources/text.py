@@ -10,17 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from ..definition.training import Csv
 from ..errors import StepError
-from .dialect import Dialect, dialect_of
+from .dialect import Dialect
 
 # Of text that is read at a time. A row cannot be larger than two of them.
 _BLOCK_BYTES = 8 * 2**20
 
 
-def read_text(file: Path, said: Csv) -> Iterator[pa.RecordBatch]:
+def read_text(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
     """Every row of `file`, all columns as text. Raises StepError where the file is no table, with the row."""
-    dialect = dialect_of(file, said)
     ragged: list[str] = []
 
     def refuse(row: arrow_csv.InvalidRow) -> str:

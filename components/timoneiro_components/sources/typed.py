@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..definition.training import Column
-from .columns import ARROW_TYPES
+from .columns import schema_of
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # Within the 63 bits of an int64.
@@ -57,8 +57,7 @@ def typed(
         if len(wrong):
             misfits[name] = Misfits(len(wrong), first_row + wrong[0].as_py())
         arrays.append(array)
-    schema = pa.schema([(name, ARROW_TYPES[column.type]) for name, column in columns.items()])
-    return Typed(pa.RecordBatch.from_arrays(arrays, schema=schema), misfits)
+    return Typed(pa.RecordBatch.from_arrays(arrays, schema=schema_of(columns)), misfits)
 
 
 def misfit_sentence(name: str, column: Column, misfits: Misfits, *, decimal: str) -> str:

@@ -20,9 +20,9 @@ def first_revision(given: Given, status: Status, candidate: Candidate) -> Status
     workload = seen.workload(candidate.revision)
     if seen.held is not None:
         return say(status, "Pending", seen.held)
+    late = candidate.progress_deadline is not None and given.now >= candidate.progress_deadline
     if not workload.has(replicas_wanted(deployment.spec)):
         failed = workload.failure is not None and workload.failure.final
-        late = candidate.progress_deadline is not None and given.now >= candidate.progress_deadline
         status = replace(status, step=None)
         if not (failed or late) and _is_degraded(deployment, candidate):
             # Between two starts a container that crashes looks as if it were starting.
@@ -35,7 +35,6 @@ def first_revision(given: Given, status: Status, candidate: Candidate) -> Status
     if settled(routing_of(given, status), seen):
         status = promote(given, status, candidate)
         return say(status, "Healthy", f"{revision_name(candidate)} {served_text(status)}")
-    late = candidate.progress_deadline is not None and given.now >= candidate.progress_deadline
     return say(status, "Degraded" if late else "Pending", route_wait(seen))
 
 
