@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .definition.training import Column, Training
+from .definition.columns import Column
+from .definition.training import Training
 from .markdown import table
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model
 
-from .definition.training import SMALLER_IS_BETTER, Gate, Training
+from .definition.gates import SMALLER_IS_BETTER, Gate
+from .definition.training import Training
 from .errors import StepError
 from .scoring import Score, score
 from .tables import frame_of, read_table

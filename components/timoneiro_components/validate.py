@@ -15,7 +15,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pyarrow import concat_tables
 
-from .definition.training import Column, Training, classes_of
+from .definition.columns import Column, classes_of
+from .definition.training import Training
 from .features.preparation import labels_of
 from .leaks import constant_columns, revealing_columns
 from .markdown import table

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from pydantic.alias_generators import to_camel
 
+from .columns import Column, classes_of
+from .gates import SMALLER_IS_BETTER, Gate
 from .problems import Path
-from .training import SMALLER_IS_BETTER, Column, Gate, Training, TrainingSpec, classes_of
+from .training import Training, TrainingSpec
 
 Contradiction = tuple[Path, str]
 _NUMBERS = ("Number", "Integer")

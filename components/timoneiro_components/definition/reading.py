@@ -17,7 +17,8 @@ from .document import MOST_BYTES, Document, read_document
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
-from .training import SourceFile, Training
+from .source import SourceFile
+from .training import Training
 
 _ENCODED = "timoneiro-definition:"
 

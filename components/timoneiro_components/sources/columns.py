@@ -8,7 +8,8 @@ from difflib import get_close_matches
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..definition.training import Column, Training
+from ..definition.columns import Column
+from ..definition.training import Training
 from ..errors import StepError
 
 ARROW_TYPES = {

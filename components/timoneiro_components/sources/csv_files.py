@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ..definition.training import Csv, Training
+from ..definition.source import Csv
+from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names
 from .dialect import dialect_of

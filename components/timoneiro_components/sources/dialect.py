@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..definition.training import Csv
+from ..definition.source import Csv
 from ..errors import StepError
 
 SEPARATORS = (",", ";", "\t", "|")

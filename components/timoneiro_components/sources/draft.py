@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..definition.training import Checks
+from ..definition.quality import Checks
 from .inference import Guess, Guesses
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..definition.training import ColumnType, Csv
+from ..definition.columns import ColumnType
+from ..definition.source import Csv
 from ..errors import StepError
 from .dialect import Dialect, dialect_of
 from .text import read_text

@@ -8,7 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import json as arrow_json
 
-from ..definition.training import JsonLines, Training
+from ..definition.source import JsonLines
+from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import pyarrow as pa
 from pyarrow import parquet
 
-from ..definition.training import Parquet, Training
+from ..definition.source import Parquet
+from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..definition.training import Python, Training
+from ..definition.source import Python
+from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
 

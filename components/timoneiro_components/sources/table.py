@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ..definition.training import Csv, JsonLines, Parquet, Python, SourceKind, Training
+from ..definition.source import Csv, JsonLines, Parquet, Python, SourceKind
+from ..definition.training import Training
 from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
 

@@ -259,6 +259,6 @@ def test_whatever_is_in_a_cell_the_writer_of_the_file_and_its_reader_agree(
 
 
 def said(file: Path) -> Any:
-    from timoneiro_components.definition.training import Csv  # noqa: PLC0415
+    from timoneiro_components.definition.source import Csv  # noqa: PLC0415
 
     return Csv(path=str(file))

@@ -1,0 +1,20 @@
+"""What all parts of a definition are made of: strict objects, and types of their fields."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic.alias_generators import to_camel
+
+# Names end up in object keys, URLs and Kubernetes objects.
+ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class DefinitionObject(BaseModel):
+    """Fields are written in camelCase; nothing is converted, and what is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)

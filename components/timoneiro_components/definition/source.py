@@ -1,0 +1,67 @@
+"""`spec.source`: where a table comes from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import DefinitionObject, Text
+
+FilePath = Annotated[str, Field(pattern=r"^[^\x00]{1,4000}$")]
+
+
+class SourceKind(DefinitionObject):
+    """One way to say where a table comes from."""
+
+
+class SourceFile(SourceKind):
+    """A table in a file."""
+
+    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+
+
+class Csv(SourceFile):
+    """A table of text with one header line."""
+
+    encoding: Text = Field(
+        default="Auto", description="Such as utf-8 or latin-1. Auto: UTF-8, and latin-1 where it is none."
+    )
+    separator: Literal["Auto", ",", ";", "\t", "|"] = Field(
+        default="Auto", description="Between the values. Auto: the one that splits the first lines alike."
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="Between a number and its fraction.")
+    missing: tuple[str, ...] = Field(default=("",), description="Texts that stand for a missing value.")
+
+
+class Parquet(SourceFile):
+    """A Parquet file, whose columns have types of their own."""
+
+
+class JsonLines(SourceFile):
+    """A file with a JSON object in each line."""
+
+
+class Python(SourceKind):
+    """A function that makes the table, for what no other source reads."""
+
+    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = Field(
+        description="`module:function`. Called without arguments, it gives a pandas DataFrame."
+    )
+
+
+class TableSource(DefinitionObject):
+    """Where the table comes from: exactly one of `csv`, `parquet`, `jsonLines` and `python`."""
+
+    csv: Csv | None = None
+    parquet: Parquet | None = None
+    json_lines: JsonLines | None = None
+    python: Python | None = None
+    title: Text | None = Field(default=None, description="Whose data it is, for the model card.")
+    licence: Text | None = Field(default=None, description="Under which terms it may be used, for the model card.")
+
+    @property
+    def given(self) -> dict[str, SourceKind]:
+        """What is said, by the name of its field; one of them in a definition that was checked."""
+        said = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: kind for name, kind in said.items() if isinstance(kind, SourceKind)}
