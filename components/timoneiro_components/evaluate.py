@@ -1,103 +1,148 @@
 """Step: is the candidate good enough, and not worse than the model that serves now?
 
 Both models see the same rows, none of which either was trained on. Guarantees: a figure that is no number passes no
-gate; without a champion the gates about it pass.
+gate; without a champion the gates about it pass; what was seen is left as `evaluation.json` whether or not they pass.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model
 
-from .definition.gates import SMALLER_IS_BETTER, Gate
+from .definition.gates import Disturbance
+from .definition.metrics import PRIMARY, is_function
 from .definition.training import Training
 from .errors import StepError
-from .scoring import Score, score
-from .tables import frame_of, read_table
+from .evaluation.document import document_of, write_document
+from .evaluation.explanation import dependences, importances, worst_rows
+from .evaluation.intervals import Resampling
+from .evaluation.robustness import disturbed
+from .evaluation.scoring import JudgedModel, RocCurve, confusion, roc
+from .evaluation.slices import slices_of
+from .evaluation.verdicts import GateEvidence, GateVerdict, verdicts
+from .features.preparation import features_of, target_of
+from .tables import frame_of, groups_of, read_table
+from .tasks.answers import Array, ModelAnswers
+from .tasks.registry import figure_of
+from .training.record import baseline_answers, read_record
 
 GATE = "evaluation"
-# Title, and attribute of Score.
-_METRICS: Mapping[str, tuple[str, str]] = {
-    "rocAuc": ("ROC AUC", "roc_auc"),
-    "accuracy": ("accuracy", "accuracy"),
-    "logLoss": ("log loss", "log_loss"),
-}
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Scores of the candidate and, if there is one, the champion, and why the gate failed (if it did)."""
+class ModelJudgement:
+    """Answers of the candidate and, if there is one, the champion; the gates; and all of it as a document."""
 
-    candidate: Score
-    champion: Score | None
-    test_rows: int
-    reasons: tuple[str, ...]
+    candidate: ModelAnswers
+    champion: ModelAnswers | None
+    verdicts: tuple[GateVerdict, ...]
+    metrics: Mapping[str, float]
+    document: Mapping[str, Any]
 
     @property
-    def metrics(self) -> dict[str, float]:
-        figures = {
-            "roc_auc": round(self.candidate.roc_auc, 4),
-            "accuracy": round(self.candidate.accuracy, 4),
-            "log_loss": round(self.candidate.log_loss, 4),
-            "test_rows": self.test_rows,
-        }
-        if self.champion is not None:
-            figures["champion_roc_auc"] = round(self.champion.roc_auc, 4)
-            figures["champion_accuracy"] = round(self.champion.accuracy, 4)
-            figures["champion_log_loss"] = round(self.champion.log_loss, 4)
-        return figures
+    def reasons(self) -> tuple[str, ...]:
+        """Why the gate fails, in one sentence for each cause."""
+        return tuple(verdict.reason for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def curve(self) -> RocCurve | None:
+        return roc(self.candidate)
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        return confusion(self.candidate)
 
 
-def evaluate(training: Training, *, model: Path, test: Path, champion_uri: str) -> Evaluation:
-    """Scores the model folder `model` on the table `test`, and the package at `champion_uri` ("" for none).
+def evaluate(training: Training, *, model: Path, test: Path, champion_uri: str, evaluation: Path) -> ModelJudgement:
+    """Judges the model folder `model` on the table `test`, and the package at `champion_uri` ("" for none); writes
+    what was seen to the file `evaluation`.
 
     Raises StepError if either model cannot be loaded or asked; a gate that does not pass raises nothing.
     """
-    rows = frame_of(read_table(test))
-    candidate = _score_folder(model, rows, training, who="the candidate")
-    champion = _score_champion(champion_uri, rows, training) if champion_uri else None
-    reasons = (reason for gate in training.spec.gates for reason in _reasons(gate, candidate, champion))
-    return Evaluation(candidate=candidate, champion=champion, test_rows=len(rows), reasons=tuple(reasons))
+    table = read_table(test)
+    frame = frame_of(table)
+    features, truth, record = features_of(frame, training), target_of(frame, training), read_record(model)
+    judged = JudgedModel(_loaded(model, "the candidate"), training, "the candidate")
+    candidate = judged.answers(features, truth)
+    evidence = GateEvidence(
+        candidate=candidate,
+        champion=_champion(champion_uri, features, truth, training) if champion_uri else None,
+        baseline=baseline_answers(record.baseline, truth, training.classes),
+        parts=list(slices_of(features, candidate, training)),
+        disturbed=_under_disturbance(judged, features, truth),
+        resampling=Resampling(groups_of(table, training), training.spec.model.seed),
+    )
+    found = tuple(verdicts(training, evidence))
+    order = importances(judged, features, truth)
+    document = document_of(
+        training,
+        record,
+        evidence,
+        found,
+        importances=order,
+        dependences=dependences(judged, features, truth, order),
+        worst=_named_rows(frame, training, worst_rows(candidate)),
+        champion_uri=champion_uri,
+    )
+    write_document(document, evaluation)
+    return ModelJudgement(candidate, evidence.champion, found, _few_figures(training, evidence), document)
 
 
-def _score_folder(folder: Path, rows: pd.DataFrame, training: Training, *, who: str) -> Score:
+def _loaded(folder: Path, who: str) -> Any:
     try:
-        loaded = load_model(folder)
+        return load_model(folder)
     except ModelLoadError as error:
         raise StepError(f"{who} cannot be loaded: {error}") from error
-    return score(loaded, rows, training, who=who)
 
 
-def _score_champion(uri: str, rows: pd.DataFrame, training: Training) -> Score:
+def _champion(uri: str, features: pd.DataFrame, truth: Array, training: Training) -> ModelAnswers:
     # Here, because most first runs have no champion and need no store.
     from .store import ModelStore  # noqa: PLC0415
 
+    who = f"the champion {uri}"
     with tempfile.TemporaryDirectory(prefix="timoneiro-champion-") as folder:
         ModelStore.connect().download(uri, Path(folder))
-        return _score_folder(Path(folder), rows, training, who=f"the champion {uri}")
+        return JudgedModel(_loaded(Path(folder), who), training, who).answers(features, truth)
 
 
-def _reasons(gate: Gate, candidate: Score, champion: Score | None) -> Iterator[str]:
-    """Why the gate does not pass. Comparisons are this way round so that NaN passes none."""
-    title, attribute = _METRICS[gate.metric]
-    found = float(getattr(candidate, attribute))
-    if gate.at_least is not None and not found >= gate.at_least:
-        yield f"{title} is {found:.4f}, at least {gate.at_least:g} is wanted"
-    if gate.at_most is not None and not found <= gate.at_most:
-        yield f"{title} is {found:.4f}, at most {gate.at_most:g} is wanted"
-    if gate.champion is not None and champion is not None:
-        other = float(getattr(champion, attribute))
-        less_is_better = gate.metric in SMALLER_IS_BETTER
-        worse = found - other if less_is_better else other - found
-        if not worse <= gate.champion:
-            yield (
-                f"{title} is {found:.4f}, the champion's is {other:.4f} on the same rows "
-                f"and at most {gate.champion:g} {'more' if less_is_better else 'less'} is accepted"
-            )
+def _under_disturbance(
+    judged: JudgedModel, features: pd.DataFrame, truth: Array
+) -> dict[Disturbance, ModelAnswers | None]:
+    """Answers for rows as they might come too; None where the model does not answer them."""
+    found: dict[Disturbance, ModelAnswers | None] = {}
+    for kind, rows in disturbed(features, judged.training).items():
+        try:
+            found[kind] = judged.answers(rows, truth)
+        except StepError:
+            found[kind] = None
+    return found
+
+
+def _named_rows(frame: pd.DataFrame, training: Training, positions: list[int]) -> list[dict[str, Any]]:
+    """Rows by their keys, or by their number where they have none; nothing else of them is told."""
+    keys = training.keys
+    return [
+        {"position": position, "row": {name: str(frame[name].iloc[position]) for name in keys} or {"row": position + 1}}
+        for position in positions
+    ]
+
+
+def _few_figures(training: Training, evidence: GateEvidence) -> dict[str, float]:
+    """Those of the gates, and of the task, for the page of a run: few, and rounded."""
+    names = dict.fromkeys([PRIMARY[training.spec.task], *(gate.metric for gate in training.spec.gates)])
+    found: dict[str, float] = {"test_rows": len(evidence.candidate)}
+    for name in names:
+        figure = figure_of(training.spec.task, name)
+        called = name.rpartition(":")[2] if is_function(name) else name
+        found[called] = round(figure(evidence.candidate), 4)
+        if evidence.champion is not None:
+            found[f"champion_{called}"] = round(figure(evidence.champion), 4)
+    return found

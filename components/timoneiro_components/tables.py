@@ -2,8 +2,8 @@
 
 Guarantees: a table survives being written and read, types and all. A row falls on the same side of a split in every
 run, whatever the seed, the order and the other rows are: a model of last month has not been trained on the rows that
-this month's candidate is tested on. Rows with the same keys fall on the same side. Without keys the content of a row
-decides, so that a column more or less makes other rows of all.
+this month's candidate is tested on. Rows of one group, or with the same keys, fall on the same side. Without either the
+content of a row decides, so that a column more or less makes other rows of all.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.util import hash_array
 from pyarrow import parquet
 
 from .definition.training import Training
 from .errors import StepError
 
+_HIGHEST = np.uint64(2**62)
+# Odd, so that no hash of an earlier column is lost.
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # What a table with missing values can hold in pandas without turning into something else.
 _PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
@@ -56,37 +61,65 @@ def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) 
     Fewer where the last of them has a key, or a content, that others have too: those stay together.
     """
     numbers = _numbers(table, training, purpose)
-    bound = sorted(numbers)[count] if count < len(numbers) else 2**62
-    return _parted(table, [number < bound for number in numbers])
+    bound = np.partition(numbers, count)[count] if count < len(numbers) else _HIGHEST
+    return _parted(table, numbers < bound)
 
 
-def take_fraction(table: pa.Table, fraction: float, training: Training, *, purpose: str) -> tuple[pa.Table, pa.Table]:
-    """About `fraction` of the rows, chosen for `purpose`, and the others. A larger fraction holds the smaller ones."""
-    bound = int(fraction * 2**62)
-    return _parted(table, [number < bound for number in _numbers(table, training, purpose)])
+def take_test(table: pa.Table, training: Training) -> tuple[pa.Table, pa.Table]:
+    """The rows that a model is judged on, and the others: the latest ones where an order is said, or else about
+    `split.test` of them by what is in them, of which a larger share holds the smaller ones.
+
+    Rows with the same time are on the same side.
+    """
+    split = training.spec.split
+    if split.order_by is None:
+        return _parted(table, _numbers(table, training, "test") < np.uint64(split.test * int(_HIGHEST)))
+    times = table.column(split.order_by).to_pandas().to_numpy()
+    first = np.sort(times)[int((1 - split.test) * len(times))] if len(times) else 0
+    return _parted(table, times >= first)
 
 
-def _parted(table: pa.Table, chosen: Sequence[bool]) -> tuple[pa.Table, pa.Table]:
+def groups_of(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """For each row the number of its group: rows that stay together have the same one."""
+    names = _together(training)
+    if not names:
+        return np.arange(table.num_rows)
+    numbers: np.ndarray[Any, np.dtype[np.int64]] = np.unique(_hashed(table, names), return_inverse=True)[1]
+    return numbers
+
+
+def _together(training: Training) -> list[str]:
+    group_by = training.spec.split.group_by
+    return training.keys if group_by is None else [group_by]
+
+
+def _parted(table: pa.Table, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[pa.Table, pa.Table]:
     mask = pa.array(chosen, pa.bool_())
     return table.filter(mask), table.filter(pc.invert(mask))
 
 
-def _numbers(table: pa.Table, training: Training, purpose: str) -> list[int]:
-    """One number in 0..2**62 for each row, uniform, from its keys, or from all that is in it where it has none.
+def _numbers(table: pa.Table, training: Training, purpose: str) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """One number in 0..2**62 for each row, uniform, from its group or keys, or from all that is in it where it has
+    none."""
+    start = np.frombuffer(hashlib.sha256(purpose.encode()).digest()[:8], dtype=np.uint64)
+    # Hashed once more: the hashes of two purposes would differ by the same bits in every row.
+    numbers = hash_array(_hashed(table, _together(training) or table.column_names) ^ start)
+    return np.asarray(numbers >> np.uint64(2))
+
+
+def _hashed(table: pa.Table, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """One number for each row, from its values in these columns.
 
     Neither the order of the columns nor whether a number is whole makes another row of it.
     """
-    names = training.keys or table.column_names
-    columns = [_comparable(table.column(name)) for name in sorted(names)]
-    start = hashlib.sha256(purpose.encode())
-    numbers = []
-    for row in zip(*columns, strict=True):
-        digest = start.copy()
-        digest.update(repr(row).encode())
-        numbers.append(int.from_bytes(digest.digest()[:8], "big") >> 2)
-    return numbers
-
-
-def _comparable(column: pa.ChunkedArray) -> list[Any]:
-    values: list[Any] = (column.cast(pa.float64()) if pa.types.is_integer(column.type) else column).to_pylist()
-    return values
+    found = np.zeros(table.num_rows, dtype=np.uint64)
+    for name in sorted(names):
+        column = table.column(name)
+        if not (pa.types.is_string(column.type) or pa.types.is_floating(column.type)):
+            column = column.cast(pa.uint8() if pa.types.is_boolean(column.type) else column.type).cast(pa.float64())
+        values = column.to_pandas().to_numpy()
+        if values.dtype != object:
+            values = values + 0.0  # -0.0 is 0.0
+        with np.errstate(over="ignore"):
+            found = found * _MULTIPLIER + hash_array(values, categorize=False)
+    return found

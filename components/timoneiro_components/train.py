@@ -1,137 +1,182 @@
-"""Step: split, cross-validate and fit.
+"""Step: split, search, cross-validate and fit.
 
 Guarantees: the rows of the test table are never fitted on, neither in a fold nor in the end; the same data, definition
-and seed give the same model; the model file is of a kind that can be loaded without running code from it. Next to it,
-`training.json` says how the model was made.
+and seed give the same files to the bit; the model file is of a kind that can be loaded without running code from it,
+and the model server loads it. Next to it, `training.json` says how the model was made.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_validate
-from sklearn.pipeline import Pipeline
+import pyarrow as pa
+from sklearn.model_selection import FixedThresholdClassifier
 
-from timoneiro_serving.loading import SKOPS_FILE
+from timoneiro_serving.errors import ModelLoadError
+from timoneiro_serving.loading import SKOPS_FILE, load_skops
 
+from .definition.metrics import METRICS, PRIMARY
 from .definition.training import Training
 from .errors import StepError
-from .features.preparation import features_of, labels_of, preparation
-from .package import TRAINING_FILE
-from .tables import frame_of, read_table, take_fraction, write_table
+from .features.preparation import features_of, target_of
+from .packaging.skops_files import write_skops
+from .tables import frame_of, groups_of, read_table, take_test, write_table
+from .tasks.registry import figure_of, figures_of
+from .training.algorithms import check_model
+from .training.crossing import FoldAnswers, cross, fitted, together
+from .training.curve import findings, learning_curve
+from .training.folds import TrainingRows, folds_of
+from .training.record import CurvePoint, TrainingRecord, baseline_answers, baseline_of
+from .training.threshold import cheapest_threshold
 
 # Of each class: a gate about fewer would be passed by luck.
 _LEAST_TEST_ROWS = 10
-# By the name in the definition: the classifier for a seed.
-_CLASSIFIERS: Mapping[str, Callable[[int], Any]] = {
-    "LogisticRegression": lambda seed: LogisticRegression(max_iter=1000, random_state=seed),
-    "RandomForest": lambda seed: RandomForestClassifier(n_estimators=200, random_state=seed),
-    "HistGradientBoosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
-}
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Sizes of the split and scores of the folds (mean and standard deviation over folds)."""
+    """Sizes of the split, and how the model was made."""
 
-    rows: int
     test_rows: int
     folds: int
-    roc_auc: float
-    roc_auc_deviation: float
-    log_loss: float
+    record: TrainingRecord
 
     @property
     def metrics(self) -> dict[str, float]:
-        return {
-            "rows": self.rows,
-            "test_rows": self.test_rows,
-            "folds": self.folds,
-            "cv_roc_auc": round(self.roc_auc, 4),
-            "cv_roc_auc_deviation": round(self.roc_auc_deviation, 4),
-            "cv_log_loss": round(self.log_loss, 4),
-        }
+        """Few, and rounded, for the page of a run; all of them are in the record."""
+        name = self.record.curve_metric
+        mean, deviation = self.record.folds[name]
+        found: dict[str, float] = {"rows": self.record.rows, "test_rows": self.test_rows, "folds": self.folds}
+        found |= {f"cv_{name}": _rounded(mean), f"cv_{name}_deviation": _rounded(deviation)}
+        return found if self.record.threshold is None else {**found, "threshold": _rounded(self.record.threshold)}
 
 
 def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained:
     """Fits on the rows of `data` that are not test rows; writes the folder `model` and the table `test`.
 
-    Raises StepError for a split that is too small, and for data that the algorithm refuses.
+    Raises StepError for a split that is too small, for data that the algorithm refuses, and for a model that the model
+    server would not load.
     """
     spec = training.spec
-    test_table, table = take_fraction(read_table(data), spec.split.test, training, purpose="test")
-    rows, test_rows = frame_of(table), frame_of(test_table)
-    target, test_target = (labels_of(frame[spec.target.column]) for frame in (rows, test_rows))
-    _require_classes(target, training, at_least=spec.split.folds, what="training rows")
-    _require_classes(test_target, training, at_least=_LEAST_TEST_ROWS, what="test rows")
+    check_model(training)
+    test_table, table = take_test(read_table(data), training)
+    features, rows = _rows(table, training)
+    test_target = target_of(frame_of(test_table), training)
+    _require_rows(rows.target, training, at_least=spec.split.folds, what="training rows")
+    _require_rows(test_target, training, at_least=_LEAST_TEST_ROWS, what="test rows")
 
-    pipeline = build_pipeline(training)
-    features = features_of(rows, training)
-    scores = _cross_validate(pipeline, features, target, folds=spec.split.folds, seed=spec.model.seed)
-    pipeline.fit(features, target)
+    folds = folds_of(training, rows)
+    searched: dict[str, Any] = {}
+    if spec.model.search is not None:
+        # Here, because it takes half a second to import.
+        from .training.search import search  # noqa: PLC0415
 
-    write_table(test_table, test)
-    model.mkdir(parents=True, exist_ok=True)
-    skops.io.dump(pipeline, model / SKOPS_FILE)
-    made = {
-        "algorithm": spec.model.algorithm,
-        "impute": spec.model.impute,
-        "seed": spec.model.seed,
-        "rows": len(rows),
-        "classes": [str(label) for label in pipeline.classes_],
-    }
-    (model / TRAINING_FILE).write_text(json.dumps(made), encoding="utf-8")
-    return Trained(
-        rows=len(rows),
-        test_rows=len(test_rows),
-        folds=spec.split.folds,
-        roc_auc=float(scores["test_roc_auc"].mean()),
-        roc_auc_deviation=float(scores["test_roc_auc"].std(ddof=1)),
-        log_loss=float(-scores["test_neg_log_loss"].mean()),
+        searched = asdict(search(training, spec.model.search, features, rows, folds))
+    parameters = searched.get("parameters", {})
+    crossed = list(cross(training, features, rows, folds, parameters))
+    figures = _over_folds(crossed, training)
+    curve = [*learning_curve(training, features, rows, folds, parameters), _last_point(crossed, training)]
+
+    threshold = None
+    if spec.model.costs is not None:
+        threshold = cheapest_threshold(together([part.unseen for part in crossed]), spec.model.costs)
+    estimator = fitted(training, features, rows, parameters)
+    if threshold is not None:
+        estimator = _with_threshold(estimator, threshold, training, features, rows)
+
+    baseline = baseline_of(spec.task, rows.target, training.classes)
+    metric = PRIMARY[spec.task]
+    alone = figure_of(spec.task, metric)(baseline_answers(baseline, rows.target, training.classes))
+    record = TrainingRecord(
+        algorithm=spec.model.algorithm,
+        parameters={**spec.model.parameters, **parameters},
+        impute=spec.model.impute,
+        balanced=spec.model.balanced,
+        calibration=spec.model.calibration,
+        threshold=threshold,
+        seed=spec.model.seed,
+        rows=len(features),
+        classes=[str(name) for name in getattr(estimator, "classes_", ())],
+        baseline=baseline,
+        folds=figures,
+        curve_metric=metric,
+        curve=curve,
+        findings=findings(metric, curve, alone),
+        search=searched,
     )
+    model.mkdir(parents=True, exist_ok=True)
+    write_skops(estimator, model / SKOPS_FILE)
+    _require_servable(model / SKOPS_FILE, training)
+    record.write(model)
+    write_table(test_table, test)
+    return Trained(test_rows=test_table.num_rows, folds=spec.split.folds, record=record)
 
 
-def build_pipeline(training: Training) -> Pipeline:
-    """The unfitted pipeline: preparation of the columns, then the classifier."""
-    model = training.spec.model
-    return Pipeline([*preparation(training), ("classify", _CLASSIFIERS[model.algorithm](model.seed))])
+def _rows(table: pa.Table, training: Training) -> tuple[pd.DataFrame, TrainingRows]:
+    frame = frame_of(table)
+    order_by = training.spec.split.order_by
+    times = None if order_by is None else frame[order_by].to_numpy()
+    return features_of(frame, training), TrainingRows(target_of(frame, training), groups_of(table, training), times)
 
 
-def _require_classes(target: pd.Series[str], training: Training, *, at_least: int, what: str) -> None:
-    counts = target.value_counts()
+def _require_rows(target: np.ndarray[Any, Any], training: Training, *, at_least: int, what: str) -> None:
+    remedy = "bring more data, or change spec.split.test or spec.split.folds"
+    if not training.classes and len(target) < at_least:
+        raise StepError(f"there are {len(target)} {what}, at least {at_least} are needed: {remedy}")
     for label in training.classes:
-        if counts.get(label, 0) < at_least:
-            raise StepError(
-                f"class {label!r} has {counts.get(label, 0)} {what}, at least {at_least} are needed: "
-                f"bring more data, or change spec.split.test or spec.split.folds"
-            )
+        count = int((target == label).sum())
+        if count < at_least:
+            raise StepError(f"class {label!r} has {count} {what}, at least {at_least} are needed: {remedy}")
 
 
-def _cross_validate(
-    pipeline: Pipeline, features: pd.DataFrame, target: pd.Series[str], *, folds: int, seed: int
-) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+def _over_folds(crossed: Sequence[FoldAnswers], training: Training) -> dict[str, list[float]]:
+    """Mean and standard deviation of each metric over the folds that have it. Raises StepError for a model that no
+    fold can judge."""
+    found: dict[str, list[float]] = {}
+    by_fold = [figures_of(training.spec.task, part.unseen) for part in crossed]
+    for name in by_fold[0]:
+        figures = np.array([figures[name] for figures in by_fold if math.isfinite(figures[name])])
+        if len(figures):
+            found[name] = [float(figures.mean()), float(figures.std(ddof=1)) if len(figures) > 1 else 0.0]
+    metric = PRIMARY[training.spec.task]
+    if metric not in found:
+        raise StepError(f"no fold has a finite {METRICS[metric].title}: use fewer folds or bring more data")
+    return found
+
+
+def _last_point(crossed: Sequence[FoldAnswers], training: Training) -> CurvePoint:
+    figure = figure_of(training.spec.task, PRIMARY[training.spec.task])
+    rows = int(np.mean([len(part.fitted) for part in crossed]))
+    seen, unseen = (
+        float(np.nanmean([figure(getattr(part, side)) for part in crossed])) for side in ("fitted", "unseen")
+    )
+    return CurvePoint(rows, seen, unseen)
+
+
+def _with_threshold(
+    estimator: Any, threshold: float, training: Training, features: pd.DataFrame, rows: TrainingRows
+) -> FixedThresholdClassifier:
+    """The same model, which answers the positive class from `threshold` on."""
+    positive = training.spec.target.positive
+    wrapped = FixedThresholdClassifier(
+        estimator, threshold=threshold, pos_label=positive, response_method="predict_proba"
+    )
+    return wrapped.fit(features, rows.target)
+
+
+def _require_servable(file: Path, training: Training) -> None:
     try:
-        scores = cross_validate(
-            pipeline,
-            features,
-            target,
-            cv=splitter,
-            scoring=("roc_auc", "neg_log_loss"),
-            error_score="raise",
-        )
-    except ValueError as error:
-        raise StepError(f"the model cannot be fitted: {str(error).splitlines()[0]}") from error
-    if not all(math.isfinite(score) for score in scores["test_roc_auc"]):
-        raise StepError("a fold has no finite ROC AUC: use fewer folds or bring more data")
-    return dict(scores)
+        load_skops(file)
+    except ModelLoadError as error:
+        algorithm = training.spec.model.algorithm
+        raise StepError(f"the model server would not load a model of {algorithm}: {error}") from error
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -20,6 +20,7 @@ _LABELS_ARE_LIKELIEST = frozenset(
         "sklearn.tree._classes.DecisionTreeClassifier",
     }
 )
+_THRESHOLD = "sklearn.model_selection._classification_threshold.FixedThresholdClassifier"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,33 @@ class ModelPredictor(Protocol):
     def predict(self, frame: pd.DataFrame) -> Answer: ...
 
 
+def sklearn_predictor(estimator: Any) -> ModelPredictor:
+    """What asks an estimator of scikit-learn, or of anything that keeps to its conventions."""
+    if _kind(estimator) == _THRESHOLD and isinstance(estimator.threshold, float) and len(estimator.classes_) == 2:
+        return ThresholdPredictor(estimator)
+    return SklearnPredictor(estimator)
+
+
+class ThresholdPredictor:
+    """Two classes, of which one is answered from a probability on: asked once for both, where scikit-learn asks the
+    model twice."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._inner = SklearnPredictor(estimator.estimator_)
+        self._classes = np.asarray(estimator.classes_)
+        self._positive = int(np.flatnonzero(self._classes == estimator.pos_label)[0])
+        self._threshold = estimator.threshold
+
+    def predict(self, frame: pd.DataFrame) -> Answer:
+        probabilities = self._inner.predict(frame).probabilities
+        if probabilities is None:
+            raise TypeError("a model with a threshold has to give probabilities")
+        chosen = probabilities[:, self._positive] >= self._threshold
+        return Answer(self._classes[np.where(chosen, self._positive, 1 - self._positive)], probabilities)
+
+
 class SklearnPredictor:
-    """An estimator of scikit-learn, or of anything that keeps to its conventions.
+    """An estimator without a threshold of its own.
 
     Rows go through the steps of a pipeline once, whether or not probabilities are asked for too.
     """

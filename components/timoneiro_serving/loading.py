@@ -15,7 +15,7 @@ from typing import Any
 
 from .digest import DigestError, directory_digest
 from .errors import ModelLoadError, first_line
-from .estimators import ModelPredictor, OnnxPredictor, SklearnPredictor
+from .estimators import ModelPredictor, OnnxPredictor, sklearn_predictor
 from .manifest import MANIFEST_FILE, Feature, Manifest, read_manifest
 
 SKOPS_FILE = "model.skops"
@@ -23,10 +23,13 @@ ONNX_FILE = "model.onnx"
 PICKLE_FILES = ("model.joblib", "model.pkl")
 
 # Types that skops does not trust by itself and that the estimators of scikit-learn need. They hold
-# arrays and nothing that runs: a tree, the nodes of a boosted tree, and the type of an array.
+# arrays and models, and nothing that runs by itself: a tree, the nodes of a boosted tree, the type of
+# an array, a model with what makes probabilities of its scores.
 TRUSTED_TYPES = frozenset(
     {
         "numpy.dtype",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.tree._tree.Tree",
     }
@@ -57,7 +60,7 @@ def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle
     estimator = load_skops(file) if file.name == SKOPS_FILE else _load_pickle(file)
     features = _estimator_features(file, estimator, manifest)
     labels = getattr(estimator, "classes_", ()) if manifest is None else manifest.classes
-    return LoadedModel(file, features, tuple(str(label) for label in labels), SklearnPredictor(estimator))
+    return LoadedModel(file, features, tuple(str(label) for label in labels), sklearn_predictor(estimator))
 
 
 def _check_digest(folder: Path, expected: str) -> None:

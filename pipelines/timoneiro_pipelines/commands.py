@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USE = 1, 2
 # What the commands need beyond what the program itself does; found without being imported.
-_NEEDED = ("kfp", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
+_NEEDED = ("kfp", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
 app = typer.Typer(no_args_is_help=True)
 
 _Definition = Annotated[Path, typer.Argument(help="The definition, such as training.yaml.", show_default=True)]
@@ -36,6 +36,7 @@ _ARTIFACTS = {
     "package": ("package-model", "package"),
     "model card": ("package-model", "card"),
     "data report": ("validate-data", "report"),
+    "model report": ("evaluate-model", "report"),
     "holdout rows": ("ingest-data", "holdout"),
 }
 
@@ -63,10 +64,12 @@ def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.sources.table import check_source
+    from timoneiro_components.training.algorithms import check_model
 
     with _sentences():
         training = read_training(file, settings or ())
         check_source(training)
+        check_model(training)
     number = len(training.features)
     columns = "1 column" if number == 1 else f"{number} columns"
     typer.echo(f"{file}: {training.title}, {columns} to learn from, nothing is wrong")
@@ -95,10 +98,12 @@ def run(
         from timoneiro_components.definition.reading import encoded, read_training
         from timoneiro_components.identity import check_identity
         from timoneiro_components.sources.table import check_source
+        from timoneiro_components.training.algorithms import check_model
 
         training = read_training(file, settings or ())
         check_identity(training.metadata.name, version)
         check_source(training)
+        check_model(training)
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {

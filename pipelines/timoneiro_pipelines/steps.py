@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from kfp import dsl
-from kfp.dsl import Artifact, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
+from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
 
 # KFP's local runner warns about images without "python" in the name.
 COMPONENTS_IMAGE = os.environ.get("TIMONEIRO_COMPONENTS_IMAGE", "ghcr.io/timoneiro/components-python:0.1.0")
@@ -134,21 +134,33 @@ def evaluate_model(
     test: Input[Dataset],
     metrics: Output[Metrics],
     curves: Output[ClassificationMetrics],
+    evaluation: Output[Artifact],
+    report: Output[HTML],
     outcome: Output[Artifact],
 ) -> None:
-    """Judges the candidate, and the champion on the same rows."""
+    """Judges the candidate, and the champion on the same rows, and reports it."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.evaluate import GATE, evaluate
+    from timoneiro_components.evaluation.report import write_report
     from timoneiro_components.gates import write_outcome
 
     training = read_training(Path(definition.path))
-    done = evaluate(training, model=Path(model.path), test=Path(test.path), champion_uri=champion_uri)
+    done = evaluate(
+        training,
+        model=Path(model.path),
+        test=Path(test.path),
+        champion_uri=champion_uri,
+        evaluation=Path(evaluation.path),
+    )
     metrics.metadata.update(done.metrics)
-    curve = done.candidate.curve
-    curves.log_roc_curve(curve.false_positive_rate, curve.true_positive_rate, curve.thresholds)
-    curves.log_confusion_matrix(done.candidate.labels, done.candidate.confusion)
+    if done.curve is not None:
+        curve = done.curve
+        curves.log_roc_curve(curve.false_positive_rate, curve.true_positive_rate, curve.thresholds)
+    if done.confusion:
+        curves.log_confusion_matrix(list(training.classes), done.confusion)
+    write_report(done.document, Path(report.path))
     write_outcome(Path(outcome.path), GATE, done.reasons)
 
 
@@ -168,7 +180,7 @@ def package_model(
     definition: Input[Artifact],
     model: Input[Model],
     data: Input[Dataset],
-    metrics: Input[Metrics],
+    evaluation: Input[Artifact],
     package: Output[Model],
     card: Output[Markdown],
 ) -> NamedTuple("Outputs", [("digest", str)]):  # type: ignore[valid-type]  # KFP wants a call
@@ -185,7 +197,7 @@ def package_model(
         data=Path(data.path),
         destination=Path(package.path),
         version=version,
-        metrics=metrics.metadata,
+        evaluation=Path(evaluation.path),
     )
     Path(card.path).write_text(done.card, encoding="utf-8")
     package.metadata.update(digest=done.digest, format=training.spec.package.format, version=version)

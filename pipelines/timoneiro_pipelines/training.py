@@ -81,7 +81,7 @@ def training_pipeline(
         definition=resolved,
         model=trained.outputs["model"],
         data=data,
-        metrics=evaluated.outputs["metrics"],
+        evaluation=evaluated.outputs["evaluation"],
     ).after(good)
     packaged.set_display_name("Package model")
 

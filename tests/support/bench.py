@@ -59,7 +59,7 @@ def make_package(folder: Path, *, impute: bool) -> Path:
     data, model = folder / "data", folder / "model"
     ingest(training, data=data, holdout=folder / "holdout")
     train(training, data=data, model=model, test=folder / "test")
-    package(training, model=model, data=data, destination=folder / "package", version="1", metrics={})
+    package(training, model=model, data=data, destination=folder / "package", version="1")
     return folder / "package"
 
 

@@ -35,7 +35,10 @@ class TargetColumn(DefinitionObject):
     """What is predicted."""
 
     column: ColumnName
-    positive: Text = Field(description="The class whose probability is judged, such as `default` or `malignant`.")
+    positive: Text | None = Field(
+        default=None,
+        description="Of two classes the one whose probability is judged, such as `default`.",
+    )
 
 
 def classes_of(column: Column) -> tuple[str, ...]:

@@ -6,9 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from .base import DefinitionObject
+from .base import ColumnName, DefinitionObject, Text
+from .metrics import BINARY, CLASSIFIERS, MULTICLASS, REGRESSION, TaskName
 
-Algorithm = Literal["LogisticRegression", "RandomForest", "HistGradientBoosting"]
+# Those with a name of their own, and the tasks that each is for; any other estimator comes by `module:Class`.
+ALGORITHMS: dict[str, frozenset[TaskName]] = {
+    "LogisticRegression": CLASSIFIERS,
+    "Ridge": frozenset({REGRESSION}),
+    "RandomForest": frozenset({BINARY, MULTICLASS, REGRESSION}),
+    "HistGradientBoosting": frozenset({BINARY, MULTICLASS, REGRESSION}),
+}
+Parameter = bool | int | FiniteFloat | Text | None
 
 
 class Split(DefinitionObject):
@@ -21,14 +29,71 @@ class Split(DefinitionObject):
         default=0, description="Rows that no model ever sees, to replay as load."
     )
     folds: Annotated[int, Field(ge=2, le=50)] = Field(default=5, description="Folds of the cross-validation.")
+    group_by: ColumnName | None = Field(
+        default=None,
+        description="Rows with the same value of this column, such as those of one customer, stay together: in the "
+        "test, in the holdout and in every fold. Left out: rows with the same keys do.",
+    )
+    order_by: ColumnName | None = Field(
+        default=None,
+        description="A column that says when: the model is tested on the latest rows, and each fold on rows later "
+        "than those that it was trained on.",
+    )
+
+
+class Range(DefinitionObject):
+    """Where a search looks for one parameter: `low` to `high`, or one of `choices`."""
+
+    low: int | FiniteFloat | None = None
+    high: int | FiniteFloat | None = None
+    log: bool = Field(default=False, description="Whether each power of ten gets as many trials.")
+    choices: tuple[Parameter, ...] | None = None
+
+
+class Search(DefinitionObject):
+    """A search for the best parameters, by cross-validation on the training rows."""
+
+    trials: Annotated[int, Field(ge=1, le=10_000)] = 30
+    seconds: Annotated[FiniteFloat, Field(gt=0)] | None = Field(
+        default=None,
+        description="No trial is begun after that. A run that is cut short by it does not give the same model twice.",
+    )
+    metric: Text | None = Field(default=None, description="What is looked for. Left out: that of the task.")
+    space: dict[Text, Range] = Field(
+        default_factory=dict, description="Parameters of the algorithm. Left out: those that matter most."
+    )
+
+
+class Costs(DefinitionObject):
+    """What a mistake costs, in any unit; only the ratio matters."""
+
+    false_positive: Annotated[FiniteFloat, Field(gt=0)]
+    false_negative: Annotated[FiniteFloat, Field(gt=0)]
 
 
 class ModelChoice(DefinitionObject):
     """How the model is made."""
 
-    algorithm: Algorithm = "LogisticRegression"
+    algorithm: Text = Field(
+        default="LogisticRegression",
+        description=f"One of {', '.join(ALGORITHMS)}, or `module:Class` of any other estimator of scikit-learn.",
+        json_schema_extra={"examples": list(ALGORITHMS)},
+    )
+    parameters: dict[Text, Parameter] = Field(
+        default_factory=dict, description="Parameters of the algorithm, by the names that scikit-learn gives them."
+    )
+    search: Search | None = None
     impute: bool = Field(
         default=True, description="Whether missing values are replaced: by the median, or by the commonest text."
+    )
+    balanced: bool = Field(
+        default=False, description="Whether every class counts the same in training, however many rows it has."
+    )
+    calibration: Literal["Sigmoid", "Isotonic"] | None = Field(
+        default=None, description="Makes probabilities that are shares of what really happens."
+    )
+    costs: Costs | None = Field(
+        default=None, description="Of two classes: the positive one is answered from the probability that costs least."
     )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=17, description="Of everything that is random.")
 

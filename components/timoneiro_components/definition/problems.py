@@ -9,6 +9,8 @@ from ..errors import StepError
 
 # From the root of the document to a field: names, and positions in lists.
 Path = tuple[str | int, ...]
+# Where it is, and a sentence.
+Contradiction = tuple[Path, str]
 
 
 @dataclass(frozen=True, order=True)

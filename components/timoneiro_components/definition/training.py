@@ -12,19 +12,26 @@ from pydantic import Field
 
 from .base import ColumnName, DefinitionObject, ResourceName, Text
 from .columns import Column, TargetColumn, classes_of
-from .gates import Gate
+from .gates import Evaluation, Gate
+from .metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from .model import ModelChoice, PackageChoice, Split
 from .quality import Checks
 from .source import TableSource
 
 API_VERSION = "timoneiro.dev/v1alpha1"
 KIND = "Training"
+# The gate of a definition that has none of its own.
+_NOT_WORSE: dict[TaskName, Gate] = {
+    BINARY: Gate(metric="rocAuc", champion=0.01),
+    MULTICLASS: Gate(metric="accuracy", champion=0.01),
+    REGRESSION: Gate(metric="r2", champion=0.01),
+}
 
 
 class TrainingSpec(DefinitionObject):
     """All that is said of data and model."""
 
-    task: Literal["BinaryClassification"] = "BinaryClassification"
+    task: TaskName = Field(default=BINARY, description="Two classes, several, or a number.")
     source: TableSource
     columns: dict[ColumnName, Column] = Field(min_length=2)
     ignore: tuple[ColumnName, ...] = Field(default=(), description="Columns of the source that are not read.")
@@ -32,8 +39,10 @@ class TrainingSpec(DefinitionObject):
     checks: Checks = Checks()
     split: Split = Split()
     model: ModelChoice = ModelChoice()
+    evaluation: Evaluation = Evaluation()
     gates: tuple[Gate, ...] = Field(
-        default=(Gate(metric="rocAuc", champion=0.01),), description="All of them must hold."
+        default_factory=lambda said: (_NOT_WORSE[said["task"]],),
+        description="All of them must hold. Left out: not worse than the champion.",
     )
     package: PackageChoice = PackageChoice()
 
@@ -72,8 +81,10 @@ class Training(DefinitionObject):
         return [name for name, column in self.spec.columns.items() if column.type == "Key"]
 
     @property
-    def classes(self) -> tuple[str, str]:
-        """Both classes of the target, the positive one last."""
-        positive = self.spec.target.positive
-        (negative,) = (value for value in classes_of(self.spec.columns[self.spec.target.column]) if value != positive)
-        return negative, positive
+    def classes(self) -> tuple[str, ...]:
+        """Classes of the target: of two the positive one last, of several as they are listed; none of a number."""
+        spec = self.spec
+        if spec.task == REGRESSION:
+            return ()
+        found = classes_of(spec.columns[spec.target.column])
+        return tuple(sorted(found, key=lambda value: value == spec.target.positive)) if spec.task == BINARY else found

@@ -15,6 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 
 
@@ -35,6 +36,14 @@ def features_of(frame: pd.DataFrame, training: Training) -> pd.DataFrame:
 def labels_of(target: pd.Series) -> pd.Series:
     """Classes as text: what the model learns, answers and is judged by."""
     return target.map({True: "true", False: "false"}) if target.dtype == "boolean" else target
+
+
+def target_of(frame: pd.DataFrame, training: Training) -> np.ndarray[Any, Any]:
+    """What is predicted, shape (n,): classes as text, or float64."""
+    values = frame[training.spec.target.column]
+    if training.spec.task == REGRESSION:
+        return np.asarray(values.astype("Float64").to_numpy(float))
+    return np.asarray(labels_of(values).to_numpy(str))
 
 
 def preparation(training: Training) -> list[tuple[str, Any]]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import traceback
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +9,7 @@ import pyarrow as pa
 from ..definition.source import Python
 from ..definition.training import Training
 from ..errors import StepError
+from ..functions import imported, place_of
 from .columns import check_names, in_types
 
 
@@ -29,7 +27,7 @@ def read(said: Python, training: Training) -> pa.Table:
         frame = load()
     except Exception as error:
         # Without its words, which may hold values of the data; the log has them.
-        raise StepError(f"{said.function} failed: {type(error).__name__} at {_place(error)}") from error
+        raise StepError(f"{said.function} failed: {type(error).__name__} at {place_of(error)}") from error
     if not isinstance(frame, pd.DataFrame):
         raise StepError(f"{said.function} gave a {type(frame).__name__}, and a pandas DataFrame is wanted")
     frame = frame.rename(columns=str)
@@ -42,21 +40,4 @@ def read(said: Python, training: Training) -> pa.Table:
 
 
 def _function(said: Python) -> Any:
-    module, _, name = said.function.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise StepError(
-            f"spec.source.python.function {said.function} cannot be imported ({error}): it has to be in the image "
-            "of the components, or on PYTHONPATH"
-        ) from error
-    except Exception as error:
-        raise StepError(f"{module} cannot be imported: {type(error).__name__} at {_place(error)}") from error
-    if not callable(found):
-        raise StepError(f"spec.source.python.function {said.function} is a {type(found).__name__}, and no function")
-    return found
-
-
-def _place(error: BaseException) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
+    return imported(said.function, what="spec.source.python.function")

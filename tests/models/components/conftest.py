@@ -35,18 +35,26 @@ class Workspace:
     holdout: Path
     model: Path
     test: Path
+    evaluation: Path
     package: Path
 
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("run")
-    made = Workspace(root / "data", root / "holdout", root / "model", root / "test", root / "package")
+    made = Workspace(root / "data", root / "holdout", root / "model", root / "test", root / "seen", root / "package")
     training = diagnosis()
     ingest(training, data=made.data, holdout=made.holdout)
     train(training, data=made.data, model=made.model, test=made.test)
-    done = evaluate(training, model=made.model, test=made.test, champion_uri="")
-    package(training, model=made.model, data=made.data, destination=made.package, version="1", metrics=done.metrics)
+    evaluate(training, model=made.model, test=made.test, champion_uri="", evaluation=made.evaluation)
+    package(
+        training,
+        model=made.model,
+        data=made.data,
+        destination=made.package,
+        version="1",
+        evaluation=made.evaluation,
+    )
     return made
 
 

@@ -18,8 +18,8 @@ from timoneiro_components.tables import (
     frame_of,
     read_table,
     table_digest,
-    take_fraction,
     take_rows,
+    take_test,
     write_table,
 )
 from timoneiro_components.validate import Validation, validate
@@ -80,9 +80,9 @@ def test_a_missing_table_is_an_error_with_its_name(tmp_path: Path) -> None:
 
 def test_a_row_stays_on_its_side_of_a_split_when_others_come_and_go(diagnosis: Diagnosis, workspace: Any) -> None:
     table, training = read_table(workspace.data), diagnosis()
-    chosen, _ = take_fraction(table, 0.25, training, purpose="test")
+    chosen, _ = take_test(table, training)
     half = table.take(list(range(0, table.num_rows, 2)))
-    of_half, _ = take_fraction(half, 0.25, training, purpose="test")
+    of_half, _ = take_test(half, training)
     rows = [set(map(tuple, part.to_pandas().itertuples(index=False))) for part in (chosen, half, of_half)]
     assert rows[2] == rows[0] & rows[1]
 
@@ -91,7 +91,7 @@ def test_neither_the_order_of_columns_nor_their_type_moves_a_row(diagnosis: Diag
     training = diagnosis()
     rows = pa.table({"a": list(range(100)), "b": [f"x{n}" for n in range(100)]})
     other = pa.table({"b": rows["b"], "a": rows["a"].cast(pa.float64())})
-    chosen = [take_fraction(table, 0.3, training, purpose="test")[0]["b"].to_pylist() for table in (rows, other)]
+    chosen = [take_test(table, training)[0]["b"].to_pylist() for table in (rows, other)]
     assert chosen[0] == chosen[1] != []
 
 
@@ -114,7 +114,7 @@ def test_rows_with_the_same_key_fall_on_the_same_side(diagnosis: Diagnosis) -> N
     training = diagnosis("spec.columns.person={type: Key}")
     people = [str(number) for number in range(40)] * 3
     table = pa.table({"person": people, "visit": list(range(120))})
-    chosen, others = take_fraction(table, 0.5, training, purpose="test")
+    chosen, others = take_test(table, training)
     assert not set(chosen["person"].to_pylist()) & set(others["person"].to_pylist())
 
 

@@ -122,4 +122,4 @@ def test_the_whole_file_of_the_page_is_right_and_fits_the_table(folder: Path) ->
 def test_the_lines_of_python_train_a_model(folder: Path, followed: dict[str, str]) -> None:
     code = block("python", "from pathlib import Path")
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "cv_roc_auc" in done.stdout, done.stderr
+    assert done.returncode == 0 and "cv_rocAuc" in done.stdout, done.stderr

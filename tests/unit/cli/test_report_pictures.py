@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from support import played
 from timoneiro_operator.api.times import moment
 from timoneiro_operator.cli.presentation.view import view_of
-from timoneiro_operator.cli.report.chart import HEIGHT, WIDTH, Chart
 from timoneiro_operator.cli.report.gather import report_of
 from timoneiro_operator.cli.report.page import page
-from timoneiro_operator.cli.report.scales import Scale, linear_ticks, log_ticks, spread, time_ticks
 from timoneiro_operator.cli.report.words import short
+from timoneiro_page.chart import HEIGHT, WIDTH, Chart
+from timoneiro_page.scales import Scale, linear_ticks, log_ticks, spread, time_ticks
 
 positive = st.floats(min_value=1e-9, max_value=1e12)
 SVG = re.compile(r"<svg.*?</svg>")

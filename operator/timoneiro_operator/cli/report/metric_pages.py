@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from timoneiro_operator.api.analysis_status import MostDifferent
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.cli.report.content import ArmReport, MetricReport, Promises, Report
-from timoneiro_operator.cli.report.markup import e, facts
 from timoneiro_operator.cli.report.pictures import (
     Time,
     evidence_picture,
@@ -15,6 +14,7 @@ from timoneiro_operator.cli.report.pictures import (
 )
 from timoneiro_operator.cli.report.words import ratio_words, short
 from timoneiro_operator.decide.text import VERDICT_WORDS, percent, shape_words
+from timoneiro_page.markup import e, facts
 
 _KINDS = {"Worse": "bad", "Differs": "bad", "NotWorse": "good", "Undecided": "open"}
 _SIGNS = {"Worse": "\u2717", "Differs": "\u2260", "NotWorse": "\u2713", "Undecided": "\u2026"}

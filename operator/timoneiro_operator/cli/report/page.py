@@ -1,7 +1,6 @@
 """The report as one HTML page that needs nothing else: no script, no font, no network. Pure.
 
-Everything that comes from the cluster or a file is escaped, and the page's own policy forbids scripts and requests
-besides. The text is ASCII, so that no encoding on its way to the reader matters.
+Everything that comes from the cluster or a file is escaped.
 """
 
 from collections.abc import Iterable
@@ -9,14 +8,13 @@ from collections.abc import Iterable
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.cli.presentation.text import sentence
 from timoneiro_operator.cli.report.content import CommandReport, EventReport, Promises, Report, RolloutReport
-from timoneiro_operator.cli.report.markup import e, facts, moment, prose
+from timoneiro_operator.cli.report.markup import moment, prose
 from timoneiro_operator.cli.report.metric_pages import metrics_section
 from timoneiro_operator.cli.report.pictures import Time, weights_picture
 from timoneiro_operator.cli.report.revision_pages import revisions_section
-from timoneiro_operator.cli.report.style import STYLE
 from timoneiro_operator.decide.text import percent
+from timoneiro_page.markup import document, e, facts
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 # Word, sign and class of an outcome: the sign is for those who see no colour.
 _BADGES = {
     "Adopted": ("Adopted", "\u2713", "good"),
@@ -37,14 +35,7 @@ def page(report: Report) -> str:
     # Of a rollout that runs people want to know first what it waits for; of one that is over, how it went.
     parts.insert(len(parts) if report.state == "Ended" else 0, _now(report))
     body = "".join([_header(report), *parts, revisions_section(report), _footer(report)])
-    document = (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{e(title)}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{e(_POLICY)}">\n'
-        '<meta name="referrer" content="no-referrer">\n<meta name="color-scheme" content="light dark">\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
-    return document.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return document(title, body)
 
 
 def _header(report: Report) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from timoneiro_operator.api.duration import format_duration
 from timoneiro_operator.api.times import Moment
-from timoneiro_operator.cli.report.chart import BOTTOM, LEFT, RIGHT, TOP, Chart
 from timoneiro_operator.cli.report.content import MetricReport, Promises, Report, Together
-from timoneiro_operator.cli.report.scales import Scale, linear_ticks, log_ticks, time_ticks
 from timoneiro_operator.cli.report.words import ratio_words, short
 from timoneiro_operator.decide.text import percent
+from timoneiro_page.chart import BOTTOM, LEFT, RIGHT, TOP, Chart
+from timoneiro_page.scales import Scale, linear_ticks, log_ticks, time_ticks
 
 # Beyond these a picture of a ratio says nothing more than "unknown".
 _LEAST_RATIO, _MOST_RATIO = 1 / 32, 32.0

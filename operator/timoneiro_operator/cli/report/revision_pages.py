@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from timoneiro_operator.cli.presentation.text import upper
 from timoneiro_operator.cli.report.content import Card, Report, RevisionReport
-from timoneiro_operator.cli.report.markup import e, facts, moment
+from timoneiro_operator.cli.report.markup import moment
 from timoneiro_operator.decide.text import name_of
+from timoneiro_page.markup import e, facts
 
 _STANDINGS = {
     "Stable": "stable model",

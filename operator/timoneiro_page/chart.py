@@ -8,7 +8,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from timoneiro_operator.cli.report.scales import Scale, spread
+from timoneiro_page.scales import Scale, spread
 
 WIDTH, HEIGHT = 340.0, 196.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 236.0, 10.0, 168.0
@@ -56,6 +56,11 @@ class Chart:
         else:
             self.parts.append(f'<path class="line {kind}" d="M{_joined(places)}"/>')
         self.labels.append(Label(y=places[-1][1], text=label, kind=kind))
+
+    def dots(self, points: Places, kind: str) -> None:
+        """A dot for each of `points`, in no order."""
+        for x, y in points:
+            self.parts.append(f'<circle class="{kind} dot" cx="{_n(self.x(x))}" cy="{_n(self.y(y))}" r="2"/>')
 
     def staircase(self, points: Places, end: float, kind: str, label: str) -> None:
         """Each value holds from its time until the next, the last one until `end`."""

@@ -17,10 +17,10 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 
 from timoneiro_serving.errors import first_line
-from timoneiro_serving.estimators import OnnxPredictor, SklearnPredictor
+from timoneiro_serving.estimators import OnnxPredictor, sklearn_predictor
 from timoneiro_serving.loading import load_skops, open_onnx
 
-from .errors import GateFailed, StepError
+from ..errors import GateFailed, StepError
 
 PARITY_TOLERANCE = 1e-4
 _ROWS_WITH_GAPS = 50
@@ -46,7 +46,7 @@ def export_onnx(source: Path, target: Path, rows: pd.DataFrame, nullable: Sequen
         ) from error
     content = graph.SerializeToString()
     rows = _with_gaps(estimator, rows, nullable)
-    expected = SklearnPredictor(estimator).predict(rows)
+    expected = sklearn_predictor(estimator).predict(rows)
     found = OnnxPredictor(open_onnx(content)).predict(rows)
     if expected.probabilities is None or found.probabilities is None:
         raise StepError("the model gives no probabilities to compare; write spec.package.format: Sklearn")
@@ -70,7 +70,7 @@ def _with_gaps(estimator: Any, rows: pd.DataFrame, nullable: Sequence[str]) -> p
     some = rows.head(_ROWS_WITH_GAPS)
     gaps = pd.concat([some.assign(**{name: np.nan}) for name in nullable]) if nullable else some
     try:
-        SklearnPredictor(estimator).predict(gaps)
+        sklearn_predictor(estimator).predict(gaps)
     except ValueError:
         # It refuses rows with missing values, and so does what is made of it.
         return rows

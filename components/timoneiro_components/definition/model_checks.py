@@ -1,0 +1,211 @@
+"""Contradictions between target, model, evaluation and gates: each with the field that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from .columns import classes_of
+from .gates import Gate
+from .metrics import BINARY, METRICS, REGRESSION, is_function, metrics_of
+from .model import ALGORITHMS, Range
+from .problems import Contradiction, Path
+from .training import Training, TrainingSpec
+
+_NUMBERS = ("Number", "Integer")
+_MODEL: Path = ("spec", "model")
+
+
+def target_faults(spec: TrainingSpec) -> Iterator[Contradiction]:
+    """Whether the target is what the task predicts."""
+    path: Path = ("spec", "target")
+    name, positive = spec.target.column, spec.target.positive
+    column = spec.columns.get(name)
+    if column is None:
+        yield (*path, "column"), f"spec.columns has no {name!r}: describe it there"
+        return
+    if column.nullable:
+        yield ("spec", "columns", name, "nullable"), "a row without its answer teaches nothing"
+    if spec.task != BINARY and positive is not None:
+        yield (*path, "positive"), f"it is for BinaryClassification, and the task is {spec.task}: leave it out"
+    if spec.task == REGRESSION:
+        if column.type not in _NUMBERS:
+            yield (
+                (*path, "column"),
+                f"{name!r} is of type {column.type}, and Regression predicts a Number",
+            )
+        return
+    if column.type not in ("Category", "Boolean"):
+        wanted = "classes are a Category or a Boolean; of numbers the task is Regression"
+        yield (*path, "column"), f"{name!r} is of type {column.type}, and {wanted}"
+        return
+    classes = classes_of(column)
+    if spec.task != BINARY:
+        if len(set(classes)) == 2:
+            yield ("spec", "task"), f"{name!r} has two classes: write BinaryClassification"
+    elif len(set(classes)) > 2:
+        several = f"{spec.task} takes two classes, and there are {len(classes)}; several are MulticlassClassification"
+        yield ("spec", "columns", name, "values"), several
+    elif positive is None:
+        yield (*path, "positive"), f"it is missing: the class whose probability is judged, one of {', '.join(classes)}"
+    elif classes and positive not in classes:
+        yield (*path, "positive"), f"{name!r} is one of {', '.join(classes)}"
+
+
+def model_faults(training: Training) -> Iterator[Contradiction]:
+    """Whether model, split and package fit the task and each other."""
+    spec = training.spec
+    yield from _algorithm(spec)
+    yield from _split(spec)
+    if spec.task == REGRESSION:
+        for field in ("calibration", "costs"):
+            if getattr(spec.model, field) is not None:
+                yield (*_MODEL, field), "it is for classes, and the task is Regression"
+        if spec.model.balanced:
+            yield (*_MODEL, "balanced"), "it is for classes, and the task is Regression"
+    elif spec.task != BINARY and spec.model.costs is not None:
+        yield (*_MODEL, "costs"), f"it is for two classes, and the task is {spec.task}"
+    if spec.package.format == "Onnx":
+        for name, column in training.features.items():
+            if column.type == "Category":
+                sentence = f"Onnx takes numbers only, and column {name!r} is a Category: write Sklearn"
+                yield ("spec", "package", "format"), sentence
+                break
+    for position, name in enumerate(spec.evaluation.slices or ()):
+        yield from _slice_column(("spec", "evaluation", "slices", position), name, spec)
+
+
+def _algorithm(spec: TrainingSpec) -> Iterator[Contradiction]:
+    name, search = spec.model.algorithm, spec.model.search
+    if name not in ALGORITHMS and not is_function(name):
+        close = get_close_matches(name, ALGORITHMS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(ALGORITHMS)}, or module:Class"
+        yield (*_MODEL, "algorithm"), f"there is no such algorithm; {hint}"
+    elif name in ALGORITHMS and spec.task not in ALGORITHMS[name]:
+        fitting = ", ".join(other for other, tasks in ALGORITHMS.items() if spec.task in tasks)
+        yield (*_MODEL, "algorithm"), f"{name} is not for {spec.task}: choose {fitting}"
+    if search is None:
+        return
+    if search.metric is not None:
+        yield from _metric((*_MODEL, "search", "metric"), search.metric, spec)
+        if is_function(search.metric):
+            yield (*_MODEL, "search", "metric"), "which way one of your own is better is not known: choose a known one"
+    if is_function(name) and not search.space:
+        yield (*_MODEL, "search", "space"), f"where to look is not known of {name}: say it"
+    for parameter, found in search.space.items():
+        where: Path = (*_MODEL, "search", "space", parameter)
+        if parameter in spec.model.parameters:
+            yield where, "spec.model.parameters has it too: leave it out there or here"
+        yield from _range(where, found)
+
+
+def _range(path: Path, found: Range) -> Iterator[Contradiction]:
+    if found.choices is not None:
+        if found.low is not None or found.high is not None or found.log:
+            yield path, "either choices or low and high, not both"
+        elif not found.choices:
+            yield (*path, "choices"), "at least 1 is wanted"
+    elif found.low is None or found.high is None:
+        yield path, "write low and high, or choices"
+    elif found.low >= found.high:
+        yield (*path, "low"), f"it must be less than high, which is {found.high:g}"
+    elif found.log and found.low <= 0:
+        yield (*path, "low"), "with log it must be more than 0"
+
+
+def _split(spec: TrainingSpec) -> Iterator[Contradiction]:
+    for field, name in (("groupBy", spec.split.group_by), ("orderBy", spec.split.order_by)):
+        if name is None:
+            continue
+        path: Path = ("spec", "split", field)
+        column = spec.columns.get(name)
+        if column is None:
+            yield path, f"spec.columns has no {name!r}: describe it there"
+        elif name == spec.target.column:
+            yield path, "it is the target"
+        elif column.nullable:
+            yield path, f"{name!r} may be missing, and then nobody could tell where a row belongs"
+        elif field == "orderBy" and column.type not in (*_NUMBERS, "Key"):
+            yield path, f"{name!r} is of type {column.type}: what says when is a number, or a key that sorts as text"
+    if spec.split.group_by is not None and spec.split.order_by is not None:
+        yield ("spec", "split", "groupBy"), "either groupBy or orderBy: the rows of a group are of many times"
+
+
+def _slice_column(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contradiction]:
+    column = spec.columns.get(name)
+    if column is None:
+        yield path, f"spec.columns has no {name!r}: describe it there"
+    elif column.type == "Key" or name == spec.target.column:
+        what = "a key" if column.type == "Key" else "the target"
+        yield path, f"{name!r} is {what}: rows are judged by what a model sees of them"
+
+
+def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradiction]:
+    """Whether a gate is one, and can both hold and not hold."""
+    spec = training.spec
+    fields = {"atLeast": gate.at_least, "atMost": gate.at_most, "champion": gate.champion}
+    given = {name: limit for name, limit in fields.items() if limit is not None}
+    about = {"slice": gate.slice, "fairness": gate.fairness, "robustness": gate.robustness}
+    kinds = [name for name, value in about.items() if value is not None]
+    yield from _metric((*path, "metric"), gate.metric, spec)
+    if len(given) != 1:
+        found = f"there are {' and '.join(given)}" if given else "there is none"
+        yield path, f"exactly one of atLeast, atMost and champion is wanted, and {found}"
+        return
+    if len(kinds) > 1:
+        yield path, f"at most one of slice, fairness and robustness is wanted, and there are {' and '.join(kinds)}"
+        return
+    ((field, limit),) = given.items()
+    for kind in ("slice", "fairness"):
+        if (name := about[kind]) is not None:
+            yield from _slice_column((*path, kind), name, spec)
+    if gate.confidence is not None and field != "champion":
+        yield (*path, "confidence"), "it is for a comparison with the champion"
+    if kinds and kinds[0] != "slice":
+        if field != "atMost":
+            yield (*path, field), f"{kinds[0]} is about a difference: write atMost"
+        elif limit <= 0:
+            yield (*path, field), "it must be more than 0: no two figures are quite the same"
+        return
+    yield from _limit(path, gate.metric, field, limit)
+
+
+def _metric(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contradiction]:
+    known = metrics_of(spec.task)
+    if name in known or is_function(name):
+        return
+    if name in METRICS:
+        yield path, f"{name} is not for {spec.task}: choose one of {', '.join(known)}"
+        return
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(known)}, or module:function"
+    yield path, f"there is no such metric; {hint}"
+
+
+def _limit(path: Path, name: str, field: str, limit: float) -> Iterator[Contradiction]:
+    metric = METRICS.get(name)
+    if metric is None:
+        return
+    low, high = metric.low, metric.high
+    better = "atMost" if metric.smaller_is_better else "atLeast"
+    if low is not None and high is not None:
+        where = f"{name} is between {low:g} and {high:g}"
+    else:
+        where = f"{name} is at least {low:g}" if low is not None else f"{name} is at most {high:g}"
+    if field == "champion":
+        if low is not None and high is not None and limit >= high - low:
+            yield (*path, field), f"{where}: this gate would always pass"
+    elif field != better:
+        way = "smaller" if metric.smaller_is_better else "larger"
+        yield (*path, field), f"{name} is better the {way}: write {better}"
+    elif _beyond(limit, low, high, above=field == "atMost", inclusive=True):
+        yield (*path, field), f"{where}: this gate would always pass"
+    elif _beyond(limit, low, high, above=field == "atLeast", inclusive=False):
+        yield (*path, field), f"{where}: this gate would never pass"
+
+
+def _beyond(limit: float, low: float | None, high: float | None, *, above: bool, inclusive: bool) -> bool:
+    """Whether nothing is left on that side of the limit."""
+    if above:
+        return high is not None and (limit > high or (inclusive and limit == high))
+    return low is not None and (limit < low or (inclusive and limit == low))
