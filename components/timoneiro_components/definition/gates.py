@@ -11,7 +11,7 @@ from .metrics import METRICS
 
 Disturbance = Literal["Noise", "Missing", "Shift"]
 _METRIC = Field(
-    description=f"One of {', '.join(METRICS)}, or `module:function` of (truth, predicted, probabilities).",
+    description=f"One of {', '.join(METRICS)}, or `module:function` of what is and what was said.",
     json_schema_extra={"examples": list(METRICS)},
 )
 

@@ -1,7 +1,7 @@
 """The figures that gates and searches can name: where each can be, and which way is better.
 
-A metric of one's own is `module:function` instead: `truth, predicted, probabilities -> number`, where `probabilities`
-is None for a model without any. What computes those of this table is in tasks/, by the same names.
+A metric of one's own is `module:function` instead, as those of scikit-learn are: it gets what is and what was said, and
+the probabilities if it has a parameter of that name. What computes those of this table is in tasks/, by the same names.
 """
 
 from __future__ import annotations

@@ -55,6 +55,9 @@ class _Names:
         if not isinstance(node, dict):
             return node
         found = {key: self.replaced(value) for key, value in node.items()}
+        if isinstance(threads := found.get("n_threads"), dict):
+            # How many a boosted model was fitted with, on whatever machine: it answers the same with any.
+            threads["content"] = "1"
         if isinstance(found.get("file"), str):
             suffix = Path(found["file"]).suffix
             found["file"] = self.files.setdefault(found["file"], f"{len(self.files)}{suffix}")

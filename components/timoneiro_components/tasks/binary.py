@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from .answers import Array, ModelAnswers
 
@@ -21,10 +21,6 @@ def pr_auc(answers: ModelAnswers) -> float:
 
 def accuracy(answers: ModelAnswers) -> float:
     return float((answers.truth == answers.predicted).mean()) if len(answers) else np.nan
-
-
-def balanced_accuracy(answers: ModelAnswers) -> float:
-    return float(balanced_accuracy_score(answers.truth, answers.predicted)) if _both(answers) else np.nan
 
 
 def precision(answers: ModelAnswers) -> float:

@@ -3,6 +3,7 @@ definition/metrics.py."""
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 
@@ -18,7 +19,7 @@ _FIGURES: Mapping[TaskName, Mapping[str, Figure]] = {
         "rocAuc": binary.roc_auc,
         "prAuc": binary.pr_auc,
         "accuracy": binary.accuracy,
-        "balancedAccuracy": binary.balanced_accuracy,
+        "balancedAccuracy": multiclass.balanced_accuracy,
         "precision": binary.precision,
         "recall": binary.recall,
         "f1": binary.f1,
@@ -53,10 +54,11 @@ def figure_of(task: TaskName, metric: str) -> Figure:
     if not is_function(metric):
         return _FIGURES[task][metric]
     function = imported(metric)
+    more = ["probabilities"] if "probabilities" in inspect.signature(function).parameters else []
 
     def figure(answers: ModelAnswers) -> float:
         try:
-            found = float(function(answers.truth, answers.predicted, answers.probabilities))
+            found = float(function(answers.truth, answers.predicted, *(getattr(answers, name) for name in more)))
         except Exception as error:
             raise StepError(f"the metric {metric} failed: {type(error).__name__} at {place_of(error)}") from error
         return found if math.isfinite(found) else math.nan

@@ -76,7 +76,7 @@ def check_model(training: Training) -> None:
     known = estimator.get_params()
     for name in (*model.parameters, *(model.search.space if model.search else ())):
         if name not in known:
-            close = get_close_matches(name, known, n=1)
+            close = [other for other in known if other.lower() == name.lower()] or get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
             raise StepError(f"{model.algorithm} has no parameter {name!r}; {hint}")
     if model.balanced and "class_weight" not in known:
