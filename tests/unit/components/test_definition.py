@@ -412,3 +412,81 @@ def test_the_schema_knows_the_fields_and_describes_them() -> None:
 def test_the_schema_refuses_fields_that_are_not_known() -> None:
     objects = [definition for definition in json_schema()["$defs"].values() if definition.get("type") == "object"]
     assert all(found["additionalProperties"] is False for found in objects)
+
+
+MODEL_FAULTS = {
+    "an unknown algorithm": ("spec.model.algorithm=RandomForrest", "did you mean RandomForest?"),
+    "an algorithm of another task": ("spec.model.algorithm=Ridge", "Ridge is not for BinaryClassification: choose"),
+    "a metric of another task": ("spec.gates=[{metric: mae, atMost: 1}]", "mae is not for BinaryClassification"),
+    "no metric": ("spec.gates=[{metric: goodness, atLeast: 1}]", "there is no such metric; it is one of rocAuc, "),
+    "a search that looks for nothing": ("spec.model.search={metric: goodness}", "there is no such metric"),
+    "a search by one's own": ("spec.model.search={metric: 'a:b'}", "which way one of your own is better is not known"),
+    "a search of an unknown model": (
+        "spec.model={algorithm: 'sklearn.svm:SVC', search: {}}",
+        "spec.model.search.space: where to look is not known of sklearn.svm:SVC",
+    ),
+    "a range without an end": ("spec.model.search={space: {C: {low: 1}}}", "write low and high, or choices"),
+    "a range of nothing": ("spec.model.search={space: {C: {low: 2, high: 2}}}", "it must be less than high"),
+    "powers of nothing": ("spec.model.search={space: {C: {low: 0, high: 2, log: true}}}", "with log it must be more"),
+    "choices and a range": ("spec.model.search={space: {C: {low: 1, choices: [2]}}}", "either choices or low and high"),
+    "no choice": ("spec.model.search={space: {C: {choices: []}}}", "at least 1 is wanted"),
+    "a parameter twice": (
+        "spec.model={parameters: {C: 1}, search: {space: {C: {low: 1, high: 2}}}}",
+        "spec.model.parameters has it too",
+    ),
+    "no trials": ("spec.model.search={trials: 0}", "it must be at least 1"),
+    "no time": ("spec.model.search={seconds: 0}", "it must be more than 0"),
+    "a cost of nothing": ("spec.model.costs={falsePositive: 0, falseNegative: 1}", "it must be more than 0"),
+    "half of the costs": ("spec.model.costs={falsePositive: 1}", "falseNegative: it is missing"),
+    "a calibration of another name": ("spec.model.calibration=Platt", "it must be 'Sigmoid' or 'Isotonic'"),
+    "groups of nobody": ("spec.split.groupBy=customer", "spec.columns has no 'customer'"),
+    "the target as group": ("spec.split.groupBy=status", "it is the target"),
+    "an order of categories": ("spec.split.orderBy=job", "what says when is a number, or a key that sorts as text"),
+    "groups and an order": ("spec.split={groupBy: job, orderBy: income}", "either groupBy or orderBy"),
+    "slices of nothing": ("spec.evaluation.slices=[age]", "spec.columns has no 'age'"),
+    "slices of the target": ("spec.evaluation.slices=[status]", "'status' is the target"),
+    "a slice of nothing": ("spec.gates=[{metric: f1, slice: age, atLeast: 0.5}]", "spec.columns has no 'age'"),
+    "a slice and a disturbance": (
+        "spec.gates=[{metric: f1, slice: job, robustness: Noise, atMost: 0.5}]",
+        "at most one of slice, fairness and robustness is wanted, and there are slice and robustness",
+    ),
+    "fairness of at least": ("spec.gates=[{metric: f1, fairness: job, atLeast: 0.5}]", "write atMost"),
+    "fairness of nothing": ("spec.gates=[{metric: f1, fairness: job, atMost: 0}]", "it must be more than 0"),
+    "a disturbance of another name": ("spec.gates=[{metric: f1, robustness: Rain, atMost: 1}]", "it must be 'Noise'"),
+    "confidence without a champion": (
+        "spec.gates=[{metric: f1, atLeast: 0.5, confidence: 0.9}]",
+        "confidence: it is for a comparison with the champion",
+    ),
+    "too little confidence": ("spec.gates=[{metric: f1, champion: 0.1, confidence: 0.1}]", "it must be at least 0.5"),
+    "several classes without a positive": ("spec.task=MulticlassClassification", "positive: it is for BinaryClass"),
+    "a number of classes": ("spec.task=Regression", "'status' is of type Category, and Regression predicts a Number"),
+    "an unknown task": ("spec.task=Ranking", "it must be 'BinaryClassification', 'MulticlassClassification' or"),
+}
+
+
+@pytest.mark.parametrize("what", MODEL_FAULTS)
+def test_a_model_that_contradicts_itself_is_told_by_field(what: str) -> None:
+    setting, sentence = MODEL_FAULTS[what]
+    assert any(sentence in found for found in faults(SMALL, setting)), faults(SMALL, setting)
+
+
+def test_two_classes_without_a_positive_one_are_told() -> None:
+    found = faults(changed(", positive: bad", ""))
+    assert found == [
+        "line 12, spec.target.positive: it is missing: the class whose probability is judged, one of good, bad"
+    ]
+
+
+def test_a_regression_has_no_classes_and_a_gate_of_its_own() -> None:
+    text = changed(", positive: bad", "").replace("{type: Category, values: [good, bad]}", "{type: Number}")
+    text = text[: text.index("  gates:")]
+    training = parse_training(text, settings=["spec.task=Regression", "spec.model.algorithm=Ridge"])
+    assert training.classes == () and [gate.metric for gate in training.spec.gates] == ["r2"]
+
+
+@pytest.mark.parametrize("setting", ["spec.model.calibration=Sigmoid", "spec.model.balanced=true"])
+def test_what_is_for_classes_is_no_part_of_a_regression(setting: str) -> None:
+    text = changed(", positive: bad", "").replace("{type: Category, values: [good, bad]}", "{type: Number}")
+    text = text[: text.index("  gates:")]
+    found = faults(text, "spec.task=Regression", "spec.model.algorithm=Ridge", setting)
+    assert len(found) == 1 and found[0].endswith("it is for classes, and the task is Regression")
