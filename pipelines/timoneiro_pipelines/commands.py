@@ -50,13 +50,16 @@ def _needed() -> None:
 
 
 @app.command()
-def init(table: Annotated[Path, typer.Argument(help="A CSV file with a header line.")]) -> None:
+def init(
+    table: Annotated[Path, typer.Argument(help="A CSV file with a header line.")],
+    target: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
+) -> None:
     """Print a draft of training.yaml for a table."""
     from timoneiro_components.sources.draft import draft
     from timoneiro_components.sources.inference import guesses
 
     with _sentences():
-        typer.echo(draft(table, guesses(table)), nl=False)
+        typer.echo(draft(table, guesses(table, target)), nl=False)
 
 
 @app.command()

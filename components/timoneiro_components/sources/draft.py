@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..definition.metrics import BINARY, MULTICLASS, REGRESSION
 from ..definition.quality import Checks
 from .inference import Guess, Guesses
+
+_ALGORITHMS = {BINARY: "LogisticRegression", MULTICLASS: "LogisticRegression", REGRESSION: "Ridge"}
+_GATES = {BINARY: ("rocAuc", 0.7), MULTICLASS: ("accuracy", 0.7), REGRESSION: ("r2", 0.3)}
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
 _NO_TEXT = frozenset({"true", "false", "null", "~", "yes", "no", "on", "off"})
@@ -30,7 +34,8 @@ def _lines(file: Path, seen: Guesses) -> Iterator[str]:
     yield "metadata:"
     yield f"  name: {name}   # ? of the model, and of its ModelDeployment"
     yield "spec:"
-    yield "  task: BinaryClassification"
+    task = BINARY if seen.target is None else seen.columns[seen.target].task
+    yield f"  task: {task}"
     yield "  source:"
     yield "    csv:"
     yield f"      path: {_text(str(file))}"
@@ -52,14 +57,15 @@ def _lines(file: Path, seen: Guesses) -> Iterator[str]:
         accepted = math.ceil(most * 100) / 100
         yield f"  checks: {{maxMissing: {accepted:g}}}   # ? of the values of a column; {most:.1%} was seen"
     yield "  split: {test: 0.25, folds: 5}"
-    yield "  model: {algorithm: LogisticRegression}"
+    yield f"  model: {{algorithm: {_ALGORITHMS[task]}}}"
     yield "  gates:"
-    yield "    - {metric: rocAuc, atLeast: 0.7}   # ? how good it has to be"
-    yield "    - {metric: rocAuc, champion: 0.01}   # and not worse than the model that serves now"
+    metric, least = _GATES[task]
+    yield f"    - {{metric: {metric}, atLeast: {least:g}}}   # ? how good it has to be"
+    yield f"    - {{metric: {metric}, champion: 0.01}}   # and not worse than the model that serves now"
 
 
 def _column(guess: Guess, *, is_target: bool) -> str:
-    if is_target and guess.type != "Boolean":
+    if is_target and guess.type != "Boolean" and guess.task != REGRESSION:
         values = ", ".join(_text(value) for value in guess.values)
         return f"{{type: Category, values: [{values}]}}"
     fields = [f"type: {guess.type}"]
@@ -73,10 +79,13 @@ def _column(guess: Guess, *, is_target: bool) -> str:
 
 def _target(seen: Guesses) -> Iterator[str]:
     if seen.target is None:
-        yield "  # ? No column has two values. Which one is to be predicted, and which of its values is judged?"
+        yield "  # ? No column looks like it. Which one is to be predicted, and which of its values is judged?"
         yield "  target: {column: '', positive: ''}"
         return
     guess = seen.columns[seen.target]
+    if guess.task != BINARY:
+        yield f"  target: {{column: {_text(seen.target)}}}   # ? what is to be predicted"
+        return
     rarer = list(guess.values)[-1]
     positive = rarer if guess.type != "Boolean" else _truth(rarer)
     yield f"  target: {{column: {_text(seen.target)}, positive: {_text(positive)}}}   # ? the class that is looked for"

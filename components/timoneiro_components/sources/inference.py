@@ -6,9 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 from ..definition.columns import ColumnType
+from ..definition.metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from ..definition.source import Csv
 from ..errors import StepError
 from .dialect import Dialect, dialect_of
@@ -34,6 +36,13 @@ class Guess:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def task(self) -> TaskName:
+        """What predicting it would be."""
+        if len(self.values) == 2:
+            return BINARY
+        return REGRESSION if self.low is not None else MULTICLASS
+
 
 @dataclass(frozen=True)
 class Guesses:
@@ -47,8 +56,11 @@ class Guesses:
     target: str | None
 
 
-def guesses(file: Path) -> Guesses:
-    """What the first 200,000 rows of a CSV file look like. Raises StepError if it is none, or has no rows."""
+def guesses(file: Path, target: str | None = None) -> Guesses:
+    """What the first 200,000 rows of a CSV file look like. `target`: the column that is to be predicted, if it is said.
+
+    Raises StepError if it is none, has no rows, or no such column.
+    """
     try:
         said = Csv(path=str(file))
     except ValueError:
@@ -71,7 +83,11 @@ def guesses(file: Path) -> Guesses:
     decimal = "," if dialect.separator != "," and _commas(texts.values()) else "."
     missing = ("", *sorted(_missing_words(texts.values(), decimal)))
     columns = {name: _guess(name, found, rows, decimal, missing) for name, found in texts.items()}
-    return Guesses(dialect, decimal, missing, columns, rows, _target(columns))
+    if target is not None and target not in columns:
+        close = get_close_matches(target, columns, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(map(repr, columns))}"
+        raise StepError(f"{file} has no column {target!r}; {hint}")
+    return Guesses(dialect, decimal, missing, columns, rows, target or _target(columns))
 
 
 def _commas(columns: Iterable[Counter[str]]) -> bool:
@@ -130,7 +146,12 @@ def _is_code(text: str) -> bool:
 
 
 def _target(columns: Mapping[str, Guess]) -> str | None:
-    """A column of two values with a telling name, or else the last column of two values."""
-    two = [name for name, guess in columns.items() if len(guess.values) == 2 and guess.type and not guess.missing]
-    named = [name for name in two if name.lower() in _TARGET_NAMES]
-    return next(iter(named or two[::-1]), None)
+    """A column of two values with a telling name, or else the last column of two values; without any the same of more
+    values."""
+    full = [name for name, guess in columns.items() if guess.type not in (None, "Key") and not guess.missing]
+    two = [name for name in full if len(columns[name].values) == 2]
+    for found in (two, full):
+        named = [name for name in found if name.lower() in _TARGET_NAMES]
+        if found:
+            return (named or found[::-1])[0]
+    return None

@@ -18,14 +18,16 @@ from timoneiro_components.sources.inference import guesses
 from timoneiro_components.sources.table import check_source, read_source
 
 
-def drafted(folder: Path, columns: dict[str, Iterable[str]], separator: str = ",") -> Training:
+def drafted(
+    folder: Path, columns: dict[str, Iterable[str]], separator: str = ",", target: str | None = None
+) -> Training:
     """The draft for a table of these columns, read again."""
     file = folder / "Loans of 2025.csv"
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, delimiter=separator)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-    (folder / "training.yaml").write_text(draft(Path(file.name), guesses(file)), encoding="utf-8")
+    (folder / "training.yaml").write_text(draft(Path(file.name), guesses(file, target)), encoding="utf-8")
     return read_training(folder / "training.yaml")
 
 
@@ -110,8 +112,9 @@ def test_missing_values_beyond_the_default_are_accepted_as_they_were_seen(tmp_pa
 
 
 def test_a_table_without_a_target_asks_for_one(tmp_path: Path) -> None:
+    gaps = ["" if n % 2 else str(n) for n in range(40)]
     with pytest.raises(StepError, match=r"spec\.target\.column: text is wanted, and there is none"):
-        drafted(tmp_path, {"age": [str(n) for n in range(40)], "size": [str(n) for n in range(40)]})
+        drafted(tmp_path, {"age": gaps, "income": gaps})
 
 
 @given(
@@ -129,3 +132,26 @@ def test_whatever_columns_are_called_and_hold_the_draft_is_read_again(
     usable.pop("status", None)
     training = drafted(tmp_path_factory.mktemp("t"), {**usable, "age": [str(n) for n in range(40)], "status": TARGET})
     assert read_source(training).num_rows == 40
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        (["low", "high"] * 20, "BinaryClassification"),
+        (["low", "high", "middle", "none"] * 10, "MulticlassClassification"),
+        ([f"{n}.5" for n in range(40)], "Regression"),
+    ],
+)
+def test_the_task_is_that_of_the_column_that_is_to_be_predicted(tmp_path: Path, values: list[str], task: str) -> None:
+    training = drafted(tmp_path, {"age": [str(n) for n in range(40)], "size": values}, target="size")
+    assert (training.spec.task, training.spec.target.column) == (task, "size")
+
+
+def test_without_a_column_of_two_values_the_last_one_is_taken(tmp_path: Path) -> None:
+    columns = {"age": [str(n) for n in range(40)], "price": [f"{n}.5" for n in range(40)]}
+    assert drafted(tmp_path, columns).spec.target.column == "price"
+
+
+def test_a_target_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"has no column 'prize'; did you mean 'price'\?"):
+        drafted(tmp_path, {"age": ["1", "2"], "price": ["1", "2"]}, target="prize")
