@@ -190,6 +190,11 @@ def test_a_card_is_read_from_a_package_folder_and_drawn_below_the_heading_of_its
     assert ("h4" in found.tags, found.tags.count("h1")) == (True, 1)
 
 
+def test_what_a_card_says_to_programs_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("---\ntags: [tabular]\n---\n\n# fraud 2\n\nWords.\n\n---\n\nMore.\n")
+    assert read_cards([f"2={tmp_path}"])["2"].text == "# fraud 2\n\nWords.\n\n---\n\nMore.\n"
+
+
 def test_a_card_can_be_a_file_by_itself(package) -> None:
     assert read_cards([f"2={package / 'README.md'}"])["2"].text == (package / "README.md").read_text()
     assert read_cards([f"2={package / 'timoneiro.json'}"])["2"].manifest == {"name": "fraud", "version": "2"}

@@ -5,6 +5,7 @@ nothing larger than a card is ever read.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from timoneiro_operator.cli.report.content import Card
 CARD_FILE = "README.md"
 MANIFEST_FILE = "timoneiro.json"
 _LARGEST = 1 << 20
+_FRONT = re.compile(r"\A---\n.*?^---\n\s*", re.DOTALL | re.MULTILINE)
 
 
 def read_cards(options: Sequence[str]) -> dict[str, Card]:
@@ -30,15 +32,20 @@ def read_cards(options: Sequence[str]) -> dict[str, Card]:
 
 def _card(path: Path, version: str) -> Card:
     if path.is_dir():
-        text = _text(path / CARD_FILE) if (path / CARD_FILE).exists() else None
+        text = _words(_text(path / CARD_FILE)) if (path / CARD_FILE).exists() else None
         manifest = _manifest(path / MANIFEST_FILE) if (path / MANIFEST_FILE).exists() else None
         if text is None and manifest is None:
             raise CliError(f"--card: there is neither {CARD_FILE} nor {MANIFEST_FILE} in {path}", code=USAGE)
     elif path.suffix == ".json":
         text, manifest = None, _manifest(path)
     else:
-        text, manifest = _text(path), None
+        text, manifest = _words(_text(path)), None
     return Card(text=text, manifest=manifest, doubt=_doubt(manifest, version))
+
+
+def _words(card: str) -> str:
+    """The card without the YAML in front, which is for programs: as Markdown it would be a heading."""
+    return _FRONT.sub("", card, count=1)
 
 
 def _text(path: Path) -> str:
