@@ -55,6 +55,7 @@ table{{border-collapse:collapse;margin:.6rem 0;align-self:start;font-size:.92rem
 th,td{{text-align:left;padding:.25rem .9rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}}
 .numbers{{width:100%;max-width:27rem}}
 .wide{{max-width:none}}
+.wide td{{overflow-wrap:normal}}
 .bars td:nth-child(2){{width:40%}}
 .bars td:last-child{{white-space:nowrap}}
 .numbers td,.numbers thead th{{text-align:right;padding:.25rem 0 .25rem .6rem;font-variant-numeric:tabular-nums}}
