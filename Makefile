@@ -107,7 +107,7 @@ requirements: ## Pin the requirements anew, with hashes and without addresses
 	$$UV --extra operator -c requirements/dev.txt -o requirements/operator.txt pyproject.toml
 	$$UV --extra cli -c requirements/dev.txt -o requirements/cli.txt pyproject.toml
 	$$UV --extra serving -c requirements/dev.txt -o requirements/serving.txt pyproject.toml
-	$$UV --extra components --extra pipelines -c requirements/dev.txt -o requirements/components.txt pyproject.toml
+	$$UV --extra components --extra pipelines --extra serving -c requirements/dev.txt -o requirements/components.txt pyproject.toml
 	echo uv | $$UV -c requirements/dev.txt -o requirements/bootstrap.txt -
 
 pipeline: setup ## Compile the training pipeline to dist/training.yaml

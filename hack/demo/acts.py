@@ -41,7 +41,7 @@ class DemoStage:
     async def train(self, version: str, *settings: str) -> None:
         """Runs the Kubeflow pipeline, which ends by publishing the model as `version`."""
         command = [sys.executable, "-m", "timoneiro_operator.cli.main", "training", "run", str(DEFINITION), "--publish"]
-        arguments = [f"--version={version}", *(f"--set=spec.model.{setting}" for setting in settings)]
+        arguments = [f"--version={version}", *(f"--set=spec.{setting}" for setting in settings)]
         process = await asyncio.create_subprocess_exec(
             *command,
             *arguments,
@@ -88,11 +88,11 @@ class DemoRelease:
 
 
 async def _better(stage: DemoStage) -> None:
-    await stage.train("2", "algorithm=LogisticRegression")
+    await stage.train("2", "model.algorithm=LogisticRegression")
 
 
 async def _wrong_in_production(stage: DemoStage) -> None:
-    await stage.train("3", "algorithm=LogisticRegression", "impute=false")
+    await stage.train("3", "model.algorithm=LogisticRegression", "model.impute=false", "package.rehearse=false")
 
 
 async def _broken(stage: DemoStage) -> None:
@@ -111,8 +111,9 @@ RELEASES = (
     ),
     DemoRelease(
         title="Version 3: good on paper, wrong in production",
-        story="It passes every test on historical data, where no value is missing. Real requests leave values out, "
-        "and it fails on those. The evidence rolls it back.",
+        story="Somebody was in a hurry and left out the rehearsal in the model server. It passes every test on "
+        "historical data, where no value is missing. Real requests leave values out, and it fails on those. The "
+        "evidence rolls it back.",
         version="3",
         expected="RolledBack",
         seconds=150,
@@ -179,7 +180,7 @@ async def first_model(stage: DemoStage) -> Act:
     title = "Version 1: the first model goes live"
     stage.view.act(title)
     began = time.monotonic()
-    await stage.train("1", "algorithm=HistGradientBoosting")
+    await stage.train("1", "model.algorithm=HistGradientBoosting")
     await stage.watch.until("version 1", lambda seen: seen.phase == "Healthy" and seen.stable == "1", seconds=120)
     return Act(
         title=title,

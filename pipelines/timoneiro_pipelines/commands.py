@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FAILED, WRONG_USE = 1, 2
 # What the commands need beyond what the program itself does; found without being imported.
-_NEEDED = ("kfp", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
+_NEEDED = ("kfp", "kserve", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
 app = typer.Typer(no_args_is_help=True)
 
 _Definition = Annotated[Path, typer.Argument(help="The definition, such as training.yaml.", show_default=True)]
@@ -37,6 +37,7 @@ _ARTIFACTS = {
     "model card": ("package-model", "card"),
     "data report": ("validate-data", "report"),
     "model report": ("evaluate-model", "report"),
+    "rehearsal": ("rehearse-model", "report"),
     "holdout rows": ("ingest-data", "holdout"),
 }
 
@@ -45,7 +46,7 @@ _ARTIFACTS = {
 def _needed() -> None:
     """Train a model from a table and one file, training.yaml."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        print(f"{missing[0]} is not installed: pip install 'timoneiro[components,pipelines]'", file=sys.stderr)
+        print(f"{missing[0]} is not installed: pip install 'timoneiro[components,pipelines,serving]'", file=sys.stderr)
         raise typer.Exit(FAILED)
 
 

@@ -205,6 +205,39 @@ def package_model(
 
 
 @step
+def rehearse_model(
+    definition: Input[Artifact],
+    package: Input[Model],
+    test: Input[Dataset],
+    metrics: Output[Metrics],
+    report: Output[Markdown],
+    outcome: Output[Artifact],
+) -> None:
+    """Asks the package in the real model server: rows, rows with gaps, and bodies that are wrong."""
+    from pathlib import Path
+
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.gates import write_outcome
+    from timoneiro_components.rehearse import GATE, rehearse, report_of
+
+    training = read_training(Path(definition.path))
+    done = rehearse(training, package=Path(package.path), test=Path(test.path))
+    metrics.metadata.update(done.metrics)
+    Path(report.path).write_text(report_of(done), encoding="utf-8")
+    write_outcome(Path(outcome.path), GATE, done.reasons)
+
+
+@step
+def require_working_model(outcome: Input[Artifact]) -> None:
+    """Gate: stops the pipeline if the model server does not answer as it has to with the package."""
+    from pathlib import Path
+
+    from timoneiro_components.gates import require
+
+    require(Path(outcome.path))
+
+
+@step
 def publish_model(
     model_store: str,
     namespace: str,

@@ -12,8 +12,10 @@ from timoneiro_pipelines.steps import (
     ingest_data,
     package_model,
     publish_model,
+    rehearse_model,
     require_good_model,
     require_valid_data,
+    require_working_model,
     resolve_definition,
     train_model,
     validate_data,
@@ -84,8 +86,14 @@ def training_pipeline(
         evaluation=evaluated.outputs["evaluation"],
     ).after(good)
     packaged.set_display_name("Package model")
+    package = packaged.outputs["package"]
+
+    rehearsed = rehearse_model(definition=resolved, package=package, test=trained.outputs["test"])
+    rehearsed.set_display_name("Rehearse the model")
+    working = require_working_model(outcome=rehearsed.outputs["outcome"])
+    working.set_display_name("Require a working model")
 
     with dsl.If(publish == True, name="publish"):  # noqa: E712  # an expression of KFP, not of Python
-        published = publish_model(model_store=model_store, namespace=namespace, package=packaged.outputs["package"])
+        published = publish_model(model_store=model_store, namespace=namespace, package=package).after(working)
         published.set_display_name("Publish model")
         published.set_caching_options(False)  # it is done for its effect

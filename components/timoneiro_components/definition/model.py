@@ -104,3 +104,8 @@ class PackageChoice(DefinitionObject):
     format: Literal["Sklearn", "Onnx"] = Field(
         default="Sklearn", description="Sklearn: a skops file, which runs no code."
     )
+    rehearse: bool = Field(
+        default=True,
+        description="Whether the package is asked in the real model server before it is published: rows with every "
+        "gap that callers may leave, and bodies that are wrong.",
+    )

@@ -91,7 +91,7 @@ def careless(
 ) -> Outcome:
     """A second version without imputer, judged against the first."""
     cluster.deployment["status"] = {"stable": {"uri": "s3://models/diagnosis/1/"}}
-    careless = ("--version=2", "--publish", "--set=spec.model.impute=false")
+    careless = ("--version=2", "--publish", "--set=spec.model.impute=false", "--set=spec.package.rehearse=false")
     return run(tmp_path_factory.mktemp("runs"), environment, *careless)
 
 

@@ -65,7 +65,10 @@ def test_the_schema_is_json(folder: Path) -> None:
 def test_without_what_training_needs_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "_NEEDED", ("nothing_like_it",))
     code, _, told = typed("schema")
-    assert (code, told) == (1, "nothing_like_it is not installed: pip install 'timoneiro[components,pipelines]'\n")
+    assert (code, told) == (
+        1,
+        "nothing_like_it is not installed: pip install 'timoneiro[components,pipelines,serving]'\n",
+    )
 
 
 @pytest.mark.parametrize("heavy", ["kfp", "pandas", "pyarrow", "pydantic", "sklearn", "yaml"])
