@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -13,9 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
+from example_data import write_credit
 from timoneiro_components.tables import frame_of, read_table
 from timoneiro_serving.loading import load_model
-from use_cases.cases import PAGES, ROOT, USE_CASES, UseCase
+from use_cases.cases import PAGES, USE_CASES, UseCase
 from use_cases.measure import best_possible, scores
 
 # The pipeline of diagnosis is run by test_run.py.
@@ -35,15 +35,6 @@ class ExampleRun(NamedTuple):
         found = re.search(rf"\b{figure} ([0-9.e-]+)", line)
         assert found, line
         return float(found[1])
-
-
-def write_credit(file: Path) -> None:
-    """As `make example-data` does."""
-    spec = importlib.util.spec_from_file_location("example_data", ROOT / "hack" / "example_data.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write_credit(file)
 
 
 @pytest.fixture(scope="module", params=sorted(CASES))
