@@ -91,8 +91,8 @@ def _separation(tested: CaseResult) -> Iterator[str]:
     yield words((10, 20), "What the model says of rows that it has not seen", size=13.5)
     yield bar((12, 30), 10, 10, colour="alarm")
     yield words((28, 39), tested.case.positives)
-    yield bar((112, 30), 10, 10, colour="quiet")
-    yield words((128, 39), "the others")
+    yield bar((142, 30), 10, 10, colour="quiet")
+    yield words((158, 39), "the others")
     yield from axes.grid(_SHARES, _SHARES)
     for place, (chosen, colour) in enumerate(((tested.truth, "alarm"), (~tested.truth, "quiet"))):
         counts, edges = np.histogram(tested.model[chosen], bins=_BINS, range=(0, 1))
