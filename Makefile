@@ -26,7 +26,7 @@ CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 3 --dist loadfile)
 MUTATION := .local/mutation
 
 .PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale demo cluster-up cluster-down cluster-status \
-	requirements pipeline manifests clean
+	requirements pipeline example-data use-cases manifests clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -113,6 +113,12 @@ requirements: ## Pin the requirements anew, with hashes and without addresses
 pipeline: setup ## Compile the training pipeline to dist/training.yaml
 	mkdir -p dist
 	$(BIN)/timoneiro training compile --output dist/training.yaml
+
+example-data: setup ## Write the tables of examples that no image may hold (pipelines/examples/credit-risk/credit.csv)
+	$(BIN)/python hack/example_data.py
+
+use-cases: example-data ## Run the examples, and write figures and pictures of docs/use-cases (2 minutes)
+	PYTHONPATH=hack $(BIN)/python -m use_cases
 
 manifests: setup ## Render manifests/ from the chart
 	PYTHONPATH=hack $(BIN)/python -m render_manifests

@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.errors import StepError
-from timoneiro_components.sources import examples
+from timoneiro_components.examples import diagnosis
 from timoneiro_components.sources.table import read_source
 
 DEFINITION = """\
@@ -22,7 +22,7 @@ kind: Training
 metadata: {name: loans}
 spec:
   source:
-    python: {function: "timoneiro_components.sources.examples:given"}
+    python: {function: "timoneiro_components.examples.diagnosis:given"}
   columns:
     income: {type: Number}
     age: {type: Integer}
@@ -37,7 +37,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """The table of what a function gives."""
 
     def from_function(function: Callable[[], Any]) -> Any:
-        monkeypatch.setattr(examples, "given", function, raising=False)
+        monkeypatch.setattr(diagnosis, "given", function, raising=False)
         return read_source(parse_training(DEFINITION))
 
     return from_function
@@ -57,13 +57,13 @@ def failing() -> Any:
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        (failing, "examples:given failed: OSError at test_typed_sources.py:"),
+        (failing, "diagnosis:given failed: OSError at test_typed_sources.py:"),
         (lambda: ROWS.assign(status=[True, 3.5]), "gave a column with values of several types, or of an odd type"),
         (lambda: ROWS.assign(age=pd.Timestamp("2020-01-01")), "column 'age' is timestamp[s], and its type in the"),
         (lambda: ROWS.assign(income=float("inf")), "column 'income' has values that are infinite"),
-        (lambda: [1], "examples:given gave a list, and a pandas DataFrame is wanted"),
-        (lambda: ROWS.head(0), "examples:given has no rows"),
-        (lambda: ROWS.drop(columns="age"), "examples:given: there is no column 'age'"),
+        (lambda: [1], "diagnosis:given gave a list, and a pandas DataFrame is wanted"),
+        (lambda: ROWS.head(0), "diagnosis:given has no rows"),
+        (lambda: ROWS.drop(columns="age"), "diagnosis:given: there is no column 'age'"),
         (lambda: ROWS.assign(note=1), "column 'note' is not described"),
         (
             lambda: ROWS.assign(age=[1.5, 2]),
@@ -82,21 +82,23 @@ def test_what_is_no_such_table_is_told(read: Callable[..., Any], function: Calla
 
 
 def test_what_is_no_function_is_told() -> None:
-    text = DEFINITION.replace("timoneiro_components.sources.examples:given", "timoneiro_components.sources.examples:pd")
+    text = DEFINITION.replace(
+        "timoneiro_components.examples.diagnosis:given", "timoneiro_components.examples.diagnosis:pd"
+    )
     with pytest.raises(StepError, match="is a module, and no function"):
         read_source(parse_training(text))
 
 
-@pytest.mark.parametrize("function", ["nowhere:load", "timoneiro_components.sources.examples:nothing"])
+@pytest.mark.parametrize("function", ["nowhere:load", "timoneiro_components.examples.diagnosis:nothing"])
 def test_a_function_that_is_not_there_is_told_with_where_it_has_to_be(function: str) -> None:
-    text = DEFINITION.replace("timoneiro_components.sources.examples:given", function)
+    text = DEFINITION.replace("timoneiro_components.examples.diagnosis:given", function)
     with pytest.raises(StepError, match=r"cannot be imported .*: it has to be in the image of the components"):
         read_source(parse_training(text))
 
 
 def from_file(kind: str, file: Path) -> Any:
     text = DEFINITION.replace(
-        'python: {function: "timoneiro_components.sources.examples:given"}', f"{kind}: {{path: {file}}}"
+        'python: {function: "timoneiro_components.examples.diagnosis:given"}', f"{kind}: {{path: {file}}}"
     )
     return read_source(parse_training(text))
 

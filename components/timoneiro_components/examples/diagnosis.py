@@ -1,11 +1,11 @@
-"""Tables that come with scikit-learn, for the examples and the demo."""
+"""Real data that come with scikit-learn: is a tumour benign or malignant?"""
 
 from __future__ import annotations
 
 import pandas as pd
 
 
-def diagnosis() -> pd.DataFrame:
+def aspirates() -> pd.DataFrame:
     """569 fine needle aspirates, benign or malignant, with 30 measurements of their cell nuclei.
 
     Breast Cancer Wisconsin (Diagnostic), UCI Machine Learning Repository, CC BY 4.0.
