@@ -36,7 +36,8 @@ _ARTIFACTS = {
     "package": ("package-model", "package"),
     "model card": ("package-model", "card"),
     "data report": ("validate-data", "report"),
-    "holdout rows": ("ingest-data", "holdout"),
+    "quarantined rows": ("validate-data", "quarantine"),
+    "holdout rows": ("validate-data", "accepted_holdout"),
 }
 
 
@@ -62,11 +63,13 @@ def init(table: Annotated[Path, typer.Argument(help="A CSV file with a header li
 def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
     from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.quality.preflight import check_rules
     from timoneiro_components.sources.table import check_source
 
     with _sentences():
         training = read_training(file, settings or ())
         check_source(training)
+        check_rules(training)
     number = len(training.features)
     columns = "1 column" if number == 1 else f"{number} columns"
     typer.echo(f"{file}: {training.title}, {columns} to learn from, nothing is wrong")
@@ -94,11 +97,13 @@ def run(
     with _sentences():
         from timoneiro_components.definition.reading import encoded, read_training
         from timoneiro_components.identity import check_identity
+        from timoneiro_components.quality.preflight import check_rules
         from timoneiro_components.sources.table import check_source
 
         training = read_training(file, settings or ())
         check_identity(training.metadata.name, version)
         check_source(training)
+        check_rules(training)
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {

@@ -80,11 +80,14 @@ def validate_data(
     definition: Input[Artifact],
     data: Input[Dataset],
     holdout: Input[Dataset],
+    accepted: Output[Dataset],
+    accepted_holdout: Output[Dataset],
+    quarantine: Output[Dataset],
     report: Output[Markdown],
     metrics: Output[Metrics],
     outcome: Output[Artifact],
 ) -> None:
-    """Checks whether the data is what its definition says, and reports it."""
+    """Checks whether the data is what its definition says, reports it, and takes out the rows that are to be."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
@@ -92,7 +95,15 @@ def validate_data(
     from timoneiro_components.validate import GATE, validate
 
     training = read_training(Path(definition.path))
-    done = validate(training, data=Path(data.path), holdout=Path(holdout.path), report=Path(report.path))
+    done = validate(
+        training,
+        data=Path(data.path),
+        holdout=Path(holdout.path),
+        accepted=Path(accepted.path),
+        accepted_holdout=Path(accepted_holdout.path),
+        quarantine=Path(quarantine.path),
+        report=Path(report.path),
+    )
     metrics.metadata.update(done.metrics)
     write_outcome(Path(outcome.path), GATE, done.reasons)
 

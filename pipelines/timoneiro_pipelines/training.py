@@ -55,12 +55,12 @@ def training_pipeline(
     ingested = ingest_data(definition=resolved)
     ingested.set_display_name("Ingest data")
     ingested.set_caching_options(False)  # so does the source of the data
-    data = ingested.outputs["data"]
 
-    validated = validate_data(definition=resolved, data=data, holdout=ingested.outputs["holdout"])
+    validated = validate_data(definition=resolved, data=ingested.outputs["data"], holdout=ingested.outputs["holdout"])
     validated.set_display_name("Validate data")
     valid = require_valid_data(outcome=validated.outputs["outcome"])
     valid.set_display_name("Require valid data")
+    data = validated.outputs["accepted"]
 
     # Training is long, and in vain if there is nowhere to publish to.
     trained = train_model(definition=resolved, data=data).after(valid, champion)

@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from .columns import Column, classes_of
 from .gates import SMALLER_IS_BETTER, Gate
 from .problems import Path
+from .rules import rule_faults
 from .training import Training, TrainingSpec
 
 Contradiction = tuple[Path, str]
@@ -25,6 +26,7 @@ def faults(training: Training) -> Iterator[Contradiction]:
         yield from _column(("spec", "columns", name), column)
     yield from _target(spec)
     yield from _used(training)
+    yield from rule_faults(training)
     for position, gate in enumerate(spec.gates):
         yield from _gate(("spec", "gates", position), gate)
 

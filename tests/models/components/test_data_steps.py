@@ -31,6 +31,11 @@ def frame(path: Path) -> pd.DataFrame:
     return frame_of(read_table(path))
 
 
+def left_in(folder: Path) -> dict[str, Path]:
+    """Where the step that checks the data leaves what it makes."""
+    return {name: folder / name for name in ("accepted", "accepted_holdout", "quarantine", "report")}
+
+
 def test_data_and_holdout_share_no_row_and_lose_none(workspace: Any) -> None:
     both = pd.concat([frame(workspace.data), frame(workspace.holdout)])
     assert (len(both), int(both.duplicated().sum())) == (569, 0)
@@ -106,7 +111,7 @@ def test_rows_of_the_holdout_are_checked_too(diagnosis: Diagnosis, workspace: An
     rows = frame(workspace.holdout)
     spoilt = rows.assign(**{"mean area": rows["mean area"].mask(rows.index < 2, -1.0)})
     write_table(pa.Table.from_pandas(spoilt, preserve_index=False), tmp_path / "holdout")
-    done = validate(diagnosis(), data=workspace.data, holdout=tmp_path / "holdout", report=tmp_path / "report")
+    done = validate(diagnosis(), data=workspace.data, holdout=tmp_path / "holdout", **left_in(tmp_path))
     assert done.reasons == ("column 'mean area' has 2 values below 0",)
 
 
@@ -124,9 +129,9 @@ def judged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[...
 
     def judge(change: Callable[[pd.DataFrame], pd.DataFrame], *settings: str) -> Validation:
         write_table(pa.Table.from_pandas(change(frame(workspace.data)), preserve_index=False), tmp_path / "data")
-        places = {"data": tmp_path / "data", "holdout": tmp_path / "holdout", "report": tmp_path / "report"}
         write_table(read_table(tmp_path / "data").slice(0, 0), tmp_path / "holdout")
-        return validate(diagnosis(*settings), **places)
+        places = {"data": tmp_path / "data", "holdout": tmp_path / "holdout"}
+        return validate(diagnosis(*settings), **places, **left_in(tmp_path))
 
     return judge
 

@@ -53,7 +53,7 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
 
 
 def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
-    assert len(published.stdout.splitlines()) == 16 and "KFP Executor" not in published.stdout
+    assert len(published.stdout.splitlines()) == 17 and "KFP Executor" not in published.stdout
 
 
 def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
