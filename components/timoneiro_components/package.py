@@ -31,6 +31,7 @@ from .definition.training import Training
 from .errors import StepError
 from .features.preparation import features_of, labels_of
 from .identity import check_identity
+from .privacy.record import read_record
 from .tables import frame_of, read_table, table_digest
 
 CARD_FILE = "README.md"
@@ -55,15 +56,16 @@ def package(
     *,
     model: Path,
     data: Path,
+    privacy: Path,
     destination: Path,
     version: str,
     metrics: dict[str, Any],
 ) -> Package:
     """Makes the package folder `destination` from the model folder `model`.
 
-    `data` is the table that the model was developed on, for statistics and the parity check; `metrics` are the figures
-    of the evaluation (entries that are no numbers are left out). Raises StepError, and GateFailed if the ONNX model
-    answers differently.
+    `data` is the table that the model was developed on, for statistics and the parity check; `privacy` is what was
+    found of personal data; `metrics` are the figures of the evaluation (entries that are no numbers are left out).
+    Raises StepError, and GateFailed if the ONNX model answers differently.
     """
     name, format_name = training.metadata.name, training.spec.package.format.lower()
     check_identity(name, version)
@@ -83,6 +85,7 @@ def package(
         "training": made,
         "metrics": {key: value for key, value in sorted(metrics.items()) if _is_number(value)},
         "data": {"name": training.spec.source.title or name, "rows": len(frame), "digest": table_digest(data)},
+        "privacy": read_record(privacy).document(),
     }
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Filled next to its place and moved there in one step: nobody ever sees half a package.

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .definition.training import Training
+from .privacy.record import read_record
 from .quality.assessment import assess
 from .quality.check import Check
 from .quality.completeness import missing_shares
@@ -51,6 +52,7 @@ def validate(
     *,
     data: Path,
     holdout: Path,
+    privacy: Path,
     accepted: Path,
     accepted_holdout: Path,
     quarantine: Path,
@@ -58,10 +60,11 @@ def validate(
 ) -> Validation:
     """Checks the rows of `data` and `holdout`, and writes those that are accepted, those that are not, and a report.
 
-    `reasons` of the result are why the gate fails. Raises StepError for an unreadable table.
+    `privacy` is what the step before has found of personal data. `reasons` of the result are why the gate fails. Raises
+    StepError for a table that cannot be read.
     """
     kept, held = read_table(data), read_table(holdout)
-    assessment = assess(pa.concat_tables([kept, held]), training)
+    assessment = assess(pa.concat_tables([kept, held]), training, read_record(privacy))
     left = assessment.left
     of_data = int((left.positions < kept.num_rows).sum())
     write_table(left.table.slice(0, of_data), accepted)

@@ -63,6 +63,7 @@ def init(table: Annotated[Path, typer.Argument(help="A CSV file with a header li
 def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
     from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.privacy.preflight import check_privacy
     from timoneiro_components.quality.preflight import check_rules
     from timoneiro_components.sources.table import check_source
 
@@ -70,6 +71,7 @@ def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
         training = read_training(file, settings or ())
         check_source(training)
         check_rules(training)
+        check_privacy(training)
     number = len(training.features)
     columns = "1 column" if number == 1 else f"{number} columns"
     typer.echo(f"{file}: {training.title}, {columns} to learn from, nothing is wrong")
@@ -97,6 +99,7 @@ def run(
     with _sentences():
         from timoneiro_components.definition.reading import encoded, read_training
         from timoneiro_components.identity import check_identity
+        from timoneiro_components.privacy.preflight import check_privacy
         from timoneiro_components.quality.preflight import check_rules
         from timoneiro_components.sources.table import check_source
 
@@ -104,6 +107,7 @@ def run(
         check_identity(training.metadata.name, version)
         check_source(training)
         check_rules(training)
+        check_privacy(training)
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {

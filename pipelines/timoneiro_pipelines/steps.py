@@ -62,16 +62,21 @@ def find_champion(
 
 @step
 def ingest_data(
-    definition: Input[Artifact], data: Output[Dataset], holdout: Output[Dataset], metrics: Output[Metrics]
+    definition: Input[Artifact],
+    data: Output[Dataset],
+    holdout: Output[Dataset],
+    privacy: Output[Artifact],
+    metrics: Output[Metrics],
 ) -> None:
-    """Writes the data and the holdout."""
+    """Writes the data and the holdout, without what is dropped or erased, and what was found of personal data."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.ingest import ingest
 
-    done = ingest(read_training(Path(definition.path)), data=Path(data.path), holdout=Path(holdout.path))
-    metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows)
+    training = read_training(Path(definition.path))
+    done = ingest(training, data=Path(data.path), holdout=Path(holdout.path), privacy=Path(privacy.path))
+    metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows, erased_rows=done.privacy.rows_erased)
     data.metadata["digest"] = done.digest
 
 
@@ -80,6 +85,7 @@ def validate_data(
     definition: Input[Artifact],
     data: Input[Dataset],
     holdout: Input[Dataset],
+    privacy: Input[Artifact],
     accepted: Output[Dataset],
     accepted_holdout: Output[Dataset],
     quarantine: Output[Dataset],
@@ -99,6 +105,7 @@ def validate_data(
         training,
         data=Path(data.path),
         holdout=Path(holdout.path),
+        privacy=Path(privacy.path),
         accepted=Path(accepted.path),
         accepted_holdout=Path(accepted_holdout.path),
         quarantine=Path(quarantine.path),
@@ -179,6 +186,7 @@ def package_model(
     definition: Input[Artifact],
     model: Input[Model],
     data: Input[Dataset],
+    privacy: Input[Artifact],
     metrics: Input[Metrics],
     package: Output[Model],
     card: Output[Markdown],
@@ -194,6 +202,7 @@ def package_model(
         training,
         model=Path(model.path),
         data=Path(data.path),
+        privacy=Path(privacy.path),
         destination=Path(package.path),
         version=version,
         metrics=metrics.metadata,

@@ -56,7 +56,12 @@ def training_pipeline(
     ingested.set_display_name("Ingest data")
     ingested.set_caching_options(False)  # so does the source of the data
 
-    validated = validate_data(definition=resolved, data=ingested.outputs["data"], holdout=ingested.outputs["holdout"])
+    validated = validate_data(
+        definition=resolved,
+        data=ingested.outputs["data"],
+        holdout=ingested.outputs["holdout"],
+        privacy=ingested.outputs["privacy"],
+    )
     validated.set_display_name("Validate data")
     valid = require_valid_data(outcome=validated.outputs["outcome"])
     valid.set_display_name("Require valid data")
@@ -81,6 +86,7 @@ def training_pipeline(
         definition=resolved,
         model=trained.outputs["model"],
         data=data,
+        privacy=ingested.outputs["privacy"],
         metrics=evaluated.outputs["metrics"],
     ).after(good)
     packaged.set_display_name("Package model")

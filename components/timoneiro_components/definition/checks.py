@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from .columns import Column, classes_of
 from .gates import SMALLER_IS_BETTER, Gate
+from .personal import privacy_faults
 from .problems import Path
 from .rules import rule_faults
 from .training import Training, TrainingSpec
@@ -27,6 +28,7 @@ def faults(training: Training) -> Iterator[Contradiction]:
     yield from _target(spec)
     yield from _used(training)
     yield from rule_faults(training)
+    yield from privacy_faults(training)
     for position, gate in enumerate(spec.gates):
         yield from _gate(("spec", "gates", position), gate)
 
@@ -50,7 +52,9 @@ def _column(path: Path, column: Column) -> Iterator[Contradiction]:
         yield (*path, "minimum"), f"it is above the maximum, which is {column.maximum:g}: no value could be right"
     if column.type == "Category":
         if column.values is None:
-            yield path, "a category needs `values`: all that are possible"
+            # Of what is not read nobody needs to know what it may be.
+            if column.personal != "Drop":
+                yield path, "a category needs `values`: all that are possible"
         elif any(value != value.strip() for value in column.values):
             yield (*path, "values"), "a value begins or ends with a space, which is cut off when the table is read"
         elif len(set(column.values)) != len(column.values):

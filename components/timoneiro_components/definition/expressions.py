@@ -169,7 +169,7 @@ class _Parser:
                 raise ExpressionError("whether a value is missing is asked with isNull(column)")
             close = get_close_matches(name, self._columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else "a text stands in quotes"
-            raise ExpressionError(f"spec.columns has no {name!r}; {hint}")
+            raise ExpressionError(f"the data has no column {name!r}; {hint}")
         self.used.add(name)
         return ColumnOperand(name, column.type), _KINDS[column.type]
 

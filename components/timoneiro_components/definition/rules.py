@@ -22,6 +22,6 @@ def rule_faults(training: Training) -> Iterator[tuple[Path, str]]:
             yield path, f"exactly one of expression and function is wanted, and {found}"
         elif rule.expression is not None:
             try:
-                parse_expression(rule.expression, training.spec.columns)
+                parse_expression(rule.expression, training.columns)
             except ExpressionError as error:
                 yield (*path, "expression"), str(error)

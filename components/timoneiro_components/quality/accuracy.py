@@ -45,7 +45,7 @@ def _schema(training: Training) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(
         {
             name: pa.Column(checks=list(_value_checks(column)), nullable=column.nullable)
-            for name, column in training.spec.columns.items()
+            for name, column in training.columns.items()
         },
         strict=True,
         ordered=True,
@@ -64,7 +64,7 @@ def _value_checks(column: Column) -> Iterator[pa.Check]:
 def _violations(cases: pd.DataFrame, training: Training) -> Iterator[Violation]:
     actions = training.spec.checks.actions
     for (name, check), group in cases.groupby(["column", "check"], dropna=False, sort=True):
-        column = training.spec.columns.get(name)
+        column = training.columns.get(name)
         if column is None:
             yield Violation(f"the columns are not those of the definition: {group['failure_case'].iloc[0]!r}")
             continue

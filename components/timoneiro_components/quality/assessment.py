@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from ..definition.quality import Consequence
 from ..definition.training import Training
+from ..privacy.record import PrivacyRecord
 from .check import Check, CheckedRows
+from .personal import personal_data_is_declared
 from .registry import STAGES
 
 
@@ -22,6 +24,7 @@ class Assessment:
     left: CheckedRows
     checks: tuple[Check, ...]
     reasons_by_row: Mapping[int, tuple[str, ...]]
+    privacy: PrivacyRecord
 
     def sentences(self, action: Consequence) -> tuple[str, ...]:
         """What is wrong and has this consequence, in one sentence for each cause."""
@@ -42,11 +45,14 @@ class Assessment:
         return (f"{taken} of {total} rows are quarantined ({taken / total:.1%}), {most:.1%} are accepted",)
 
 
-def assess(table: pa.Table, training: Training) -> Assessment:
-    """Carries out every check, not only those up to the first that finds something."""
+def assess(table: pa.Table, training: Training, privacy: PrivacyRecord) -> Assessment:
+    """Carries out every check, not only those up to the first that finds something.
+
+    Where the rows were withheld because of personal data, nothing can be asked of them.
+    """
     rows = CheckedRows(training, table, np.arange(table.num_rows, dtype=np.int64))
-    left, checks, reasons = rows, list[Check](), dict[int, tuple[str, ...]]()
-    for stage in STAGES:
+    left, checks, reasons = rows, [personal_data_is_declared(privacy)], dict[int, tuple[str, ...]]()
+    for stage in STAGES if not privacy.withheld else ():
         done = [check for function in stage for check in function(left)]
         taken = [
             violation
@@ -59,4 +65,4 @@ def assess(table: pa.Table, training: Training) -> Assessment:
                 reasons[position] = (*reasons.get(position, ()), violation.label)
         left = left.without(np.array(sorted(reasons), dtype=np.int64))
         checks += done
-    return Assessment(rows, left, tuple(checks), reasons)
+    return Assessment(rows, left, tuple(checks), reasons, privacy)

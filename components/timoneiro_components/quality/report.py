@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..markdown import table
+from ..privacy.record import PrivacyRecord
 from .assessment import Assessment
+from .personal import personal_data_lines
 
 
 def report(assessment: Assessment) -> str:
@@ -33,10 +35,21 @@ def _lines(assessment: Assessment) -> Iterator[str]:
             f"What is quarantined: {taken:,} of {len(frame):,} rows", assessment.sentences("Quarantine")
         )
     yield from _section("What is only warned of", assessment.sentences("Warn"))
+    yield from _privacy(assessment.privacy)
     yield from ("", "## Columns", "")
     header = ("column", "type", "minimum", "mean", "maximum", "missing")
-    columns = training.spec.columns.items()
+    columns = training.columns.items()
     yield from table(header, (_described(name, column.type, frame[name]) for name, column in columns))
+
+
+def _privacy(record: PrivacyRecord) -> Iterator[str]:
+    yield from ("", "## Personal data", "")
+    scanned = f"{record.rows_scanned:,} of {record.rows:,} rows were looked at. {record.rows_erased:,} were left out"
+    yield f"{scanned} because of the erasure list. Retention: {record.retention or 'not said'}."
+    if record.withheld:
+        yield from ("", "No row was written, and nothing else was checked.")
+    if lines := list(personal_data_lines(record)):
+        yield from ("", *table(("column", "kind", "found by", "values", "what happens to it"), lines))
 
 
 def _section(title: str, sentences: tuple[str, ...]) -> Iterator[str]:

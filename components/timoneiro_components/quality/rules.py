@@ -37,7 +37,7 @@ def rules_hold(rows: CheckedRows) -> Iterator[Check]:
 
 def _broken(rule: DataRule, field: str, rows: CheckedRows) -> _Truths:
     if rule.expression is not None:
-        found = broken(rows.table, parse_expression(rule.expression, rows.training.spec.columns))
+        found = broken(rows.table, parse_expression(rule.expression, rows.training.columns))
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
     function = load_function(str(rule.function), field)
     try:

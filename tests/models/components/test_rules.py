@@ -15,6 +15,7 @@ import pytest
 from timoneiro_components.definition.problems import DefinitionError
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.errors import StepError
+from timoneiro_components.privacy.record import PrivacyRecord, write_record
 from timoneiro_components.quality.preflight import check_rules
 from timoneiro_components.sources.columns import schema_of
 from timoneiro_components.tables import read_table, write_table
@@ -35,6 +36,8 @@ spec:
   target: {column: status, positive: bad}
   checks: {maxMissing: 0.2}
 """
+
+NOTHING_PERSONAL = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
 
 
 def rows(count: int = 200) -> pd.DataFrame:
@@ -72,7 +75,8 @@ def judge(tmp_path: Path) -> Judge:
         whole = pa.Table.from_pandas(table, schema=schema_of(training.spec.columns), preserve_index=False)
         write_table(whole.slice(held), tmp_path / "data")
         write_table(whole.slice(0, held), tmp_path / "holdout")
-        names = ("data", "holdout", "accepted", "accepted_holdout", "quarantine", "report")
+        write_record(NOTHING_PERSONAL, tmp_path / "privacy")
+        names = ("data", "holdout", "privacy", "accepted", "accepted_holdout", "quarantine", "report")
         done = validate(training, **{name: tmp_path / name for name in names})
         kept, kept_holdout, taken = (
             read_table(tmp_path / name) for name in ("accepted", "accepted_holdout", "quarantine")
@@ -223,11 +227,12 @@ def test_a_column_with_the_name_of_the_reasons_is_kept(tmp_path: Path) -> None:
     training = parse_training(text, settings=["spec.checks.actions.limits=Quarantine"])
     spoilt = rows().rename(columns={"end": "quarantine_reasons"})
     spoilt.loc[0, "start"] = -1.0
-    names = ("data", "holdout", "accepted", "accepted_holdout", "quarantine", "report")
+    names = ("data", "holdout", "privacy", "accepted", "accepted_holdout", "quarantine", "report")
     places = {name: tmp_path / name for name in names}
     table = pa.Table.from_pandas(spoilt, schema=schema_of(training.spec.columns), preserve_index=False)
     write_table(table, places["data"])
     write_table(table.slice(0, 0), places["holdout"])
+    write_record(NOTHING_PERSONAL, places["privacy"])
     validate(training, **places)
     taken = read_table(places["quarantine"])
     assert taken["quarantine_reasons_"].to_pylist() == [["start: below 0"]]
@@ -297,7 +302,7 @@ class TestFunctionsOfTheUser:
 @pytest.mark.parametrize(
     ("setting", "fault"),
     [
-        (rule("ende >= start"), "spec.checks.rules[0].expression: spec.columns has no 'ende'; did you mean 'end'?"),
+        (rule("ende >= start"), "spec.checks.rules[0].expression: the data has no column 'ende'; did you mean 'end'?"),
         (
             "spec.checks.rules=[{name: x}]",
             "spec.checks.rules[0]: exactly one of expression and function is wanted, and",
