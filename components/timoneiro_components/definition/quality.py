@@ -23,6 +23,11 @@ class RowActions(DefinitionObject):
         default="Stop", description="More copies of other rows than `maxDuplicates`. The first of them is no copy."
     )
     duplicate_keys: Consequence = Field(default="Stop", description="A key that an earlier row has.")
+    test_duplicates: Consequence = Field(
+        default="Warn",
+        description="More test rows than `maxTestDuplicates` that are like a training row with another key. "
+        "Quarantine takes out the training rows.",
+    )
 
 
 class DataRule(DefinitionObject):
@@ -46,6 +51,9 @@ class Checks(DefinitionObject):
 
     max_missing: Fraction = Field(default=0.05, description="Largest share of missing values of a nullable column.")
     max_duplicates: Fraction = Field(default=0.0, description="Largest share of rows that are copies of another row.")
+    max_test_duplicates: Fraction = Field(
+        default=0.0, description="Largest share of test rows that are like a training row in all but the key."
+    )
     max_single_auc: Annotated[FiniteFloat, Field(gt=0.5, le=1)] = Field(
         default=0.995,
         description="Largest ROC AUC of a column alone: one that predicts the target almost perfectly is known only "

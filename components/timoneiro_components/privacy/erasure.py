@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import unicodedata
 from functools import reduce
 from pathlib import Path
@@ -47,9 +48,8 @@ def without_erased(table: pa.Table, names: list[str], keys: set[tuple[str, ...]]
 
 
 def _keys(text: str, names: list[str], file: Path) -> set[tuple[str, ...]]:
-    # What is read by lines that end in other ways ends up in one line, or is refused.
-    lines = text.splitlines(keepends=True)
-    header = lines[0] if lines else ""
+    lines = io.StringIO(text, newline="")
+    header = lines.readline()
     for separator in _SEPARATORS:
         found = [name.strip() for name in next(csv.reader([header], delimiter=separator), [])]
         if set(names) <= set(found):
@@ -58,7 +58,7 @@ def _keys(text: str, names: list[str], file: Path) -> set[tuple[str, ...]]:
         raise StepError(f"{file} does not begin with a line that names {', '.join(names)}, which are its keys")
     places = [found.index(name) for name in names]
     keys: set[tuple[str, ...]] = set()
-    reader = csv.reader(lines[1:], delimiter=separator, strict=True)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     try:
         for row in reader:
             if not any(part.strip() for part in row):

@@ -96,9 +96,12 @@ def _revealing_columns(frame: pd.DataFrame, training: Training) -> Iterator[tupl
     features = features_of(frame[known], training)
     for name in features:
         values = features[name]
-        scores = [_positive_rates(values, positive)]
-        if values.dtype != object and values.notna().any():
+        if values.dtype == object or values.isna().all():
+            scores = [_positive_rates(values, positive)]
+        elif values.isna().any():
             scores = [values.fillna(values.min() - 1), values.fillna(values.max() + 1)]
+        else:
+            scores = [values]
         areas = [float(roc_auc_score(positive, score)) for score in scores]
         best = max(max(area, 1 - area) for area in areas)
         if best > training.spec.checks.max_single_auc:

@@ -1,9 +1,14 @@
-"""Consistency: is every row there once, and does its key say which it is?"""
+"""Consistency: is every row there once, does its key say which it is, and is no row on both sides of the split?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ..tables import take_fraction
 from .check import Check, CheckedRows, Violation
 
 
@@ -30,3 +35,34 @@ def keys_are_there_once(rows: CheckedRows) -> Iterator[Check]:
         action = rows.training.spec.checks.actions.duplicate_keys
         violations = (Violation(sentence, action, rows.positions[repeated], "a key that an earlier row has"),)
     yield Check(f"Does the key ({named}) say which row it is?", f"{count} come twice", violations)
+
+
+def no_row_is_trained_and_tested_on(rows: CheckedRows) -> Iterator[Check]:
+    """Without keys rows that are alike fall on the same side; with keys only those of the same key do."""
+    training, checks = rows.training, rows.training.spec.checks
+    if not training.keys:
+        return
+    alike = pd.util.hash_pandas_object(rows.frame[[*training.features, training.spec.target.column]], index=False)
+    is_test = np.isin(rows.positions, _test_positions(rows))
+    hashes = alike.to_numpy()
+    seen = np.isin(hashes[is_test], hashes[~is_test])
+    count, total = int(seen.sum()), len(seen)
+    violations: tuple[Violation, ...] = ()
+    if count > checks.max_test_duplicates * total:
+        sentence = (
+            f"{count} of {total} test rows are like a training row with another key ({count / total:.1%}): the model "
+            "is judged on what it has seen"
+        )
+        twins = rows.positions[~is_test & np.isin(hashes, hashes[is_test][seen])]
+        violations = (Violation(sentence, checks.actions.test_duplicates, twins, "like a test row with another key"),)
+    yield Check("Is no test row like a training row with another key?", f"{count} are", violations)
+
+
+def _test_positions(rows: CheckedRows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Where the rows are that a model is judged on: the same ones that training sets aside."""
+    keys, name = rows.table.select(rows.training.keys), "position"
+    while name in keys.column_names:
+        name += "_"
+    placed = keys.append_column(name, pa.array(rows.positions))
+    test, _ = take_fraction(placed, rows.training.spec.split.test, rows.training, purpose="test")
+    return np.asarray(test.column(name).to_numpy(), dtype=np.int64)

@@ -243,6 +243,12 @@ def test_two_keys_are_compared_together(folder: Folder) -> None:
     assert len(data) == 50 and set(data["town"]) == {"12"}
 
 
+def test_a_key_with_an_odd_character_is_one_key(folder: Folder) -> None:
+    folder.write(table().assign(id=lambda f: f["id"].where(f.index > 0, "P-3\u2028P-7")))
+    (folder.path / "erased.csv").write_text("id\nP-3\u2028P-7\n", encoding="utf-8")
+    assert {"P-3", "P-7"} <= set(folder.data(*DROPPED, ERASURE)["id"])
+
+
 def test_an_empty_erasure_list_leaves_every_row(folder: Folder) -> None:
     (folder.path / "erased.csv").write_text("id\n")
     assert len(folder.data(*DROPPED, ERASURE)) == 100

@@ -18,7 +18,7 @@ from timoneiro_components.errors import StepError
 from timoneiro_components.privacy.record import PrivacyRecord, write_record
 from timoneiro_components.quality.preflight import check_rules
 from timoneiro_components.sources.columns import schema_of
-from timoneiro_components.tables import read_table, write_table
+from timoneiro_components.tables import read_table, take_fraction, write_table
 from timoneiro_components.validate import Validation, validate
 
 DEFINITION = """\
@@ -215,6 +215,37 @@ def test_checks_of_the_table_are_about_the_rows_that_are_left(judge: Judge) -> N
     spoilt.loc[0:8, "status"] = None
     settings = ("spec.checks.actions.missing=Quarantine", "spec.checks.maxMissing=0")
     assert judge(spoilt, *settings).done.reasons == ()
+
+
+def like_the_first(count: int) -> pd.DataFrame:
+    """Rows of which the first `count` differ in nothing but their key."""
+    copies = rows()
+    for column in ("start", "end", "job", "status"):
+        copies[column] = copies[column].where(copies.index >= count, copies[column][0])
+    return copies
+
+
+def test_test_rows_that_are_like_training_rows_are_warned_of(judge: Judge) -> None:
+    judged = judge(like_the_first(40))
+    assert judged.done.reasons == () and len(judged.accepted) == 200
+    assert "test rows are like a training row with another key" in judged.done.warnings[0]
+
+
+def test_training_rows_that_are_like_test_rows_are_taken_out(judge: Judge, tmp_path: Path) -> None:
+    settings = ("spec.checks.actions.testDuplicates=Quarantine", "spec.checks.maxQuarantined=1")
+    judge(like_the_first(40), *settings)
+    training, table = parse_training(DEFINITION), read_table(tmp_path / "accepted")
+    sides = take_fraction(table, training.spec.split.test, training, purpose="test")
+    test, train = ({tuple(row.values()) for row in side.drop_columns("id").to_pylist()} for side in sides)
+    assert not test & train and len(sides[0]) > 40
+
+
+def test_as_many_test_rows_as_the_definition_accepts_are_no_warning(judge: Judge) -> None:
+    assert judge(like_the_first(40), "spec.checks.maxTestDuplicates=0.5").done.warnings == ()
+
+
+def test_rows_that_differ_in_a_feature_are_not_alike(judge: Judge) -> None:
+    assert judge(rows()).done.warnings == ()
 
 
 def test_rows_of_a_table_without_any_are_none(judge: Judge) -> None:
