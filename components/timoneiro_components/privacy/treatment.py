@@ -24,7 +24,8 @@ def hash_key(training: Training) -> bytes | None:
         return None
     said = training.spec.privacy.hash_key_from
     name = said.env if said else ""
-    key = os.environ.get(name, "")
+    # A Secret that was made from a file mostly ends with a line break.
+    key = os.environ.get(name, "").strip()
     if len(key) < _LEAST_KEY:
         found = f"has fewer than {_LEAST_KEY} characters" if key else "is not set"
         raise StepError(

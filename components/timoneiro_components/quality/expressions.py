@@ -11,7 +11,7 @@ from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import dataset
+from pyarrow import acero
 
 from ..definition.expressions import ColumnOperand, ConstantOperand, Expression, Operation
 
@@ -36,8 +36,11 @@ _COMPARISONS: Mapping[str, Callable[..., pc.Expression]] = {
 def broken(table: pa.Table, expression: Expression) -> pa.Array:
     """For each row of `table`, in its order, whether `expression` is false of it."""
     holds = pc.coalesce(compiled(expression), pc.scalar(True))
-    found = dataset.dataset(table).scanner(columns={"holds": holds}, use_threads=False).to_table()
-    return pc.invert(found.column("holds").combine_chunks())
+    source = acero.Declaration("table_source", acero.TableSourceNodeOptions(table))
+    project = acero.Declaration("project", acero.ProjectNodeOptions([holds], ["holds"]), [source])
+    # Threads would mix up the rows.
+    found = project.to_table(use_threads=False).column("holds")
+    return pc.invert(found.combine_chunks())
 
 
 def compiled(expression: Expression) -> pc.Expression:

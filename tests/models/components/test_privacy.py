@@ -150,6 +150,12 @@ def test_the_same_keys_give_the_same_hashes_in_every_run(folder: Folder) -> None
     assert first == second and len(set(first)) == 100
 
 
+def test_a_line_break_after_the_key_changes_no_hash(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = folder.data(*DROPPED, *HASHED)["id"].to_list()
+    monkeypatch.setenv("LOANS_HASH_KEY", f"{KEY}\n")
+    assert folder.data(*DROPPED, *HASHED)["id"].to_list() == first
+
+
 @pytest.mark.parametrize(("key", "found"), [("", "is not set"), ("short", "has fewer than 16 characters")])
 def test_a_hash_without_a_good_key_is_told_before_anything_runs(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, key: str, found: str

@@ -203,6 +203,14 @@ def test_what_can_be_read_can_be_computed(words: list[str]) -> None:
     assert len(broken(schema_of(COLUMNS).empty_table(), expression)) == 0
 
 
+@pytest.mark.parametrize(
+    "name", [".x", "a[0]", "$", "a b.c", "'q'", '"', "\\", "x\ny", "__filename", "😀", "_", "None"]
+)
+def test_a_column_of_any_name_but_one_with_a_backquote_can_be_asked_for(name: str) -> None:
+    expression = parse_expression(f"`{name}` > 0", {name: Column(type="Number")})
+    assert broken(pa.table({name: [1.0, -1.0]}), expression).to_pylist() == [False, True]
+
+
 def test_answers_are_in_the_order_of_the_rows() -> None:
     numbers = list(range(200_000))
     table = pa.concat_tables(
