@@ -32,6 +32,7 @@ from .errors import StepError
 from .features.preparation import features_of, labels_of
 from .identity import check_identity
 from .privacy.record import read_record
+from .quality.drift import drift_reference
 from .tables import frame_of, read_table, table_digest
 
 CARD_FILE = "README.md"
@@ -132,6 +133,7 @@ def _reference(frame: pd.DataFrame, training: Training) -> dict[str, Any]:
         "rows": len(frame),
         "features": {name: _statistics(features[name]) for name in features},
         "target": {label: round(float(shares.get(label, 0.0)), 6) for label in training.classes},
+        "drift": drift_reference(frame, training),
     }
 
 

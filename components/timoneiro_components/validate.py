@@ -6,8 +6,10 @@ taken out with the reasons, and all of them stay in their order; a row of the ho
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,6 +18,7 @@ from .privacy.record import read_record
 from .quality.assessment import assess
 from .quality.check import Check
 from .quality.completeness import missing_shares
+from .quality.drift import read_drift_reference
 from .quality.quarantine import quarantined
 from .quality.report import report as report_of
 from .tables import read_table, write_table
@@ -57,14 +60,16 @@ def validate(
     accepted_holdout: Path,
     quarantine: Path,
     report: Path,
+    champion_uri: str = "",
 ) -> Validation:
     """Checks the rows of `data` and `holdout`, and writes those that are accepted, those that are not, and a report.
 
-    `privacy` is what the step before has found of personal data. `reasons` of the result are why the gate fails. Raises
-    StepError for a table that cannot be read.
+    `privacy` is what the step before has found of personal data. `champion_uri` is the package that serves now
+    ("" for none), whose reference tells drift. `reasons` of the result are why the gate fails. Raises StepError for a
+    table, and for a package, that cannot be read.
     """
     kept, held = read_table(data), read_table(holdout)
-    assessment = assess(pa.concat_tables([kept, held]), training, read_record(privacy))
+    assessment = assess(pa.concat_tables([kept, held]), training, read_record(privacy), _reference(champion_uri))
     left = assessment.left
     of_data = int((left.positions < kept.num_rows).sum())
     write_table(left.table.slice(0, of_data), accepted)
@@ -83,3 +88,14 @@ def validate(
         reasons=assessment.reasons,
         warnings=assessment.sentences("Warn"),
     )
+
+
+def _reference(champion_uri: str) -> dict[str, Any] | None:
+    if not champion_uri:
+        return None
+    # Here, because most first runs have no champion and need no store.
+    from .store import ModelStore  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(prefix="timoneiro-reference-") as folder:
+        ModelStore.connect().download(champion_uri, Path(folder))
+        return read_drift_reference(Path(folder))

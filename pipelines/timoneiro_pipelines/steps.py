@@ -82,6 +82,7 @@ def ingest_data(
 
 @step
 def validate_data(
+    champion_uri: str,
     definition: Input[Artifact],
     data: Input[Dataset],
     holdout: Input[Dataset],
@@ -110,6 +111,7 @@ def validate_data(
         accepted_holdout=Path(accepted_holdout.path),
         quarantine=Path(quarantine.path),
         report=Path(report.path),
+        champion_uri=champion_uri,
     )
     metrics.metadata.update(done.metrics)
     write_outcome(Path(outcome.path), GATE, done.reasons)

@@ -57,6 +57,7 @@ def training_pipeline(
     ingested.set_caching_options(False)  # so does the source of the data
 
     validated = validate_data(
+        champion_uri=champion.outputs["uri"],
         definition=resolved,
         data=ingested.outputs["data"],
         holdout=ingested.outputs["holdout"],

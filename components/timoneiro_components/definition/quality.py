@@ -30,6 +30,16 @@ class RowActions(DefinitionObject):
     )
 
 
+class DriftCheck(DefinitionObject):
+    """Whether columns look as those that the model was trained on that serves now."""
+
+    action: Literal["Warn", "Stop"] = Field(default="Warn", description="What follows where a column has drifted.")
+    least_psi: Annotated[FiniteFloat, Field(gt=0)] = Field(
+        default=0.2,
+        description="Population stability index from which on a difference matters. What chance explains is none.",
+    )
+
+
 class DataRule(DefinitionObject):
     """What every row must keep to, as an expression or a function: exactly one of them."""
 
@@ -63,5 +73,6 @@ class Checks(DefinitionObject):
     max_quarantined: Fraction = Field(
         default=0.05, description="Largest share of rows that are taken out; with more the gate fails."
     )
+    drift: DriftCheck = DriftCheck()
     actions: RowActions = RowActions()
     rules: tuple[DataRule, ...] = Field(default=(), description="What columns together must keep to.")

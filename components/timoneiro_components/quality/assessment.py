@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from ..definition.quality import Consequence
 from ..definition.training import Training
 from ..privacy.record import PrivacyRecord
 from .check import Check, CheckedRows
+from .drift import columns_look_as_before
 from .personal import personal_data_is_declared
 from .registry import STAGES
 
@@ -45,10 +47,13 @@ class Assessment:
         return (f"{taken} of {total} rows are quarantined ({taken / total:.1%}), {most:.1%} are accepted",)
 
 
-def assess(table: pa.Table, training: Training, privacy: PrivacyRecord) -> Assessment:
+def assess(
+    table: pa.Table, training: Training, privacy: PrivacyRecord, reference: Mapping[str, Any] | None = None
+) -> Assessment:
     """Carries out every check, not only those up to the first that finds something.
 
-    Where the rows were withheld because of personal data, nothing can be asked of them.
+    `reference` is that of the model that serves now, for drift. Where the rows were withheld because of personal data,
+    nothing can be asked of them.
     """
     rows = CheckedRows(training, table, np.arange(table.num_rows, dtype=np.int64))
     left, checks, reasons = rows, [personal_data_is_declared(privacy)], dict[int, tuple[str, ...]]()
@@ -65,4 +70,6 @@ def assess(table: pa.Table, training: Training, privacy: PrivacyRecord) -> Asses
                 reasons[position] = (*reasons.get(position, ()), violation.label)
         left = left.without(np.array(sorted(reasons), dtype=np.int64))
         checks += done
+    if not privacy.withheld:
+        checks.append(columns_look_as_before(left, reference))
     return Assessment(rows, left, tuple(checks), reasons, privacy)

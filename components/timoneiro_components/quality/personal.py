@@ -15,7 +15,7 @@ def personal_data_is_declared(record: PrivacyRecord) -> Check:
     action: Consequence = "Stop" if record.withheld else "Warn"
     violations = tuple(Violation(_sentence(found), action) for found in record.undeclared)
     declared = len(record.findings) - len(violations)
-    found = f"{len(violations)} findings in columns that say nothing of it, {declared} in others"
+    found = f"findings in columns that say nothing of it: {len(violations)}, in others: {declared}"
     return Check("Is personal data described as such?", found, violations)
 
 
