@@ -9,6 +9,8 @@ from .problems import Path
 from .training import Training
 
 _BOTH = ("bin_width", "prefix_length")
+# Of whole numbers: what a double holds exactly.
+_WIDEST = 2**53
 _FIELDS = {"bin_width": "binWidth", "prefix_length": "prefixLength"}
 
 
@@ -51,6 +53,8 @@ def _generalised(path: Path, column: Column) -> Iterator[tuple[Path, str]]:
             yield (*path, "personal"), "Generalise needs a `binWidth` for numbers"
         elif column.type == "Integer" and not column.bin_width.is_integer():
             yield (*path, "binWidth"), "it has to be whole, as the numbers of the column are"
+        elif column.type == "Integer" and column.bin_width > _WIDEST:
+            yield (*path, "binWidth"), f"it is so wide that every number is in one bin: at most {_WIDEST:,}"
     elif column.type == "Category":
         if column.bin_width is not None:
             yield (*path, "binWidth"), "it is for numbers, and this column is of type Category: write prefixLength"

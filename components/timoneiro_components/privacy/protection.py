@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -18,9 +18,10 @@ class Protection:
     """What a run needs to protect data, and has before anything is read: the key, and whose rows are left out."""
 
     training: Training
-    key: bytes | None
+    # Neither is for a log.
+    key: bytes | None = field(repr=False)
     key_names: list[str]
-    erased_keys: set[tuple[str, ...]]
+    erased_keys: set[tuple[str, ...]] = field(repr=False)
 
     def applied(self, table: pa.Table) -> tuple[pa.Table, PrivacyRecord]:
         """The table without erased rows and with every column as its `personal` says, and what was found before."""

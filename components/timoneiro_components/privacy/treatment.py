@@ -4,6 +4,7 @@ read."""
 from __future__ import annotations
 
 import hmac
+import math
 import os
 
 import numpy as np
@@ -66,7 +67,11 @@ def _binned(name: str, values: pa.ChunkedArray, column: Column) -> pa.ChunkedArr
     number outside the limits stays outside, so that the checks still find it."""
     whole = column.type == "Integer"
     width = int(column.bin_width or 1) if whole else float(column.bin_width or 1)
-    least, most = (_limit(limit, whole) for limit in (column.minimum, column.maximum))
+    least, most = column.minimum, column.maximum
+    if whole:
+        # Whole limits, within what numpy compares whole numbers with.
+        least = None if least is None else max(math.ceil(least), -_INT64)
+        most = None if most is None else min(math.floor(most), _INT64 - 1)
     chunks = []
     for chunk in values.chunks:
         numbers = pc.fill_null(chunk, 0).to_numpy(zero_copy_only=False)
@@ -83,8 +88,3 @@ def _binned(name: str, values: pa.ChunkedArray, column: Column) -> pa.ChunkedArr
             found = np.where(numbers > most, last, np.minimum(found, most))
         chunks.append(pa.array(found, values.type, mask=np.asarray(chunk.is_null())))
     return pa.chunked_array(chunks, values.type)
-
-
-def _limit(limit: float | None, whole: bool) -> float | int | None:
-    """A limit that numpy compares whole numbers with as they are."""
-    return min(max(round(limit), -_INT64), _INT64 - 1) if whole and limit is not None else limit

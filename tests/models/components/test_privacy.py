@@ -205,11 +205,19 @@ def test_a_number_becomes_the_middle_of_its_bin(
     assert [None if pd.isna(number) else pytest.approx(number, abs=0.11) for number in found] == coarse
 
 
+@pytest.mark.parametrize("limit", [1e300, 1e18, 97.5])
+def test_whole_numbers_keep_to_limits_that_are_not_whole_or_very_large(folder: Folder, limit: float) -> None:
+    folder.write(table().head(3).assign(age=[19, 20, 97]))
+    text = f"{{type: Integer, minimum: 18.5, maximum: {limit!r}, personal: Generalise, binWidth: 20}}"
+    assert folder.data(*DROPPED, f"spec.columns.age={text}")["age"].to_list() == [19, 30, 90]
+
+
 def test_a_number_that_no_bin_holds_is_told(folder: Folder) -> None:
     folder.write(table().assign(income=1e308))
     settings = ("spec.columns.income.binWidth=1e-9", "spec.columns.income.personal=Generalise")
     with pytest.raises(StepError, match="column 'income' has numbers that no bin of 1e-09 holds"):
         folder.ingest(*DROPPED, *settings)
+    assert not (folder.path / "data").exists()
 
 
 def test_a_text_becomes_its_beginning(folder: Folder) -> None:
@@ -337,6 +345,9 @@ BAD: dict[str, tuple[str, ...]] = {
     "spec.columns.age.binWidth: it has to be whole": (
         "spec.columns.age.personal=Generalise",
         "spec.columns.age.binWidth=2.5",
+    ),
+    "spec.columns.age.binWidth: it is so wide that every number is in one bin": (
+        "spec.columns.age={type: Integer, personal: Generalise, binWidth: 1e300}",
     ),
     "spec.columns.age.binWidth: it must be more than 0": ("spec.columns.age.binWidth=0",),
     "spec.columns.age.binWidth: it is for columns with `personal: Generalise`": ("spec.columns.age.binWidth=5",),
