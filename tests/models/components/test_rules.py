@@ -298,7 +298,7 @@ class TestFunctionsOfTheUser:
         assert judge(rows(), function("nullable")).done.reasons == ()
 
     def test_what_it_does_to_the_frame_reaches_nobody(self, judge: Judge, tmp_path: Path) -> None:
-        judge(rows(), function("changes"))
+        assert judge(rows(), function("changes")).done.reasons == ()
         assert read_table(tmp_path / "accepted")["start"].to_pylist() == rows()["start"].to_list()
 
     @pytest.mark.parametrize(

@@ -175,6 +175,15 @@ def test_a_number_that_passes_a_checksum_by_chance_a_thousand_times_is_one_numbe
     assert found([card(random.Random(1))] * 1000) == []
 
 
+def test_two_values_are_too_few_to_tell_a_column() -> None:
+    assert found(["a@example.org", "b@example.org", "none"]) == []
+
+
+def test_less_than_one_in_a_hundred_different_values_is_too_little() -> None:
+    values: list[object] = [f"note {number}" for number in range(1000)]
+    assert found([*values, *(f"a{number}@example.org" for number in range(9))]) == []
+
+
 def test_numbers_with_a_fraction_and_truth_values_are_not_looked_at() -> None:
     assert found([4111111111111111.0] * 9, "card number") == found([True, False] * 9, "email") == []
 

@@ -96,6 +96,15 @@ def test_a_small_change_of_many_rows_is_no_drift_that_matters() -> None:
     assert told(compared(rows(50_000), rows(50_000, 3).assign(income=lambda f: f["income"] * 1.1))) == []
 
 
+def test_what_chance_explains_is_no_drift_however_little_matters() -> None:
+    reference = drift_reference(frame_of(table_of(rows(2000))), TRAINING)
+    drift = TRAINING.spec.checks.drift.model_copy(update={"least_psi": 1e-9})
+    checks = TRAINING.spec.checks.model_copy(update={"drift": drift})
+    strict = TRAINING.model_copy(update={"spec": TRAINING.spec.model_copy(update={"checks": checks})})
+    now = CheckedRows(strict, table_of(rows(600, 4)), np.arange(600))
+    assert told(columns_look_as_before(now, reference)) == []
+
+
 def test_few_rows_tell_nothing() -> None:
     assert told(compared(rows(2000), rows(499, 5).assign(income=-1.0))) == []
 
