@@ -1,6 +1,8 @@
-"""Step: bring the data in and set rows aside that no model is ever trained or judged on.
+"""Step: bring the data in, protect what is personal, and set rows aside that no model is ever trained or judged on.
 
-Guarantees: the same rows give the same bytes and digests on every machine; data and holdout share no row.
+Guarantees: the same rows give the same bytes and digests on every machine; data and holdout share no row. What is
+dropped, hashed, made coarser or erased is written nowhere as it was, and nothing is written where undeclared personal
+data stops the run.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from pathlib import Path
 
 from .definition.training import Training
 from .errors import StepError
+from .privacy.protection import as_read, protection_of
+from .privacy.record import PrivacyRecord, write_record
 from .sources.table import read_source
 from .tables import take_rows, write_table
 
@@ -21,18 +25,27 @@ class Ingested:
     rows: int
     holdout_rows: int
     digest: str
+    privacy: PrivacyRecord
 
 
-def ingest(training: Training, *, data: Path, holdout: Path) -> Ingested:
+def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path) -> Ingested:
     """Writes the rows of the source to `data` (Parquet), and those of the holdout to `holdout` instead.
 
+    What was found of personal data goes to `privacy` (JSON).
+
     The holdout is for load replay: real inputs that are new to every model. Raises StepError for a source that does not
-    fit the definition, and for a holdout that leaves less than half of the rows.
+    fit the definition, for a holdout that leaves less than half of the rows, and for a key of hashes or an erasure list
+    that is not there.
     """
-    table = read_source(training)
+    protection = protection_of(training)
+    table, record = protection.applied(read_source(as_read(training)))
     wanted, most = training.spec.split.holdout_rows, table.num_rows // 2
     if wanted > most:
         raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {table.num_rows} rows: choose 0 to {most}")
     held, kept = take_rows(table, wanted, training, purpose="holdout")
+    if record.withheld:
+        held, kept = held.slice(0, 0), kept.slice(0, 0)
+    write_record(record, privacy)
     write_table(held, holdout)
-    return Ingested(rows=kept.num_rows, holdout_rows=held.num_rows, digest=write_table(kept, data))
+    digest = write_table(kept, data)
+    return Ingested(rows=kept.num_rows, holdout_rows=held.num_rows, digest=digest, privacy=record)

@@ -35,6 +35,7 @@ from .features.preparation import features_of
 from .identity import check_identity
 from .packaging.card import CARD_DATA_FILE, CARD_FILE, card_data, model_card
 from .packaging.reference import REFERENCE_FILE, reference
+from .privacy.record import read_record as read_privacy
 from .tables import frame_of, read_table, table_digest
 from .training.record import TrainingRecord, read_record
 
@@ -57,14 +58,16 @@ def package(
     *,
     model: Path,
     data: Path,
+    privacy: Path,
     destination: Path,
     version: str,
     evaluation: Path | None = None,
 ) -> Package:
     """Makes the package folder `destination` from the model folder `model`.
 
-    `data` is the table that the model was developed on, for statistics and the parity check; `evaluation` is what the
-    evaluation left (None: it was not judged). Raises StepError, and GateFailed if the ONNX model answers differently.
+    `data` is the table that the model was developed on, for statistics and the parity check; `privacy` is what was
+    found of personal data; `evaluation` is what the evaluation left (None: it was not judged). Raises StepError, and
+    GateFailed if the ONNX model answers differently.
     """
     name, format_name = training.metadata.name, training.spec.package.format.lower()
     check_identity(name, version)
@@ -81,6 +84,7 @@ def package(
         "training": _made(record),
         "metrics": _figures(seen),
         "data": {"name": training.spec.source.title or name, "rows": len(frame), "digest": table_digest(data)},
+        "privacy": read_privacy(privacy).document(),
     }
     card = model_card(manifest, training, record, seen)
     destination.parent.mkdir(parents=True, exist_ok=True)

@@ -66,17 +66,21 @@ def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) 
 
 
 def take_test(table: pa.Table, training: Training) -> tuple[pa.Table, pa.Table]:
-    """The rows that a model is judged on, and the others: the latest ones where an order is said, or else about
-    `split.test` of them by what is in them, of which a larger share holds the smaller ones.
+    """The rows that a model is judged on, and the others."""
+    return _parted(table, test_rows(table, training))
 
-    Rows with the same time are on the same side.
-    """
+
+def test_rows(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each row whether a model is judged on it: the latest ones where an order is said, or else about `split.test`
+    of them by what is in them, of which a larger share holds the smaller ones. Rows with the same time are on the same
+    side."""
     split = training.spec.split
     if split.order_by is None:
-        return _parted(table, _numbers(table, training, "test") < np.uint64(split.test * int(_HIGHEST)))
+        return np.asarray(_numbers(table, training, "test") < np.uint64(split.test * int(_HIGHEST)))
     times = table.column(split.order_by).to_pandas().to_numpy()
-    first = np.sort(times)[int((1 - split.test) * len(times))] if len(times) else 0
-    return _parted(table, times >= first)
+    if not len(times):
+        return np.zeros(0, dtype=bool)
+    return np.asarray(times >= np.sort(times)[int((1 - split.test) * len(times))])
 
 
 def groups_of(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[np.int64]]:

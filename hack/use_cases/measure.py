@@ -69,14 +69,27 @@ def scores(truth: npt.NDArray[np.bool_], probabilities: Probabilities) -> Scores
 def measure(case: UseCase, folder: Path) -> CaseResult:
     """Runs the example in `folder`. Raises RuntimeError with what a gate has against data or model."""
     training = read_training(case.definition)
-    data, holdout, model, test = (folder / name for name in ("data", "holdout", "model", "test"))
-    ingested = ingest(training, data=data, holdout=holdout)
-    _require(validate(training, data=data, holdout=holdout, report=folder / "report.md").reasons)
+    source, holdout, privacy, data, model, test = (
+        folder / name for name in ("source", "holdout", "privacy", "data", "model", "test")
+    )
+    ingested = ingest(training, data=source, holdout=holdout, privacy=privacy)
+    checked = validate(
+        training,
+        data=source,
+        holdout=holdout,
+        privacy=privacy,
+        accepted=data,
+        accepted_holdout=folder / "accepted-holdout",
+        quarantine=folder / "quarantine",
+        report=folder / "report.md",
+    )
+    _require(checked.reasons)
     train(training, data=data, model=model, test=test)
     seen = folder / "evaluation.json"
     _require(evaluate(training, model=model, test=test, champion_uri="", evaluation=seen).reasons)
     packed = folder / "package"
-    package(training, model=model, data=data, destination=packed, version="1", evaluation=seen)
+    files = {"model": model, "data": data, "privacy": privacy, "destination": packed}
+    package(training, **files, version="1", evaluation=seen)
     rows = frame_of(read_table(test))
     return CaseResult(
         case,

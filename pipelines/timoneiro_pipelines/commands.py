@@ -38,7 +38,8 @@ _ARTIFACTS = {
     "data report": ("validate-data", "report"),
     "model report": ("evaluate-model", "report"),
     "rehearsal": ("rehearse-model", "report"),
-    "holdout rows": ("ingest-data", "holdout"),
+    "quarantined rows": ("validate-data", "quarantine"),
+    "holdout rows": ("validate-data", "accepted_holdout"),
 }
 
 
@@ -67,6 +68,8 @@ def init(
 def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
     from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.privacy.preflight import check_privacy
+    from timoneiro_components.quality.preflight import check_rules
     from timoneiro_components.sources.table import check_source
     from timoneiro_components.training.algorithms import check_model
 
@@ -74,6 +77,8 @@ def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
         training = read_training(file, settings or ())
         check_source(training)
         check_model(training)
+        check_rules(training)
+        check_privacy(training)
     number = len(training.features)
     columns = "1 column" if number == 1 else f"{number} columns"
     typer.echo(f"{file}: {training.title}, {columns} to learn from, nothing is wrong")
@@ -101,6 +106,8 @@ def run(
     with _sentences():
         from timoneiro_components.definition.reading import encoded, read_training
         from timoneiro_components.identity import check_identity
+        from timoneiro_components.privacy.preflight import check_privacy
+        from timoneiro_components.quality.preflight import check_rules
         from timoneiro_components.sources.table import check_source
         from timoneiro_components.training.algorithms import check_model
 
@@ -108,6 +115,8 @@ def run(
         check_identity(training.metadata.name, version)
         check_source(training)
         check_model(training)
+        check_rules(training)
+        check_privacy(training)
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {

@@ -62,29 +62,39 @@ def find_champion(
 
 @step
 def ingest_data(
-    definition: Input[Artifact], data: Output[Dataset], holdout: Output[Dataset], metrics: Output[Metrics]
+    definition: Input[Artifact],
+    data: Output[Dataset],
+    holdout: Output[Dataset],
+    privacy: Output[Artifact],
+    metrics: Output[Metrics],
 ) -> None:
-    """Writes the data and the holdout."""
+    """Writes the data and the holdout, without what is dropped or erased, and what was found of personal data."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.ingest import ingest
 
-    done = ingest(read_training(Path(definition.path)), data=Path(data.path), holdout=Path(holdout.path))
-    metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows)
+    training = read_training(Path(definition.path))
+    done = ingest(training, data=Path(data.path), holdout=Path(holdout.path), privacy=Path(privacy.path))
+    metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows, erased_rows=done.privacy.rows_erased)
     data.metadata["digest"] = done.digest
 
 
 @step
 def validate_data(
+    champion_uri: str,
     definition: Input[Artifact],
     data: Input[Dataset],
     holdout: Input[Dataset],
+    privacy: Input[Artifact],
+    accepted: Output[Dataset],
+    accepted_holdout: Output[Dataset],
+    quarantine: Output[Dataset],
     report: Output[Markdown],
     metrics: Output[Metrics],
     outcome: Output[Artifact],
 ) -> None:
-    """Checks whether the data is what its definition says, and reports it."""
+    """Checks whether the data is what its definition says, reports it, and takes out the rows that are to be."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
@@ -92,7 +102,17 @@ def validate_data(
     from timoneiro_components.validate import GATE, validate
 
     training = read_training(Path(definition.path))
-    done = validate(training, data=Path(data.path), holdout=Path(holdout.path), report=Path(report.path))
+    done = validate(
+        training,
+        data=Path(data.path),
+        holdout=Path(holdout.path),
+        privacy=Path(privacy.path),
+        accepted=Path(accepted.path),
+        accepted_holdout=Path(accepted_holdout.path),
+        quarantine=Path(quarantine.path),
+        report=Path(report.path),
+        champion_uri=champion_uri,
+    )
     metrics.metadata.update(done.metrics)
     write_outcome(Path(outcome.path), GATE, done.reasons)
 
@@ -180,6 +200,7 @@ def package_model(
     definition: Input[Artifact],
     model: Input[Model],
     data: Input[Dataset],
+    privacy: Input[Artifact],
     evaluation: Input[Artifact],
     package: Output[Model],
     card: Output[Markdown],
@@ -195,6 +216,7 @@ def package_model(
         training,
         model=Path(model.path),
         data=Path(data.path),
+        privacy=Path(privacy.path),
         destination=Path(package.path),
         version=version,
         evaluation=Path(evaluation.path),

@@ -57,12 +57,18 @@ def training_pipeline(
     ingested = ingest_data(definition=resolved)
     ingested.set_display_name("Ingest data")
     ingested.set_caching_options(False)  # so does the source of the data
-    data = ingested.outputs["data"]
 
-    validated = validate_data(definition=resolved, data=data, holdout=ingested.outputs["holdout"])
+    validated = validate_data(
+        champion_uri=champion.outputs["uri"],
+        definition=resolved,
+        data=ingested.outputs["data"],
+        holdout=ingested.outputs["holdout"],
+        privacy=ingested.outputs["privacy"],
+    )
     validated.set_display_name("Validate data")
     valid = require_valid_data(outcome=validated.outputs["outcome"])
     valid.set_display_name("Require valid data")
+    data = validated.outputs["accepted"]
 
     # Training is long, and in vain if there is nowhere to publish to.
     trained = train_model(definition=resolved, data=data).after(valid, champion)
@@ -83,6 +89,7 @@ def training_pipeline(
         definition=resolved,
         model=trained.outputs["model"],
         data=data,
+        privacy=ingested.outputs["privacy"],
         evaluation=evaluated.outputs["evaluation"],
     ).after(good)
     packaged.set_display_name("Package model")

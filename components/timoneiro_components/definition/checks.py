@@ -11,7 +11,9 @@ from pydantic.alias_generators import to_camel
 
 from .columns import Column
 from .model_checks import gate_faults, model_faults, target_faults
+from .personal import privacy_faults
 from .problems import Contradiction, Path
+from .rules import rule_faults
 from .training import Training, TrainingSpec
 
 _NUMBERS = ("Number", "Integer")
@@ -26,6 +28,8 @@ def faults(training: Training) -> Iterator[Contradiction]:
     yield from target_faults(spec)
     yield from _used(training)
     yield from model_faults(training)
+    yield from rule_faults(training)
+    yield from privacy_faults(training)
     for position, gate in enumerate(spec.gates):
         yield from gate_faults(("spec", "gates", position), gate, training)
 
@@ -49,7 +53,9 @@ def _column(path: Path, column: Column) -> Iterator[Contradiction]:
         yield (*path, "minimum"), f"it is above the maximum, which is {column.maximum:g}: no value could be right"
     if column.type == "Category":
         if column.values is None:
-            yield path, "a category needs `values`: all that are possible"
+            # Of what is not read nobody needs to know what it may be.
+            if column.personal != "Drop":
+                yield path, "a category needs `values`: all that are possible"
         elif any(value != value.strip() for value in column.values):
             yield (*path, "values"), "a value begins or ends with a space, which is cut off when the table is read"
         elif len(set(column.values)) != len(column.values):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
 from .base import ColumnName, DefinitionObject, Text
+from .privacy import Treatment
 
 ColumnType = Literal["Number", "Integer", "Boolean", "Category", "Key"]
 
@@ -29,6 +30,18 @@ class Column(DefinitionObject):
         default=False, description="Whether a value may be missing, here and in requests to the model."
     )
     description: Text | None = None
+    personal: Treatment | None = Field(
+        default=None,
+        description="Of personal data, before anything is written. Drop: it is not read. Hash: a key becomes its "
+        "HMAC-SHA-256. Generalise: a number becomes the middle of its bin, a text its beginning. Keep: it stays.",
+    )
+    legal_basis: Text | None = Field(default=None, description="With Keep: why it may be kept as it is.")
+    bin_width: Annotated[FiniteFloat, Field(gt=0)] | None = Field(
+        default=None, description="With Generalise: width of the bins of a number, which begin at 0."
+    )
+    prefix_length: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="With Generalise: how many characters of a text are left."
+    )
 
 
 class TargetColumn(DefinitionObject):

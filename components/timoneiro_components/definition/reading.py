@@ -35,7 +35,11 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
         if isinstance(said, SourceFile):
             whole = str((file.resolve().parent / said.path).resolve())
             source = source.model_copy(update={name: said.model_copy(update={"path": whole})})
-    return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source})})
+    privacy = training.spec.privacy
+    if privacy.erasure is not None:
+        whole = str((file.resolve().parent / privacy.erasure.path).resolve())
+        privacy = privacy.model_copy(update={"erasure": privacy.erasure.model_copy(update={"path": whole})})
+    return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source, "privacy": privacy})})
 
 
 def resolved(training: Training) -> str:
@@ -146,6 +150,8 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be lower case letters, digits and '-', at most 63 of them, and begin and end with none of '-'"
     if path[-1] == "function":
         return "it must be module:function, such as loans.table:load"
+    if path[-1] == "env":
+        return "it must be the name of an environment variable, such as TIMONEIRO_HASH_KEY"
     if path[-1] == "path":
         return "it must be the name of a file"
     return f"it must match {context['pattern']}"

@@ -15,6 +15,7 @@ from .columns import Column, TargetColumn, classes_of
 from .gates import Evaluation, Gate
 from .metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from .model import ModelChoice, PackageChoice, Split
+from .privacy import Privacy
 from .quality import Checks
 from .source import TableSource
 
@@ -37,6 +38,7 @@ class TrainingSpec(DefinitionObject):
     ignore: tuple[ColumnName, ...] = Field(default=(), description="Columns of the source that are not read.")
     target: TargetColumn
     checks: Checks = Checks()
+    privacy: Privacy = Privacy()
     split: Split = Split()
     model: ModelChoice = ModelChoice()
     evaluation: Evaluation = Evaluation()
@@ -67,18 +69,23 @@ class Training(DefinitionObject):
         return self.metadata.title or self.metadata.name
 
     @property
+    def columns(self) -> dict[str, Column]:
+        """Columns of the data, in their order: those of the source without what is dropped as personal data."""
+        return {name: column for name, column in self.spec.columns.items() if column.personal != "Drop"}
+
+    @property
     def features(self) -> dict[str, Column]:
         """Columns that the model learns from, in their order."""
         return {
             name: column
-            for name, column in self.spec.columns.items()
+            for name, column in self.columns.items()
             if column.type != "Key" and name != self.spec.target.column
         }
 
     @property
     def keys(self) -> list[str]:
         """Columns that say which row it is, in their order."""
-        return [name for name, column in self.spec.columns.items() if column.type == "Key"]
+        return [name for name, column in self.columns.items() if column.type == "Key"]
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..features.preparation import features_of, labels_of, target_of
+from ..quality.drift import drift_reference
 
 REFERENCE_FILE = "reference.json"
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-# Bins of a number hold a tenth of the rows each, where values do not repeat.
-_BINS = 10
 
 
 def reference(frame: pd.DataFrame, training: Training) -> dict[str, Any]:
-    """Statistics and bins of every feature and of the target, for drift checks."""
+    """Statistics of every feature and of the target, and their bins for drift checks."""
     features = features_of(frame, training)
     return {
         "rows": len(frame),
         "features": {name: _statistics(features[name]) for name in features},
         "target": _target(frame, training),
+        "drift": drift_reference(frame, training),
     }
 
 
@@ -41,14 +40,10 @@ def _statistics(values: pd.Series) -> dict[str, Any]:
     if values.dtype == object:
         counts = present.value_counts(normalize=True)
         return found | {"shares": {str(text): round(float(share), 6) for text, share in sorted(counts.items())}}
-    edges = np.unique(present.quantile(np.linspace(0, 1, _BINS + 1)[1:-1]).to_numpy())
-    counts = np.bincount(np.searchsorted(edges, present.to_numpy(), side="left"), minlength=len(edges) + 1)
     return found | {
         "mean": float(present.mean()),
         "deviation": float(present.std(ddof=0)),
         "minimum": float(present.min()),
         "maximum": float(present.max()),
         "quantiles": {str(share): float(present.quantile(share)) for share in _QUANTILES},
-        # Up to each edge, and beyond the last one.
-        "bins": {"edges": edges.tolist(), "counts": counts.tolist()},
     }

@@ -33,6 +33,7 @@ class Workspace:
 
     data: Path
     holdout: Path
+    privacy: Path
     model: Path
     test: Path
     evaluation: Path
@@ -42,19 +43,14 @@ class Workspace:
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("run")
-    made = Workspace(root / "data", root / "holdout", root / "model", root / "test", root / "seen", root / "package")
+    names = ("data", "holdout", "privacy", "model", "test", "seen", "package")
+    made = Workspace(*(root / name for name in names))
     training = diagnosis()
-    ingest(training, data=made.data, holdout=made.holdout)
+    ingest(training, data=made.data, holdout=made.holdout, privacy=made.privacy)
     train(training, data=made.data, model=made.model, test=made.test)
     evaluate(training, model=made.model, test=made.test, champion_uri="", evaluation=made.evaluation)
-    package(
-        training,
-        model=made.model,
-        data=made.data,
-        destination=made.package,
-        version="1",
-        evaluation=made.evaluation,
-    )
+    files = {"model": made.model, "data": made.data, "privacy": made.privacy, "destination": made.package}
+    package(training, **files, version="1", evaluation=made.evaluation)
     return made
 
 

@@ -31,6 +31,11 @@ def frame(path: Path) -> pd.DataFrame:
     return frame_of(read_table(path))
 
 
+def left_in(folder: Path) -> dict[str, Path]:
+    """Where the step that checks the data leaves what it makes."""
+    return {name: folder / name for name in ("accepted", "accepted_holdout", "quarantine", "report")}
+
+
 def test_data_and_holdout_share_no_row_and_lose_none(workspace: Any) -> None:
     both = pd.concat([frame(workspace.data), frame(workspace.holdout)])
     assert (len(both), int(both.duplicated().sum())) == (569, 0)
@@ -41,18 +46,20 @@ def test_the_holdout_has_the_number_of_rows_that_was_asked_for(workspace: Any) -
 
 
 def test_ingest_gives_the_digest_of_the_file(diagnosis: Diagnosis, tmp_path: Path) -> None:
-    done = ingest(diagnosis("spec.split.holdoutRows=5"), data=tmp_path / "data", holdout=tmp_path / "holdout")
+    places = {name: tmp_path / name for name in ("data", "holdout", "privacy")}
+    done = ingest(diagnosis("spec.split.holdoutRows=5"), **places)
     assert done.digest == table_digest(tmp_path / "data")
 
 
 def test_ingest_gives_the_same_bytes_every_time(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> None:
-    ingest(diagnosis(), data=tmp_path / "data", holdout=tmp_path / "holdout")
+    ingest(diagnosis(), data=tmp_path / "data", holdout=tmp_path / "holdout", privacy=tmp_path / "privacy")
     assert (tmp_path / "data").read_bytes() == workspace.data.read_bytes()
 
 
 def test_a_holdout_of_most_rows_is_refused(diagnosis: Diagnosis, tmp_path: Path) -> None:
+    places = {name: tmp_path / name for name in ("data", "holdout", "privacy")}
     with pytest.raises(StepError, match=r"spec\.split\.holdoutRows is 400, and there are 569 rows: choose 0 to 284"):
-        ingest(diagnosis("spec.split.holdoutRows=400"), data=tmp_path / "data", holdout=tmp_path / "holdout")
+        ingest(diagnosis("spec.split.holdoutRows=400"), **places)
 
 
 def test_a_table_survives_the_file_exactly(tmp_path: Path) -> None:
@@ -106,7 +113,9 @@ def test_rows_of_the_holdout_are_checked_too(diagnosis: Diagnosis, workspace: An
     rows = frame(workspace.holdout)
     spoilt = rows.assign(**{"mean area": rows["mean area"].mask(rows.index < 2, -1.0)})
     write_table(pa.Table.from_pandas(spoilt, preserve_index=False), tmp_path / "holdout")
-    done = validate(diagnosis(), data=workspace.data, holdout=tmp_path / "holdout", report=tmp_path / "report")
+    done = validate(
+        diagnosis(), data=workspace.data, holdout=tmp_path / "holdout", privacy=workspace.privacy, **left_in(tmp_path)
+    )
     assert done.reasons == ("column 'mean area' has 2 values below 0",)
 
 
@@ -124,9 +133,9 @@ def judged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[...
 
     def judge(change: Callable[[pd.DataFrame], pd.DataFrame], *settings: str) -> Validation:
         write_table(pa.Table.from_pandas(change(frame(workspace.data)), preserve_index=False), tmp_path / "data")
-        places = {"data": tmp_path / "data", "holdout": tmp_path / "holdout", "report": tmp_path / "report"}
         write_table(read_table(tmp_path / "data").slice(0, 0), tmp_path / "holdout")
-        return validate(diagnosis(*settings), **places)
+        places = {"data": tmp_path / "data", "holdout": tmp_path / "holdout", "privacy": workspace.privacy}
+        return validate(diagnosis(*settings), **places, **left_in(tmp_path))
 
     return judge
 

@@ -208,6 +208,7 @@ def packaged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[.
         options: dict[str, Any] = {
             "model": workspace.model,
             "data": workspace.data,
+            "privacy": workspace.privacy,
             "destination": tmp_path / "package",
             "version": "2",
             "evaluation": workspace.evaluation,
@@ -215,6 +216,12 @@ def packaged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[.
         return package(diagnosis(*settings), **{**options, **changes})
 
     return run
+
+
+def test_the_manifest_says_what_was_found_of_personal_data(packaged: Callable[..., Package], tmp_path: Path) -> None:
+    packaged()
+    manifest = json.loads((tmp_path / "package" / "timoneiro.json").read_text())
+    assert manifest["privacy"]["findings"] == [] and manifest["privacy"]["rowsScanned"] == 569
 
 
 def test_a_package_holds_model_manifest_card_and_reference(workspace: Any) -> None:

@@ -103,6 +103,11 @@ def test_the_champion_is_judged_on_the_same_rows(careless: Outcome) -> None:
     assert "champion_rocAuc" in careless.stdout
 
 
+def test_the_data_is_compared_with_what_the_champion_was_trained_on(careless: Outcome) -> None:
+    report = next(line.split()[2] for line in careless.stdout.splitlines() if line.startswith("data report:"))
+    assert "0 have drifted, the largest PSI is" in Path(report).read_text()
+
+
 def test_and_then_fails_for_inputs_with_missing_values(careless: Outcome) -> None:
     package = next(line.split()[1] for line in careless.stdout.splitlines() if line.startswith("package:"))
     model = load_model(Path(package))

@@ -80,7 +80,8 @@ def test_who_asks_for_help_imports_nothing_that_training_needs(heavy: str) -> No
 @pytest.mark.parametrize("heavy", ["kfp", "sklearn", "kserve"])
 def test_a_check_imports_nothing_that_only_a_run_needs(heavy: str) -> None:
     modules = (
-        "timoneiro_components.definition.reading, timoneiro_components.sources.table, timoneiro_pipelines.commands"
+        "timoneiro_components.definition.reading, timoneiro_components.sources.table, "
+        "timoneiro_components.quality.preflight, timoneiro_pipelines.commands"
     )
     code = f"import sys, {modules}; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,147 @@
+"""Accuracy: are values within the limits and among the categories that the definition describes, and credible?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from sklearn.metrics import roc_auc_score
+
+from ..definition.columns import Column
+from ..definition.metrics import REGRESSION
+from ..definition.training import Training
+from ..features.preparation import features_of, target_of
+from .check import Check, CheckedRows, Violation
+
+TargetValues = np.ndarray[Any, Any]
+_FEW_VALUES = 50
+
+
+def values_as_described(rows: CheckedRows) -> Iterator[Check]:
+    """Limits, categories, and values that may not be missing; types were checked when the data came in."""
+    question = "Are all values among those that the definition allows?"
+    try:
+        _schema(rows.training).validate(rows.frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        violations = tuple(_violations(error.failure_cases, rows.training))
+        yield Check(question, f"{len(violations)} deviations", violations)
+    else:
+        yield Check(question, f"those of all {len(rows.frame.columns)} columns are")
+
+
+def no_column_tells_the_target(rows: CheckedRows) -> Iterator[Check]:
+    """A single feature that predicts almost perfectly is mostly one that is known only afterwards."""
+    most = rows.training.spec.checks.max_single_auc
+    number = rows.training.spec.task == REGRESSION
+    found = list(_revealing_columns(rows.frame, rows.training))
+    how = "follows the target with a rank correlation" if number else "predicts the target with a ROC AUC"
+    violations = tuple(
+        Violation(
+            f"column {name!r} alone {how} of {figure:.4f}: is it known only afterwards? "
+            "Put it into spec.ignore, or raise spec.checks.maxSingleAuc if it is known before"
+        )
+        for name, figure in found
+    )
+    limit = f"rank correlation above {_correlation(most):g}" if number else f"ROC AUC above {most:g}"
+    yield Check(f"Does no column alone predict the target ({limit})?", f"{len(found)} do", violations)
+
+
+def _schema(training: Training) -> pa.DataFrameSchema:
+    return pa.DataFrameSchema(
+        {
+            name: pa.Column(checks=list(_value_checks(column)), nullable=column.nullable)
+            for name, column in training.columns.items()
+        },
+        strict=True,
+        ordered=True,
+    )
+
+
+def _value_checks(column: Column) -> Iterator[pa.Check]:
+    if column.minimum is not None:
+        yield pa.Check.ge(column.minimum)
+    if column.maximum is not None:
+        yield pa.Check.le(column.maximum)
+    if column.values is not None:
+        yield pa.Check.isin(column.values)
+
+
+def _violations(cases: pd.DataFrame, training: Training) -> Iterator[Violation]:
+    actions = training.spec.checks.actions
+    for (name, check), group in cases.groupby(["column", "check"], dropna=False, sort=True):
+        column = training.columns.get(name)
+        if column is None:
+            yield Violation(f"the columns are not those of the definition: {group['failure_case'].iloc[0]!r}")
+            continue
+        positions = np.sort(group["index"].to_numpy(dtype=np.int64))
+        count = f"{len(group)} value{'s' if len(group) > 1 else ''}"
+        if check == "not_nullable":
+            sentence = f"column {name!r} lacks {count} and may lack none: say nullable if they may be missing"
+            yield Violation(sentence, actions.missing, positions, f"{name}: missing")
+        elif column.values is not None:
+            sentence = f"column {name!r} has {count} other than {', '.join(column.values)}"
+            yield Violation(sentence, actions.categories, positions, f"{name}: none of its values")
+        else:
+            below = str(check).startswith("greater")
+            limit = f"below {column.minimum:g}" if below else f"above {column.maximum:g}"
+            yield Violation(f"column {name!r} has {count} {limit}", actions.limits, positions, f"{name}: {limit}")
+
+
+def _revealing_columns(frame: pd.DataFrame, training: Training) -> Iterator[tuple[str, float]]:
+    """Features that tell the target by themselves, with their figure, where that is above the limit.
+
+    Of classes the ROC AUC, of several its mean over the classes; of a number the rank correlation.
+    """
+    known = frame[frame[training.spec.target.column].notna()]
+    if known.empty:
+        return
+    target, features = target_of(known, training), features_of(known, training)
+    most = training.spec.checks.max_single_auc
+    for name in features:
+        if training.spec.task == REGRESSION:
+            figure, limit = _rank_correlation(features[name], target), _correlation(most)
+        else:
+            # Of two classes one says all.
+            judged = training.classes[-1:] if len(training.classes) == 2 else training.classes
+            areas = [_area(features[name], target == label) for label in judged]
+            figure, limit = float(np.mean([area for area in areas if area is not None] or [0.0])), most
+        if figure > limit:
+            yield name, figure
+
+
+def _area(values: pd.Series, positive: TargetValues) -> float | None:
+    """How well a column tells rows of a class from others: numbers by their order, categories and numbers of few values
+    by how often the class comes with each. Whether a value is missing may tell it too, and counts as a value."""
+    if positive.all() or not positive.any():
+        return None
+    scores: list[pd.Series] = []
+    if values.dtype != object and values.notna().any():
+        gaps = values.isna().any()
+        scores = [values.fillna(values.min() - 1), values.fillna(values.max() + 1)] if gaps else [values]
+    if not scores or values.nunique() <= _FEW_VALUES:
+        scores.append(_rates(values, positive.astype(float)))
+    areas = [float(roc_auc_score(positive, score)) for score in scores]
+    return max(max(area, 1 - area) for area in areas)
+
+
+def _rank_correlation(values: pd.Series, target: TargetValues) -> float:
+    """Spearman's, of either sign; categories by the mean of the target that comes with each."""
+    numbers = _rates(values, target) if values.dtype == object else values
+    known = numbers.notna().to_numpy()
+    if numbers[known].nunique() < 2 or len(np.unique(target[known])) < 2:
+        return 0.0
+    return abs(float(numbers[known].rank().corr(pd.Series(target, index=values.index)[known].rank())))
+
+
+def _correlation(area: float) -> float:
+    """The rank correlation that is as telling as a ROC AUC: both are 1 at most, and this is 0 where that is 0.5."""
+    return 2 * area - 1
+
+
+def _rates(values: pd.Series, target: TargetValues) -> pd.Series:
+    """For each row the mean of the target that comes with its value."""
+    groups = values.astype(object).where(values.notna(), "missing")
+    return pd.Series(target, index=values.index).groupby(groups).transform("mean")
