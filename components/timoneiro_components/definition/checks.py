@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic.alias_generators import to_camel
-
 from .columns import Column, classes_of
 from .gates import SMALLER_IS_BETTER, Gate
 from .problems import Path
+from .source_checks import source_faults
 from .training import Training, TrainingSpec
 
 Contradiction = tuple[Path, str]
@@ -20,23 +19,13 @@ _RANGES = {"rocAuc": (0.0, 1.0), "accuracy": (0.0, 1.0), "logLoss": (0.0, None)}
 def faults(training: Training) -> Iterator[Contradiction]:
     """Every contradiction of a definition whose fields are right each for itself: where it is, and a sentence."""
     spec = training.spec
-    yield from _source(spec)
+    yield from source_faults(spec.source)
     for name, column in spec.columns.items():
         yield from _column(("spec", "columns", name), column)
     yield from _target(spec)
     yield from _used(training)
     for position, gate in enumerate(spec.gates):
         yield from _gate(("spec", "gates", position), gate)
-
-
-def _source(spec: TrainingSpec) -> Iterator[Contradiction]:
-    given = [to_camel(name) for name in spec.source.given]
-    if len(given) != 1:
-        found = f"there are {' and '.join(given)}" if given else "there is none"
-        yield ("spec", "source"), f"exactly one of csv, parquet, jsonLines and python is wanted, and {found}"
-    csv = spec.source.csv
-    if csv is not None and csv.separator == csv.decimal:
-        yield ("spec", "source", "csv", "decimal"), "it is the separator too, so that no number could be read"
 
 
 def _column(path: Path, column: Column) -> Iterator[Contradiction]:

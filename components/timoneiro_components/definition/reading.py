@@ -17,7 +17,6 @@ from .document import MOST_BYTES, Document, read_document
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
-from .source import SourceFile
 from .training import Training
 
 _ENCODED = "timoneiro-definition:"
@@ -31,10 +30,8 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     """
     training = parse_training(_text(file), file.name, settings)
     source = training.spec.source
-    for name, said in source.given.items():
-        if isinstance(said, SourceFile):
-            whole = str((file.resolve().parent / said.path).resolve())
-            source = source.model_copy(update={name: said.model_copy(update={"path": whole})})
+    whole = {name: said.below(file.resolve().parent) for name, said in source.given.items()}
+    source = source.model_copy(update=whole)
     return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source})})
 
 
@@ -148,6 +145,10 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be module:function, such as loans.table:load"
     if path[-1] == "path":
         return "it must be the name of a file"
+    if path[-1] == "env":
+        return "it must be the name of a variable, such as LOANS_PASSWORD"
+    if path[-1] == "url":
+        return "it must be an address, such as sqlite:///loans.db"
     return f"it must match {context['pattern']}"
 
 
