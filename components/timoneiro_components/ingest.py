@@ -29,7 +29,8 @@ def ingest(training: Training, *, data: Path, holdout: Path) -> Ingested:
     The holdout is for load replay: real inputs that are new to every model. Raises StepError for a source that does not
     fit the definition, and for a holdout that leaves less than half of the rows.
     """
-    table = read_source(training)
+    loaded = read_source(training)
+    table = loaded.table
     wanted, most = training.spec.split.holdout_rows, table.num_rows // 2
     if wanted > most:
         raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {table.num_rows} rows: choose 0 to {most}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import unquote
 
 from pydantic import Field
 
@@ -11,6 +13,13 @@ from .base import DefinitionObject, Text
 
 FilePath = Annotated[str, Field(pattern=r"^[^\x00]{1,4000}$")]
 SQLITE = "sqlite:///"
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)/?(.*)", re.DOTALL)
+
+
+def split_address(path: str) -> tuple[str, str, str]:
+    """Protocol (`s3`), bucket and key of an address; none of the first two for a path on this machine."""
+    found = _ADDRESS.fullmatch(path)
+    return (found[1].lower(), found[2], found[3]) if found else ("", "", path)
 
 
 class SourceKind(DefinitionObject):
@@ -25,9 +34,16 @@ class SourceKind(DefinitionObject):
 class SourceFile(SourceKind):
     """A table in a file."""
 
-    path: FilePath = Field(description="Where the file is: beside training.yaml, or an absolute path.")
+    path: FilePath = Field(
+        description="Where the file is: beside training.yaml, an absolute path, or s3://bucket/key or gs://bucket/key."
+    )
 
     def below(self, folder: Path) -> Self:
+        scheme, _, rest = split_address(self.path)
+        if scheme == "file":
+            return self.model_copy(update={"path": f"/{unquote(rest)}"})
+        if scheme:
+            return self
         return self.model_copy(update={"path": str((folder / self.path).resolve())})
 
 

@@ -5,14 +5,16 @@ Nothing of a URL is in a sentence: it may hold a password.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic.alias_generators import to_camel
 
 from .problems import Path
-from .source import SQLITE, Csv, Sql, TableSource
+from .source import SQLITE, Csv, SourceFile, Sql, TableSource, split_address
 
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 _SOURCE: Path = ("spec", "source")
 _KINDS = "csv, parquet, jsonLines, sql and python"
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
@@ -30,8 +32,26 @@ def source_faults(source: TableSource) -> Iterator[tuple[Path, str]]:
         path = (*_SOURCE, name)
         if isinstance(said, Csv) and said.separator == said.decimal:
             yield (*path, "decimal"), "it is the separator too, so that no number could be read"
+        if isinstance(said, SourceFile) and (sentence := _address_fault(said.path)):
+            yield (*path, "path"), sentence
         if isinstance(said, Sql):
             yield from _sql(path, said)
+
+
+def _address_fault(path: str) -> str:
+    """What is wrong with where a file is said to be; "" if nothing is."""
+    scheme, place, rest = split_address(path)
+    if scheme == "dvc" or path.endswith(".dvc"):
+        return "DVC is not supported yet: write the path of the file that `dvc pull` brings"
+    if scheme == "lakefs":
+        return "lakeFS is not supported yet: write the s3:// address of the object at its S3 gateway"
+    if scheme == "file" and (place not in ("", "localhost") or not rest):
+        return "write file:///folder/loans.csv, or the path alone"
+    if scheme in ("s3", "gs") and (not _BUCKET.fullmatch(place) or not rest or rest.endswith("/")):
+        return f"write {scheme}://bucket/key, the address of one object, without credentials"
+    if scheme not in ("", "file", "s3", "gs"):
+        return "a file is on this machine, at s3://bucket/key or at gs://bucket/key: other protocols are not supported"
+    return ""
 
 
 def _sql(path: Path, said: Sql) -> Iterator[tuple[Path, str]]:

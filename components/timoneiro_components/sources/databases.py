@@ -71,6 +71,11 @@ def address_of(said: Sql) -> str:
     return said.url.removeprefix(SQLITE)
 
 
+def public_address(said: Sql) -> str:
+    """The same for others, who have other paths: of a file on this machine the name."""
+    return Path(address_of(said)).name if said.url.startswith(SQLITE) else said.url
+
+
 @contextmanager
 def reading(said: Sql, *, bounded: bool) -> Iterator[sa.Connection]:
     """A connection that cannot write. `bounded`: no question may take longer than ten seconds.

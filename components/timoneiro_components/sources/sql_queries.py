@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,8 @@ from ..definition.source import Sql
 from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
-from .databases import address_of, reading
+from .databases import address_of, public_address, reading
+from .origin import Loaded, Origin
 
 # That are objects of Python at a time.
 _ROWS = 10_000
@@ -27,7 +29,7 @@ def names(said: Sql) -> list[str]:
         return list(connection.exec_driver_sql(f"{_question(said, connection)} LIMIT 0").keys())
 
 
-def read(said: Sql, training: Training) -> pa.Table:
+def read(said: Sql, training: Training) -> Loaded:
     """Every row. Raises StepError for columns that do not fit."""
     label, columns = address_of(said), training.spec.columns
     tables: list[pa.Table] = []
@@ -45,7 +47,12 @@ def read(said: Sql, training: Training) -> pa.Table:
             tables.append(in_types(training, label, chunk))
     if not tables:
         raise StepError(f"{label} has no rows")
-    return pa.concat_tables(tables)
+    return Loaded(pa.concat_tables(tables), Origin("sql", public_address(said), query=_query_digest(said)))
+
+
+def _query_digest(said: Sql) -> str:
+    text = f"table {said.table}" if said.query is None else said.query
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def _question(said: Sql, connection: sa.Connection) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from ..definition.source import Csv, JsonLines, Parquet, Python, SourceKind, Sql
 from ..definition.training import Training
 from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
+from .origin import Loaded
 
 
 class SourceReader(NamedTuple):
@@ -21,7 +20,7 @@ class SourceReader(NamedTuple):
     rows. `label`: what the source is called in sentences."""
 
     names: Callable[[Any], Sequence[str] | None]
-    read: Callable[[Any, Training], pa.Table]
+    read: Callable[[Any, Training], Loaded]
     label: Callable[[Any], str]
 
 
@@ -41,7 +40,7 @@ READERS: Mapping[type[SourceKind], Callable[[], SourceReader]] = {
 }
 
 
-def read_source(training: Training) -> pa.Table:
+def read_source(training: Training) -> Loaded:
     """Every row of the source. Raises StepError with all that does not fit: columns, or values of columns."""
     reader, said = _reader(training)
     return reader.read(said, training)

@@ -112,11 +112,11 @@ def refused(training: Training, call: Any = read_source) -> str:
 def test_a_table_is_read_in_the_types_of_the_definition(database: PostgreSql) -> None:
     training = definition(database)
     check_source(training)
-    assert sorted(read_source(training).to_pylist(), key=lambda row: row["id"]) == [FIRST, SECOND]
+    assert sorted(read_source(training).table.to_pylist(), key=lambda row: row["id"]) == [FIRST, SECOND]
 
 
 def test_a_table_of_a_schema_whose_names_need_quotes_is_found(database: PostgreSql) -> None:
-    assert read_source(definition(database, "spec.source.sql.table=Second Part.Loans")).num_rows == 2
+    assert read_source(definition(database, "spec.source.sql.table=Second Part.Loans")).table.num_rows == 2
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_a_table_of_a_schema_whose_names_need_quotes_is_found(database: PostgreS
 def test_a_query_is_taken_as_it_stands(database: PostgreSql, ending: str) -> None:
     training = asked(database, columns() + ending)
     check_source(training)
-    assert read_source(training).to_pylist() == [FIRST, SECOND]
+    assert read_source(training).table.to_pylist() == [FIRST, SECOND]
 
 
 def test_a_query_with_a_common_table_expression_is_one(database: PostgreSql) -> None:
-    assert read_source(asked(database, f"WITH all_of AS ({columns()}) SELECT * FROM all_of")).num_rows == 2
+    assert read_source(asked(database, f"WITH all_of AS ({columns()}) SELECT * FROM all_of")).table.num_rows == 2
 
 
 def test_more_rows_than_one_portion_are_read_in_order(database: PostgreSql) -> None:
@@ -138,7 +138,7 @@ def test_more_rows_than_one_portion_are_read_in_order(database: PostgreSql) -> N
         "SELECT n AS id, n * 0.5 AS income, CASE WHEN n > 15000 THEN n END AS age, n % 2 = 0 AS owner, 'bad' AS status "
         "FROM generate_series(1, 25001) AS n ORDER BY n"
     )
-    table = read_source(asked(database, query))
+    table = read_source(asked(database, query)).table
     assert table["income"].to_pylist() == [n * 0.5 for n in range(1, 25002)]
 
 

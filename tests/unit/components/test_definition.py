@@ -47,6 +47,14 @@ def changed(old: str, new: str) -> str:
     return SMALL.replace(old, new)
 
 
+def file_at(path: str) -> str:
+    return changed("{path: loans.csv}", f"{{path: '{path}'}}")
+
+
+PATH = "line 7, spec.source.csv.path"
+OTHER_PROTOCOL = f"{PATH}: a file is on this machine, at s3://bucket/key or at gs://bucket/key: other protocols are not"
+
+
 def sql(url: str, others: str = "table: loans") -> str:
     return changed("csv: {path: loans.csv}", f"sql: {{url: '{url}', {others}}}")
 
@@ -106,6 +114,22 @@ def test_a_path_is_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "training.yaml").write_text(SMALL)
     csv = read_training(tmp_path / "training.yaml").spec.source.csv
     assert csv is not None and csv.path == str(tmp_path / "loans.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("s3://data/loans.csv", "s3://data/loans.csv"),
+        ("gs://data/../loans.csv", "gs://data/../loans.csv"),
+        ("file:///data/a%20b/loans.csv", "/data/a b/loans.csv"),
+        ("file://localhost/data/loans.csv", "/data/loans.csv"),
+        ("data: 1/loans.csv", "{folder}/data: 1/loans.csv"),
+    ],
+)
+def test_addresses_are_left_as_they_are_and_paths_made_whole(tmp_path: Path, path: str, whole: str) -> None:
+    (tmp_path / "training.yaml").write_text(file_at(path))
+    training = read_training(tmp_path / "training.yaml")
+    assert training.spec.source.csv and training.spec.source.csv.path == whole.format(folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +214,23 @@ BAD = {
         changed("path: loans.csv", 'path: "a\\0b"'),
         "line 7, spec.source.csv.path: it must be the name of a file",
     ),
+    "a file in the web": (file_at("https://reader:hunter2@host/loans.csv"), OTHER_PROTOCOL),
+    "a file of another machine": (file_at("ssh://host/loans.csv"), OTHER_PROTOCOL),
+    "a file at an FTP server": (file_at("FTP://host/loans.csv"), OTHER_PROTOCOL),
+    "a file of this machine with a host": (file_at("file://host/loans.csv"), f"{PATH}: write file:///folder/loans.csv"),
+    "a bucket alone": (file_at("s3://data"), f"{PATH}: write s3://bucket/key, the address of one object"),
+    "a folder of a bucket": (file_at("s3://data/2025/"), f"{PATH}: write s3://bucket/key, the address of one object"),
+    "credentials in the address of an object": (
+        file_at("s3://key:secret@data/x"),
+        f"{PATH}: write s3://bucket/key, the",
+    ),
+    "no bucket": (file_at("gs:///x"), f"{PATH}: write gs://bucket/key, the address of one object"),
+    "an address of lakeFS": (
+        file_at("lakefs://repository/main/loans.csv"),
+        f"{PATH}: lakeFS is not supported yet: write the s3:// address of the object at its S3 gateway",
+    ),
+    "an address of DVC": (file_at("dvc://loans.csv"), f"{PATH}: DVC is not supported yet: write the path of the file"),
+    "a file of DVC": (file_at("loans.csv.dvc"), f"{PATH}: DVC is not supported yet: write the path of the file"),
     "neither a query nor a table": (
         sql("sqlite:///a.db", "userFrom: null"),
         "line 7, spec.source.sql: exactly one of query and table is wanted, and there is none",

@@ -63,7 +63,7 @@ def refused(training: Training, call: Any = read_source) -> str:
 
 def test_a_table_is_read_in_the_types_of_the_definition(file: Path) -> None:
     check_source(asked(file))
-    assert read_source(asked(file)).to_pylist() == ROWS
+    assert read_source(asked(file)).table.to_pylist() == ROWS
 
 
 def test_a_query_is_taken_as_it_stands(file: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_query_is_taken_as_it_stands(file: Path) -> None:
 
 
 def test_rows_come_in_the_order_that_the_query_says(file: Path) -> None:
-    found = read_source(asked(file, "SELECT * FROM loans ORDER BY id DESC"))
+    found = read_source(asked(file, "SELECT * FROM loans ORDER BY id DESC")).table
     assert found["id"].to_pylist() == ["3", "2", "1"]
 
 

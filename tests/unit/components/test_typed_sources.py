@@ -38,7 +38,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def from_function(function: Callable[[], Any]) -> Any:
         monkeypatch.setattr(examples, "given", function, raising=False)
-        return read_source(parse_training(DEFINITION))
+        return read_source(parse_training(DEFINITION)).table
 
     return from_function
 
@@ -98,7 +98,7 @@ def from_file(kind: str, file: Path) -> Any:
     text = DEFINITION.replace(
         'python: {function: "timoneiro_components.sources.examples:given"}', f"{kind}: {{path: {file}}}"
     )
-    return read_source(parse_training(text))
+    return read_source(parse_training(text)).table
 
 
 def refused(kind: str, file: Path) -> str:
@@ -144,7 +144,7 @@ def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonLines"])
 def test_a_file_that_is_not_there_is_told_with_where_it_is_looked_for(tmp_path: Path, kind: str) -> None:
-    assert f"is not there: spec.source.{kind}.path is relative to training.yaml" in refused(kind, tmp_path / "none")
+    assert "is not there: a path in training.yaml is relative to its folder" in refused(kind, tmp_path / "none")
 
 
 def test_json_lines_are_read_in_the_types_of_the_definition(tmp_path: Path) -> None:
