@@ -55,14 +55,16 @@ def package(
     *,
     model: Path,
     data: Path,
+    dataset: Path,
     destination: Path,
     version: str,
     metrics: dict[str, Any],
 ) -> Package:
     """Makes the package folder `destination` from the model folder `model`.
 
-    `data` is the table that the model was developed on, for statistics and the parity check; `metrics` are the figures
-    of the evaluation (entries that are no numbers are left out). Raises StepError, and GateFailed if the ONNX model
+    `data` is the table that the model was developed on, for statistics and the parity check; `dataset` is its manifest,
+    which the package names by its digest; `metrics` are the figures of the evaluation (entries that are no numbers are
+    left out). Raises StepError, and GateFailed if the ONNX model
     answers differently.
     """
     name, format_name = training.metadata.name, training.spec.package.format.lower()
@@ -82,7 +84,12 @@ def package(
         "target": {"name": training.spec.target.column, "classes": made.pop("classes")},
         "training": made,
         "metrics": {key: value for key, value in sorted(metrics.items()) if _is_number(value)},
-        "data": {"name": training.spec.source.title or name, "rows": len(frame), "digest": table_digest(data)},
+        "data": {
+            "name": training.spec.source.title or name,
+            "rows": len(frame),
+            "digest": table_digest(data),
+            "dataset": table_digest(dataset),
+        },
     }
     destination.parent.mkdir(parents=True, exist_ok=True)
     # Filled next to its place and moved there in one step: nobody ever sees half a package.

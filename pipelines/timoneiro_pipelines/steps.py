@@ -62,17 +62,23 @@ def find_champion(
 
 @step
 def ingest_data(
-    definition: Input[Artifact], data: Output[Dataset], holdout: Output[Dataset], metrics: Output[Metrics]
+    definition: Input[Artifact],
+    data: Output[Dataset],
+    holdout: Output[Dataset],
+    dataset: Output[Artifact],
+    metrics: Output[Metrics],
 ) -> None:
-    """Writes the data and the holdout."""
+    """Writes the data, the holdout, and the manifest that says where they came from."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.ingest import ingest
 
-    done = ingest(read_training(Path(definition.path)), data=Path(data.path), holdout=Path(holdout.path))
+    training = read_training(Path(definition.path))
+    done = ingest(training, data=Path(data.path), holdout=Path(holdout.path), dataset=Path(dataset.path))
     metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows)
     data.metadata["digest"] = done.digest
+    dataset.metadata["digest"] = done.dataset_digest
 
 
 @step
@@ -168,6 +174,7 @@ def package_model(
     definition: Input[Artifact],
     model: Input[Model],
     data: Input[Dataset],
+    dataset: Input[Artifact],
     metrics: Input[Metrics],
     package: Output[Model],
     card: Output[Markdown],
@@ -183,6 +190,7 @@ def package_model(
         training,
         model=Path(model.path),
         data=Path(data.path),
+        dataset=Path(dataset.path),
         destination=Path(package.path),
         version=version,
         metrics=metrics.metadata,

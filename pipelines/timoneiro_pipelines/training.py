@@ -81,6 +81,7 @@ def training_pipeline(
         definition=resolved,
         model=trained.outputs["model"],
         data=data,
+        dataset=ingested.outputs["dataset"],
         metrics=evaluated.outputs["metrics"],
     ).after(good)
     packaged.set_display_name("Package model")

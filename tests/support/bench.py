@@ -56,11 +56,12 @@ def make_package(folder: Path, *, impute: bool) -> Path:
 
     settings = [f"spec.model.impute={str(impute).lower()}", "spec.split.folds=3"]
     training = read_training(DEFINITION, settings)
-    data, model = folder / "data", folder / "model"
-    ingest(training, data=data, holdout=folder / "holdout")
+    data, dataset, model = folder / "data", folder / "dataset", folder / "model"
+    ingest(training, data=data, holdout=folder / "holdout", dataset=dataset)
     train(training, data=data, model=model, test=folder / "test")
-    package(training, model=model, data=data, destination=folder / "package", version="1", metrics={})
-    return folder / "package"
+    made = folder / "package"
+    package(training, model=model, data=data, dataset=dataset, destination=made, version="1", metrics={})
+    return made
 
 
 class Bench:

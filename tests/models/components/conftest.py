@@ -33,6 +33,7 @@ class Workspace:
 
     data: Path
     holdout: Path
+    dataset: Path
     model: Path
     test: Path
     package: Path
@@ -41,12 +42,20 @@ class Workspace:
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("run")
-    made = Workspace(root / "data", root / "holdout", root / "model", root / "test", root / "package")
+    made = Workspace(root / "data", root / "holdout", root / "dataset", root / "model", root / "test", root / "package")
     training = diagnosis()
-    ingest(training, data=made.data, holdout=made.holdout)
+    ingest(training, data=made.data, holdout=made.holdout, dataset=made.dataset)
     train(training, data=made.data, model=made.model, test=made.test)
     done = evaluate(training, model=made.model, test=made.test, champion_uri="")
-    package(training, model=made.model, data=made.data, destination=made.package, version="1", metrics=done.metrics)
+    package(
+        training,
+        model=made.model,
+        data=made.data,
+        dataset=made.dataset,
+        destination=made.package,
+        version="1",
+        metrics=done.metrics,
+    )
     return made
 
 

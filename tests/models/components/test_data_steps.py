@@ -41,18 +41,28 @@ def test_the_holdout_has_the_number_of_rows_that_was_asked_for(workspace: Any) -
 
 
 def test_ingest_gives_the_digest_of_the_file(diagnosis: Diagnosis, tmp_path: Path) -> None:
-    done = ingest(diagnosis("spec.split.holdoutRows=5"), data=tmp_path / "data", holdout=tmp_path / "holdout")
+    done = ingest(
+        diagnosis("spec.split.holdoutRows=5"),
+        data=tmp_path / "data",
+        holdout=tmp_path / "holdout",
+        dataset=tmp_path / "dataset",
+    )
     assert done.digest == table_digest(tmp_path / "data")
 
 
 def test_ingest_gives_the_same_bytes_every_time(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> None:
-    ingest(diagnosis(), data=tmp_path / "data", holdout=tmp_path / "holdout")
+    ingest(diagnosis(), data=tmp_path / "data", holdout=tmp_path / "holdout", dataset=tmp_path / "dataset")
     assert (tmp_path / "data").read_bytes() == workspace.data.read_bytes()
 
 
 def test_a_holdout_of_most_rows_is_refused(diagnosis: Diagnosis, tmp_path: Path) -> None:
     with pytest.raises(StepError, match=r"spec\.split\.holdoutRows is 400, and there are 569 rows: choose 0 to 284"):
-        ingest(diagnosis("spec.split.holdoutRows=400"), data=tmp_path / "data", holdout=tmp_path / "holdout")
+        ingest(
+            diagnosis("spec.split.holdoutRows=400"),
+            data=tmp_path / "data",
+            holdout=tmp_path / "holdout",
+            dataset=tmp_path / "dataset",
+        )
 
 
 def test_a_table_survives_the_file_exactly(tmp_path: Path) -> None:

@@ -178,3 +178,9 @@ def test_an_empty_object_is_told(put: Put) -> None:
     assert refused(at("csv", "s3://data/empty")) == (
         "s3://data/empty is empty: a table begins with the names of its columns"
     )
+
+
+def test_the_manifest_of_the_data_names_the_object(put: Put) -> None:
+    put("loans.csv", content("csv"))
+    origin = read_source(at("csv", "s3://data/loans.csv")).origin
+    assert (origin.kind, origin.address, origin.files[0].size) == ("csv", "s3://data/loans.csv", len(CSV))
