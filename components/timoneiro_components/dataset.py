@@ -35,18 +35,23 @@ def write_dataset(training: Training, origin: Origin, *, data: TablePart, holdou
 
 
 def _document(training: Training, origin: Origin, data: TablePart, holdout: TablePart) -> dict[str, Any]:
-    source: dict[str, Any] = {"kind": origin.kind, "address": origin.address}
-    if origin.files:
-        source["files"] = [{"address": file.address, "digest": file.digest, "size": file.size} for file in origin.files]
-    if origin.query is not None:
-        source["query"] = origin.query
     said = {"title": training.spec.source.title, "licence": training.spec.source.licence}
     return {
         "schemaVersion": _SCHEMA_VERSION,
-        "source": source,
+        "source": _source(origin),
+        **({"joins": [_source(joined) for joined in origin.joined]} if origin.joined else {}),
         **{name: text for name, text in said.items() if text is not None},
         "rows": data.rows + holdout.rows,
         "schema": [{"name": name, "type": column.type} for name, column in training.spec.columns.items()],
         "data": {"rows": data.rows, "digest": data.digest},
         "holdout": {"rows": holdout.rows, "digest": holdout.digest},
     }
+
+
+def _source(origin: Origin) -> dict[str, Any]:
+    source: dict[str, Any] = {"kind": origin.kind, "address": origin.address}
+    if origin.files:
+        source["files"] = [{"address": file.address, "digest": file.digest, "size": file.size} for file in origin.files]
+    if origin.query is not None:
+        source["query"] = origin.query
+    return source

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from .columns import Column, classes_of
 from .gates import SMALLER_IS_BETTER, Gate
+from .join_checks import join_faults
 from .problems import Path
 from .source_checks import source_faults
 from .training import Training, TrainingSpec
@@ -19,7 +20,8 @@ _RANGES = {"rocAuc": (0.0, 1.0), "accuracy": (0.0, 1.0), "logLoss": (0.0, None)}
 def faults(training: Training) -> Iterator[Contradiction]:
     """Every contradiction of a definition whose fields are right each for itself: where it is, and a sentence."""
     spec = training.spec
-    yield from source_faults(spec.source)
+    yield from source_faults(spec.source, ("spec", "source"))
+    yield from join_faults(spec)
     for name, column in spec.columns.items():
         yield from _column(("spec", "columns", name), column)
     yield from _target(spec)

@@ -29,10 +29,9 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     StepError when there is no such text.
     """
     training = parse_training(_text(file), file.name, settings)
-    source = training.spec.source
-    whole = {name: said.below(file.resolve().parent) for name, said in source.given.items()}
-    source = source.model_copy(update=whole)
-    return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source})})
+    spec, folder = training.spec, file.resolve().parent
+    whole = {"source": spec.source.below(folder), "joins": tuple(join.below(folder) for join in spec.joins)}
+    return training.model_copy(update={"spec": spec.model_copy(update=whole)})
 
 
 def resolved(training: Training) -> str:
@@ -145,6 +144,8 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be module:function, such as loans.table:load"
     if path[-1] == "path":
         return "it must be the name of a file"
+    if path[-1] == "tolerance":
+        return "it must be a whole number of seconds, minutes, hours or days, such as 45s, 15m, 12h or 30d"
     if path[-1] == "env":
         return "it must be the name of a variable, such as LOANS_PASSWORD"
     if path[-1] == "url":

@@ -121,3 +121,7 @@ class TableSource(DefinitionObject):
         """What is said, by the name of its field; one of them in a definition that was checked."""
         said = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: kind for name, kind in said.items() if isinstance(kind, SourceKind)}
+
+    def below(self, folder: Path) -> Self:
+        """The same with whole paths, where it said some that are relative to `folder`."""
+        return self.model_copy(update={name: said.below(folder) for name, said in self.given.items()})

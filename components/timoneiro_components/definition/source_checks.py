@@ -1,4 +1,4 @@
-"""What several fields of `spec.source` tell together, and what is not in a field that looks right: secrets, odd URLs.
+"""What several fields of a source tell together, and what is not in a field that looks right: secrets, odd URLs.
 
 Nothing of a URL is in a sentence: it may hold a password.
 """
@@ -15,21 +15,20 @@ from .problems import Path
 from .source import SQLITE, Csv, SourceFile, Sql, TableSource, split_address
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
-_SOURCE: Path = ("spec", "source")
 _KINDS = "csv, parquet, jsonLines, sql and python"
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 # What neither holds a secret nor changes what may be done.
 _OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "application_name"})
 
 
-def source_faults(source: TableSource) -> Iterator[tuple[Path, str]]:
-    """Every contradiction of `spec.source`: where it is, and a sentence."""
+def source_faults(source: TableSource, where: Path) -> Iterator[tuple[Path, str]]:
+    """Every contradiction of the source at `where`: its place, and a sentence."""
     given = {to_camel(name): said for name, said in source.given.items()}
     if len(given) != 1:
         found = f"there are {' and '.join(given)}" if given else "there is none"
-        yield _SOURCE, f"exactly one of {_KINDS} is wanted, and {found}"
+        yield where, f"exactly one of {_KINDS} is wanted, and {found}"
     for name, said in given.items():
-        path = (*_SOURCE, name)
+        path = (*where, name)
         if isinstance(said, Csv) and said.separator == said.decimal:
             yield (*path, "decimal"), "it is the separator too, so that no number could be read"
         if isinstance(said, SourceFile) and (sentence := _address_fault(said.path)):

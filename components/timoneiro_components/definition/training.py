@@ -13,6 +13,7 @@ from pydantic import Field
 from .base import ColumnName, DefinitionObject, ResourceName, Text
 from .columns import Column, TargetColumn, classes_of
 from .gates import Gate
+from .joins import Join
 from .model import ModelChoice, PackageChoice, Split
 from .quality import Checks
 from .source import TableSource
@@ -26,6 +27,7 @@ class TrainingSpec(DefinitionObject):
 
     task: Literal["BinaryClassification"] = "BinaryClassification"
     source: TableSource
+    joins: tuple[Join, ...] = Field(default=(), description="Tables that add columns to the rows of the source.")
     columns: dict[ColumnName, Column] = Field(min_length=2)
     ignore: tuple[ColumnName, ...] = Field(default=(), description="Columns of the source that are not read.")
     target: TargetColumn

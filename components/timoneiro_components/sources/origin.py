@@ -13,13 +13,14 @@ from .files import FileDigest
 class Origin:
     """Where a table came from: the field of `spec.source` that says so, and the address, never with credentials.
 
-    `query`: the digest of its text, `sha256:<hex>`.
+    `query`: the digest of its text, `sha256:<hex>`. `joined`: tables whose columns were added, in that order.
     """
 
     kind: str
     address: str
     files: tuple[FileDigest, ...] = ()
     query: str | None = None
+    joined: tuple[Origin, ...] = ()
 
 
 @dataclass(frozen=True)

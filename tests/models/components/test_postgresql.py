@@ -277,3 +277,23 @@ def test_a_driver_that_is_not_installed_is_told(database: PostgreSql, monkeypatc
     monkeypatch.setitem(sys.modules, "psycopg", None)
     told = refused(definition(database), check_source)
     assert told.endswith("is not installed (psycopg): pip install 'timoneiro[components]'")
+
+
+def test_times_of_a_database_are_those_of_a_join(database: PostgreSql) -> None:
+    database.owner.execute(
+        f"""CREATE TABLE ages AS SELECT id, '2025-01-31T12:00:00-03:00'::timestamptz AS seen, 40 AS age FROM loans;
+        CREATE TABLE asked AS SELECT id, income, owner, status,
+            '2025-01-31T15:00:00Z'::timestamptz - (id::text LIKE '%2')::int * '1 s'::interval AS asked FROM loans;
+        GRANT SELECT ON ages, asked TO {READER}"""
+    )
+    source = definition(database).spec.source.model_dump(by_alias=True, exclude_none=True)
+    join = {
+        "source": {"sql": {**source["sql"], "table": "ages"}},
+        "on": ["id"],
+        "columns": ["age"],
+        "asOf": {"left": "asked", "right": "seen"},
+    }
+    joining = definition(database, "spec.source.sql.table=asked", f"spec.joins=[{json.dumps(join)}]")
+    check_source(joining)
+    rows = read_source(joining).table.sort_by("id")
+    assert rows["age"].to_pylist() == [40, None]
