@@ -23,8 +23,10 @@ from ..errors import StepError
 _SECONDS = 10
 _POSTGRESQL = "postgresql+psycopg"
 _SIGN_IN = "check the variables of userFrom and passwordFrom"
+_DATE = "a date is infinite, or not in the years 1 to 9999"
 # Of PostgreSQL, by the code of the fault: the SQL standard has them, in every language.
 _STATES: Mapping[str, str] = {
+    "22008": _DATE,
     "25006": "the query writes, and a source is only read",
     "28000": f"it does not let this user in: {_SIGN_IN}",
     "28P01": f"the password is wrong: {_SIGN_IN}",
@@ -63,6 +65,8 @@ _WORDS: Mapping[str, str] = {
     "malformed": "the file is damaged",
     "unable to open": "the file cannot be opened",
     "could not decode": "a text in it is no UTF-8",
+    "too large (after year 10k)": _DATE,
+    "too small (before year 1)": _DATE,
 }
 
 
@@ -145,7 +149,8 @@ def _sentence(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
     state, words = getattr(cause, "sqlstate", None), str(cause).lower()
     if state is not None:
-        known = _STATES.get(state)
+        by_class = "the query cannot be computed for a value" if state.startswith("22") else None
+        known = _STATES.get(state, by_class)
     else:
         known = next((sentence for word, sentence in _WORDS.items() if word in words), None)
     return known or f"the database cannot do it ({type(cause).__name__}{f' {state}' if state else ''})"

@@ -58,8 +58,12 @@ def whole_file(address: str) -> Iterator[TableFile]:
         return
     with tempfile.NamedTemporaryFile(prefix="timoneiro-source-") as copy:
         with open_file(address) as remote:
-            shutil.copyfileobj(remote, copy, _BLOCK_BYTES)
-        copy.flush()
+            try:
+                shutil.copyfileobj(remote, copy, _BLOCK_BYTES)
+                copy.flush()
+            except OSError as error:
+                place = Path(copy.name).parent
+                raise StepError(f"{address} cannot be copied to {place}: {error.strerror}; set TMPDIR") from None
         yield TableFile(Path(copy.name), address)
 
 

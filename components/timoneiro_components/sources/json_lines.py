@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pyarrow as pa
 from pyarrow import json as arrow_json
@@ -11,7 +12,7 @@ from ..definition.source import JsonLines
 from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
-from .files import digest_of, open_file, whole_file
+from .files import TableFile, digest_of, open_file, whole_file
 from .origin import Loaded, Origin
 
 _BLOCK_BYTES = 8 * 2**20
@@ -30,15 +31,25 @@ def read(said: JsonLines, training: Training) -> Loaded:
         with file.path.open("rb") as stream:
             if not any(line.strip() for line in stream):
                 raise StepError(f"{said.path} is empty")
-        try:
-            table = arrow_json.read_json(
-                file.path, read_options=arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES)
-            )
-        except pa.ArrowInvalid as error:
-            raise StepError(f"{said.path}: {_sentence(str(error))}") from None
+        table = _table(file, {})
+        # pyarrow makes times of text that looks like them, and their zones are gone: in JSON they are text.
+        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+        if times:
+            table = _table(file, dict.fromkeys(times, pa.string()))
         digest = digest_of(file)
     check_names(training, said.path, table.column_names)
     return Loaded(in_types(training, said.path, table), Origin("jsonLines", digest.address, files=(digest,)))
+
+
+def _table(file: TableFile, types: Mapping[str, pa.DataType]) -> pa.Table:
+    try:
+        return arrow_json.read_json(
+            file.path,
+            read_options=arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+            parse_options=arrow_json.ParseOptions(explicit_schema=pa.schema(list(types.items()))),
+        )
+    except pa.ArrowInvalid as error:
+        raise StepError(f"{file.label}: {_sentence(str(error))}") from None
 
 
 def _sentence(words: str) -> str:

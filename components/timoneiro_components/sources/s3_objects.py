@@ -78,6 +78,5 @@ def _sentences(address: str) -> Iterator[None]:
         ) from None
     except (BotoCoreError, ValueError) as error:
         raise StepError(
-            f"{address}: boto3 cannot use the environment ({type(error).__name__}): check AWS_ENDPOINT_URL "
-            "and AWS_DEFAULT_REGION"
+            f"{address}: boto3 cannot read it ({type(error).__name__}): check AWS_ENDPOINT_URL and AWS_DEFAULT_REGION"
         ) from None

@@ -73,10 +73,9 @@ def _chunk(
     arrays = {}
     for position, (name, column) in wanted.items():
         values = [row[position] for row in rows]
-        as_wanted = _CONVERTERS.get(column.type)
-        if as_wanted and (column.type != "Boolean" or truth_is_a_number):
-            values = [as_wanted(value) for value in values]
         try:
+            if column.type != "Boolean" or truth_is_a_number:
+                values = [_CONVERTERS[column.type](value) for value in values]
             arrays[name] = pa.array(values)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             raise StepError(f"{label}: column {name!r} has values of several types, or of an odd type") from None

@@ -147,7 +147,7 @@ def test_an_object_that_is_not_there_is_told(put: Put, kind: str, call: Any) -> 
             {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"},
             "the store cannot be reached: check AWS_END",
         ),
-        ("s3://data/loans.csv", {"AWS_ENDPOINT_URL": "not a URL"}, "boto3 cannot use the environment ("),
+        ("s3://data/loans.csv", {"AWS_ENDPOINT_URL": "not a URL"}, "boto3 cannot read it ("),
     ],
 )
 def test_a_store_that_gives_nothing_is_told(

@@ -249,11 +249,12 @@ def test_a_join_that_contradicts_itself_is_told(old: str, new: str, sentence: st
     assert sentence in str(raised.value)
 
 
-@pytest.mark.parametrize(("kind", "values"), [("Integer", [1, 2, None]), ("Boolean", [True, False, None])])
-def test_keys_of_every_type_fit(kind: str, values: list[Any]) -> None:
-    table = pa.table({"key": values})
-    right = pa.table({"key": values[:2], "value": ["x", "y"]})
-    join = Join(source=TableSource(csv=Csv(path="a")), on=("key",), columns=("value",))
+@pytest.mark.parametrize("as_of", [None, AsOf(left="at", right="at")])
+@pytest.mark.parametrize("values", [[2**60 + 1, 2**60, None], [True, False, None], ["1", "01", None]])
+def test_keys_of_every_type_fit(values: list[Any], as_of: AsOf | None) -> None:
+    table = pa.table({"key": values, "other": values, "at": ["2025-01-01"] * 3})
+    right = table.slice(0, 2).append_column("value", pa.array(["x", "y"]))
+    join = Join(source=TableSource(csv=Csv(path="a")), on=("key", "other"), columns=("value",), as_of=as_of)
     assert joined(table, right, join, label="a")["value"].to_pylist() == ["x", "y", None]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,23 @@ def test_json_lines_are_read_in_the_types_of_the_definition(tmp_path: Path) -> N
         '{"income": 1, "age": 3, "status": "good"}\n\n{"status": "bad", "age": null, "income": null}\n'
     )
     assert from_file("jsonLines", tmp_path / "t.jsonl").to_pylist() == TYPED
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-01-31T10:00:00-03:00", "2025-01-31T10:00:00Z", "2025-01-31", "2025-01-31 10:00:00"]
+)
+def test_text_of_json_that_looks_like_a_time_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.jsonl").write_text(f'{{"income": 1, "age": null, "status": "{text}"}}\n')
+    assert from_file("jsonLines", tmp_path / "t.jsonl")["status"].to_pylist() == [text]
+
+
+def test_decimals_of_parquet_are_numbers(tmp_path: Path) -> None:
+    decimals = pa.array([Decimal("1.00"), Decimal("2.00")])
+    parquet.write_table(pa.table({"income": decimals, "age": decimals, "status": ["good", "bad"]}), tmp_path / "t")
+    assert from_file("parquet", tmp_path / "t").to_pylist() == [
+        {"income": 1.0, "age": 1, "status": "good"},
+        {"income": 2.0, "age": 2, "status": "bad"},
+    ]
 
 
 @pytest.mark.parametrize(
