@@ -80,7 +80,7 @@ class FromEnvironment(DefinitionObject):
     """A text that is no part of the definition: a variable of the environment holds it."""
 
     env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")] = Field(
-        description="The name of the variable. On a cluster a Secret puts it there."
+        description="The name of the variable."
     )
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from ..definition.source import SQLITE, FromEnvironment, Sql
 from ..errors import StepError
 
 _SECONDS = 10
+_READING = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
 _POSTGRESQL = "postgresql+psycopg"
 _SIGN_IN = "check the variables of userFrom and passwordFrom"
 _DATE = "a date is infinite, or not in the years 1 to 9999"
@@ -61,6 +63,7 @@ _WORDS: Mapping[str, str] = {
     "you can only execute one statement": "the query is no SQL that it understands: one SELECT is wanted",
     "not a database": "the file is no SQLite database",
     "readonly database": "the query writes, and a source is only read",
+    "not authorized": "the query does more than read, and a source is only read",
     "locked": "somebody else has locked it",
     "malformed": "the file is damaged",
     "unable to open": "the file cannot be opened",
@@ -90,7 +93,9 @@ def reading(said: Sql, *, bounded: bool) -> Iterator[sa.Connection]:
         engine = _engine(said)
         try:
             with engine.connect() as connection:
-                if engine.dialect.name == "postgresql" and bounded:
+                if engine.dialect.name == "sqlite":
+                    _only_read(connection)
+                elif bounded:
                     connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_SECONDS}s'")
                 # The query as it stands: a percent sign or a colon begins no parameter.
                 yield connection.execution_options(no_parameters=True)
@@ -103,7 +108,6 @@ def _engine(said: Sql) -> sa.Engine:
         file = Path(said.url.removeprefix(SQLITE))
         if not file.is_file():
             raise StepError(f"{file} is not there: a path in training.yaml is relative to its folder")
-        # `mode=ro` also of what a query would attach.
         uri = f"file:{quote(str(file))}?mode=ro"
         return sa.create_engine(
             "sqlite://", creator=lambda: sqlite3.connect(uri, uri=True, timeout=_SECONDS), poolclass=sa.NullPool
@@ -118,6 +122,12 @@ def _engine(said: Sql) -> sa.Engine:
     )
     # Every transaction is READ ONLY, which nothing can take back once it has begun to read.
     return engine.execution_options(postgresql_readonly=True)
+
+
+def _only_read(connection: sa.Connection) -> None:
+    """Refuses whatever is no reading. SQLite's read-only mode is not that of other files, which ATTACH would open."""
+    driver: Any = connection.connection.driver_connection
+    driver.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _READING else sqlite3.SQLITE_DENY)
 
 
 def _variable(field: str, said: FromEnvironment | None) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import StepError
+from timoneiro_components.sources.databases import reading
 from timoneiro_components.sources.table import check_source, read_source
 
 DEFINITION = """\
@@ -69,6 +70,14 @@ def test_a_table_is_read_in_the_types_of_the_definition(file: Path) -> None:
 def test_a_query_is_taken_as_it_stands(file: Path) -> None:
     query = "SELECT *, ':a' AS note, 5 % 3 AS rest FROM loans WHERE id > '1' ORDER BY id -- %s :x ?"
     assert "column 'note' is not described" in refused(asked(file, query), check_source)
+
+
+def test_a_query_may_count_and_recur(file: Path) -> None:
+    query = """
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5),
+            top AS (SELECT max(age) AS a FROM loans)
+        SELECT i AS id, 0.5 * i AS income, a AS age, i > 2 AS owner, upper(coalesce(NULL, 'x')) AS status FROM n, top"""
+    assert read_source(asked(file, query)).table["age"].to_pylist() == [40] * 5
 
 
 def test_rows_come_in_the_order_that_the_query_says(file: Path) -> None:
@@ -137,6 +146,17 @@ def test_a_file_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:
 def test_what_is_no_database_is_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.db").write_bytes(content)
     assert refused(asked(tmp_path / "a.db"), check_source) == f"{tmp_path / 'a.db'}: the file is no SQLite database"
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM loans", "CREATE TABLE more (id)", "ATTACH '{folder}/new.db' AS new"]
+)
+def test_a_connection_cannot_write_whatever_is_asked(file: Path, statement: str) -> None:
+    said = asked(file).spec.source.sql
+    assert said is not None
+    with pytest.raises(StepError, match="and a source is only read"), reading(said, bounded=True) as connection:
+        connection.exec_driver_sql(statement.format(folder=file.parent))
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_a_file_that_is_only_read_is_left_as_it_was(file: Path) -> None:
