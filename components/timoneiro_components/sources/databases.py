@@ -85,7 +85,7 @@ def public_address(said: Sql) -> str:
 
 @contextmanager
 def reading(said: Sql, *, bounded: bool) -> Iterator[sa.Connection]:
-    """A connection that cannot write. `bounded`: no question may take longer than ten seconds.
+    """A connection that cannot write. `bounded`: a server may not take longer than ten seconds for an answer.
 
     Raises StepError for whatever goes wrong with it, within the block too.
     """
