@@ -51,9 +51,13 @@ def whole_file(address: str) -> Iterator[TableFile]:
     if split_address(address)[0] == "":
         _open_here(address).close()
         file = Path(address)
-        before = _state(file)
-        yield TableFile(file, address)
-        if _state(file) != before:
+        try:
+            before = _state(file)
+            yield TableFile(file, address)
+            changed = _state(file) != before
+        except FileNotFoundError:
+            changed = True
+        if changed:
             raise StepError(f"{address} was changed while it was read: try again when nobody writes it")
         return
     with tempfile.NamedTemporaryFile(prefix="timoneiro-source-") as copy:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from timoneiro_components.definition.reading import read_training
 from timoneiro_components.errors import StepError
 from timoneiro_components.ingest import Ingested, ingest
+from timoneiro_components.sources import csv_files
 from timoneiro_components.tables import table_digest
 
 DEFINITION = """\
@@ -103,18 +105,22 @@ def test_a_query_is_known_by_its_digest_and_a_file_of_a_database_by_its_name(
     assert found["source"] == {"kind": "sql", "address": "loans.db", "query": query}
 
 
-def test_a_file_that_is_written_while_it_is_read_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def growing(file: Path) -> None:
+    with file.open("a") as stream:
+        stream.write("101,30,good\n")
+
+
+@pytest.mark.parametrize("change", [growing, Path.unlink])
+def test_a_file_that_changes_while_it_is_read_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
 ) -> None:
-    from timoneiro_components.sources import csv_files  # noqa: PLC0415
+    typed = csv_files.typed
 
-    def growing(*arguments: Any, **others: Any) -> Any:
-        with (tmp_path / "data" / "loans é.csv").open("a") as file:
-            file.write("101,30,good\n")
-        return csv_files_typed(*arguments, **others)
+    def changing(*arguments: Any, **others: Any) -> Any:
+        change(tmp_path / "data" / "loans é.csv")
+        return typed(*arguments, **others)
 
-    csv_files_typed = csv_files.typed
-    monkeypatch.setattr(csv_files, "typed", growing)
+    monkeypatch.setattr(csv_files, "typed", changing)
     with pytest.raises(StepError, match="was changed while it was read: try again when nobody writes it"):
         ingested(tmp_path)
     assert not any((tmp_path / name).exists() for name in ("a", "b", "dataset.json"))
