@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from .dataset import TablePart, write_dataset
 from .definition.training import Training
 from .errors import StepError
 from .privacy.protection import as_read, protection_of
@@ -20,16 +21,18 @@ from .tables import take_rows, write_table
 
 @dataclass(frozen=True)
 class Ingested:
-    """Rows written to each file, and the digest of the data file."""
+    """Rows written to each file, the digest of the data file, and that of the dataset manifest."""
 
     rows: int
     holdout_rows: int
     digest: str
+    dataset_digest: str
     privacy: PrivacyRecord
 
 
-def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path) -> Ingested:
-    """Writes the rows of the source to `data` (Parquet), and those of the holdout to `holdout` instead.
+def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, dataset: Path) -> Ingested:
+    """Writes the rows of the source to `data` (Parquet), and those of the holdout to `holdout` instead; `dataset` says
+    where they came from, and is written last.
 
     What was found of personal data goes to `privacy` (JSON).
 
@@ -38,7 +41,8 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path) -> I
     that is not there.
     """
     protection = protection_of(training)
-    table, record = protection.applied(read_source(as_read(training)))
+    loaded = read_source(as_read(training))
+    table, record = protection.applied(loaded.table)
     wanted, most = training.spec.split.holdout_rows, table.num_rows // 2
     if wanted > most:
         raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {table.num_rows} rows: choose 0 to {most}")
@@ -46,6 +50,9 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path) -> I
     if record.withheld:
         held, kept = held.slice(0, 0), kept.slice(0, 0)
     write_record(record, privacy)
-    write_table(held, holdout)
-    digest = write_table(kept, data)
-    return Ingested(rows=kept.num_rows, holdout_rows=held.num_rows, digest=digest, privacy=record)
+    parts = {
+        "data": TablePart(kept.num_rows, write_table(kept, data)),
+        "holdout": TablePart(held.num_rows, write_table(held, holdout)),
+    }
+    digest = write_dataset(training, loaded.origin, path=dataset, **parts)
+    return Ingested(kept.num_rows, held.num_rows, parts["data"].digest, digest, record)

@@ -59,6 +59,7 @@ def package(
     model: Path,
     data: Path,
     privacy: Path,
+    dataset: Path,
     destination: Path,
     version: str,
     evaluation: Path | None = None,
@@ -66,8 +67,9 @@ def package(
     """Makes the package folder `destination` from the model folder `model`.
 
     `data` is the table that the model was developed on, for statistics and the parity check; `privacy` is what was
-    found of personal data; `evaluation` is what the evaluation left (None: it was not judged). Raises StepError, and
-    GateFailed if the ONNX model answers differently.
+    found of personal data; `dataset` is the manifest of the data, which the package names by its digest; `evaluation`
+    is what the evaluation left (None: it was not judged). Raises StepError, and GateFailed if the ONNX model answers
+    differently.
     """
     name, format_name = training.metadata.name, training.spec.package.format.lower()
     check_identity(name, version)
@@ -83,7 +85,12 @@ def package(
         "target": _target(training, record),
         "training": _made(record),
         "metrics": _figures(seen),
-        "data": {"name": training.spec.source.title or name, "rows": len(frame), "digest": table_digest(data)},
+        "data": {
+            "name": training.spec.source.title or name,
+            "rows": len(frame),
+            "digest": table_digest(data),
+            "dataset": table_digest(dataset),
+        },
         "privacy": read_privacy(privacy).document(),
     }
     card = model_card(manifest, training, record, seen)

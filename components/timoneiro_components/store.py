@@ -1,8 +1,5 @@
 """Model packages in an S3 store.
 
-Where it is and who asks come from the usual environment: AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION (or whatever else boto3 reads).
-
 Guarantees: a published package never changes. The manifest is written last, so a package whose
 manifest is there is complete; publishing the same package again changes nothing, and another
 package under the same address is refused.
@@ -15,14 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from timoneiro_serving.digest import file_digests
 from timoneiro_serving.manifest import MANIFEST_FILE
 
 from .errors import StepError
+from .s3 import s3_client
 
 
 class ModelStore:
@@ -35,16 +31,8 @@ class ModelStore:
     @classmethod
     def connect(cls) -> ModelStore:
         """A store that is configured by the environment; the connection is made on first use."""
-        config = Config(
-            connect_timeout=10,
-            read_timeout=60,
-            retries={"max_attempts": 3, "mode": "standard"},
-            # Checksums in trailers are refused by many stores that are not Amazon's.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
         with _sentences("the model store cannot be used"):
-            return cls(boto3.client("s3", config=config))
+            return cls(s3_client())
 
     def require_free(self, uri: str) -> None:
         """Raises StepError if the store cannot be asked, or holds a package at `uri` already."""

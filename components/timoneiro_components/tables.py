@@ -51,7 +51,7 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
 
 
 def table_digest(path: Path) -> str:
-    """The digest that `write_table` gave for the file."""
+    """The digest of the bytes of a file, as `write_table` gives it."""
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 

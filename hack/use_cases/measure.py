@@ -69,15 +69,14 @@ def scores(truth: npt.NDArray[np.bool_], probabilities: Probabilities) -> Scores
 def measure(case: UseCase, folder: Path) -> CaseResult:
     """Runs the example in `folder`. Raises RuntimeError with what a gate has against data or model."""
     training = read_training(case.definition)
-    source, holdout, privacy, data, model, test = (
-        folder / name for name in ("source", "holdout", "privacy", "data", "model", "test")
-    )
-    ingested = ingest(training, data=source, holdout=holdout, privacy=privacy)
+    source, holdout, data, model, test = (folder / name for name in ("source", "holdout", "data", "model", "test"))
+    said = {name: folder / name for name in ("privacy", "dataset")}
+    ingested = ingest(training, data=source, holdout=holdout, **said)
     checked = validate(
         training,
         data=source,
         holdout=holdout,
-        privacy=privacy,
+        privacy=said["privacy"],
         accepted=data,
         accepted_holdout=folder / "accepted-holdout",
         quarantine=folder / "quarantine",
@@ -88,8 +87,7 @@ def measure(case: UseCase, folder: Path) -> CaseResult:
     seen = folder / "evaluation.json"
     _require(evaluate(training, model=model, test=test, champion_uri="", evaluation=seen).reasons)
     packed = folder / "package"
-    files = {"model": model, "data": data, "privacy": privacy, "destination": packed}
-    package(training, **files, version="1", evaluation=seen)
+    package(training, model=model, data=data, **said, destination=packed, version="1", evaluation=seen)
     rows = frame_of(read_table(test))
     return CaseResult(
         case,

@@ -66,18 +66,22 @@ def ingest_data(
     data: Output[Dataset],
     holdout: Output[Dataset],
     privacy: Output[Artifact],
+    dataset: Output[Artifact],
     metrics: Output[Metrics],
 ) -> None:
-    """Writes the data and the holdout, without what is dropped or erased, and what was found of personal data."""
+    """Writes the data and the holdout, without what is dropped or erased, what was found of personal data, and the
+    manifest that says where they came from."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.ingest import ingest
 
     training = read_training(Path(definition.path))
-    done = ingest(training, data=Path(data.path), holdout=Path(holdout.path), privacy=Path(privacy.path))
+    places = {"data": data, "holdout": holdout, "privacy": privacy, "dataset": dataset}
+    done = ingest(training, **{name: Path(place.path) for name, place in places.items()})
     metrics.metadata.update(rows=done.rows, holdout_rows=done.holdout_rows, erased_rows=done.privacy.rows_erased)
     data.metadata["digest"] = done.digest
+    dataset.metadata["digest"] = done.dataset_digest
 
 
 @step
@@ -201,6 +205,7 @@ def package_model(
     model: Input[Model],
     data: Input[Dataset],
     privacy: Input[Artifact],
+    dataset: Input[Artifact],
     evaluation: Input[Artifact],
     package: Output[Model],
     card: Output[Markdown],
@@ -217,6 +222,7 @@ def package_model(
         model=Path(model.path),
         data=Path(data.path),
         privacy=Path(privacy.path),
+        dataset=Path(dataset.path),
         destination=Path(package.path),
         version=version,
         evaluation=Path(evaluation.path),

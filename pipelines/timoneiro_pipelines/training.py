@@ -90,6 +90,7 @@ def training_pipeline(
         model=trained.outputs["model"],
         data=data,
         privacy=ingested.outputs["privacy"],
+        dataset=ingested.outputs["dataset"],
         evaluation=evaluated.outputs["evaluation"],
     ).after(good)
     packaged.set_display_name("Package model")

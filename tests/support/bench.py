@@ -56,11 +56,12 @@ def make_package(folder: Path, *, impute: bool) -> Path:
 
     settings = [f"spec.model.impute={str(impute).lower()}", "spec.split.folds=3"]
     training = read_training(DEFINITION, settings)
-    data, model, privacy = folder / "data", folder / "model", folder / "privacy"
-    ingest(training, data=data, holdout=folder / "holdout", privacy=privacy)
+    data, model = folder / "data", folder / "model"
+    said = {name: folder / name for name in ("privacy", "dataset")}
+    ingest(training, data=data, holdout=folder / "holdout", **said)
     train(training, data=data, model=model, test=folder / "test")
     made = folder / "package"
-    package(training, model=model, data=data, privacy=privacy, destination=made, version="1")
+    package(training, model=model, data=data, **said, destination=made, version="1")
     return made
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic.alias_generators import to_camel
-
 from .columns import Column
+from .join_checks import join_faults
 from .model_checks import gate_faults, model_faults, target_faults
 from .personal import privacy_faults
 from .problems import Contradiction, Path
 from .rules import rule_faults
-from .training import Training, TrainingSpec
+from .source_checks import source_faults
+from .training import Training
 
 _NUMBERS = ("Number", "Integer")
 
@@ -22,7 +22,8 @@ _NUMBERS = ("Number", "Integer")
 def faults(training: Training) -> Iterator[Contradiction]:
     """Every contradiction of a definition whose fields are right each for itself: where it is, and a sentence."""
     spec = training.spec
-    yield from _source(spec)
+    yield from source_faults(spec.source, ("spec", "source"))
+    yield from join_faults(spec)
     for name, column in spec.columns.items():
         yield from _column(("spec", "columns", name), column)
     yield from target_faults(spec)
@@ -32,16 +33,6 @@ def faults(training: Training) -> Iterator[Contradiction]:
     yield from privacy_faults(training)
     for position, gate in enumerate(spec.gates):
         yield from gate_faults(("spec", "gates", position), gate, training)
-
-
-def _source(spec: TrainingSpec) -> Iterator[Contradiction]:
-    given = [to_camel(name) for name in spec.source.given]
-    if len(given) != 1:
-        found = f"there are {' and '.join(given)}" if given else "there is none"
-        yield ("spec", "source"), f"exactly one of csv, parquet, jsonLines and python is wanted, and {found}"
-    csv = spec.source.csv
-    if csv is not None and csv.separator == csv.decimal:
-        yield ("spec", "source", "csv", "decimal"), "it is the separator too, so that no number could be read"
 
 
 def _column(path: Path, column: Column) -> Iterator[Contradiction]:

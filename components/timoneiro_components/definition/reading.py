@@ -17,7 +17,6 @@ from .document import MOST_BYTES, Document, read_document
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
-from .source import SourceFile
 from .training import Training
 
 _ENCODED = "timoneiro-definition:"
@@ -30,16 +29,16 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     StepError when there is no such text.
     """
     training = parse_training(_text(file), file.name, settings)
-    source = training.spec.source
-    for name, said in source.given.items():
-        if isinstance(said, SourceFile):
-            whole = str((file.resolve().parent / said.path).resolve())
-            source = source.model_copy(update={name: said.model_copy(update={"path": whole})})
-    privacy = training.spec.privacy
-    if privacy.erasure is not None:
-        whole = str((file.resolve().parent / privacy.erasure.path).resolve())
-        privacy = privacy.model_copy(update={"erasure": privacy.erasure.model_copy(update={"path": whole})})
-    return training.model_copy(update={"spec": training.spec.model_copy(update={"source": source, "privacy": privacy})})
+    spec, folder = training.spec, file.resolve().parent
+    whole: dict[str, Any] = {
+        "source": spec.source.below(folder),
+        "joins": tuple(join.below(folder) for join in spec.joins),
+    }
+    if spec.privacy.erasure is not None:
+        path = str((folder / spec.privacy.erasure.path).resolve())
+        erasure = spec.privacy.erasure.model_copy(update={"path": path})
+        whole["privacy"] = spec.privacy.model_copy(update={"erasure": erasure})
+    return training.model_copy(update={"spec": spec.model_copy(update=whole)})
 
 
 def resolved(training: Training) -> str:
@@ -150,10 +149,14 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be lower case letters, digits and '-', at most 63 of them, and begin and end with none of '-'"
     if path[-1] == "function":
         return "it must be module:function, such as loans.table:load"
-    if path[-1] == "env":
-        return "it must be the name of an environment variable, such as TIMONEIRO_HASH_KEY"
     if path[-1] == "path":
         return "it must be the name of a file"
+    if path[-1] == "tolerance":
+        return "it must be a whole number of seconds, minutes, hours or days, such as 45s, 15m, 12h or 30d"
+    if path[-1] == "env":
+        return "it must be the name of an environment variable, such as LOANS_PASSWORD"
+    if path[-1] == "url":
+        return "it must be an address, such as sqlite:///loans.db"
     return f"it must match {context['pattern']}"
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 from .base import ColumnName, DefinitionObject, ResourceName, Text
 from .columns import Column, TargetColumn, classes_of
 from .gates import Evaluation, Gate
+from .joins import Join
 from .metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from .model import ModelChoice, PackageChoice, Split
 from .privacy import Privacy
@@ -34,6 +35,7 @@ class TrainingSpec(DefinitionObject):
 
     task: TaskName = Field(default=BINARY, description="Two classes, several, or a number.")
     source: TableSource
+    joins: tuple[Join, ...] = Field(default=(), description="Tables that add columns to the rows of the source.")
     columns: dict[ColumnName, Column] = Field(min_length=2)
     ignore: tuple[ColumnName, ...] = Field(default=(), description="Columns of the source that are not read.")
     target: TargetColumn

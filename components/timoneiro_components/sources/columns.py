@@ -53,8 +53,8 @@ def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) ->
     # pyarrow would make 0 and 1 of truth values, truth of any number, and numbers of text and of times.
     fits = {
         pa.bool_(): pa.types.is_boolean(values.type),
-        pa.float64(): pa.types.is_integer(values.type) or pa.types.is_floating(values.type),
-        pa.int64(): pa.types.is_integer(values.type) or pa.types.is_floating(values.type),
+        pa.float64(): _is_number(values.type),
+        pa.int64(): _is_number(values.type),
     }
     if not fits.get(wanted, True) and not _is_null(values):
         raise StepError(told)
@@ -68,6 +68,10 @@ def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) ->
         # NaN is how some tools write a missing value.
         found = pc.if_else(pc.is_nan(found), pa.scalar(None, pa.float64()), found)
     return found
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _is_null(values: pa.ChunkedArray) -> bool:

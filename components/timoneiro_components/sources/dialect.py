@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from ..definition.source import Csv
 from ..errors import StepError
@@ -30,15 +30,10 @@ class Dialect:
     names: tuple[str, ...]
 
 
-def dialect_of(file: Path, said: Csv) -> Dialect:
-    """How `file` is written. Raises StepError if it is missing, empty, or not written as it is said to be."""
-    try:
-        with file.open("rb") as stream:
-            sample = stream.read(_SAMPLE_BYTES)
-    except FileNotFoundError:
-        raise StepError(f"{file} is not there: a path in training.yaml is relative to its folder") from None
-    except (OSError, ValueError) as error:
-        raise StepError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+def dialect_of(file: str, stream: BinaryIO, said: Csv) -> Dialect:
+    """How `stream` is written, which is called `file` in sentences. Raises StepError if it is empty, or not written as
+    it is said to be."""
+    sample = stream.read(_SAMPLE_BYTES)
     if sample.startswith(_GZIP):
         raise StepError(f"{file} is compressed (gzip): unpack it first")
     if not sample.strip():
@@ -52,7 +47,7 @@ def dialect_of(file: Path, said: Csv) -> Dialect:
     return Dialect(encoding, separator, _header(file, rows, separator))
 
 
-def _encoding(file: Path, sample: bytes, said: str, *, whole: bool) -> str:
+def _encoding(file: str, sample: bytes, said: str, *, whole: bool) -> str:
     marked = next((name for mark, name in _MARKS if sample.startswith(mark)), None)
     if said == _AUTO:
         wanted = [marked] if marked else ["utf-8", "cp1252", "latin-1"]
@@ -105,7 +100,7 @@ def _rows(text: str, separator: str) -> Iterator[list[str]]:
     return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
 
 
-def _header(file: Path, text: str, separator: str) -> tuple[str, ...]:
+def _header(file: str, text: str, separator: str) -> tuple[str, ...]:
     try:
         names = next(row for row in _rows(text, separator) if row)
     except (csv.Error, StopIteration):

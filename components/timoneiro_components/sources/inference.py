@@ -14,6 +14,7 @@ from ..definition.metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from ..definition.source import Csv
 from ..errors import StepError
 from .dialect import Dialect, dialect_of
+from .files import TableFile, open_file
 from .text import read_text
 from .typed import INTEGER, NUMBER
 
@@ -65,10 +66,11 @@ def guesses(file: Path, target: str | None = None) -> Guesses:
         said = Csv(path=str(file))
     except ValueError:
         raise StepError("the name of the file is no text in this terminal: rename it") from None
-    dialect = dialect_of(file, said)
+    with open_file(said.path) as stream:
+        dialect = dialect_of(said.path, stream, said)
     counts: dict[str, Counter[str]] = {name: Counter() for name in dialect.names}
     rows = 0
-    for batch in read_text(file, dialect):
+    for batch in read_text(TableFile(file, said.path), dialect):
         for name in dialect.names:
             counts[name].update(batch.column(name).to_pylist())
         rows += batch.num_rows

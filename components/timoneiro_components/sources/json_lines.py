@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Mapping
 
 import pyarrow as pa
 from pyarrow import json as arrow_json
@@ -12,6 +12,8 @@ from ..definition.source import JsonLines
 from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
+from .files import TableFile, digest_of, open_file, whole_file
+from .origin import Loaded, Origin
 
 _BLOCK_BYTES = 8 * 2**20
 _ROW = re.compile(r"in row (\d+)")
@@ -20,24 +22,34 @@ _CHANGED = re.compile(r"Column\(/([^)]*)\) (?:changed from|was specified as) (\w
 
 def names(said: JsonLines) -> None:
     """Which columns there are is not known before all lines were read. Raises StepError if there is no such file."""
-    if not Path(said.path).is_file():
-        raise StepError(f"{said.path} is not there: spec.source.jsonLines.path is relative to training.yaml")
+    open_file(said.path).close()
 
 
-def read(said: JsonLines, training: Training) -> pa.Table:
+def read(said: JsonLines, training: Training) -> Loaded:
     """Every line. Raises StepError for what is no JSON object, with its row, and for columns that do not fit."""
-    names(said)
-    with Path(said.path).open("rb") as stream:
-        if not any(line.strip() for line in stream):
-            raise StepError(f"{said.path} is empty")
+    with whole_file(said.path) as file:
+        with file.path.open("rb") as stream:
+            if not any(line.strip() for line in stream):
+                raise StepError(f"{said.path} is empty")
+        table = _table(file, {})
+        # pyarrow makes times of text that looks like them, and their zones are gone: in JSON they are text.
+        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+        if times:
+            table = _table(file, dict.fromkeys(times, pa.string()))
+        digest = digest_of(file)
+    check_names(training, said.path, table.column_names)
+    return Loaded(in_types(training, said.path, table), Origin("jsonLines", digest.address, files=(digest,)))
+
+
+def _table(file: TableFile, types: Mapping[str, pa.DataType]) -> pa.Table:
     try:
-        table = arrow_json.read_json(
-            said.path, read_options=arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES)
+        return arrow_json.read_json(
+            file.path,
+            read_options=arrow_json.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+            parse_options=arrow_json.ParseOptions(explicit_schema=pa.schema(list(types.items()))),
         )
     except pa.ArrowInvalid as error:
-        raise StepError(f"{said.path}: {_sentence(str(error))}") from None
-    check_names(training, said.path, table.column_names)
-    return in_types(training, said.path, table)
+        raise StepError(f"{file.label}: {_sentence(str(error))}") from None
 
 
 def _sentence(words: str) -> str:

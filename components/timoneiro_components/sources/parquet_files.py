@@ -12,27 +12,30 @@ from ..definition.source import Parquet
 from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
+from .files import digest_of, open_file, whole_file
+from .origin import Loaded, Origin
 
 
 def names(said: Parquet) -> list[str]:
     """The columns of the file. Raises StepError if it is missing, or no Parquet."""
-    with _sentences(said.path):
-        return list(parquet.read_schema(said.path).names)
+    with open_file(said.path) as stream, _sentences(said.path):
+        return list(parquet.read_schema(stream).names)
 
 
-def read(said: Parquet, training: Training) -> pa.Table:
+def read(said: Parquet, training: Training) -> Loaded:
     """Every row. Raises StepError for columns that do not fit."""
-    check_names(training, said.path, names(said))
-    with _sentences(said.path):
-        table = parquet.read_table(said.path, columns=list(training.spec.columns))
-    return in_types(training, said.path, table)
+    with whole_file(said.path) as file:
+        with _sentences(said.path):
+            check_names(training, said.path, list(parquet.read_schema(file.path).names))
+            # Without partitioning: pyarrow would take folders like `year=2025` for columns.
+            table = parquet.read_table(file.path, columns=list(training.spec.columns), partitioning=None)
+        digest = digest_of(file)
+    return Loaded(in_types(training, said.path, table), Origin("parquet", digest.address, files=(digest,)))
 
 
 @contextmanager
 def _sentences(path: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise StepError(f"{path} is not there: spec.source.parquet.path is relative to training.yaml") from None
     except (OSError, pa.ArrowInvalid):
         raise StepError(f"{path} cannot be read as Parquet: is it another format, or cut off?") from None

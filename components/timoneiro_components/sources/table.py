@@ -5,15 +5,19 @@ A new source is a module with `names` and `read`, an entry here, and a field of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
-from ..definition.source import Csv, JsonLines, Parquet, Python, SourceKind
+from ..definition.parts import joined_part, main_part
+from ..definition.source import Csv, JsonLines, Parquet, Python, SourceKind, Sql
 from ..definition.training import Training
+from ..errors import StepError
 from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
+from .origin import Loaded
 
 
 class SourceReader(NamedTuple):
@@ -21,36 +25,80 @@ class SourceReader(NamedTuple):
     rows. `label`: what the source is called in sentences."""
 
     names: Callable[[Any], Sequence[str] | None]
-    read: Callable[[Any, Training], pa.Table]
+    read: Callable[[Any, Training], Loaded]
     label: Callable[[Any], str]
 
 
-READERS: Mapping[type[SourceKind], SourceReader] = {
-    Csv: SourceReader(csv_files.names, csv_files.read, lambda said: str(said.path)),
-    Parquet: SourceReader(parquet_files.names, parquet_files.read, lambda said: str(said.path)),
-    JsonLines: SourceReader(json_lines.names, json_lines.read, lambda said: str(said.path)),
-    Python: SourceReader(python_functions.names, python_functions.read, lambda said: str(said.function)),
+def _sql() -> SourceReader:
+    # A third of a second to import, which other sources do without.
+    from . import databases, sql_queries  # noqa: PLC0415
+
+    return SourceReader(sql_queries.names, sql_queries.read, databases.address_of)
+
+
+READERS: Mapping[type[SourceKind], Callable[[], SourceReader]] = {
+    Csv: lambda: SourceReader(csv_files.names, csv_files.read, lambda said: str(said.path)),
+    Parquet: lambda: SourceReader(parquet_files.names, parquet_files.read, lambda said: str(said.path)),
+    JsonLines: lambda: SourceReader(json_lines.names, json_lines.read, lambda said: str(said.path)),
+    Sql: _sql,
+    Python: lambda: SourceReader(python_functions.names, python_functions.read, lambda said: str(said.function)),
 }
 
 
-def read_source(training: Training) -> pa.Table:
-    """Every row of the source. Raises StepError with all that does not fit: columns, or values of columns."""
-    reader, said = _reader(training)
-    return reader.read(said, training)
+def read_source(training: Training) -> Loaded:
+    """Every row of the source, with what is joined to it. Raises StepError with all that does not fit: columns, or
+    values of columns."""
+    if not training.spec.joins:
+        return _read(training)
+    # Which takes pandas to import.
+    from .joining import joined  # noqa: PLC0415
+
+    main = _read(main_part(training))
+    table, origins = main.table, []
+    for position, join in enumerate(training.spec.joins):
+        part = joined_part(training, join)
+        with _fields_of(position):
+            right = _read(part)
+        reader, said = _reader(part)
+        table = joined(table, right.table, join, label=reader.label(said))
+        origins.append(right.origin)
+    return Loaded(table.select(list(training.spec.columns)), replace(main.origin, joined=tuple(origins)))
 
 
 def check_source(training: Training) -> None:
-    """Raises StepError if the source is not there, or has other columns than the definition. Reads no more than that.
+    """Raises StepError if a source is not there, or has other columns than the definition. Reads no more than that.
 
     Of some sources only reading tells which columns there are: that is left to `read_source`.
     """
-    reader, said = _reader(training)
+    _check(main_part(training))
+    for position, join in enumerate(training.spec.joins):
+        with _fields_of(position):
+            _check(joined_part(training, join))
+
+
+def _read(part: Training) -> Loaded:
+    reader, said = _reader(part)
+    return reader.read(said, part)
+
+
+def _check(part: Training) -> None:
+    reader, said = _reader(part)
     names = reader.names(said)
     if names is not None:
-        check_names(training, reader.label(said), names)
+        check_names(part, reader.label(said), names)
+
+
+@contextmanager
+def _fields_of(position: int) -> Iterator[None]:
+    """Sentences about a joined table name the fields of its join in the place of those of the main table."""
+    try:
+        yield
+    except StepError as error:
+        place = rf"spec.joins[{position}].\1"
+        raise StepError(re.sub(r"\bspec\.(source|columns|ignore)\b", place, str(error))) from error.__cause__
 
 
 def _reader(training: Training) -> tuple[SourceReader, SourceKind]:
     """That of the one source that the definition has."""
     (said,) = training.spec.source.given.values()
-    return READERS[type(said)], said
+    return READERS[type(said)](), said

@@ -12,12 +12,13 @@ from pyarrow import csv as arrow_csv
 
 from ..errors import StepError
 from .dialect import Dialect
+from .files import TableFile
 
 # Of text that is read at a time. A row cannot be larger than two of them.
 _BLOCK_BYTES = 8 * 2**20
 
 
-def read_text(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
+def read_text(file: TableFile, dialect: Dialect) -> Iterator[pa.RecordBatch]:
     """Every row of `file`, all columns as text. Raises StepError where the file is no table, with the row."""
     ragged: list[str] = []
 
@@ -28,7 +29,7 @@ def read_text(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
 
     try:
         # Opened here: by its name pyarrow would unpack it, which the header was not.
-        with file.open("rb") as stream:
+        with file.path.open("rb") as stream:
             yield from arrow_csv.open_csv(
                 stream,
                 # One thread: rows are numbered, and the steps run beside others.
@@ -43,8 +44,8 @@ def read_text(file: Path, dialect: Dialect) -> Iterator[pa.RecordBatch]:
                 ),
             )
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise StepError(f"{file}: {ragged[0] if ragged else _sentence(error)}") from None
-    if _has_quotes(file):
+        raise StepError(f"{file.label}: {ragged[0] if ragged else _sentence(error)}") from None
+    if _has_quotes(file.path):
         _check_quotes(file, dialect)
 
 
@@ -53,19 +54,19 @@ def _has_quotes(file: Path) -> bool:
         return any(b'"' in block for block in iter(lambda: stream.read(_BLOCK_BYTES), b""))
 
 
-def _check_quotes(file: Path, dialect: Dialect) -> None:
+def _check_quotes(file: TableFile, dialect: Dialect) -> None:
     """Raises StepError where quotes are not as RFC 4180 has them: pyarrow makes something of it, and rows vanish.
 
     A second reading, and slower than the first: only of files that have quotes.
     """
     csv.field_size_limit(4 * _BLOCK_BYTES)
-    with file.open(encoding=dialect.encoding, newline="") as stream:
+    with file.path.open(encoding=dialect.encoding, newline="") as stream:
         reader = csv.reader(stream, delimiter=dialect.separator, strict=True)
         try:
             deque(reader, maxlen=0)
         except csv.Error:
             raise StepError(
-                f"{file}: a quote near line {reader.line_num} is not closed, or is within a value and not doubled"
+                f"{file.label}: a quote near line {reader.line_num} is not closed, or is within a value and not doubled"
             ) from None
 
 

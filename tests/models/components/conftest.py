@@ -34,6 +34,7 @@ class Workspace:
     data: Path
     holdout: Path
     privacy: Path
+    dataset: Path
     model: Path
     test: Path
     evaluation: Path
@@ -43,14 +44,14 @@ class Workspace:
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     root = tmp_path_factory.mktemp("run")
-    names = ("data", "holdout", "privacy", "model", "test", "seen", "package")
+    names = ("data", "holdout", "privacy", "dataset", "model", "test", "seen", "package")
     made = Workspace(*(root / name for name in names))
     training = diagnosis()
-    ingest(training, data=made.data, holdout=made.holdout, privacy=made.privacy)
+    ingest(training, data=made.data, holdout=made.holdout, privacy=made.privacy, dataset=made.dataset)
     train(training, data=made.data, model=made.model, test=made.test)
     evaluate(training, model=made.model, test=made.test, champion_uri="", evaluation=made.evaluation)
-    files = {"model": made.model, "data": made.data, "privacy": made.privacy, "destination": made.package}
-    package(training, **files, version="1", evaluation=made.evaluation)
+    files = {"model": made.model, "data": made.data, "privacy": made.privacy, "dataset": made.dataset}
+    package(training, **files, destination=made.package, version="1", evaluation=made.evaluation)
     return made
 
 

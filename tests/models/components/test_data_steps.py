@@ -46,13 +46,13 @@ def test_the_holdout_has_the_number_of_rows_that_was_asked_for(workspace: Any) -
 
 
 def test_ingest_gives_the_digest_of_the_file(diagnosis: Diagnosis, tmp_path: Path) -> None:
-    places = {name: tmp_path / name for name in ("data", "holdout", "privacy")}
+    places = {name: tmp_path / name for name in ("data", "holdout", "privacy", "dataset")}
     done = ingest(diagnosis("spec.split.holdoutRows=5"), **places)
     assert done.digest == table_digest(tmp_path / "data")
 
 
 def test_ingest_gives_the_same_bytes_every_time(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> None:
-    ingest(diagnosis(), data=tmp_path / "data", holdout=tmp_path / "holdout", privacy=tmp_path / "privacy")
+    ingest(diagnosis(), **{name: tmp_path / name for name in ("data", "holdout", "privacy", "dataset")})
     assert (tmp_path / "data").read_bytes() == workspace.data.read_bytes()
 
 

@@ -24,7 +24,7 @@ from timoneiro_components.features.preparation import features_of
 from timoneiro_components.markdown import row
 from timoneiro_components.package import Package, package
 from timoneiro_components.store import ModelStore
-from timoneiro_components.tables import frame_of, read_table, write_table
+from timoneiro_components.tables import frame_of, read_table, table_digest, write_table
 from timoneiro_components.train import Trained, train
 from timoneiro_components.training.algorithms import build
 from timoneiro_serving.digest import directory_digest, file_digests
@@ -209,6 +209,7 @@ def packaged(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[.
             "model": workspace.model,
             "data": workspace.data,
             "privacy": workspace.privacy,
+            "dataset": workspace.dataset,
             "destination": tmp_path / "package",
             "version": "2",
             "evaluation": workspace.evaluation,
@@ -315,6 +316,11 @@ def test_an_impossible_package_is_refused_with_a_sentence(
 ) -> None:
     with pytest.raises(StepError, match=sentence):
         packaged(**changes)
+
+
+def test_the_manifest_names_the_manifest_of_its_data(workspace: Any) -> None:
+    manifest = json.loads((workspace.package / "timoneiro.json").read_text())
+    assert manifest["data"]["dataset"] == table_digest(workspace.dataset)
 
 
 def test_packaging_again_replaces_the_package(packaged: Callable[..., Package], tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Folder:
         return read_training(self.path / "training.yaml", settings)
 
     def ingest(self, *settings: str) -> Ingested:
-        places = {name: self.path / name for name in ("data", "holdout", "privacy")}
+        places = {name: self.path / name for name in ("data", "holdout", "privacy", "dataset")}
         return ingest(self.training(*settings), **places)
 
     def validate(self, *settings: str) -> Validation:
@@ -100,7 +100,7 @@ def test_personal_data_in_a_column_that_says_nothing_of_it_stops_with_column_kin
 def test_nothing_is_written_of_a_table_that_is_stopped_for_personal_data(folder: Folder) -> None:
     folder.validate("spec.split.holdoutRows=10")
     written = [file for file in folder.path.iterdir() if file.name not in ("loans.csv", "training.yaml")]
-    assert len(written) == 7 and not any(b"@example.org" in file.read_bytes() for file in written)
+    assert len(written) == 8 and not any(b"@example.org" in file.read_bytes() for file in written)
     assert read_table(folder.path / "data").num_rows == read_table(folder.path / "holdout").num_rows == 0
 
 

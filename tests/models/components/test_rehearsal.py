@@ -33,8 +33,8 @@ def test_a_model_that_fails_on_gaps_that_callers_may_leave_is_found(
 ) -> None:
     training = diagnosis("spec.model.impute=false")
     train(training, data=workspace.data, model=tmp_path / "model", test=tmp_path / "test")
-    files = {"model": tmp_path / "model", "data": workspace.data, "privacy": workspace.privacy}
-    package(training, **files, destination=tmp_path / "package", version="1")
+    said = {"data": workspace.data, "privacy": workspace.privacy, "dataset": workspace.dataset}
+    package(training, **said, model=tmp_path / "model", destination=tmp_path / "package", version="1")
     (reason,) = rehearse(training, package=tmp_path / "package", test=tmp_path / "test").reasons
     assert reason == (
         "a row without 'mean radius', a row without 'mean texture', a row without 'mean perimeter' and 28 more: "

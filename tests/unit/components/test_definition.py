@@ -47,6 +47,21 @@ def changed(old: str, new: str) -> str:
     return SMALL.replace(old, new)
 
 
+def file_at(path: str) -> str:
+    return changed("{path: loans.csv}", f"{{path: '{path}'}}")
+
+
+PATH = "line 7, spec.source.csv.path"
+OTHER_PROTOCOL = f"{PATH}: a file is on this machine, at s3://bucket/key or at gs://bucket/key: other protocols are not"
+
+
+def sql(url: str, others: str = "table: loans") -> str:
+    return changed("csv: {path: loans.csv}", f"sql: {{url: '{url}', {others}}}")
+
+
+IN_THE_FILE = "line 7, spec.source.sql.url: user and password do not belong in a file: name variables in userFrom and"
+
+
 def test_a_small_definition_has_every_default() -> None:
     training = parse_training(SMALL)
     assert (training.spec.split.folds, training.spec.model.algorithm, training.classes) == (
@@ -99,6 +114,37 @@ def test_a_path_is_relative_to_the_file(tmp_path: Path) -> None:
     (tmp_path / "training.yaml").write_text(SMALL)
     csv = read_training(tmp_path / "training.yaml").spec.source.csv
     assert csv is not None and csv.path == str(tmp_path / "loans.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "whole"),
+    [
+        ("s3://data/loans.csv", "s3://data/loans.csv"),
+        ("gs://data/../loans.csv", "gs://data/../loans.csv"),
+        ("file:///data/a%20b/loans.csv", "/data/a b/loans.csv"),
+        ("file://localhost/data/loans.csv", "/data/loans.csv"),
+        ("data: 1/loans.csv", "{folder}/data: 1/loans.csv"),
+    ],
+)
+def test_addresses_are_left_as_they_are_and_paths_made_whole(tmp_path: Path, path: str, whole: str) -> None:
+    (tmp_path / "training.yaml").write_text(file_at(path))
+    training = read_training(tmp_path / "training.yaml")
+    assert training.spec.source.csv and training.spec.source.csv.path == whole.format(folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("sqlite:///a b/loans.db", "sqlite:///{folder}/a b/loans.db"),
+        ("sqlite:////data/loans.db", "sqlite:////data/loans.db"),
+        ("postgresql://host/db", "postgresql://host/db"),
+    ],
+)
+def test_a_database_in_a_file_is_relative_to_the_definition(tmp_path: Path, url: str, whole: str) -> None:
+    (tmp_path / "training.yaml").write_text(sql(url))
+    training = read_training(tmp_path / "training.yaml")
+    assert training.spec.source.sql and training.spec.source.sql.url == whole.format(folder=tmp_path)
+    assert parse_training(encoded(training)) == training
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
@@ -154,11 +200,11 @@ BAD = {
     ),
     "no source": (
         changed("    csv: {path: loans.csv}", "    title: x"),
-        "exactly one of csv, parquet, jsonLines and python",
+        "exactly one of csv, parquet, jsonLines, sql and python",
     ),
     "two sources": (
         changed("{path: loans.csv}", "{path: loans.csv}\n    python: {function: 'a:b'}"),
-        "line 6, spec.source: exactly one of csv, parquet, jsonLines and python is wanted, and there are csv",
+        "line 6, spec.source: exactly one of csv, parquet, jsonLines, sql and python is wanted, and there are csv",
     ),
     "a function that is none": (
         changed("csv: {path: loans.csv}", "python: {function: load}"),
@@ -167,6 +213,66 @@ BAD = {
     "a path with a zero byte": (
         changed("path: loans.csv", 'path: "a\\0b"'),
         "line 7, spec.source.csv.path: it must be the name of a file",
+    ),
+    "a file in the web": (file_at("https://reader:hunter2@host/loans.csv"), OTHER_PROTOCOL),
+    "a file of another machine": (file_at("ssh://host/loans.csv"), OTHER_PROTOCOL),
+    "a file at an FTP server": (file_at("FTP://host/loans.csv"), OTHER_PROTOCOL),
+    "a file of this machine with a host": (file_at("file://host/loans.csv"), f"{PATH}: write file:///folder/loans.csv"),
+    "a bucket alone": (file_at("s3://data"), f"{PATH}: write s3://bucket/key, the address of one object"),
+    "a folder of a bucket": (file_at("s3://data/2025/"), f"{PATH}: write s3://bucket/key, the address of one object"),
+    "credentials in the address of an object": (
+        file_at("s3://key:secret@data/x"),
+        f"{PATH}: write s3://bucket/key, the",
+    ),
+    "no bucket": (file_at("gs:///x"), f"{PATH}: write gs://bucket/key, the address of one object"),
+    "an address of lakeFS": (
+        file_at("lakefs://repository/main/loans.csv"),
+        f"{PATH}: lakeFS is not supported yet: write the s3:// address of the object at its S3 gateway",
+    ),
+    "an address of DVC": (file_at("dvc://loans.csv"), f"{PATH}: DVC is not supported yet: write the path of the file"),
+    "a file of DVC": (file_at("loans.csv.dvc"), f"{PATH}: DVC is not supported yet: write the path of the file"),
+    "neither a query nor a table": (
+        sql("sqlite:///a.db", "userFrom: null"),
+        "line 7, spec.source.sql: exactly one of query and table is wanted, and there is none",
+    ),
+    "a query and a table": (
+        sql("sqlite:///a.db", "table: a, query: b"),
+        "line 7, spec.source.sql: exactly one of query and table is wanted, and there are both",
+    ),
+    "a password in a URL": (sql("postgresql://reader:hunter2@host/db"), IN_THE_FILE),
+    "a password with odd signs in a URL": (sql("postgresql://reader:hunt@er/2@host/db"), IN_THE_FILE),
+    "a user in a URL": (sql("postgresql://reader@host/db"), IN_THE_FILE),
+    "a password among the options of a URL": (
+        sql("postgresql://host/db?password=hunter2"),
+        "line 7, spec.source.sql.url: its options can be application_name, host, port, sslcert, sslkey, sslmode, "
+        "sslrootcert; user and password go into userFrom and passwordFrom",
+    ),
+    "options of a URL that are none": (sql("postgresql://host/db?hunter2"), "spec.source.sql.url: it is no URL: write"),
+    "a password in the place of its variable": (
+        sql("postgresql://host/db", "table: a, passwordFrom: hunter2"),
+        "line 7, spec.source.sql.passwordFrom: fields are wanted, each in a line of its own",
+    ),
+    "a password that is no name of a variable": (
+        sql("postgresql://host/db", "table: a, passwordFrom: {env: 'hunter2!'}"),
+        "line 7, spec.source.sql.passwordFrom.env: it must be the name of an environment variable",
+    ),
+    "a password in a field of its own": (
+        sql("postgresql://host/db", "table: a, password: hunter2"),
+        "line 7, spec.source.sql.password: there is no such field; did you mean passwordFrom?",
+    ),
+    "a user of SQLite": (
+        sql("sqlite:///a.db", "table: a, userFrom: {env: A}"),
+        "line 7, spec.source.sql.userFrom: SQLite knows no users: leave it out",
+    ),
+    "a database in memory": (sql("sqlite://"), "line 7, spec.source.sql.url: write sqlite:///loans.db, or sqlite:////"),
+    "another database": (sql("mysql://host/db"), "line 7, spec.source.sql.url: it must begin with sqlite:/// or"),
+    "another driver": (sql("postgresql+psycopg2://host/db"), "spec.source.sql.url: it must begin with sqlite:/// or"),
+    "no database": (sql("postgresql://host"), "line 7, spec.source.sql.url: write postgresql://host:5432/database"),
+    "a port that is none": (sql("postgresql://host:http/db"), "line 7, spec.source.sql.url: it is no URL: write"),
+    "a host that is none": (sql("postgresql://[::1/db"), "line 7, spec.source.sql.url: it is no URL: write"),
+    "a query without text": (
+        sql("sqlite:///a.db", "query: ''"),
+        "line 7, spec.source.sql.query: text is wanted, and there is none",
     ),
     "a separator that is the decimal sign": (
         changed("{path: loans.csv}", "{path: loans.csv, separator: ',', decimal: ','}"),

@@ -64,7 +64,7 @@ def test_a_column_gets_the_type_that_it_looks_like(tmp_path: Path, what: str) ->
 def test_the_draft_of_a_table_reads_the_whole_table(tmp_path: Path) -> None:
     training = drafted(tmp_path, {**{name: values for name, (values, _) in COLUMNS.items()}, "status": TARGET})
     check_source(training)
-    assert read_source(training).num_rows == 40
+    assert read_source(training).table.num_rows == 40
 
 
 def test_the_rarer_class_of_the_target_is_the_positive_one(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_word_for_missing_that_is_a_value_elsewhere_stays_a_value(tmp_path: Pa
 @pytest.mark.parametrize("name", ["\x7f", "\x80", "a\u2028b", "\ufeff x"])
 def test_a_name_that_cannot_be_seen_is_written_so_that_it_can_be_read(tmp_path: Path, name: str) -> None:
     training = drafted(tmp_path, {name: ["1", "2"] * 20, "age": ["1", "2"] * 20, "status": TARGET})
-    assert read_source(training).num_rows == 40
+    assert read_source(training).table.num_rows == 40
 
 
 def test_the_name_of_the_file_becomes_a_name(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_whatever_columns_are_called_and_hold_the_draft_is_read_again(
     usable = {name: [value, "2", "b", "b"] * 10 for name, value in columns if name.strip() and name.isprintable()}
     usable.pop("status", None)
     training = drafted(tmp_path_factory.mktemp("t"), {**usable, "age": [str(n) for n in range(40)], "status": TARGET})
-    assert read_source(training).num_rows == 40
+    assert read_source(training).table.num_rows == 40
 
 
 @pytest.mark.parametrize(

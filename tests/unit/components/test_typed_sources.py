@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     def from_function(function: Callable[[], Any]) -> Any:
         monkeypatch.setattr(diagnosis, "given", function, raising=False)
-        return read_source(parse_training(DEFINITION))
+        return read_source(parse_training(DEFINITION)).table
 
     return from_function
 
@@ -100,7 +101,7 @@ def from_file(kind: str, file: Path) -> Any:
     text = DEFINITION.replace(
         'python: {function: "timoneiro_components.examples.diagnosis:given"}', f"{kind}: {{path: {file}}}"
     )
-    return read_source(parse_training(text))
+    return read_source(parse_training(text)).table
 
 
 def refused(kind: str, file: Path) -> str:
@@ -146,7 +147,7 @@ def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonLines"])
 def test_a_file_that_is_not_there_is_told_with_where_it_is_looked_for(tmp_path: Path, kind: str) -> None:
-    assert f"is not there: spec.source.{kind}.path is relative to training.yaml" in refused(kind, tmp_path / "none")
+    assert "is not there: a path in training.yaml is relative to its folder" in refused(kind, tmp_path / "none")
 
 
 def test_json_lines_are_read_in_the_types_of_the_definition(tmp_path: Path) -> None:
@@ -154,6 +155,23 @@ def test_json_lines_are_read_in_the_types_of_the_definition(tmp_path: Path) -> N
         '{"income": 1, "age": 3, "status": "good"}\n\n{"status": "bad", "age": null, "income": null}\n'
     )
     assert from_file("jsonLines", tmp_path / "t.jsonl").to_pylist() == TYPED
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-01-31T10:00:00-03:00", "2025-01-31T10:00:00Z", "2025-01-31", "2025-01-31 10:00:00"]
+)
+def test_text_of_json_that_looks_like_a_time_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.jsonl").write_text(f'{{"income": 1, "age": null, "status": "{text}"}}\n')
+    assert from_file("jsonLines", tmp_path / "t.jsonl")["status"].to_pylist() == [text]
+
+
+def test_decimals_of_parquet_are_numbers(tmp_path: Path) -> None:
+    decimals = pa.array([Decimal("1.00"), Decimal("2.00")])
+    parquet.write_table(pa.table({"income": decimals, "age": decimals, "status": ["good", "bad"]}), tmp_path / "t")
+    assert from_file("parquet", tmp_path / "t").to_pylist() == [
+        {"income": 1.0, "age": 1, "status": "good"},
+        {"income": 2.0, "age": 2, "status": "bad"},
+    ]
 
 
 @pytest.mark.parametrize(

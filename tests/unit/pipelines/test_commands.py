@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,21 @@ def test_a_table_with_other_columns_is_found_before_anything_runs(folder: Path) 
     (folder / "loans.csv").write_text(TABLE.replace("age", "years"))
     code, _, told = typed("check")
     assert code == 2 and "there is no column 'age'" in told
+
+
+def test_a_database_is_asked_before_anything_runs(folder: Path) -> None:
+    sqlite3.connect(folder / "loans.db").close()
+    (folder / "training.yaml").write_text(typed("init", "loans.csv")[1])
+    source = "spec.source={sql: {url: 'sqlite:///loans.db', table: loans}}"
+    code, printed, told = typed("check", "--set", source)
+    assert (code, printed, told) == (2, "", f"{folder / 'loans.db'}: there is no such table or view\n")
+
+
+def test_a_password_in_a_definition_is_refused_and_not_shown(folder: Path) -> None:
+    (folder / "training.yaml").write_text(typed("init", "loans.csv")[1])
+    source = "spec.source={sql: {url: 'postgresql://reader:hunter2@host/bank', table: loans}}"
+    code, printed, told = typed("check", "--set", source)
+    assert (code, printed) == (2, "") and "hunter2" not in told
 
 
 def test_the_schema_is_json(folder: Path) -> None:

@@ -1,0 +1,75 @@
+"""Objects of Google Cloud Storage, read in parts: all of them of one version of the object.
+
+Credentials are those that Google's libraries find by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from google.api_core.exceptions import (
+    Forbidden,
+    GoogleAPICallError,
+    NotFound,
+    PreconditionFailed,
+    RetryError,
+    Unauthorized,
+)
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from ..definition.source import split_address
+from ..errors import StepError
+from .ranges import in_parts
+
+_SECONDS = 10
+
+
+def open_object(address: str) -> BinaryIO:
+    """The object at `gs://bucket/key`. Raises StepError if it is not there, or may not be read."""
+    _, bucket, key = split_address(address)
+    patience = {"timeout": _SECONDS, "retry": DEFAULT_RETRY.with_timeout(_SECONDS)}
+    with _sentences(address):
+        found = storage.Client().bucket(bucket).blob(key)
+        found.reload(**patience)
+
+    def part(start: int, end: int) -> bytes:
+        with _sentences(address):
+            content: bytes = found.download_as_bytes(
+                start=start,
+                end=end - 1,
+                # As it was written, also where it is compressed.
+                raw_download=True,
+                # The store knows that of the whole only.
+                checksum=None,
+                if_generation_match=found.generation,
+                **patience,
+            )
+            return content
+
+    return in_parts(int(found.size), part)
+
+
+@contextmanager
+def _sentences(address: str) -> Iterator[None]:
+    try:
+        yield
+    except NotFound:
+        sentence = "it is not there"
+    except Forbidden:
+        sentence = "these credentials may not read it"
+    except (Unauthorized, GoogleAuthError):
+        sentence = "there are no credentials, or they are not accepted: check GOOGLE_APPLICATION_CREDENTIALS"
+    except PreconditionFailed:
+        sentence = "it was changed while it was read: try again when nobody writes it"
+    except (RetryError, OSError):
+        # Those of requests are among them.
+        sentence = "the store cannot be reached"
+    except (GoogleAPICallError, ValueError) as error:
+        sentence = f"the store refuses to give it ({type(error).__name__})"
+    else:
+        return
+    raise StepError(f"{address}: {sentence}")
