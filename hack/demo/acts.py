@@ -205,7 +205,7 @@ def production_rows() -> list[Row]:
     from timoneiro_components.tables import frame_of, take_rows  # noqa: PLC0415
 
     training = read_training(DEFINITION)
-    held, _ = take_rows(read_source(training), training.spec.split.holdout_rows, training, purpose="holdout")
+    held, _ = take_rows(read_source(training).table, training.spec.split.holdout_rows, training, purpose="holdout")
     rows: list[Row] = features_of(frame_of(held), training).to_numpy().tolist()
     return [
         [None if i == 0 else value for i, value in enumerate(row)] if n % 8 == 7 else row for n, row in enumerate(rows)
