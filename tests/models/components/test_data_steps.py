@@ -57,7 +57,7 @@ def test_ingest_gives_the_same_bytes_every_time(diagnosis: Diagnosis, workspace:
 
 
 def test_a_holdout_of_most_rows_is_refused(diagnosis: Diagnosis, tmp_path: Path) -> None:
-    places = {name: tmp_path / name for name in ("data", "holdout", "privacy")}
+    places = {name: tmp_path / name for name in ("data", "holdout", "privacy", "dataset")}
     with pytest.raises(StepError, match=r"spec\.split\.holdoutRows is 400, and there are 569 rows: choose 0 to 284"):
         ingest(diagnosis("spec.split.holdoutRows=400"), **places)
 
