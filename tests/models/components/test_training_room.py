@@ -217,12 +217,17 @@ def test_a_learning_curve_is_put_into_words(curve: list[CurvePoint], baseline: f
     assert len(said) == len(beginning) and all(map(str.startswith, said, beginning))
 
 
-@pytest.mark.parametrize("algorithm", ["LogisticRegression", "RandomForest", "HistGradientBoosting"])
-def test_the_same_data_definition_and_seed_give_the_same_bits_in_another_process(
-    tmp_path: Path, algorithm: str
-) -> None:
+@pytest.mark.parametrize(
+    "model",
+    [
+        "{algorithm: LogisticRegression, calibration: Isotonic, search: {trials: 3}}",
+        "{algorithm: RandomForest, parameters: {n_estimators: 10}}",
+        "{algorithm: HistGradientBoosting, parameters: {max_iter: 10}, calibration: Sigmoid}",
+    ],
+)
+def test_the_same_data_definition_and_seed_give_the_same_bits_in_another_process(tmp_path: Path, model: str) -> None:
     """Another hash seed, and another number of threads."""
-    settings = [f"spec.model.algorithm={algorithm}", "spec.model.search={trials: 2}", "spec.model.calibration=Isotonic"]
+    settings = [f"spec.model={model}", "spec.split.folds=2"]
     definition = tmp_path / "training.yaml"
     definition.write_text(TEXT)
     write_table(table(300), tmp_path / "data")
