@@ -66,6 +66,12 @@ def model_faults(training: Training) -> Iterator[Contradiction]:
     elif spec.task != BINARY and spec.model.costs is not None:
         yield (*_MODEL, "costs"), f"it is for two classes, and the task is {spec.task}"
     if spec.package.format == "Onnx":
+        for field in ("calibration", "costs"):
+            if getattr(spec.model, field) is not None:
+                yield (
+                    ("spec", "package", "format"),
+                    f"Onnx holds no {field}: leave out spec.model.{field}, or write Sklearn",
+                )
         for name, column in training.features.items():
             if column.type == "Category":
                 sentence = f"Onnx takes numbers only, and column {name!r} is a Category: write Sklearn"

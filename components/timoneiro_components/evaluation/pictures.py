@@ -83,7 +83,7 @@ def dependence_picture(seen: Mapping[str, Any], entry: Mapping[str, Any], number
 
 def _learning_curve(seen: Mapping[str, Any]) -> str:
     curve = seen["training"]["curve"]
-    if len(curve) < 2:
+    if len(curve) < 2 or curve[0]["rows"] >= curve[-1]["rows"]:
         return ""
     figures = [point[side] for point in curve for side in ("fitted", "unseen")]
     low, high = _room(figures)

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.base import is_classifier
 
 from timoneiro_serving.errors import first_line
-from timoneiro_serving.estimators import OnnxPredictor, sklearn_predictor
+from timoneiro_serving.estimators import Answer, OnnxPredictor, sklearn_predictor
 from timoneiro_serving.loading import load_skops, open_onnx
 
 from ..errors import GateFailed, StepError
@@ -27,18 +28,19 @@ _ROWS_WITH_GAPS = 50
 
 
 def export_onnx(source: Path, target: Path, rows: pd.DataFrame, nullable: Sequence[str] = ()) -> float:
-    """Writes the skops model `source` as ONNX to `target`; gives the largest difference of a probability.
+    """Writes the skops model `source` as ONNX to `target`; gives the largest difference of a probability, or of a
+    number as a share of the mean.
 
     Columns that are `nullable` are left out of some rows too, where the model answers such rows at all.
-    Raises GateFailed if the difference is above PARITY_TOLERANCE or a label differs, StepError if
-    the model cannot be converted.
+    Raises GateFailed if the difference is above PARITY_TOLERANCE or a label differs, StepError if the model cannot be
+    converted.
     """
     estimator = load_skops(source)
+    # Probabilities as a matrix, and not as a list of maps; a regressor has none.
+    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
     try:
         graph = to_onnx(
-            estimator,
-            initial_types=[("features", FloatTensorType([None, rows.shape[1]]))],
-            options={id(estimator): {"zipmap": False}},
+            estimator, initial_types=[("features", FloatTensorType([None, rows.shape[1]]))], options=options
         )
     except Exception as error:
         raise StepError(
@@ -48,21 +50,32 @@ def export_onnx(source: Path, target: Path, rows: pd.DataFrame, nullable: Sequen
     rows = _with_gaps(estimator, rows, nullable)
     expected = sklearn_predictor(estimator).predict(rows)
     found = OnnxPredictor(open_onnx(content)).predict(rows)
-    if expected.probabilities is None or found.probabilities is None:
-        raise StepError("the model gives no probabilities to compare; write spec.package.format: Sklearn")
-    difference = float(np.abs(expected.probabilities - found.probabilities).max())
-    labels = int((expected.predictions.astype(str) != found.predictions.astype(str)).sum())
-    # The comparison is this way round so that NaN fails it.
-    if not (difference <= PARITY_TOLERANCE and labels == 0):
-        raise GateFailed(
-            "ONNX parity",
-            [
-                f"probabilities differ by up to {difference:.2g} ({PARITY_TOLERANCE:g} is accepted) and {labels} "
-                f"of {len(rows)} labels differ; write spec.package.format: Sklearn"
-            ],
-        )
+    difference, reason = _difference(expected, found)
+    if reason:
+        raise GateFailed("ONNX parity", [f"{reason}; write spec.package.format: Sklearn"])
     target.write_bytes(content)
     return difference
+
+
+def _difference(expected: Answer, found: Answer) -> tuple[float, str]:
+    """The largest difference, and why it is too much ("" if it is not). By these comparisons NaN is too much."""
+    if expected.probabilities is None:
+        # Of numbers by the size of what is usually answered.
+        spread = float(np.abs(expected.predictions).mean()) or 1.0
+        difference = float(np.abs(expected.predictions - found.predictions).max()) / spread
+        if difference <= PARITY_TOLERANCE:
+            return difference, ""
+        return difference, f"answers differ by up to {difference:.2g} of their mean ({PARITY_TOLERANCE:g} is accepted)"
+    if found.probabilities is None:
+        return np.nan, "the ONNX model gives no probabilities to compare"
+    difference = float(np.abs(expected.probabilities - found.probabilities).max())
+    labels = int((expected.predictions.astype(str) != found.predictions.astype(str)).sum())
+    if difference <= PARITY_TOLERANCE and labels == 0:
+        return difference, ""
+    return difference, (
+        f"probabilities differ by up to {difference:.2g} ({PARITY_TOLERANCE:g} is accepted) and {labels} "
+        f"of {len(expected.predictions)} labels differ"
+    )
 
 
 def _with_gaps(estimator: Any, rows: pd.DataFrame, nullable: Sequence[str]) -> pd.DataFrame:

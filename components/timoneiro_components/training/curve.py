@@ -26,12 +26,13 @@ def learning_curve(
     training: Training, features: pd.DataFrame, rows: TrainingRows, folds: Folds, parameters: Mapping[str, Any]
 ) -> list[CurvePoint]:
     """Figures of models that were fitted on a quarter and on half of the rows of some folds; rows of one group are
-    left out together. Sizes for which a fold cannot be fitted are left out."""
+    left out together. Sizes for which a fold cannot be fitted, or which are all of its rows, are left out."""
     metric = PRIMARY[training.spec.task]
     figure, found = figure_of(training.spec.task, metric), []
     for share in _SHARES:
         smaller = [(_some(fit, rows, share, training.spec.model.seed), judged) for fit, judged in folds[:_FOLDS]]
-        if not all(_every_class(rows.target[fit], training) for fit, _ in smaller):
+        whole = any(len(some) == len(fit) for (some, _), (fit, _) in zip(smaller, folds, strict=False))
+        if whole or not all(_every_class(rows.target[fit], training) for fit, _ in smaller):
             continue
         parts = list(cross(training, features, rows, smaller, parameters))
         fitted, unseen = (float(np.mean([figure(answers) for answers in side])) for side in _sides(parts))

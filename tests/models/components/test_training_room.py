@@ -13,11 +13,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import Ridge
 
 from timoneiro_components.definition.model import Costs
+from timoneiro_components.definition.problems import DefinitionError
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import StepError
+from timoneiro_components.packaging.onnx_export import export_onnx
+from timoneiro_components.packaging.skops_files import write_skops
 from timoneiro_components.tables import take_test, write_table
 from timoneiro_components.tasks.answers import ModelAnswers
 from timoneiro_components.train import train
@@ -303,3 +307,24 @@ def test_a_number_is_learnt_and_served(tmp_path: Path, algorithm: str) -> None:
     folder = trained(training, tmp_path, rows)
     answer = load_model(folder).predictor.predict(pd.DataFrame({"day": [100.0], "income": [15.0], "job": ["clerk"]}))
     assert answer.probabilities is None and answer.predictions[0] == pytest.approx(70, abs=8)
+
+
+@pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
+def test_a_regression_is_the_same_as_onnx(tmp_path: Path) -> None:
+    features = pd.DataFrame({"day": [0.0, 50.0, 7.0], "heat": [3.0, 20.0, 11.0]})
+    write_skops(Ridge().fit(features.to_numpy(), [90.0, 60.0, 75.0]), tmp_path / "model.skops")
+    assert export_onnx(tmp_path / "model.skops", tmp_path / "model.onnx", features) < 1e-4
+
+
+def test_a_learning_curve_of_groups_has_no_two_points_of_the_same_rows(tmp_path: Path) -> None:
+    training = loans("spec.split.groupBy=person", "spec.split.folds=2")
+    record = read_record(trained(training, tmp_path, table(people=12)))
+    sizes = [point.rows for point in record.curve]
+    assert sizes == sorted(set(sizes))
+
+
+@pytest.mark.parametrize("field", ["calibration=Sigmoid", "costs={falsePositive: 1, falseNegative: 2}"])
+def test_onnx_holds_neither_calibration_nor_threshold(field: str) -> None:
+    settings = ["spec.columns.job={type: Boolean}", "spec.package.format=Onnx", f"spec.model.{field}"]
+    with pytest.raises(DefinitionError, match=r"spec\.package\.format: Onnx holds no (calibration|costs): leave out"):
+        loans(*settings)
