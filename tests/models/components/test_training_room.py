@@ -26,7 +26,7 @@ from timoneiro_components.tables import take_test, write_table
 from timoneiro_components.tasks.answers import ModelAnswers
 from timoneiro_components.train import train
 from timoneiro_components.training.algorithms import build, check_model
-from timoneiro_components.training.curve import findings
+from timoneiro_components.training.curve import findings, learning_curve
 from timoneiro_components.training.folds import TrainingRows, calibration_folds, folds_of
 from timoneiro_components.training.record import CurvePoint, read_record
 from timoneiro_components.training.threshold import cheapest_threshold
@@ -316,11 +316,10 @@ def test_a_regression_is_the_same_as_onnx(tmp_path: Path) -> None:
     assert export_onnx(tmp_path / "model.skops", tmp_path / "model.onnx", features) < 1e-4
 
 
-def test_a_learning_curve_of_groups_has_no_two_points_of_the_same_rows(tmp_path: Path) -> None:
-    training = loans("spec.split.groupBy=person", "spec.split.folds=2")
-    record = read_record(trained(training, tmp_path, table(people=12)))
-    sizes = [point.rows for point in record.curve]
-    assert sizes == sorted(set(sizes))
+def test_a_fold_of_one_group_has_no_smaller_part_to_learn_from() -> None:
+    rows = rows_of(groups=2)
+    features = pd.DataFrame({"day": 0.0, "income": np.linspace(-1, 1, 90), "job": "clerk"})
+    assert learning_curve(loans(), features, rows, folds_of(loans("spec.split.folds=2"), rows), {}) == []
 
 
 @pytest.mark.parametrize("field", ["calibration=Sigmoid", "costs={falsePositive: 1, falseNegative: 2}"])
