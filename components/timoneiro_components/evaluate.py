@@ -6,7 +6,6 @@ gate; without a champion the gates about it pass; what was seen is left as `eval
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from .evaluation.robustness import disturbed
 from .evaluation.scoring import JudgedModel, RocCurve, confusion, roc
 from .evaluation.slices import slices_of
 from .evaluation.verdicts import GateEvidence, GateVerdict, verdicts
-from .features.preparation import features_of, target_of
+from .features.rows import features_of, target_of
 from .tables import frame_of, groups_of, read_table
 from .tasks.answers import Array, ModelAnswers
 from .tasks.registry import figure_of
@@ -108,9 +107,8 @@ def _champion(uri: str, features: pd.DataFrame, truth: Array, training: Training
     from .store import ModelStore  # noqa: PLC0415
 
     who = f"the champion {uri}"
-    with tempfile.TemporaryDirectory(prefix="timoneiro-champion-") as folder:
-        ModelStore.connect().download(uri, Path(folder))
-        return JudgedModel(_loaded(Path(folder), who), training, who).answers(features, truth)
+    with ModelStore.connect().downloaded(uri) as folder:
+        return JudgedModel(_loaded(folder, who), training, who).answers(features, truth)
 
 
 def _under_disturbance(

@@ -31,7 +31,7 @@ from timoneiro_serving.manifest import MANIFEST_FILE, SCHEMA_VERSION
 from .definition.columns import Column
 from .definition.training import Training
 from .evaluation.document import read_document
-from .features.preparation import features_of
+from .features.rows import features_of
 from .identity import check_identity
 from .packaging.card import CARD_DATA_FILE, CARD_FILE, card_data, model_card
 from .packaging.reference import REFERENCE_FILE, reference

@@ -21,7 +21,7 @@ from timoneiro_serving.loading import load_model
 
 from .definition.training import Training
 from .errors import StepError
-from .features.preparation import features_of
+from .features.rows import features_of
 from .rehearsal.questions import Question, bad_questions, good_questions, rows_of, v1
 from .rehearsal.server import NAME, HttpAnswer, RunningServer, model_server
 from .tables import frame_of, read_table

@@ -7,6 +7,7 @@ package under the same address is refused.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -83,6 +84,13 @@ class ModelStore:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 body = self._client.get_object(Bucket=bucket, Key=prefix + name)["Body"]
                 target.write_bytes(body.read())
+
+    @contextmanager
+    def downloaded(self, uri: str) -> Iterator[Path]:
+        """The package at `uri` as a folder of this machine, which is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="timoneiro-package-") as folder:
+            self.download(uri, Path(folder))
+            yield Path(folder)
 
     def _names(self, bucket: str, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

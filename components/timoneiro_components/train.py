@@ -24,7 +24,7 @@ from timoneiro_serving.loading import SKOPS_FILE, load_skops
 from .definition.metrics import METRICS, PRIMARY
 from .definition.training import Training
 from .errors import StepError
-from .features.preparation import features_of, target_of
+from .features.rows import features_of, target_of
 from .packaging.skops_files import write_skops
 from .tables import frame_of, groups_of, read_table, take_test, write_table
 from .tasks.registry import figure_of, figures_of

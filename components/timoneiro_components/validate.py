@@ -6,7 +6,6 @@ taken out with the reasons, and all of them stay in their order; a row of the ho
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +95,5 @@ def _reference(champion_uri: str) -> dict[str, Any] | None:
     # Here, because most first runs have no champion and need no store.
     from .store import ModelStore  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="timoneiro-reference-") as folder:
-        ModelStore.connect().download(champion_uri, Path(folder))
-        return read_drift_reference(Path(folder))
+    with ModelStore.connect().downloaded(champion_uri) as folder:
+        return read_drift_reference(folder)

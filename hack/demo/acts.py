@@ -200,7 +200,7 @@ def production_rows() -> list[Row]:
     """Rows that no model was trained on, as production sends them: one in eight leaves a measurement out."""
     # pandas takes a second.
     from timoneiro_components.definition.reading import read_training  # noqa: PLC0415
-    from timoneiro_components.features.preparation import features_of  # noqa: PLC0415
+    from timoneiro_components.features.rows import features_of  # noqa: PLC0415
     from timoneiro_components.sources.table import read_source  # noqa: PLC0415
     from timoneiro_components.tables import frame_of, take_rows  # noqa: PLC0415
 

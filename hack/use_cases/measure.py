@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,11 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from timoneiro_components.definition.reading import read_training
-from timoneiro_components.definition.training import Training
 from timoneiro_components.evaluate import evaluate
-from timoneiro_components.features.preparation import features_of, labels_of
 from timoneiro_components.ingest import ingest
-from timoneiro_components.package import package
 from timoneiro_components.tables import frame_of, read_table
 from timoneiro_components.train import train
 from timoneiro_components.validate import validate
-from timoneiro_serving.loading import load_model
 
 from .cases import UseCase
 
@@ -85,17 +80,16 @@ def measure(case: UseCase, folder: Path) -> CaseResult:
     _require(checked.reasons)
     train(training, data=data, model=model, test=test)
     seen = folder / "evaluation.json"
-    _require(evaluate(training, model=model, test=test, champion_uri="", evaluation=seen).reasons)
-    packed = folder / "package"
-    package(training, model=model, data=data, **said, destination=packed, version="1", evaluation=seen)
-    rows = frame_of(read_table(test))
+    judged = evaluate(training, model=model, test=test, champion_uri="", evaluation=seen)
+    _require(judged.reasons)
+    odds = None if case.odds is None else case.odds()
     return CaseResult(
         case,
-        json.loads((packed / "timoneiro.json").read_text(encoding="utf-8"))["training"]["algorithm"],
+        training.spec.model.algorithm,
         ingested.rows + ingested.holdout_rows,
-        (labels_of(rows[training.spec.target.column]) == training.spec.target.positive).to_numpy(dtype=bool),
-        _probabilities(packed, rows, training),
-        None if case.odds is None else best_possible(case.odds(), rows, training.keys[0]),
+        judged.candidate.positive,
+        judged.candidate.score,
+        None if odds is None else best_possible(odds, frame_of(read_table(test)), training.keys[0]),
     )
 
 
@@ -103,17 +97,6 @@ def best_possible(made: Any, rows: pd.DataFrame, key: str) -> Probabilities:
     """The true probabilities of `rows`, which are some of those that were made."""
     odds = pd.Series(made.probability, index=made.table[key].astype(str))
     found: Probabilities = odds[rows[key]].to_numpy()
-    return found
-
-
-def _probabilities(packed: Path, rows: pd.DataFrame, training: Training) -> Probabilities:
-    """As the model server would answer."""
-    model = load_model(packed)
-    answer = model.predictor.predict(features_of(rows, training)[[feature.name for feature in model.features]])
-    if answer.probabilities is None:
-        raise RuntimeError(f"{training.metadata.name} gives no probabilities")
-    column = list(model.classes).index(training.classes[-1])
-    found: Probabilities = answer.probabilities[:, column].astype(float)
     return found
 
 

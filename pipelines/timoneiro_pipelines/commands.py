@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from timoneiro_components.definition.training import Training
+
     from .local_run import Run, StepRun
 
 FAILED, WRONG_USE = 1, 2
@@ -67,18 +69,8 @@ def init(
 @app.command()
 def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
-    from timoneiro_components.definition.reading import read_training
-    from timoneiro_components.privacy.preflight import check_privacy
-    from timoneiro_components.quality.preflight import check_rules
-    from timoneiro_components.sources.table import check_source
-    from timoneiro_components.training.algorithms import check_model
-
     with _sentences():
-        training = read_training(file, settings or ())
-        check_source(training)
-        check_model(training)
-        check_rules(training)
-        check_privacy(training)
+        training = _checked(file, settings)
     number = len(training.features)
     columns = "1 column" if number == 1 else f"{number} columns"
     typer.echo(f"{file}: {training.title}, {columns} to learn from, nothing is wrong")
@@ -104,19 +96,9 @@ def run(
 ) -> None:
     """Run the training pipeline on this machine: the steps that run on Kubeflow, each in a process of its own."""
     with _sentences():
-        from timoneiro_components.definition.reading import encoded, read_training
-        from timoneiro_components.identity import check_identity
-        from timoneiro_components.privacy.preflight import check_privacy
-        from timoneiro_components.quality.preflight import check_rules
-        from timoneiro_components.sources.table import check_source
-        from timoneiro_components.training.algorithms import check_model
+        from timoneiro_components.definition.reading import encoded
 
-        training = read_training(file, settings or ())
-        check_identity(training.metadata.name, version)
-        check_source(training)
-        check_model(training)
-        check_rules(training)
-        check_privacy(training)
+        training = _checked(file, settings, version)
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {
@@ -164,6 +146,24 @@ def compile_(output: Annotated[Path, typer.Option(help="File to write, *.yaml.")
             print(f"{output} cannot be written: {error.strerror}", file=sys.stderr)
             raise typer.Exit(FAILED) from None
     typer.echo(f"wrote {output}")
+
+
+def _checked(file: Path, settings: list[str] | None, version: str = "1") -> Training:
+    """The definition, if nothing is wrong with it, or with `version`, that can be told before anything runs."""
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.identity import check_identity
+    from timoneiro_components.privacy.preflight import check_privacy
+    from timoneiro_components.quality.preflight import check_rules
+    from timoneiro_components.sources.table import check_source
+    from timoneiro_components.training.algorithms import check_model
+
+    training = read_training(file, settings or ())
+    check_identity(training.metadata.name, version)
+    check_source(training)
+    check_model(training)
+    check_rules(training)
+    check_privacy(training)
+    return training
 
 
 def _summary(done: Run) -> None:

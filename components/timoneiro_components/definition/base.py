@@ -11,6 +11,9 @@ from pydantic.alias_generators import to_camel
 ResourceName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
+# `module:name`, of a function or a class of the user.
+FUNCTION = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
+FunctionName = Annotated[str, Field(pattern=rf"^{FUNCTION}$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 

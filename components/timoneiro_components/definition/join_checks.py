@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .joins import Join
-from .problems import Path
+from .problems import Contradiction, Path
 from .source_checks import source_faults
 from .training import TrainingSpec
 
-JoinFault = tuple[Path, str]
 
-
-def join_faults(spec: TrainingSpec) -> Iterator[JoinFault]:
+def join_faults(spec: TrainingSpec) -> Iterator[Contradiction]:
     """Every contradiction of `spec.joins`: where it is, and a sentence."""
     origins: dict[str, int] = {}
     for position, join in enumerate(spec.joins):
@@ -30,7 +28,7 @@ def join_faults(spec: TrainingSpec) -> Iterator[JoinFault]:
                 yield (*path, "ignore", place), f"{name!r} is joined: leave it out there or here"
 
 
-def _taken(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int]) -> Iterator[JoinFault]:
+def _taken(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int]) -> Iterator[Contradiction]:
     for place, name in enumerate(join.columns):
         where = (*path, "columns", place)
         if name in join.columns[:place]:
@@ -43,7 +41,7 @@ def _taken(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int
             yield where, f"{name!r} comes from spec.joins[{origins[name]}] already"
 
 
-def _keys(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int]) -> Iterator[JoinFault]:
+def _keys(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int]) -> Iterator[Contradiction]:
     for place, name in enumerate(join.on):
         where = (*path, "on", place)
         if name in join.on[:place]:
@@ -54,7 +52,7 @@ def _keys(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int]
             yield where, f"{name!r} is a Number, and fractions are not compared: use a Key or an Integer"
 
 
-def _times(path: Path, spec: TrainingSpec, join: Join) -> Iterator[JoinFault]:
+def _times(path: Path, spec: TrainingSpec, join: Join) -> Iterator[Contradiction]:
     if join.as_of is None:
         return
     for field, name in (("left", join.as_of.left), ("right", join.as_of.right)):

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .base import FUNCTION
+
 TaskName = Literal["BinaryClassification", "MulticlassClassification", "Regression"]
 BINARY: TaskName = "BinaryClassification"
 MULTICLASS: TaskName = "MulticlassClassification"
 REGRESSION: TaskName = "Regression"
 CLASSIFIERS: frozenset[TaskName] = frozenset({BINARY, MULTICLASS})
-
-FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def metrics_of(task: TaskName) -> list[str]:
 
 def is_function(name: str) -> bool:
     """Whether a metric, or an algorithm, is one of the user's own."""
-    return FUNCTION.fullmatch(name) is not None
+    return re.fullmatch(FUNCTION, name) is not None
 
 
 def title_of(metric: str) -> str:

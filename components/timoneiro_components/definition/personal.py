@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .columns import Column
-from .problems import Path
+from .problems import Contradiction, Path
 from .training import Training
 
 _BOTH = ("bin_width", "prefix_length")
@@ -14,7 +14,7 @@ _WIDEST = 2**53
 _FIELDS = {"bin_width": "binWidth", "prefix_length": "prefixLength"}
 
 
-def privacy_faults(training: Training) -> Iterator[tuple[Path, str]]:
+def privacy_faults(training: Training) -> Iterator[Contradiction]:
     """Every fault: where it is, and a sentence."""
     spec = training.spec
     for name, column in spec.columns.items():
@@ -38,14 +38,14 @@ def privacy_faults(training: Training) -> Iterator[tuple[Path, str]]:
     yield from _erasure(training)
 
 
-def _hashed(path: Path, column: Column, training: Training) -> Iterator[tuple[Path, str]]:
+def _hashed(path: Path, column: Column, training: Training) -> Iterator[Contradiction]:
     if column.type != "Key":
         yield path, f"only keys are hashed, and this column is of type {column.type}: requests come without a hash"
     elif training.spec.privacy.hash_key_from is None:
         yield path, "Hash needs spec.privacy.hashKeyFrom: the environment variable that holds the key"
 
 
-def _generalised(path: Path, column: Column) -> Iterator[tuple[Path, str]]:
+def _generalised(path: Path, column: Column) -> Iterator[Contradiction]:
     if column.type in ("Number", "Integer"):
         if column.prefix_length is not None:
             yield (*path, "prefixLength"), f"it is for texts, and this column is of type {column.type}: write binWidth"
@@ -66,7 +66,7 @@ def _generalised(path: Path, column: Column) -> Iterator[tuple[Path, str]]:
         yield (*path, "personal"), f"numbers and categories are generalised, and this column is of type {column.type}"
 
 
-def _erasure(training: Training) -> Iterator[tuple[Path, str]]:
+def _erasure(training: Training) -> Iterator[Contradiction]:
     erasure, path = training.spec.privacy.erasure, ("spec", "privacy", "erasure")
     if erasure is None:
         return

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from .base import DefinitionObject, Fraction, Text
+from .base import DefinitionObject, Fraction, FunctionName, Text
 
 Consequence = Literal["Warn", "Quarantine", "Stop"]
-FunctionName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 
 class RowActions(DefinitionObject):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .expressions import ExpressionError, parse_expression
-from .problems import Path
+from .problems import Contradiction, Path
 from .training import Training
 
 
-def rule_faults(training: Training) -> Iterator[tuple[Path, str]]:
+def rule_faults(training: Training) -> Iterator[Contradiction]:
     """Every fault: where it is, and a sentence."""
     rules = training.spec.checks.rules
     names = [rule.name for rule in rules]

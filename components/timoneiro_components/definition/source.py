@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
-from .base import DefinitionObject, Text
+from .base import DefinitionObject, FunctionName, Text
 
 FilePath = Annotated[str, Field(pattern=r"^[^\x00]{1,4000}$")]
 SQLITE = "sqlite:///"
@@ -71,7 +71,7 @@ class JsonLines(SourceFile):
 class Python(SourceKind):
     """A function that makes the table, for what no other source reads."""
 
-    function: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")] = Field(
+    function: FunctionName = Field(
         description="`module:function`. Called without arguments, it gives a pandas DataFrame."
     )
 

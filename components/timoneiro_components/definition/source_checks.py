@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic.alias_generators import to_camel
 
-from .problems import Path
+from .problems import Contradiction, Path
 from .source import SQLITE, Csv, SourceFile, Sql, TableSource, split_address
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
@@ -21,7 +21,7 @@ _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 _OPTIONS = frozenset({"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "application_name"})
 
 
-def source_faults(source: TableSource, where: Path) -> Iterator[tuple[Path, str]]:
+def source_faults(source: TableSource, where: Path) -> Iterator[Contradiction]:
     """Every contradiction of the source at `where`: its place, and a sentence."""
     given = {to_camel(name): said for name, said in source.given.items()}
     if len(given) != 1:
@@ -53,7 +53,7 @@ def _address_fault(path: str) -> str:
     return ""
 
 
-def _sql(path: Path, said: Sql) -> Iterator[tuple[Path, str]]:
+def _sql(path: Path, said: Sql) -> Iterator[Contradiction]:
     if (said.query is None) == (said.table is None):
         found = "there is none" if said.query is None else "there are both"
         yield path, f"exactly one of query and table is wanted, and {found}"
@@ -63,7 +63,7 @@ def _sql(path: Path, said: Sql) -> Iterator[tuple[Path, str]]:
         yield from _server(path, said)
 
 
-def _sqlite(path: Path, said: Sql) -> Iterator[tuple[Path, str]]:
+def _sqlite(path: Path, said: Sql) -> Iterator[Contradiction]:
     name = said.url.removeprefix(SQLITE)
     if not said.url.startswith(SQLITE) or not name or name == ":memory:":
         yield (*path, "url"), "write sqlite:///loans.db, or sqlite:////data/loans.db for a file elsewhere"
@@ -72,7 +72,7 @@ def _sqlite(path: Path, said: Sql) -> Iterator[tuple[Path, str]]:
             yield (*path, field), "SQLite knows no users: leave it out"
 
 
-def _server(path: Path, said: Sql) -> Iterator[tuple[Path, str]]:
+def _server(path: Path, said: Sql) -> Iterator[Contradiction]:
     where = (*path, "url")
     try:
         parts = urlsplit(said.url)

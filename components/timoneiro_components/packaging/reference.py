@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
-from ..features.preparation import features_of, labels_of, target_of
+from ..features.rows import features_of, labels_of, target_of
 from ..quality.drift import drift_reference
 
 REFERENCE_FILE = "reference.json"

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from ..definition.columns import Column
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
-from ..features.preparation import features_of, target_of
+from ..features.rows import features_of, target_of
 from .check import Check, CheckedRows, Violation
 
 TargetValues = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ..definition.columns import classes_of
-from ..features.preparation import labels_of
+from ..features.rows import labels_of
 from .check import Check, CheckedRows, Violation
 
 

@@ -20,7 +20,7 @@ from scipy.special import chdtri
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..errors import StepError
-from ..features.preparation import features_of, labels_of
+from ..features.rows import features_of, labels_of
 from .check import Check, CheckedRows, Violation
 
 _BINS = 10

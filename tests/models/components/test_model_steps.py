@@ -20,7 +20,7 @@ import pytest
 from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import GateFailed, StepError
 from timoneiro_components.evaluate import ModelJudgement, evaluate
-from timoneiro_components.features.preparation import features_of
+from timoneiro_components.features.rows import features_of
 from timoneiro_components.markdown import row
 from timoneiro_components.package import Package, package
 from timoneiro_components.store import ModelStore

@@ -12,7 +12,7 @@ import pytest
 
 from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import StepError
-from timoneiro_components.features.preparation import features_of
+from timoneiro_components.features.rows import features_of
 from timoneiro_components.package import package
 from timoneiro_components.rehearsal.questions import bad_questions, good_questions, rows_of
 from timoneiro_components.rehearse import rehearse, report_of
