@@ -7,7 +7,8 @@ that its own digest stands for the data set. It holds no value of the table, no 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ _SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class TablePart:
-    """Some rows of the table, in a Parquet file: how many, and the digest of its bytes."""
+    """Some rows of the table, in a Parquet file: how many, the digest of its bytes, and by column of times the first
+    and the last of them."""
 
     rows: int
     digest: str
+    times: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def write_dataset(training: Training, origin: Origin, *, data: TablePart, holdout: TablePart, path: Path) -> str:
@@ -43,6 +46,7 @@ def _document(training: Training, origin: Origin, data: TablePart, holdout: Tabl
         **{name: text for name, text in said.items() if text is not None},
         "rows": data.rows + holdout.rows,
         "schema": [{"name": name, "type": column.type} for name, column in training.spec.columns.items()],
+        **({"times": data.times} if data.times else {}),
         "data": {"rows": data.rows, "digest": data.digest},
         "holdout": {"rows": holdout.rows, "digest": holdout.digest},
     }

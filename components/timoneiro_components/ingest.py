@@ -16,7 +16,7 @@ from .errors import StepError
 from .privacy.protection import as_read, protection_of
 from .privacy.record import PrivacyRecord, write_record
 from .sources.table import read_source
-from .tables import take_rows, write_table
+from .tables import take_rows, time_ranges, write_table
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, data
         held, kept = held.slice(0, 0), kept.slice(0, 0)
     write_record(record, privacy)
     parts = {
-        "data": TablePart(kept.num_rows, write_table(kept, data)),
+        "data": TablePart(kept.num_rows, write_table(kept, data), time_ranges(kept)),
         "holdout": TablePart(held.num_rows, write_table(held, holdout)),
     }
     digest = write_dataset(training, loaded.origin, path=dataset, **parts)

@@ -41,7 +41,7 @@ from .training.record import TrainingRecord, read_record
 
 EVALUATION_FILE = "evaluation.json"
 # What the manifest says of each column; text is a category.
-_DTYPES = {"Number": "float64", "Integer": "int64", "Boolean": "bool", "Category": "string"}
+_DTYPES = {"Number": "float64", "Integer": "int64", "Boolean": "bool", "Category": "string", "Time": "timestamp"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def package(
         "version": version,
         "format": {"name": format_name, "version": "1"},
         "task": training.spec.task,
+        "outside": training.spec.package.outside.lower(),
         "features": [_feature(feature, column) for feature, column in training.features.items()],
         "target": _target(training, record),
         "training": _made(record),
@@ -116,7 +117,13 @@ def package(
 
 def _feature(name: str, column: Column) -> dict[str, Any]:
     """The contract with callers: type, whether it may be null, and what is possible where that was said."""
-    possible = {"minimum": column.minimum, "maximum": column.maximum, "values": column.values, "unit": column.unit}
+    possible = {
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "values": column.values,
+        "unit": column.unit,
+        "timeZone": column.time_zone,
+    }
     said = {key: value for key, value in possible.items() if value is not None}
     return {"name": name, "dtype": _DTYPES[column.type], "nullable": column.nullable, **said}
 

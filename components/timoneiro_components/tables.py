@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 from pandas.util import hash_array
 from pyarrow import parquet
 
+from timoneiro_serving.times import iso
+
 from .definition.training import Training
 from .errors import StepError
 
@@ -77,10 +79,16 @@ def test_rows(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[n
     split = training.spec.split
     if split.order_by is None:
         return np.asarray(_numbers(table, training, "test") < np.uint64(split.test * int(_HIGHEST)))
-    times = table.column(split.order_by).to_pandas().to_numpy()
+    times = order_of(table, split.order_by)
     if not len(times):
         return np.zeros(0, dtype=bool)
     return np.asarray(times >= np.sort(times)[int((1 - split.test) * len(times))])
+
+
+def order_of(table: pa.Table, column: str) -> np.ndarray[Any, Any]:
+    """The column that says when, as values that sort."""
+    values = table.column(column)
+    return np.asarray((values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values).to_pandas())
 
 
 def groups_of(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -90,6 +98,17 @@ def groups_of(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[n
         return np.arange(table.num_rows)
     numbers: np.ndarray[Any, np.dtype[np.int64]] = np.unique(_hashed(table, names), return_inverse=True)[1]
     return numbers
+
+
+def time_ranges(table: pa.Table) -> dict[str, tuple[str, str]]:
+    """The first and the last time of each column that has any, by name."""
+    found = {}
+    for column in table.schema:
+        if pa.types.is_timestamp(column.type):
+            ends = pc.min_max(table.column(column.name).cast(pa.int64())).as_py()
+            if ends["min"] is not None:
+                found[column.name] = (iso(ends["min"] / 1e6), iso(ends["max"] / 1e6))
+    return found
 
 
 def _together(training: Training) -> list[str]:
@@ -119,6 +138,8 @@ def _hashed(table: pa.Table, names: Sequence[str]) -> np.ndarray[Any, np.dtype[n
     found = np.zeros(table.num_rows, dtype=np.uint64)
     for name in sorted(names):
         column = table.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.int64())
         if not (pa.types.is_string(column.type) or pa.types.is_floating(column.type)):
             column = column.cast(pa.uint8() if pa.types.is_boolean(column.type) else column.type).cast(pa.float64())
         values = column.to_pandas().to_numpy()

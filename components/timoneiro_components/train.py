@@ -26,7 +26,7 @@ from .definition.training import Training
 from .errors import StepError
 from .features.rows import features_of, target_of
 from .packaging.skops_files import write_skops
-from .tables import frame_of, groups_of, read_table, take_test, write_table
+from .tables import frame_of, groups_of, order_of, read_table, take_test, write_table
 from .tasks.registry import figure_of, figures_of
 from .training.algorithms import check_model
 from .training.crossing import FoldAnswers, cross, fitted, together
@@ -121,7 +121,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
 def _rows(table: pa.Table, training: Training) -> tuple[pd.DataFrame, TrainingRows]:
     frame = frame_of(table)
     order_by = training.spec.split.order_by
-    times = None if order_by is None else frame[order_by].to_numpy()
+    times = None if order_by is None else order_of(table, order_by)
     return features_of(frame, training), TrainingRows(target_of(frame, training), groups_of(table, training), times)
 
 

@@ -7,6 +7,7 @@ taken out with the reasons, and all of them stay in their order; a row of the ho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,17 @@ def validate(
     quarantine: Path,
     report: Path,
     champion_uri: str = "",
+    now: datetime | None = None,
 ) -> Validation:
     """Checks the rows of `data` and `holdout`, and writes those that are accepted, those that are not, and a report.
 
     `privacy` is what the step before has found of personal data. `champion_uri` is the package that serves now
-    ("" for none), whose reference tells drift. `reasons` of the result are why the gate fails. Raises StepError for a
-    table, and for a package, that cannot be read.
+    ("" for none), whose reference tells drift. `now` is what times are compared with (None: the clock's). `reasons` of
+    the result are why the gate fails. Raises StepError for a table, and for a package, that cannot be read.
     """
     kept, held = read_table(data), read_table(holdout)
-    assessment = assess(pa.concat_tables([kept, held]), training, read_record(privacy), _reference(champion_uri))
+    table, reference = pa.concat_tables([kept, held]), _reference(champion_uri)
+    assessment = assess(table, training, read_record(privacy), reference, now or datetime.now(UTC))
     left = assessment.left
     of_data = int((left.positions < kept.num_rows).sum())
     write_table(left.table.slice(0, of_data), accepted)

@@ -1,8 +1,8 @@
 """Turns the body of a request into the table that the model wants.
 
 Guarantees: either a DataFrame with exactly the model's columns, in order, with JSON null as a
-missing value, or a BadInput whose sentence says what is wrong and where. Values of the request are
-never repeated in the sentence, so that it can be logged.
+missing value and times in seconds since 1970, or a BadInput whose sentence says what is wrong and
+where. Values of the request are never repeated in the sentence, so that it can be logged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .manifest import Feature
+from .manifest import TIME_DTYPE, Feature
+from .times import NoTime, microseconds
 
 
 class BadInput(ValueError):
@@ -30,8 +31,29 @@ class Tensor:
     data: Sequence[Any]
 
 
-def frame_of_instances(body: Any, features: tuple[Feature, ...]) -> pd.DataFrame:
-    """Table of a v1 body `{"instances": [[value, ...] or {feature: value, ...}, ...]}`."""
+@dataclass(frozen=True)
+class OutsideValue:
+    """The first value of a feature that the model was not made for, and why it was not. The row is counted from 0."""
+
+    row: int
+    feature: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"row {self.row}, feature {self.feature!r}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class InputRows:
+    """The rows of a request: the table that the model wants, and for each feature with values that the model was not
+    made for the first of them."""
+
+    frame: pd.DataFrame
+    outside: tuple[OutsideValue, ...]
+
+
+def rows_of_instances(body: Any, features: tuple[Feature, ...]) -> InputRows:
+    """Rows of a v1 body `{"instances": [[value, ...] or {feature: value, ...}, ...]}`."""
     if not isinstance(body, dict) or "instances" not in body:
         raise BadInput('send a JSON object with "instances": [[value, ...], ...]')
     instances = body["instances"]
@@ -40,11 +62,11 @@ def frame_of_instances(body: Any, features: tuple[Feature, ...]) -> pd.DataFrame
     if not instances:
         raise BadInput('"instances" is empty: send at least one row')
     rows = [_row(position, instance, features) for position, instance in enumerate(instances)]
-    return _frame(list(zip(*rows, strict=True)), features)
+    return _rows(list(zip(*rows, strict=True)), features)
 
 
-def frame_of_tensors(tensors: Sequence[Tensor], features: tuple[Feature, ...]) -> pd.DataFrame:
-    """Table of a v2 request: one tensor of shape (rows, features), or for every feature one tensor
+def rows_of_tensors(tensors: Sequence[Tensor], features: tuple[Feature, ...]) -> InputRows:
+    """Rows of a v2 request: one tensor of shape (rows, features), or for every feature one tensor
     of its name with shape (rows,) or (rows, 1)."""
     if not tensors:
         raise BadInput('"inputs" is empty: send one tensor of shape [rows, features]')
@@ -52,7 +74,7 @@ def frame_of_tensors(tensors: Sequence[Tensor], features: tuple[Feature, ...]) -
     wanted = {feature.name for feature in features}
     # A model with one feature may be sent either form; a tensor with the feature's name is a column.
     if len(tensors) == 1 and names[0] not in wanted:
-        return _frame(_matrix_columns(tensors[0], features), features)
+        return _rows(_matrix_columns(tensors[0], features), features)
     _check_names(names, features, where="inputs")
     by_name = {tensor.name: _column(tensor) for tensor in tensors}
     columns = [by_name[feature.name] for feature in features]
@@ -60,7 +82,7 @@ def frame_of_tensors(tensors: Sequence[Tensor], features: tuple[Feature, ...]) -
         raise BadInput("the tensors have different numbers of rows")
     if not columns[0]:
         raise BadInput("the tensors have no rows: send at least one")
-    return _frame(columns, features)
+    return _rows(columns, features)
 
 
 def _row(position: int, instance: Any, features: tuple[Feature, ...]) -> Sequence[Any]:
@@ -118,17 +140,54 @@ def _values(tensor: Tensor) -> list[Any]:
     return flat
 
 
+def _rows(columns: Sequence[Sequence[Any]], features: tuple[Feature, ...]) -> InputRows:
+    # First, since it finds what is of another type.
+    frame = _frame(columns, features)
+    found = (_outside(column, feature) for column, feature in zip(columns, features, strict=True) if feature.is_limited)
+    return InputRows(frame, tuple(value for value in found if value))
+
+
+def _outside(column: Sequence[Any], feature: Feature) -> OutsideValue | None:
+    low, high, values = feature.minimum, feature.maximum, feature.values
+    for row, value in enumerate(column):
+        if value is None:
+            continue
+        if values is not None and value not in values:
+            return OutsideValue(row, feature.name, "none of the values that are possible")
+        if low is not None and value < low:
+            return OutsideValue(row, feature.name, f"less than {low:g}, the smallest value that is possible")
+        if high is not None and value > high:
+            return OutsideValue(row, feature.name, f"more than {high:g}, the largest value that is possible")
+    return None
+
+
 def _frame(columns: Sequence[Sequence[Any]], features: tuple[Feature, ...]) -> pd.DataFrame:
     if not any(feature.is_text for feature in features):
-        matrix = np.array([_numbers(column, feature) for column, feature in zip(columns, features, strict=True)])
+        matrix = np.array([_as_numbers(column, feature) for column, feature in zip(columns, features, strict=True)])
         # One block of one type: ten times faster to build than a table of separate columns.
         return pd.DataFrame(matrix.T, columns=[feature.name for feature in features])
     return pd.DataFrame(
         {
-            feature.name: _texts(column, feature) if feature.is_text else _numbers(column, feature)
+            feature.name: _texts(column, feature) if feature.is_text else _as_numbers(column, feature)
             for column, feature in zip(columns, features, strict=True)
         }
     )
+
+
+def _as_numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return _times(column, feature) if feature.dtype == TIME_DTYPE else _numbers(column, feature)
+
+
+def _times(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Seconds since 1970."""
+    seconds = np.empty(len(column), dtype=np.float64)
+    wanted = "2025-01-31T12:00:00Z" if feature.zone is None else "2025-01-31T12:00:00"
+    for position, text in enumerate(_texts(column, feature)):
+        try:
+            seconds[position] = microseconds(text, feature.zone) / 1e6 if isinstance(text, str) else np.nan
+        except NoTime:
+            raise BadInput(f"row {position}, feature {feature.name!r}: a time is wanted, such as {wanted}") from None
+    return seconds
 
 
 def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -9,7 +9,7 @@ Guarantees
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ PICKLE_FILES = ("model.joblib", "model.pkl")
 
 # Types that skops does not trust by itself and that the estimators of scikit-learn need. They hold
 # arrays and models, and nothing that runs by itself: a tree, the nodes of a boosted tree, the type of
-# an array, a model with what makes probabilities of its scores.
+# an array, a model with what makes probabilities of its scores; and what this server computes itself.
 TRUSTED_TYPES = frozenset(
     {
         "numpy.dtype",
@@ -32,6 +32,7 @@ TRUSTED_TYPES = frozenset(
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.tree._tree.Tree",
+        "timoneiro_serving.derivation.Derivation",
     }
 )
 
@@ -39,12 +40,13 @@ TRUSTED_TYPES = frozenset(
 @dataclass(frozen=True)
 class LoadedModel:
     """A model, the columns that it wants, in order, and the classes in the order of its probabilities
-    (none if it is no classifier, or does not say)."""
+    (none if it is no classifier, or does not say). `refuse_outside`: see Manifest."""
 
     file: Path
     features: tuple[Feature, ...]
     classes: tuple[str, ...]
     predictor: ModelPredictor
+    refuse_outside: bool = False
 
 
 def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle: bool = False) -> LoadedModel:
@@ -55,12 +57,13 @@ def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle
         _check_digest(folder, expected_digest)
     manifest = read_manifest(folder)
     file = _model_file(folder, allow_pickle=allow_pickle)
+    refuse = manifest is not None and manifest.refuse_outside
     if file.name == ONNX_FILE:
-        return _load_onnx(file, manifest)
+        return replace(_load_onnx(file, manifest), refuse_outside=refuse)
     estimator = load_skops(file) if file.name == SKOPS_FILE else _load_pickle(file)
     features = _estimator_features(file, estimator, manifest)
     labels = getattr(estimator, "classes_", ()) if manifest is None else manifest.classes
-    return LoadedModel(file, features, tuple(str(label) for label in labels), sklearn_predictor(estimator))
+    return LoadedModel(file, features, tuple(str(label) for label in labels), sklearn_predictor(estimator), refuse)
 
 
 def _check_digest(folder: Path, expected: str) -> None:

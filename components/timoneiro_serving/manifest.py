@@ -8,38 +8,54 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
 from .errors import ModelLoadError
+from .times import zone_of
 
 MANIFEST_FILE = "timoneiro.json"
 SCHEMA_VERSION = 1
 TEXT_DTYPE = "string"
+TIME_DTYPE = "timestamp"
+OUTSIDE = ("count", "refuse")
 NUMERIC_DTYPES = ("float64", "float32", "int64", "int32", "bool")
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One input column. `nullable` is the contract with callers: whether they may leave a value out."""
+    """One input column. `nullable` is the contract with callers: whether they may leave a value out. `minimum`,
+    `maximum` and `values` are what the model was made for; `zone` is meant where a time says no offset."""
 
     name: str
     dtype: str = "float64"
     nullable: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    values: frozenset[str] | None = None
+    zone: tzinfo | None = None
 
     @property
     def is_text(self) -> bool:
         return self.dtype == TEXT_DTYPE
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there are values that the model was not made for."""
+        return any(limit is not None for limit in (self.minimum, self.maximum, self.values))
+
 
 @dataclass(frozen=True)
 class Manifest:
     """The part of the manifest that serving needs. Columns are in the order of training, classes in the
-    order of the model's probabilities; a model that is no classifier has no classes."""
+    order of the model's probabilities; a model that is no classifier has no classes. `refuse_outside`: whether requests
+    with values that it was not made for are refused, and not only counted."""
 
     format_name: str
     features: tuple[Feature, ...]
     classes: tuple[str, ...]
+    refuse_outside: bool = False
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -79,7 +95,10 @@ def _parse(document: Any) -> Manifest:
     names = [feature.name for feature in parsed]
     if len(set(names)) != len(names):
         raise _Malformed("features holds a name twice")
-    return Manifest(format_name=form["name"], features=parsed, classes=_parse_classes(document))
+    outside = document.get("outside", "count")
+    if outside not in OUTSIDE:
+        raise _Malformed(f"outside is {outside!r}, known are {', '.join(OUTSIDE)}")
+    return Manifest(form["name"], parsed, _parse_classes(document), refuse_outside=outside == "refuse")
 
 
 def _parse_classes(document: dict[str, Any]) -> tuple[str, ...]:
@@ -94,10 +113,31 @@ def _parse_feature(position: int, feature: Any) -> Feature:
     if not isinstance(feature, dict) or not isinstance(feature.get("name"), str):
         raise _Malformed(f"features[{position}].name is missing")
     dtype = feature.get("dtype", "float64")
-    if dtype != TEXT_DTYPE and dtype not in NUMERIC_DTYPES:
-        known = ", ".join((*NUMERIC_DTYPES, TEXT_DTYPE))
+    if dtype not in (TEXT_DTYPE, TIME_DTYPE, *NUMERIC_DTYPES):
+        known = ", ".join((*NUMERIC_DTYPES, TEXT_DTYPE, TIME_DTYPE))
         raise _Malformed(f"features[{position}].dtype is {dtype!r}, known are {known}")
     nullable = feature.get("nullable", True)
     if not isinstance(nullable, bool):
         raise _Malformed(f"features[{position}].nullable must be true or false")
-    return Feature(name=feature["name"], dtype=dtype, nullable=nullable)
+    limits = {field: _parse_limit(position, feature, field) for field in ("minimum", "maximum")}
+    values, zone = feature.get("values"), feature.get("timeZone")
+    if values is not None and not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+        raise _Malformed(f"features[{position}].values must be a list of texts")
+    try:
+        return Feature(
+            feature["name"],
+            dtype,
+            nullable,
+            values=None if values is None else frozenset(values),
+            zone=None if zone is None else zone_of(str(zone)),
+            **limits,
+        )
+    except ValueError as error:
+        raise _Malformed(f"features[{position}].timeZone: {error}") from None
+
+
+def _parse_limit(position: int, feature: dict[str, Any], field: str) -> float | None:
+    limit = feature.get(field)
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float)):
+        raise _Malformed(f"features[{position}].{field} must be a number")
+    return limit

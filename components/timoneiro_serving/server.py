@@ -35,8 +35,9 @@ from prometheus_client import REGISTRY
 from .accounting import AccountForRequests, Accounts
 from .errors import first_line
 from .estimators import Answer
-from .inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
+from .inputs import BadInput, InputRows, Tensor, rows_of_instances, rows_of_tensors
 from .loading import LoadedModel
+from .outside import OutsideRequests
 from .predictions import Predictions
 
 if TYPE_CHECKING:
@@ -52,9 +53,11 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
     """A LoadedModel that KServe can call. Preprocess reads, predict asks the model, postprocess passes on;
     KServe times each, so that predict_count - postprocess_count is the number of failures of the model."""
 
-    def __init__(self, name: str, model: LoadedModel, accounts: Accounts, predictions: Predictions) -> None:
+    def __init__(
+        self, name: str, model: LoadedModel, accounts: Accounts, predictions: Predictions, outside: OutsideRequests
+    ) -> None:
         super().__init__(name)
-        self._model, self._accounts, self._predictions = model, accounts, predictions
+        self._model, self._accounts, self._predictions, self._outside = model, accounts, predictions, outside
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="predict")
         self.ready = True
 
@@ -69,13 +72,21 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
         del headers
         try:
             if isinstance(payload, InferRequest):
-                return frame_of_tensors(_tensors(payload), self._model.features), payload
+                return self._within(rows_of_tensors(_tensors(payload), self._model.features)), payload
             if isinstance(payload, bytes):
                 # KServe parses JSON only if the content type says so; curl, for one, says otherwise.
                 payload = _parse_json(payload)
-            return frame_of_instances(payload, self._model.features), None
+            return self._within(rows_of_instances(payload, self._model.features)), None
         except BadInput as error:
             raise InvalidInput(str(error)) from None
+
+    def _within(self, rows: InputRows) -> pd.DataFrame:
+        """Their table; what the model was not made for is counted, or refused."""
+        if rows.outside:
+            self._outside.count([value.feature for value in rows.outside])
+            if self._model.refuse_outside:
+                raise BadInput(str(rows.outside[0]))
+        return rows.frame
 
     async def predict(
         self, payload: tuple[pd.DataFrame, InferRequest | None], headers: dict[str, str] | None = None
@@ -137,12 +148,14 @@ def serve(
     predictions = Predictions(model.classes, number_bounds)
     REGISTRY.register(accounts)
     REGISTRY.register(predictions)
+    outside = OutsideRequests([feature.name for feature in model.features if feature.is_limited])
+    REGISTRY.register(outside)
     app.add_middleware(KeepConnection)
     # Added last, and so around all the others: what they answer counts as well.
     app.add_middleware(AccountForRequests, accounts=accounts)
     # One worker: with more, /metrics answers from a random one and the counters seem to jump.
     server = ModelServer(http_port=http_port, workers=1, enable_grpc=False, enable_latency_logging=False)
-    server.start([PackagedModel(name, model, accounts, predictions)])
+    server.start([PackagedModel(name, model, accounts, predictions, outside)])
 
 
 def _log_config() -> dict[str, Any]:

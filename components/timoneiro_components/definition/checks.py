@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .columns import Column
+from .columns import NUMBERS, Column
+from .feature_checks import feature_faults
 from .join_checks import join_faults
 from .model_checks import gate_faults, model_faults, target_faults
 from .personal import privacy_faults
@@ -15,8 +16,6 @@ from .problems import Contradiction, Path
 from .rules import rule_faults
 from .source_checks import source_faults
 from .training import Training
-
-_NUMBERS = ("Number", "Integer")
 
 
 def faults(training: Training) -> Iterator[Contradiction]:
@@ -28,6 +27,7 @@ def faults(training: Training) -> Iterator[Contradiction]:
         yield from _column(("spec", "columns", name), column)
     yield from target_faults(spec)
     yield from _used(training)
+    yield from feature_faults(training)
     yield from model_faults(training)
     yield from rule_faults(training)
     yield from privacy_faults(training)
@@ -36,12 +36,21 @@ def faults(training: Training) -> Iterator[Contradiction]:
 
 
 def _column(path: Path, column: Column) -> Iterator[Contradiction]:
-    if column.type not in _NUMBERS:
-        for field in ("minimum", "maximum", "unit"):
-            if getattr(column, field) is not None:
+    if column.type not in NUMBERS:
+        for field in ("minimum", "maximum", "unit", "clip"):
+            said = getattr(column, field)
+            if said is not None and said is not False:
                 yield (*path, field), f"it is for numbers, and this column is of type {column.type}"
+    elif column.clip and column.minimum is None and column.maximum is None:
+        yield (*path, "clip"), "it needs a minimum or a maximum, beyond which values are clipped"
     if column.minimum is not None and column.maximum is not None and column.minimum > column.maximum:
         yield (*path, "minimum"), f"it is above the maximum, which is {column.maximum:g}: no value could be right"
+    yield from _values(path, column)
+    if column.type == "Key" and column.nullable:
+        yield (*path, "nullable"), "a key says which row it is, so that it cannot be missing"
+
+
+def _values(path: Path, column: Column) -> Iterator[Contradiction]:
     if column.type == "Category":
         if column.values is None:
             # Of what is not read nobody needs to know what it may be.
@@ -55,8 +64,6 @@ def _column(path: Path, column: Column) -> Iterator[Contradiction]:
             yield (*path, "values"), "a category with one value says nothing: add the others, or ignore the column"
     elif column.values is not None:
         yield (*path, "values"), f"it is for categories, and this column is of type {column.type}"
-    if column.type == "Key" and column.nullable:
-        yield (*path, "nullable"), "a key says which row it is, so that it cannot be missing"
 
 
 def _used(training: Training) -> Iterator[Contradiction]:

@@ -9,7 +9,9 @@ from pydantic import Field, FiniteFloat
 from .base import ColumnName, DefinitionObject, Text
 from .privacy import Treatment
 
-ColumnType = Literal["Number", "Integer", "Boolean", "Category", "Key"]
+ColumnType = Literal["Number", "Integer", "Boolean", "Category", "Time", "Key"]
+TimePart = Literal["TimeOfDay", "DayOfWeek", "DayOfMonth", "DayOfYear"]
+NUMBERS: tuple[ColumnType, ...] = ("Number", "Integer")
 
 
 class Column(DefinitionObject):
@@ -20,12 +22,27 @@ class Column(DefinitionObject):
 
     type: ColumnType = Field(
         description="Number: with a fraction. Integer: whole. Boolean: true and false. Category: one of a few texts. "
-        "Key: says which row it is, and is never learnt from."
+        "Time: a date, or a date and a time of day. Key: says which row it is, and is never learnt from."
     )
     unit: Text | None = Field(default=None, description="Of a number, for people.")
     minimum: FiniteFloat | None = Field(default=None, description="Smallest value that is possible.")
     maximum: FiniteFloat | None = Field(default=None, description="Largest value that is possible.")
+    clip: bool = Field(
+        default=False,
+        description="Of a number: whether the model takes what is beyond `minimum` and `maximum` as if it were that.",
+    )
     values: tuple[Text, ...] | None = Field(default=None, description="Of a category: all that are possible.")
+    time_zone: Text | None = Field(
+        default=None,
+        description="Of a time: where its hours and days are counted, and what is meant where one says no offset from "
+        "UTC, such as America/Sao_Paulo. Left out: every time of day has to say its offset, and days are those of UTC.",
+    )
+    future: bool = Field(
+        default=False, description="Of a time: whether one after the run is possible, such as when something is due."
+    )
+    parts: tuple[TimePart, ...] = Field(
+        default=(), description="Of a time: what the model learns from. A part goes round: 23:59 is close to 00:00."
+    )
     nullable: bool = Field(
         default=False, description="Whether a value may be missing, here and in requests to the model."
     )

@@ -1,4 +1,5 @@
-"""Expressions over the columns of a row, such as `end >= start`: what they mean, or what is wrong with them.
+"""Expressions over the columns of a row, such as `end >= start` or `debt / income`: what they mean, or what is wrong
+with them.
 
 The text is parsed by Python's own parser, and nothing of it is ever run: what is neither a comparison, and, or, not,
 arithmetic, a column, a number, a text nor `isNull(column)` is refused. Names with odd characters stand in backquotes.
@@ -18,14 +19,16 @@ from typing import Literal
 
 from .columns import Column, ColumnType
 
-ExpressionKind = Literal["a number", "true or false", "a text"]
+ExpressionKind = Literal["a number", "true or false", "a text", "a time"]
 _KINDS: Mapping[str, ExpressionKind] = {
     "Number": "a number",
     "Integer": "a number",
     "Boolean": "true or false",
     "Category": "a text",
+    "Time": "a time",
     "Key": "a text",
 }
+_ORDERED: frozenset[ExpressionKind] = frozenset({"a number", "a time"})
 _EQUAL: Mapping[type[ast.cmpop], str] = {ast.Eq: "==", ast.NotEq: "!="}
 _COMPARISONS: Mapping[type[ast.cmpop], str] = {**_EQUAL, ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _ARITHMETIC: Mapping[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -53,7 +56,8 @@ class ConstantOperand:
 
 @dataclass(frozen=True)
 class Operation:
-    """`operator` as it is written, or `isNull`; `and` and `or` have two operands or more, `not` and `isNull` one."""
+    """`operator` as it is written, `isNull`, or `daysBetween` for the difference of two times; `and` and `or` have two
+    operands or more, `not` and `isNull` one."""
 
     operator: str
     operands: tuple[Expression, ...]
@@ -68,14 +72,40 @@ class ExpressionError(Exception):
 
 def parse_expression(text: str, columns: Mapping[str, Column]) -> Expression:
     """What `text` says about a row with these columns. Raises ExpressionError with the first fault."""
+    found, kind = _parsed(text, columns)
+    if kind != "true or false":
+        raise ExpressionError(f"it is {kind} for each row, and has to be true or false: compare it with something")
+    return found
+
+
+def parse_formula(text: str, columns: Mapping[str, Column]) -> Expression:
+    """The number that `text` computes of a row with these columns. Raises ExpressionError with the first fault."""
+    found, kind = _parsed(text, columns)
+    if kind != "a number":
+        hint = ": the days since another time are a number" if kind == "a time" else ""
+        raise ExpressionError(f"it is {kind} for each row, and has to be a number{hint}")
+    if isinstance(found, ColumnOperand):
+        raise ExpressionError(f"it is what {found.name!r} says already: leave it out")
+    return found
+
+
+def columns_in(text: str) -> frozenset[str]:
+    """Names in a text, whether or not it is an expression and they are columns."""
+    marked, names = _without_backquotes(text)
+    try:
+        tree = _tree(marked)
+    except ExpressionError:
+        return frozenset()
+    return frozenset(names.get(node.id, node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
+def _parsed(text: str, columns: Mapping[str, Column]) -> tuple[Expression, ExpressionKind]:
     marked, names = _without_backquotes(text)
     parser = _Parser(columns, names)
     found, kind = parser.read(_tree(marked), 0)
-    if kind != "true or false":
-        raise ExpressionError(f"it is {kind} for each row, and has to be true or false: compare it with something")
     if not parser.used:
         raise ExpressionError("it names no column, so that it says nothing about a row")
-    return found
+    return found, kind
 
 
 def _without_backquotes(text: str) -> tuple[str, dict[str, str]]:
@@ -144,9 +174,7 @@ class _Parser:
                 negated = self._of(operand, "a number", "-", depth)
                 return Operation("-", (ConstantOperand(0), negated)), "a number"
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _ARITHMETIC:
-                sign = _ARITHMETIC[type(operator)]
-                operands = tuple(self._of(side, "a number", sign, depth) for side in (left, right))
-                return Operation(sign, operands), "a number"
+                return self._arithmetic(_ARITHMETIC[type(operator)], left, right, depth), "a number"
             case ast.Compare():
                 return self._comparison(node, depth), "true or false"
             case ast.Call(func=ast.Name(id="isNull"), args=arguments, keywords=keywords):
@@ -173,11 +201,15 @@ class _Parser:
         self.used.add(name)
         return ColumnOperand(name, column.type), _KINDS[column.type]
 
+    def _arithmetic(self, sign: str, left: ast.expr, right: ast.expr, depth: int) -> Expression:
+        sides = [self.read(side, depth + 1) for side in (left, right)]
+        if sign == "-" and all(kind == "a time" for _, kind in sides):
+            return Operation("daysBetween", tuple(found for found, _ in sides))
+        return Operation(sign, tuple(_required(found, kind, "a number", sign) for found, kind in sides))
+
     def _of(self, node: ast.expr, wanted: ExpressionKind, operator: str, depth: int) -> Expression:
         found, kind = self.read(node, depth + 1)
-        if kind != wanted:
-            raise ExpressionError(f"{operator} takes {wanted} on each side, and {_told(found)} is {kind}")
-        return found
+        return _required(found, kind, wanted, operator)
 
     def _comparison(self, node: ast.Compare, depth: int) -> Expression:
         if not all(type(operator) in _COMPARISONS for operator in node.ops):
@@ -188,8 +220,8 @@ class _Parser:
             sign = _COMPARISONS[type(operator)]
             if kind != other:
                 raise ExpressionError(f"{_told(left)} is {kind} and {_told(right)} is {other}: they never compare")
-            if kind != "a number" and type(operator) not in _EQUAL:
-                raise ExpressionError(f"{sign} takes numbers, and {_told(left)} is {kind}")
+            if kind not in _ORDERED and type(operator) not in _EQUAL:
+                raise ExpressionError(f"{sign} takes numbers or times, and {_told(left)} is {kind}")
             self._require_known(left, right)
             self._require_known(right, left)
             parts.append(Operation(sign, (left, right)))
@@ -200,6 +232,12 @@ class _Parser:
             values = self._columns[left.name].values
             if values is not None and right.value not in values:
                 raise ExpressionError(f"{left.name!r} is never {right.value!r}: it is one of {', '.join(values)}")
+
+
+def _required(found: Expression, kind: ExpressionKind, wanted: ExpressionKind, operator: str) -> Expression:
+    if kind != wanted:
+        raise ExpressionError(f"{operator} takes {wanted} on each side, and {_told(found)} is {kind}")
+    return found
 
 
 def _constant(value: object) -> tuple[Expression, ExpressionKind]:

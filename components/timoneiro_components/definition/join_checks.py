@@ -55,6 +55,9 @@ def _keys(path: Path, spec: TrainingSpec, join: Join, origins: Mapping[str, int]
 def _times(path: Path, spec: TrainingSpec, join: Join) -> Iterator[Contradiction]:
     if join.as_of is None:
         return
-    for field, name in (("left", join.as_of.left), ("right", join.as_of.right)):
-        if name in spec.columns or name in join.columns or name in join.on:
-            yield (*path, "asOf", field), f"{name!r} is a time, which nothing is learnt from: describe it here only"
+    left, right = join.as_of.left, join.as_of.right
+    described = spec.columns.get(left)
+    if left in join.columns or left in join.on or (described is not None and described.type != "Time"):
+        yield (*path, "asOf", "left"), f"{left!r} is a time: describe it as one, or not at all"
+    if right in join.columns or right in join.on or (right in spec.columns and right != left):
+        yield (*path, "asOf", "right"), f"{right!r} is a time, which nothing is learnt from: describe it here only"

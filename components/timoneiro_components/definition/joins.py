@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field
 
-from .base import ColumnName, DefinitionObject
+from .base import ColumnName, DefinitionObject, Duration
 from .source import TableSource
 
 
@@ -16,7 +16,7 @@ class AsOf(DefinitionObject):
 
     left: ColumnName = Field(description="Time of a row of the main table.")
     right: ColumnName = Field(description="Time of a row of the joined table: from when on its values were known.")
-    tolerance: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")] | None = Field(
+    tolerance: Duration | None = Field(
         default=None, description="How old it may be at most, such as 30d, 12h, 15m or 45s."
     )
 

@@ -104,6 +104,12 @@ class PackageChoice(DefinitionObject):
     format: Literal["Sklearn", "Onnx"] = Field(
         default="Sklearn", description="Sklearn: a skops file, which runs no code."
     )
+    outside: Literal["Count", "Refuse"] = Field(
+        default="Count",
+        description="What the model server does with requests whose values are beyond the limits, or not among the "
+        "values, of their columns. Count: they are answered, and counted in its metrics. Refuse: with 400 and a "
+        "sentence.",
+    )
     rehearse: bool = Field(
         default=True,
         description="Whether the package is asked in the real model server before it is published: rows with every "

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from .columns import classes_of
+from .columns import NUMBERS, classes_of
 from .gates import Gate
 from .metrics import BINARY, METRICS, REGRESSION, is_function, metrics_of
 from .model import ALGORITHMS, Range
 from .problems import Contradiction, Path
 from .training import Training, TrainingSpec
 
-_NUMBERS = ("Number", "Integer")
 _MODEL: Path = ("spec", "model")
 
 
@@ -29,7 +28,7 @@ def target_faults(spec: TrainingSpec) -> Iterator[Contradiction]:
     if spec.task != BINARY and positive is not None:
         yield (*path, "positive"), f"it is for BinaryClassification, and the task is {spec.task}: leave it out"
     if spec.task == REGRESSION:
-        if column.type not in _NUMBERS:
+        if column.type not in NUMBERS:
             yield (
                 (*path, "column"),
                 f"{name!r} is of type {column.type}, and Regression predicts a Number",
@@ -72,13 +71,20 @@ def model_faults(training: Training) -> Iterator[Contradiction]:
                     ("spec", "package", "format"),
                     f"Onnx holds no {field}: leave out spec.model.{field}, or write Sklearn",
                 )
-        for name, column in training.features.items():
-            if column.type == "Category":
-                sentence = f"Onnx takes numbers only, and column {name!r} is a Category: write Sklearn"
-                yield ("spec", "package", "format"), sentence
-                break
+        for what in _not_in_onnx(training):
+            yield ("spec", "package", "format"), f"Onnx takes numbers as they are, and {what}: write Sklearn"
+            break
     for position, name in enumerate(spec.evaluation.slices or ()):
         yield from _slice_column(("spec", "evaluation", "slices", position), name, spec)
+
+
+def _not_in_onnx(training: Training) -> Iterator[str]:
+    for name, column in training.features.items():
+        if column.type in ("Category", "Time"):
+            yield f"column {name!r} is a {column.type}"
+        elif column.clip:
+            yield f"column {name!r} is clipped"
+    yield from (f"feature {name!r} is computed" for name in training.spec.features)
 
 
 def _algorithm(spec: TrainingSpec) -> Iterator[Contradiction]:
@@ -131,8 +137,9 @@ def _split(spec: TrainingSpec) -> Iterator[Contradiction]:
             yield path, "it is the target"
         elif column.nullable:
             yield path, f"{name!r} may be missing, and then nobody could tell where a row belongs"
-        elif field == "orderBy" and column.type not in (*_NUMBERS, "Key"):
-            yield path, f"{name!r} is of type {column.type}: what says when is a number, or a key that sorts as text"
+        elif field == "orderBy" and column.type not in (*NUMBERS, "Time", "Key"):
+            sentence = f"{name!r} is of type {column.type}: what says when is a time, a number, or a key that sorts"
+            yield path, sentence
     if spec.split.group_by is not None and spec.split.order_by is not None:
         yield ("spec", "split", "groupBy"), "either groupBy or orderBy: the rows of a group are of many times"
 
@@ -141,8 +148,8 @@ def _slice_column(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contrad
     column = spec.columns.get(name)
     if column is None:
         yield path, f"spec.columns has no {name!r}: describe it there"
-    elif column.type == "Key" or name == spec.target.column:
-        what = "a key" if column.type == "Key" else "the target"
+    elif column.type in ("Key", "Time") or name == spec.target.column:
+        what = {"Key": "a key", "Time": "a time"}.get(column.type, "the target")
         yield path, f"{name!r} is {what}: rows are judged by what a model sees of them"
 
 

@@ -27,6 +27,9 @@ def joined_part(training: Training, join: Join) -> Training:
     """What is read of a joined table."""
     names = (*join.on, *join.columns, *((join.as_of.right,) if join.as_of else ()))
     columns = {name: training.spec.columns.get(name, _TEXT) for name in names}
+    if join.as_of and (asked := training.spec.columns.get(join.as_of.left)):
+        # Both times are written, and meant, in one way.
+        columns[join.as_of.right] = asked
     return _with(training, source=join.source, columns=columns, ignore=join.ignore, joins=())
 
 

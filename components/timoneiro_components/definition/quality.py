@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from .base import DefinitionObject, Fraction, FunctionName, Text
+from .base import ColumnName, DefinitionObject, Duration, Fraction, FunctionName, Text
 
 Consequence = Literal["Warn", "Quarantine", "Stop"]
 
@@ -18,6 +18,9 @@ class RowActions(DefinitionObject):
     limits: Consequence = Field(default="Stop", description="A number below `minimum` or above `maximum`.")
     categories: Consequence = Field(default="Stop", description="A text that is none of `values`.")
     missing: Consequence = Field(default="Stop", description="No value in a column that is not nullable.")
+    future: Consequence = Field(
+        default="Stop", description="A time after the run, in a column that does not say `future`."
+    )
     duplicates: Consequence = Field(
         default="Stop", description="More copies of other rows than `maxDuplicates`. The first of them is no copy."
     )
@@ -37,6 +40,19 @@ class DriftCheck(DefinitionObject):
         default=0.2,
         description="Population stability index from which on a difference matters. What chance explains is none.",
     )
+
+
+class Timeliness(DefinitionObject):
+    """Whether the rows are as recent, and as close to each other, as has to be."""
+
+    column: ColumnName = Field(description="A column of type Time.")
+    max_age: Duration | None = Field(
+        default=None, description="How long before the run the latest row may be, such as 7d or 12h."
+    )
+    max_gap: Duration | None = Field(
+        default=None, description="How long there may be no row between the first and the last, such as 2d."
+    )
+    action: Literal["Warn", "Stop"] = Field(default="Stop", description="What follows where it is not so.")
 
 
 class DataRule(DefinitionObject):
@@ -73,5 +89,6 @@ class Checks(DefinitionObject):
         default=0.05, description="Largest share of rows that are taken out; with more the gate fails."
     )
     drift: DriftCheck = DriftCheck()
+    timeliness: tuple[Timeliness, ...] = Field(default=(), description="How recent the rows have to be.")
     actions: RowActions = RowActions()
     rules: tuple[DataRule, ...] = Field(default=(), description="What columns together must keep to.")

@@ -151,7 +151,7 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be module:function, such as loans.table:load"
     if path[-1] == "path":
         return "it must be the name of a file"
-    if path[-1] == "tolerance":
+    if path[-1] in ("tolerance", "maxAge", "maxGap"):
         return "it must be a whole number of seconds, minutes, hours or days, such as 45s, 15m, 12h or 30d"
     if path[-1] == "env":
         return "it must be the name of an environment variable, such as LOANS_PASSWORD"

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .base import ColumnName, DefinitionObject, ResourceName, Text
 from .columns import Column, TargetColumn, classes_of
+from .expressions import columns_in
 from .gates import Evaluation, Gate
 from .joins import Join
 from .metrics import BINARY, MULTICLASS, REGRESSION, TaskName
@@ -38,6 +39,11 @@ class TrainingSpec(DefinitionObject):
     joins: tuple[Join, ...] = Field(default=(), description="Tables that add columns to the rows of the source.")
     columns: dict[ColumnName, Column] = Field(min_length=2)
     ignore: tuple[ColumnName, ...] = Field(default=(), description="Columns of the source that are not read.")
+    features: dict[ColumnName, Text] = Field(
+        default_factory=dict,
+        description="Numbers that the model learns from too, computed of columns that it is asked with: + - * / of "
+        "numbers, such as `debt / income`, and the days between two times, such as `paid_at - opened_at`.",
+    )
     target: TargetColumn
     checks: Checks = Checks()
     privacy: Privacy = Privacy()
@@ -77,11 +83,14 @@ class Training(DefinitionObject):
 
     @property
     def features(self) -> dict[str, Column]:
-        """Columns that the model learns from, in their order."""
+        """Columns that the model is asked with, in their order: a time only where it learns something from it."""
+        computed = {name for text in self.spec.features.values() for name in columns_in(text)}
         return {
             name: column
             for name, column in self.columns.items()
-            if column.type != "Key" and name != self.spec.target.column
+            if column.type != "Key"
+            and name != self.spec.target.column
+            and (column.type != "Time" or column.parts or name in computed)
         }
 
     @property

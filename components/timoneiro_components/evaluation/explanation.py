@@ -66,7 +66,9 @@ def dependences(judged: JudgedModel, features: pd.DataFrame, truth: Array, order
     some = random.permutation(len(features))[:_DEPENDENCE_ROWS]
     rows, known = features.iloc[some].reset_index(drop=True), truth[some]
     found = []
-    for entry in order[:_DEPENDENCE_COLUMNS]:
+    # One moment in all rows tells nothing of another.
+    told = [entry for entry in order if judged.training.features[entry.column].type != "Time"]
+    for entry in told[:_DEPENDENCE_COLUMNS]:
         values = _grid(features[entry.column])
         if len(values) > 1:
             points = [

@@ -14,22 +14,26 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from ..definition.training import Training
+from .derivation import derivation_of, derived_columns
 
 
 def preparation(training: Training) -> list[tuple[str, Any]]:
-    """The unfitted steps before the model: missing values replaced (if so said), numbers scaled, categories spread."""
+    """The unfitted steps before the model: features computed, missing values replaced (if so said), numbers scaled,
+    categories spread."""
+    derived = derivation_of(training)
     texts = [name for name, column in training.features.items() if column.type == "Category"]
-    numbers = [name for name in training.features if name not in texts]
+    numbers = [name for name, column in training.features.items() if column.type not in ("Category", "Time")]
+    numbers += derived_columns(training)
     impute = training.spec.model.impute
     numeric: list[tuple[str, Any]] = [("impute", _imputer("median"))] if impute else []
     numeric.append(("scale", StandardScaler()))
     if not texts:
-        return numeric
+        return [*derived, *numeric]
     categorical: list[tuple[str, Any]] = [("impute", _imputer("most_frequent"))] if impute else []
     # A category that training has not seen is none of the known ones.
     categorical.append(("spread", OneHotEncoder(handle_unknown="ignore", sparse_output=False)))
     parts = [("numbers", Pipeline(numeric), numbers)] if numbers else []
-    return [("prepare", ColumnTransformer([*parts, ("categories", Pipeline(categorical), texts)]))]
+    return [*derived, ("prepare", ColumnTransformer([*parts, ("categories", Pipeline(categorical), texts)]))]
 
 
 def _imputer(strategy: str) -> SimpleImputer:

@@ -1,5 +1,5 @@
-"""Rows of a table as a model sees them, and what it learns to say of them. Without scikit-learn, which takes long to
-import."""
+"""Rows of a table as a model is asked with them, and what it learns to say of them. Without scikit-learn, which takes
+long to import."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..definition.columns import Column
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 
 
 def features_of(frame: pd.DataFrame, training: Training) -> pd.DataFrame:
-    """The columns that the model learns from, as the model server makes them of a request: float64, or text; NaN where
-    a value is missing."""
+    """The columns that the model is asked with, as the model server makes them of a request: float64, or text; NaN
+    where a value is missing. Times are seconds since 1970."""
     return pd.DataFrame(
-        {
-            name: frame[name].astype(object).where(frame[name].notna(), np.nan)
-            if column.type == "Category"
-            else frame[name].astype("Float64").astype(float)
-            for name, column in training.features.items()
-        },
-        index=frame.index,
+        {name: _asked(frame[name], column) for name, column in training.features.items()}, index=frame.index
     )
+
+
+def _asked(values: pd.Series, column: Column) -> pd.Series:
+    if column.type == "Category":
+        return values.astype(object).where(values.notna(), np.nan)
+    if column.type == "Time":
+        instants = values.astype("datetime64[us, UTC]")
+        return instants.astype("int64").astype(float).where(instants.notna(), np.nan) / 1e6
+    return values.astype("Float64").astype(float)
 
 
 def labels_of(target: pd.Series) -> pd.Series:

@@ -67,6 +67,7 @@ def model_card(
         "## Inputs",
         "",
         *table(("feature", "type", "possible values", "may be null"), features),
+        *_computed(training),
     ]
     return "\n".join(lines) + "\n"
 
@@ -197,6 +198,17 @@ def _worst_slices(seen: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
+def _computed(training: Training) -> list[str]:
+    """What the model learns from beside them."""
+    parts = [
+        (f"{part} of {name}", f"in {column.time_zone or 'UTC'}")
+        for name, column in training.features.items()
+        for part in column.parts
+    ]
+    rows = [*parts, *((name, f"`{text}`") for name, text in training.spec.features.items())]
+    return ["", "The model computes of them:", "", *table(("feature", "how"), rows)] if rows else []
+
+
 def _shown(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
@@ -206,6 +218,8 @@ def _range(column: Column) -> str:
         return ", ".join(column.values)
     if column.type == "Boolean":
         return "true, false"
+    if column.type == "Time":
+        return f"times in {column.time_zone}" if column.time_zone else "times with an offset"
     low = "" if column.minimum is None else f"{column.minimum:g}"
     high = "" if column.maximum is None else f"{column.maximum:g}"
     return f"{low} .. {high} {column.unit or ''}".strip() if low or high else column.unit or "any"

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from timoneiro_serving.times import iso
+
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..features.rows import features_of, labels_of, target_of
@@ -20,7 +22,10 @@ def reference(frame: pd.DataFrame, training: Training) -> dict[str, Any]:
     features = features_of(frame, training)
     return {
         "rows": len(frame),
-        "features": {name: _statistics(features[name]) for name in features},
+        "features": {
+            name: _of_times(features[name]) if column.type == "Time" else _statistics(features[name])
+            for name, column in training.features.items()
+        },
         "target": _target(frame, training),
         "drift": drift_reference(frame, training),
     }
@@ -31,6 +36,11 @@ def _target(frame: pd.DataFrame, training: Training) -> dict[str, Any]:
         return _statistics(pd.Series(target_of(frame, training)))
     shares = labels_of(frame[training.spec.target.column]).value_counts(normalize=True)
     return {label: round(float(shares.get(label, 0.0)), 6) for label in training.classes}
+
+
+def _of_times(values: pd.Series) -> dict[str, Any]:
+    present, found = values.dropna(), {"missing": round(float(values.isna().mean()), 6)}
+    return found if present.empty else found | {"first": iso(present.min()), "last": iso(present.max())}
 
 
 def _statistics(values: pd.Series) -> dict[str, Any]:

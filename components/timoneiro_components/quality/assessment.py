@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,14 @@ class Assessment:
 
 
 def assess(
-    table: pa.Table, training: Training, privacy: PrivacyRecord, reference: Mapping[str, Any] | None = None
+    table: pa.Table, training: Training, privacy: PrivacyRecord, reference: Mapping[str, Any] | None, now: datetime
 ) -> Assessment:
     """Carries out every check, not only those up to the first that finds something.
 
-    `reference` is that of the model that serves now, for drift. Where the rows were withheld because of personal data,
-    nothing can be asked of them.
+    `reference` is that of the model that serves now, for drift; `now` the time of the run. Where the rows were withheld
+    because of personal data, nothing can be asked of them.
     """
-    rows = CheckedRows(training, table, np.arange(table.num_rows, dtype=np.int64))
+    rows = CheckedRows(training, table, np.arange(table.num_rows, dtype=np.int64), now)
     left, checks, reasons = rows, [personal_data_is_declared(privacy)], dict[int, tuple[str, ...]]()
     for stage in STAGES if not privacy.withheld else ():
         done = [check for function in stage for check in function(left)]

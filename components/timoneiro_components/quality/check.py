@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -16,11 +17,13 @@ from ..tables import frame_of
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """Rows of a table, by their positions in it. All of them at first, and later those that are not taken out."""
+    """Rows of a table, by their positions in it. All of them at first, and later those that are not taken out. `now`:
+    the time of the run."""
 
     training: Training
     table: pa.Table
     positions: np.ndarray[tuple[int], np.dtype[np.int64]]
+    now: datetime
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -32,7 +35,7 @@ class CheckedRows:
         if not len(taken):
             return self
         kept = ~np.isin(self.positions, taken)
-        return CheckedRows(self.training, self.table.filter(pa.array(kept)), self.positions[kept])
+        return replace(self, table=self.table.filter(pa.array(kept)), positions=self.positions[kept])
 
 
 @dataclass(frozen=True)

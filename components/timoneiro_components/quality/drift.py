@@ -97,13 +97,14 @@ def stability_index(before: Mapping[str, int], now: Mapping[str, int]) -> tuple[
 
 
 def _columns(frame: pd.DataFrame, training: Training) -> dict[str, pd.Series]:
-    """Features and target, as numbers or texts."""
+    """Features and target, as numbers or texts. Without times, which are later in every table than before."""
     target = training.spec.target.column
     features = features_of(frame, training)
     known = (
         frame[target].astype("Float64").astype(float) if training.spec.task == REGRESSION else labels_of(frame[target])
     )
-    return {name: features[name] for name in features} | {target: known}
+    kept = [name for name, column in training.features.items() if column.type != "Time"]
+    return {name: features[name] for name in kept} | {target: known}
 
 
 def _edges(values: pd.Series) -> list[float]:

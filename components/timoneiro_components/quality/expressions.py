@@ -15,6 +15,7 @@ from pyarrow import acero
 
 from ..definition.expressions import ColumnOperand, ConstantOperand, Expression, Operation
 
+_MICROSECONDS_A_DAY = 86_400e6
 _FLOAT, _INTEGER = pa.float64(), pa.int64()
 _LOGIC: Mapping[str, Callable[..., pc.Expression]] = {"and": pc.and_kleene, "or": pc.or_kleene, "not": pc.invert}
 _ARITHMETIC: Mapping[str, Callable[..., pc.Expression]] = {
@@ -55,6 +56,8 @@ def compiled(expression: Expression) -> pc.Expression:
         case Operation(operator=operator, operands=operands) if operator in _LOGIC:
             parts = [compiled(operand) for operand in operands]
             return _LOGIC[operator](*parts) if operator == "not" else reduce(_LOGIC[operator], parts)
+        case Operation(operator="daysBetween", operands=(left, right)):
+            return pc.divide(pc.subtract(_microseconds(left), _microseconds(right)), pc.scalar(_MICROSECONDS_A_DAY))
         case Operation(operator=operator, operands=(left, right)) if operator in _ARITHMETIC:
             found = _ARITHMETIC[operator](_number(left), _number(right))
             return pc.if_else(pc.is_finite(found), found, pc.scalar(pa.scalar(None, _FLOAT)))
@@ -73,7 +76,11 @@ def _has_fraction(expression: Expression) -> bool:
         case ConstantOperand(value=value):
             return isinstance(value, float)
         case Operation(operator=operator):
-            return operator in _ARITHMETIC
+            return operator in _ARITHMETIC or operator == "daysBetween"
+
+
+def _microseconds(time: Expression) -> pc.Expression:
+    return compiled(time).cast(_INTEGER).cast(_FLOAT, safe=False)
 
 
 def _number(expression: Expression) -> pc.Expression:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from timoneiro_serving.times import iso
+
 from ..markdown import table
 from ..privacy.record import PrivacyRecord
 from .assessment import Assessment
@@ -61,4 +63,6 @@ def _described(name: str, kind: str, values: pd.Series) -> tuple[str, ...]:
     figures = ("", "", "")
     if kind in ("Number", "Integer") and values.notna().any():
         figures = (f"{values.min():.4g}", f"{values.mean():.4g}", f"{values.max():.4g}")
+    elif kind == "Time" and values.notna().any():
+        figures = (iso(values.min().timestamp()), "", iso(values.max().timestamp()))
     return (name, kind, *figures, f"{values.isna().mean():.1%}" if len(values) else "")

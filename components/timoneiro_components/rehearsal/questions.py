@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from timoneiro_serving.times import iso
+
 from ..definition.training import Training
 
 SentRow = dict[str, Any]
@@ -41,10 +43,11 @@ def good_questions(features: pd.DataFrame, training: Training) -> list[Question]
     if len(nullable) > 1:
         gaps = {**rows[0], **dict.fromkeys(nullable)}
         questions.append(Question("a row without any value that callers may leave out", "v1", v1([gaps]), 1))
+    answered = None if training.spec.package.outside == "Refuse" else 1
     for name, column in training.features.items():
         if column.type == "Category":
             strange = {**rows[0], name: "a value that training has not seen"}
-            questions.append(Question(f"a row with an unknown {name!r}", "v1", v1([strange]), 1))
+            questions.append(Question(f"a row with an unknown {name!r}", "v1", v1([strange]), answered))
     return questions
 
 
@@ -52,7 +55,7 @@ def bad_questions(features: pd.DataFrame, training: Training) -> list[Question]:
     """Bodies that the server has to refuse, and that must never reach the model."""
     row = rows_of(features.head(1), training)[0]
     first = next(iter(row))
-    is_text = training.features[first].type == "Category"
+    is_text = training.features[first].type in ("Category", "Time")
     wrong: list[tuple[str, bytes]] = [
         ("a body that is no JSON", b"{"),
         ("no rows", v1([])),
@@ -62,7 +65,7 @@ def bad_questions(features: pd.DataFrame, training: Training) -> list[Question]:
         ("a list in the place of a value", v1([{**row, first: [1]}])),
     ]
     for name, column in training.features.items():
-        if column.type != "Category":
+        if column.type not in ("Category", "Time"):
             for text in ("NaN", "Infinity", "1e999"):
                 body = v1([{**row, name: "@"}]).replace(b'"@"', text.encode())
                 wrong.append((f"{text} for {name!r}", body))
@@ -75,7 +78,8 @@ def bad_questions(features: pd.DataFrame, training: Training) -> list[Question]:
 
 
 def rows_of(features: pd.DataFrame, training: Training) -> list[SentRow]:
-    """Rows as callers send them: numbers, whole numbers, truth values and text, null where a value is missing."""
+    """Rows as callers send them: numbers, whole numbers, truth values, text and times as text, null where a value is
+    missing."""
     return [
         {name: _sent(value, training.features[name].type) for name, value in row.items()}
         for row in features.to_dict("records")
@@ -88,7 +92,7 @@ def v1(rows: Sequence[SentRow]) -> bytes:
 
 def v2(rows: Sequence[SentRow], training: Training) -> bytes:
     """One tensor for each feature."""
-    kinds = {"Number": "FP64", "Integer": "FP64", "Boolean": "BOOL", "Category": "BYTES"}
+    kinds = {"Number": "FP64", "Integer": "FP64", "Boolean": "BOOL", "Category": "BYTES", "Time": "BYTES"}
     inputs = [
         {
             "name": name,
@@ -106,4 +110,6 @@ def _sent(value: Any, kind: str) -> Any:
         return None
     if kind == "Boolean":
         return bool(value)
+    if kind == "Time":
+        return iso(value)
     return int(value) if kind == "Integer" else value

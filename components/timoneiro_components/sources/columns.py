@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
 from difflib import get_close_matches
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timoneiro_serving.times import FIRST_YEAR, LAST_YEAR, NoTime, microseconds, zone_of
+
 from ..definition.columns import Column
 from ..definition.training import Training
 from ..errors import StepError
 
+# Instants: what was written with an offset, or meant in a zone, is the same moment.
+TIMES = pa.timestamp("us", tz="UTC")
 ARROW_TYPES = {
     "Number": pa.float64(),
     "Integer": pa.int64(),
     "Boolean": pa.bool_(),
     "Category": pa.string(),
+    "Time": TIMES,
     "Key": pa.string(),
 }
 
@@ -50,6 +56,8 @@ def in_types(training: Training, source: str, table: pa.Table) -> pa.Table:
 def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) -> pa.ChunkedArray:
     wanted = ARROW_TYPES[column.type]
     told = f"{source}: column {name!r} is {values.type}, and its type in the definition is {column.type}"
+    if column.type == "Time" and not _is_null(values):
+        return _times(source, name, column, values, told)
     # pyarrow would make 0 and 1 of truth values, truth of any number, and numbers of text and of times.
     fits = {
         pa.bool_(): pa.types.is_boolean(values.type),
@@ -68,6 +76,48 @@ def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) ->
         # NaN is how some tools write a missing value.
         found = pc.if_else(pc.is_nan(found), pa.scalar(None, pa.float64()), found)
     return found
+
+
+def _times(source: str, name: str, column: Column, values: pa.ChunkedArray, told: str) -> pa.ChunkedArray:
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        found, fits = times_of_texts(values.cast(pa.string()).combine_chunks(), column)
+        if wrong := int(pc.sum(pc.and_(values.is_valid(), pc.invert(fits))).as_py()):
+            count = "1 value is no time" if wrong == 1 else f"{wrong:,} values are no times"
+            raise StepError(f"{source}: column {name!r}: {count}{no_time_hint(name, column)}")
+        return pa.chunked_array([found])
+    zone = column.time_zone
+    if pa.types.is_date(values.type):
+        values, zone = values.cast(pa.timestamp("us")), zone or "UTC"
+    if not pa.types.is_timestamp(values.type):
+        raise StepError(told)
+    if values.type.tz is None:
+        if zone is None:
+            raise StepError(f"{source}: column {name!r} has times without a zone: say spec.columns.{name}.timeZone")
+        values = pc.assume_timezone(values, zone, ambiguous="earliest", nonexistent="latest")
+    # What is finer than a microsecond is cut off, as it is of texts.
+    return pc.cast(values, TIMES, safe=False)
+
+
+def times_of_texts(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array]:
+    """The instants, missing where a text is no time; and for each row whether it is one."""
+    zone = None if column.time_zone is None else zone_of(column.time_zone)
+    encoded = texts.dictionary_encode()
+    found = [_instant(text, zone) for text in encoded.dictionary.to_pylist()]
+    instants = pa.array(found, pa.int64()).take(encoded.indices).cast(TIMES)
+    return instants, instants.is_valid()
+
+
+def _instant(text: str, zone: tzinfo | None) -> int | None:
+    try:
+        return microseconds(text, zone)
+    except NoTime:
+        return None
+
+
+def no_time_hint(name: str, column: Column) -> str:
+    """How times are written."""
+    hint = f"; times without an offset need spec.columns.{name}.timeZone" if column.time_zone is None else ""
+    return f": write 2025-01-31T12:00:00Z, in the years {FIRST_YEAR} to {LAST_YEAR}{hint}"
 
 
 def _is_number(kind: pa.DataType) -> bool:

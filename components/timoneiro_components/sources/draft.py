@@ -73,6 +73,12 @@ def _column(guess: Guess, *, is_target: bool) -> str:
         fields.append(f"values: [{', '.join(_text(value) for value in guess.values)}]")
     if guess.missing:
         fields.append("nullable: true")
+    if guess.type == "Time":
+        if not guess.has_offsets:
+            fields.append("timeZone: UTC")
+        zone = "its time zone; " if not guess.has_offsets else ""
+        hint = f"{zone}parts to learn from, such as parts: [TimeOfDay, DayOfWeek]"
+        return f"{{{', '.join(fields)}}}   # {'? ' if zone else ''}{hint}"
     seen = "" if guess.low is None else f"   # seen {guess.low:g} .. {guess.high:g}; set minimum and maximum"
     return f"{{{', '.join(fields)}}}{seen}"
 

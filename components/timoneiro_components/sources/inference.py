@@ -6,8 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
+
+from timoneiro_serving.times import NoTime, microseconds
 
 from ..definition.columns import ColumnType
 from ..definition.metrics import BINARY, MULTICLASS, REGRESSION, TaskName
@@ -29,13 +32,15 @@ _TRUTHS = ({"true", "false"}, {"yes", "no"})
 @dataclass(frozen=True)
 class Guess:
     """One column. `type` is None for text that nothing can be learnt from as it is; `missing` is a share, 0..1;
-    `values` are those of a category, the commonest first; `low` and `high` are what was seen of a number."""
+    `values` are those of a category, the commonest first; `low` and `high` are what was seen of a number;
+    `has_offsets`: whether times of day say how far they are from UTC."""
 
     type: ColumnType | None
     missing: float = 0.0
     values: Mapping[str, int] = field(default_factory=dict)
     low: float | None = None
     high: float | None = None
+    has_offsets: bool = True
 
     @property
     def task(self) -> TaskName:
@@ -121,6 +126,8 @@ def _guess(name: str, column: Counter[str], rows: int, decimal: str, missing: tu
         return Guess("Key")
     if {text.lower() for text in present} in _TRUTHS:
         return Guess("Boolean", share, dict(present.most_common()))
+    if all(_is_time(text, UTC) for text in present):
+        return Guess("Time", share, has_offsets=all(_is_time(text, None) for text in present))
     # 007 is no number, but a code that would lose its zeros.
     numbers = all(_is_number(text, decimal) and not _is_code(text) for text in present)
     if numbers and not (len(present) == 2 and name.lower() in _TARGET_NAMES):
@@ -141,6 +148,14 @@ def _is_number(text: str, decimal: str) -> bool:
     return NUMBER.fullmatch(written) is not None and math.isfinite(float(written))
 
 
+def _is_time(text: str, zone: tzinfo | None) -> bool:
+    try:
+        microseconds(text, zone)
+    except NoTime:
+        return False
+    return True
+
+
 def _is_code(text: str) -> bool:
     """007, and numbers of more digits than a double holds: they would not come back as they were."""
     digits = text.lstrip("+-")
@@ -150,7 +165,7 @@ def _is_code(text: str) -> bool:
 def _target(columns: Mapping[str, Guess]) -> str | None:
     """A column of two values with a telling name, or else the last column of two values; without any the same of more
     values."""
-    full = [name for name, guess in columns.items() if guess.type not in (None, "Key") and not guess.missing]
+    full = [name for name, guess in columns.items() if guess.type not in (None, "Key", "Time") and not guess.missing]
     two = [name for name in full if len(columns[name].values) == 2]
     for found in (two, full):
         named = [name for name in found if name.lower() in _TARGET_NAMES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -94,6 +95,11 @@ def _truth(value: Any) -> Any:
     return bool(value) if type(value) is int and value in (0, 1) else value
 
 
+def _time(value: Any) -> Any:
+    # Times with a zone and without one make no array together.
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _text(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal | UUID) else value
 
@@ -103,5 +109,6 @@ _CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "Integer": _whole,
     "Boolean": _truth,
     "Category": _text,
+    "Time": _time,
     "Key": _text,
 }

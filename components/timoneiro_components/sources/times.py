@@ -39,6 +39,8 @@ def times_of(left: pa.Table, right: pa.Table, as_of: AsOf, *, label: str) -> tup
 
 def _is_zoned(column: pa.ChunkedArray, what: str) -> bool | None:
     """None where there is no time at all."""
+    if pa.types.is_timestamp(column.type):
+        return True
     found = pc.sum(pc.match_substring_regex(column, _ZONE)).as_py() or 0
     known = len(column) - column.null_count
     if 0 < found < known:
@@ -47,6 +49,8 @@ def _is_zoned(column: pa.ChunkedArray, what: str) -> bool | None:
 
 
 def _parsed(column: pa.ChunkedArray, what: str) -> pd.Series:
+    if pa.types.is_timestamp(column.type):
+        return column.to_pandas().astype("datetime64[ns, UTC]")
     dates = pc.if_else(pc.match_substring_regex(column, _DATE), column, None)
     # In one zone; times without any are compared with none that has one.
     times = pd.to_datetime(dates.to_pandas(), format="ISO8601", utc=True, errors="coerce")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..definition.columns import Column
-from .columns import schema_of
+from .columns import no_time_hint, schema_of, times_of_texts
 
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # Within the 63 bits of an int64.
@@ -20,6 +20,7 @@ _WANTED = {
     "Number": ("no number", "no numbers"),
     "Integer": ("no whole number", "no whole numbers"),
     "Boolean": ("neither true nor false", "neither true nor false"),
+    "Time": ("no time", "no times"),
 }
 
 
@@ -52,7 +53,7 @@ def typed(
         if column.type in ("Category", "Key"):
             arrays.append(present)
             continue
-        array, fits = _CONVERTERS[column.type](present, decimal)
+        array, fits = _CONVERTERS[column.type](present, column, decimal)
         wrong = pc.indices_nonzero(pc.and_(pc.is_valid(present), pc.invert(fits)))
         if len(wrong):
             misfits[name] = Misfits(len(wrong), first_row + wrong[0].as_py())
@@ -66,6 +67,8 @@ def misfit_sentence(name: str, column: Column, misfits: Misfits, *, decimal: str
     if column.type == "Number":
         other = "," if decimal == "." else "."
         hint = f"; if fractions are written with {other!r}, set spec.source.csv.decimal"
+    if column.type == "Time":
+        hint = no_time_hint(name, column)
     one, several = _WANTED[column.type]
     what = (
         f"1 value is {one}, in row" if misfits.count == 1 else f"{misfits.count:,} values are {several}, first in row"
@@ -76,10 +79,11 @@ def misfit_sentence(name: str, column: Column, misfits: Misfits, *, decimal: str
     )
 
 
-Converter = Callable[[pa.Array, str], tuple[pa.Array, pa.Array]]
+Converter = Callable[[pa.Array, Column, str], tuple[pa.Array, pa.Array]]
 
 
-def _number(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
+def _number(text: pa.Array, column: Column, decimal: str) -> tuple[pa.Array, pa.Array]:
+    del column
     if decimal != ".":
         # A point in a number with a decimal comma separates thousands, or is a mistake: nobody can tell.
         text = pc.if_else(pc.match_substring(text, "."), "?", pc.replace_substring(text, decimal, "."))
@@ -90,15 +94,15 @@ def _number(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
     return pc.if_else(finite, array, None), pc.and_(fits, finite)
 
 
-def _integer(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
-    del decimal
+def _integer(text: pa.Array, column: Column, decimal: str) -> tuple[pa.Array, pa.Array]:
+    del column, decimal
     fits = pc.fill_null(pc.match_substring_regex(text, f"^{INTEGER.pattern}$"), False)
     digits = pc.utf8_ltrim(pc.if_else(fits, text, None), characters="+")
     return pc.cast(digits, pa.int64()), fits
 
 
-def _boolean(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
-    del decimal
+def _boolean(text: pa.Array, column: Column, decimal: str) -> tuple[pa.Array, pa.Array]:
+    del column, decimal
     lower = pc.utf8_lower(text)
     yes = pc.is_in(lower, pa.array(_TRUE))
     no = pc.is_in(lower, pa.array(_FALSE))
@@ -106,4 +110,9 @@ def _boolean(text: pa.Array, decimal: str) -> tuple[pa.Array, pa.Array]:
     return pc.if_else(fits, yes, pa.scalar(None, pa.bool_())), fits
 
 
-_CONVERTERS: Mapping[str, Converter] = {"Number": _number, "Integer": _integer, "Boolean": _boolean}
+def _time(text: pa.Array, column: Column, decimal: str) -> tuple[pa.Array, pa.Array]:
+    del decimal
+    return times_of_texts(text, column)
+
+
+_CONVERTERS: Mapping[str, Converter] = {"Number": _number, "Integer": _integer, "Boolean": _boolean, "Time": _time}

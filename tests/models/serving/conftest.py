@@ -88,6 +88,12 @@ class Server:
                 found[match[2] or match[1]] = float(match[3])
         return found
 
+    def outside(self) -> dict[str, float]:
+        """Requests with values that the model was not made for by feature, as /metrics shows them."""
+        lines = httpx.get(f"{self.url}/metrics").text.splitlines()
+        matches = (re.match(r'timoneiro_requests_outside_total\{feature="(\w+)"\} (\S+)$', line) for line in lines)
+        return {match[1]: float(match[2]) for match in matches if match}
+
     def classes(self) -> dict[str, float]:
         """Requests by the class that was answered, as /metrics shows them."""
         lines = httpx.get(f"{self.url}/metrics").text.splitlines()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from timoneiro_serving import __main__ as command_line
 from timoneiro_serving.accounting import OUTCOMES, AccountForRequests, Accounts
+from timoneiro_serving.outside import OutsideRequests
 from timoneiro_serving.predictions import Predictions
 from timoneiro_serving.server import THREADS, PackagedModel
 
@@ -200,7 +201,7 @@ async def test_a_prediction_that_hangs_keeps_nobody_else_waiting_until_all_threa
     accounts: Accounts, clock: Clock
 ) -> None:
     model = Hanging()
-    packaged = PackagedModel("parcel", model, accounts, Predictions())  # type: ignore[arg-type]
+    packaged = PackagedModel("parcel", model, accounts, Predictions(), OutsideRequests([]))  # type: ignore[arg-type]
     numbers = [accounts.begin() for _ in range(THREADS)]
     tasks = [asyncio.create_task(packaged.predict((pd.DataFrame(), None))) for _ in numbers]
     await asyncio.sleep(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,3 +213,18 @@ def test_the_kubelet_finds_the_sentence_in_the_termination_log(tmp_path: Path, m
 def test_a_termination_log_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command_line, "TERMINATION_LOG", tmp_path)
     assert command_line.main(["--model_name", "m", "--model_dir", str(tmp_path / "nowhere")]) == 1
+
+
+def test_a_value_that_the_model_was_not_made_for_is_answered_and_counted(
+    tmp_path: Path, skops_folder: Path, server_type: Any
+) -> None:
+    folder = Path(shutil.copytree(skops_folder, tmp_path / "limited"))
+    document = json.loads((folder / "timoneiro.json").read_text())
+    document["features"][0]["maximum"] = 1
+    (folder / "timoneiro.json").write_text(json.dumps(document))
+    limited = server_type(folder)
+    try:
+        answers = [limited.post(PREDICT, json={"instances": [[value, 0, 0]]}) for value in (1, 2, 3)]
+        assert [answer.status_code for answer in answers] == [200] * 3 and limited.outside() == {"length": 2}
+    finally:
+        limited.stop()

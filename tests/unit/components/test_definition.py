@@ -284,7 +284,7 @@ BAD = {
     ),
     "an unknown type": (
         changed("type: Number", "type: number"),
-        "line 9, spec.columns.income.type: it must be 'Number', 'Integer', 'Boolean', 'Category' or 'Key'; "
+        "line 9, spec.columns.income.type: it must be 'Number', 'Integer', 'Boolean', 'Category', 'Time' or 'Key'; "
         "did you mean Number?",
     ),
     "a column without a type": (
@@ -321,6 +321,74 @@ BAD = {
     "limits of a category": (
         changed("values: [no, yes]", "values: [no, yes], maximum: 3"),
         "line 10, spec.columns.job.maximum: it is for numbers, and this column is of type Category",
+    ),
+    "a clip without a limit": (
+        changed("minimum: 0", "clip: true"),
+        "line 9, spec.columns.income.clip: it needs a minimum or a maximum, beyond which values are clipped",
+    ),
+    "a clip of a category": (
+        changed("values: [no, yes]", "values: [no, yes], clip: true"),
+        "line 10, spec.columns.job.clip: it is for numbers, and this column is of type Category",
+    ),
+    "parts of a number": (
+        changed("minimum: 0", "parts: [TimeOfDay]"),
+        "line 9, spec.columns.income.parts: it is for times, and this column is of type Number",
+    ),
+    "an unknown part": (
+        changed("type: Number, minimum: 0", "type: Time, parts: [Hour]"),
+        "line 9, spec.columns.income.parts[0]: it must be 'TimeOfDay', 'DayOfWeek', 'DayOfMonth' or 'DayOfYear'",
+    ),
+    "a part that is there twice": (
+        changed("type: Number, minimum: 0", "type: Time, parts: [DayOfWeek, DayOfWeek]"),
+        "line 9, spec.columns.income.parts: a part is there twice",
+    ),
+    "an unknown time zone": (
+        changed("type: Number, minimum: 0", "type: Time, timeZone: Sao Paulo"),
+        "line 9, spec.columns.income.timeZone: there is no time zone 'Sao Paulo': write one of the tz database",
+    ),
+    "a minimum of a time": (
+        changed("type: Number, minimum: 0", "type: Time, minimum: 0"),
+        "line 9, spec.columns.income.minimum: it is for numbers, and this column is of type Time",
+    ),
+    "a time as the target": (
+        changed("status: {type: Category, values: [good, bad]}", "status: {type: Time}"),
+        "spec.target.column: 'status' is of type Time, and classes are a Category or a Boolean",
+    ),
+    "a computed feature of nothing": (
+        changed("  target:", "  features: {ratio: age / 2}\n  target:"),
+        "line 12, spec.features.ratio: the data has no column 'age'; ",
+    ),
+    "a computed feature of the target": (
+        changed("  target:", "  features: {ratio: income / status}\n  target:"),
+        "line 12, spec.features.ratio: the data has no column 'status'; ",
+    ),
+    "a computed truth": (
+        changed("  target:", "  features: {poor: income < 10}\n  target:"),
+        "line 12, spec.features.poor: it is true or false for each row, and has to be a number",
+    ),
+    "a computed feature that is a column already": (
+        changed("  target:", "  features: {again: income}\n  target:"),
+        "line 12, spec.features.again: it is what 'income' says already: leave it out",
+    ),
+    "a computed feature with the name of a column": (
+        changed("  target:", "  features: {job: income * 2}\n  target:"),
+        "line 12, spec.features.job: spec.columns describes a column of that name: choose another one",
+    ),
+    "timeliness of a number": (
+        changed("  target:", "  checks: {timeliness: [{column: income, maxAge: 7d}]}\n  target:"),
+        "line 12, spec.checks.timeliness[0].column: 'income' is of type Number, and a Time is wanted",
+    ),
+    "timeliness of nothing": (
+        changed("  target:", "  checks: {timeliness: [{column: age, maxAge: 7d}]}\n  target:"),
+        "line 12, spec.checks.timeliness[0].column: the data has no 'age': describe it in spec.columns",
+    ),
+    "timeliness that says nothing": (
+        changed("  target:", "  checks: {timeliness: [{column: income}]}\n  target:"),
+        "line 12, spec.checks.timeliness[0]: it says neither maxAge nor maxGap, and so nothing",
+    ),
+    "an age in words": (
+        changed("  target:", "  checks: {timeliness: [{column: income, maxAge: a week}]}\n  target:"),
+        "spec.checks.timeliness[0].maxAge: it must be a whole number of seconds, minutes, hours or days, such as 45s",
     ),
     "values of a number": (
         changed("minimum: 0", "values: [a, b]"),
@@ -383,7 +451,19 @@ BAD = {
     ),
     "categories for ONNX": (
         SMALL + "  package: {format: Onnx}\n",
-        "line 15, spec.package.format: Onnx takes numbers only, and column 'job' is a Category: write Sklearn",
+        "line 15, spec.package.format: Onnx takes numbers as they are, and column 'job' is a Category: write Sklearn",
+    ),
+    "a clipped number for ONNX": (
+        changed("minimum: 0", "minimum: 0, clip: true").replace("[no, yes]", "[no, yes], personal: Drop")
+        + "  package: {format: Onnx}\n",
+        "spec.package.format: Onnx takes numbers as they are, and column 'income' is clipped: write Sklearn",
+    ),
+    "a computed feature for ONNX": (
+        changed("  target:", "  features: {twice: income * 2}\n  target:").replace(
+            "[no, yes]", "[no, yes], personal: Drop"
+        )
+        + "  package: {format: Onnx}\n",
+        "spec.package.format: Onnx takes numbers as they are, and feature 'twice' is computed: write Sklearn",
     ),
     "a gate without a limit": (
         changed(", atLeast: 0.7", ""),
@@ -547,7 +627,7 @@ MODEL_FAULTS = {
     "a calibration of another name": ("spec.model.calibration=Platt", "it must be 'Sigmoid' or 'Isotonic'"),
     "groups of nobody": ("spec.split.groupBy=customer", "spec.columns has no 'customer'"),
     "the target as group": ("spec.split.groupBy=status", "it is the target"),
-    "an order of categories": ("spec.split.orderBy=job", "what says when is a number, or a key that sorts as text"),
+    "an order of categories": ("spec.split.orderBy=job", "what says when is a time, a number, or a key"),
     "groups and an order": ("spec.split={groupBy: job, orderBy: income}", "either groupBy or orderBy"),
     "slices of nothing": ("spec.evaluation.slices=[age]", "spec.columns has no 'age'"),
     "slices of the target": ("spec.evaluation.slices=[status]", "'status' is the target"),

@@ -49,6 +49,10 @@ COLUMNS: dict[str, tuple[list[str], str | None]] = {
     "notes": ([f"note number {n}" for n in range(40)], None),
     "the same in all": (["x"] * 40, None),
     "nothing": ([""] * 40, None),
+    "dates": ([f"2025-01-{n % 28 + 1:02d}" for n in range(40)], "Time"),
+    "times without an offset": ([f"2025-01-01 {n % 24:02d}:00:00" for n in range(40)], "Time"),
+    "times with an offset": ([f"2025-01-01T{n % 24:02d}:00:00Z" for n in range(40)], "Time"),
+    "dates of another form": ([f"{n % 28 + 1:02d}/01/2025 noon" for n in range(40)], None),
     "addresses": ([f"u{n}" for n in range(40)], "Key"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from timoneiro_components.quality.drift import (
 from timoneiro_components.sources.columns import schema_of
 from timoneiro_components.tables import frame_of
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TRAINING = parse_training(
     """\
 apiVersion: timoneiro.dev/v1alpha1
@@ -59,7 +61,7 @@ def table_of(frame: pd.DataFrame) -> pa.Table:
 
 def compared(before: pd.DataFrame, now: pd.DataFrame) -> Check:
     reference = json.loads(json.dumps(drift_reference(frame_of(table_of(before)), TRAINING)))
-    return columns_look_as_before(CheckedRows(TRAINING, table_of(now), np.arange(len(now))), reference)
+    return columns_look_as_before(CheckedRows(TRAINING, table_of(now), np.arange(len(now)), NOW), reference)
 
 
 def told(check: Check) -> list[str]:
@@ -101,7 +103,7 @@ def test_what_chance_explains_is_no_drift_however_little_matters() -> None:
     drift = TRAINING.spec.checks.drift.model_copy(update={"least_psi": 1e-9})
     checks = TRAINING.spec.checks.model_copy(update={"drift": drift})
     strict = TRAINING.model_copy(update={"spec": TRAINING.spec.model_copy(update={"checks": checks})})
-    now = CheckedRows(strict, table_of(rows(600, 4)), np.arange(600))
+    now = CheckedRows(strict, table_of(rows(600, 4)), np.arange(600), NOW)
     assert told(columns_look_as_before(now, reference)) == []
 
 
@@ -114,11 +116,11 @@ def test_a_column_that_is_new_or_of_another_kind_is_not_compared() -> None:
     del reference["income"]
     reference["job"] = reference["visits"]
     now = table_of(rows(800, 5).assign(income=-1.0, job="cook"))
-    assert told(columns_look_as_before(CheckedRows(TRAINING, now, np.arange(800)), reference)) == []
+    assert told(columns_look_as_before(CheckedRows(TRAINING, now, np.arange(800), NOW), reference)) == []
 
 
 def test_without_a_model_that_serves_there_is_nothing_to_tell() -> None:
-    found = columns_look_as_before(CheckedRows(TRAINING, table_of(rows(800)), np.arange(800)), None)
+    found = columns_look_as_before(CheckedRows(TRAINING, table_of(rows(800)), np.arange(800), NOW), None)
     assert (found.result, found.finding) == ("passed", "there is none, or it says nothing of it")
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_components.definition.columns import Column
-from timoneiro_components.definition.expressions import ExpressionError, parse_expression
+from timoneiro_components.definition.expressions import (
+    ColumnOperand,
+    ConstantOperand,
+    ExpressionError,
+    Operation,
+    columns_in,
+    parse_expression,
+    parse_formula,
+)
 from timoneiro_components.quality.expressions import broken
 from timoneiro_components.sources.columns import schema_of
 
@@ -25,7 +35,10 @@ COLUMNS = {
     "class": Column(type="Number", nullable=True),
     "true": Column(type="Number", nullable=True),
     "größe": Column(type="Number", nullable=True),
+    "opened": Column(type="Time", nullable=True),
+    "paid": Column(type="Time", nullable=True),
 }
+NOON, LATER = datetime(2025, 1, 31, 12, tzinfo=UTC), datetime(2025, 2, 2, 0, tzinfo=UTC)
 
 
 def keeps(expression: str, **values: object) -> bool:
@@ -56,6 +69,10 @@ def keeps(expression: str, **values: object) -> bool:
         ("`true` == 1", {"true": 1.0}),
         ("`start`>0and`end`>0", {"start": 1.0, "end": 1.0}),
         ("größe > 0", {"größe": 1.0}),
+        ("paid >= opened", {"opened": NOON, "paid": NOON}),
+        ("paid - opened == 1.5", {"opened": NOON, "paid": LATER}),
+        ("opened - paid < 0", {"opened": NOON, "paid": LATER}),
+        ("isNull(paid)", {"opened": NOON}),
         ("id != '`start`'", {"id": "x"}),
         ("id == 'a\\\\b'", {"id": "a\\b"}),
         ("start > 0\n  and end > 0", {"start": 1.0, "end": 1.0}),
@@ -134,8 +151,13 @@ BAD = {
     "true": "it names no column",
     "start > 'a'": "'start' is a number and 'a' is a text: they never compare",
     "employed == 1": "'employed' is true or false and 1 is a number: they never compare",
-    "job < 'x'": "< takes numbers, and 'job' is a text",
-    "employed >= false": ">= takes numbers, and 'employed' is true or false",
+    "paid - 1 > 0": "- takes a number on each side, and 'paid' is a time",
+    "paid + opened > 0": "+ takes a number on each side, and 'paid' is a time",
+    "paid > '2025-01-01'": "'paid' is a time and '2025-01-01' is a text: they never compare",
+    "paid > whole": "'paid' is a time and 'whole' is a number: they never compare",
+    "paid": "it is a time for each row, and has to be true or false",
+    "job < 'x'": "< takes numbers or times, and 'job' is a text",
+    "employed >= false": ">= takes numbers or times, and 'employed' is true or false",
     "job == 'clrk'": "'job' is never 'clrk': it is one of clerk, it's, or",
     "'clrk' == job": "'job' is never 'clrk'",
     "job + 1 > 2": "+ takes a number on each side, and 'job' is a text",
@@ -218,3 +240,41 @@ def test_answers_are_in_the_order_of_the_rows() -> None:
     )
     found = broken(table, parse_expression("start < 150000", COLUMNS))
     assert found.to_pylist() == [number >= 150_000 for number in numbers]
+
+
+FORMULAS = {
+    "start / end": Operation("/", (ColumnOperand("start", "Number"), ColumnOperand("end", "Number"))),
+    "paid - opened": Operation("daysBetween", (ColumnOperand("paid", "Time"), ColumnOperand("opened", "Time"))),
+    "whole * 2": Operation("*", (ColumnOperand("whole", "Integer"), ConstantOperand(2))),
+}
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_is_a_number_of_each_row(formula: str) -> None:
+    assert parse_formula(formula, COLUMNS) == FORMULAS[formula]
+
+
+@pytest.mark.parametrize(
+    ("formula", "reason"),
+    {
+        "start > 1": "it is true or false for each row, and has to be a number",
+        "paid": "it is a time for each row, and has to be a number: the days since another time are a number",
+        "start": "it is what 'start' says already: leave it out",
+        "1 + 2": "it names no column, so that it says nothing about a row",
+        "employed + 1": "+ takes a number on each side, and 'employed' is true or false",
+    }.items(),
+)
+def test_what_is_no_formula_is_told_with_the_reason(formula: str, reason: str) -> None:
+    with pytest.raises(ExpressionError) as raised:
+        parse_formula(formula, COLUMNS)
+    assert str(raised.value) == reason
+
+
+def test_a_long_chain_of_differences_is_read_in_no_time() -> None:
+    chain = " - ".join(["start"] * 40)
+    assert isinstance(parse_formula(chain, COLUMNS), Operation)
+
+
+def test_the_columns_of_a_text_are_known_even_where_it_is_no_expression() -> None:
+    assert columns_in("`end date` / start > whole") == {"end date", "start", "whole"}
+    assert columns_in("a ++ (") == frozenset()

@@ -228,7 +228,7 @@ def test_a_check_finds_a_joined_table_that_is_not_there(tmp_path: Path) -> None:
             "ignore: [region]",
             "spec.joins[0].ignore[0]: 'region' is joined: leave it out there or here",
         ),
-        ("left: applied", "left: status", "spec.joins[1].asOf.left: 'status' is a time, which nothing is learnt from"),
+        ("left: applied", "left: status", "spec.joins[1].asOf.left: 'status' is a time: describe it as one"),
         (
             "right: scored",
             "right: scored, tolerance: 1 day",

@@ -7,29 +7,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from timoneiro_serving.inputs import BadInput, Tensor, frame_of_instances, frame_of_tensors
+from timoneiro_serving.inputs import BadInput, Tensor, rows_of_instances, rows_of_tensors
 from timoneiro_serving.manifest import Feature
+from timoneiro_serving.times import zone_of
 
 FEATURES = (Feature("length"), Feature("width"))
 MIXED = (Feature("length"), Feature("colour", dtype="string"))
 
 
 def test_rows_of_values_become_rows_in_the_order_of_the_features() -> None:
-    frame = frame_of_instances({"instances": [[1, 2.5], [3, 4]]}, FEATURES)
+    frame = rows_of_instances({"instances": [[1, 2.5], [3, 4]]}, FEATURES).frame
     assert frame.to_dict("list") == {"length": [1.0, 3.0], "width": [2.5, 4.0]}
 
 
 def test_named_values_are_put_in_order() -> None:
-    frame = frame_of_instances({"instances": [{"width": 2, "length": 1}]}, FEATURES)
+    frame = rows_of_instances({"instances": [{"width": 2, "length": 1}]}, FEATURES).frame
     assert frame.to_dict("list") == {"length": [1.0], "width": [2.0]}
 
 
 def test_null_becomes_a_missing_value() -> None:
-    assert np.isnan(frame_of_instances({"instances": [[None, 1]]}, FEATURES).loc[0, "length"])
+    assert np.isnan(rows_of_instances({"instances": [[None, 1]]}, FEATURES).frame.loc[0, "length"])
 
 
 def test_text_is_kept_where_text_is_wanted() -> None:
-    assert frame_of_instances({"instances": [[1, "red"]]}, MIXED)["colour"].tolist() == ["red"]
+    assert rows_of_instances({"instances": [[1, "red"]]}, MIXED).frame["colour"].tolist() == ["red"]
 
 
 @pytest.mark.parametrize(
@@ -51,35 +52,35 @@ def test_text_is_kept_where_text_is_wanted() -> None:
 )
 def test_a_bad_v1_body_is_refused_with_a_sentence(body: Any, sentence: str) -> None:
     with pytest.raises(BadInput) as caught:
-        frame_of_instances(body, FEATURES)
+        rows_of_instances(body, FEATURES)
     assert sentence in str(caught.value)
 
 
 def test_a_number_where_text_is_wanted_is_refused() -> None:
     with pytest.raises(BadInput, match="row 0, feature 'colour': text is wanted, not a number"):
-        frame_of_instances({"instances": [[1, 2]]}, MIXED)
+        rows_of_instances({"instances": [[1, 2]]}, MIXED)
 
 
 def test_null_is_refused_for_a_feature_that_may_not_be_missing() -> None:
     with pytest.raises(BadInput, match="feature 'length': a value is required"):
-        frame_of_instances({"instances": [[None]]}, (Feature("length", nullable=False),))
+        rows_of_instances({"instances": [[None]]}, (Feature("length", nullable=False),))
 
 
 def test_a_sentence_never_repeats_a_value_of_the_request() -> None:
     with pytest.raises(BadInput) as caught:
-        frame_of_instances({"instances": [[1, "secret"]]}, FEATURES)
+        rows_of_instances({"instances": [[1, "secret"]]}, FEATURES)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]])
 def test_a_v2_matrix_may_be_flat_or_nested(data: list[Any]) -> None:
-    frame = frame_of_tensors([Tensor("input-0", (2, 2), data)], FEATURES)
+    frame = rows_of_tensors([Tensor("input-0", (2, 2), data)], FEATURES).frame
     assert frame.to_dict("list") == {"length": [1.0, 3.0], "width": [2.0, 4.0]}
 
 
 def test_v2_columns_are_put_in_order() -> None:
     tensors = [Tensor("width", (2,), [2, 4]), Tensor("length", (2, 1), [1, 3])]
-    assert frame_of_tensors(tensors, FEATURES).to_dict("list") == {"length": [1.0, 3.0], "width": [2.0, 4.0]}
+    assert rows_of_tensors(tensors, FEATURES).frame.to_dict("list") == {"length": [1.0, 3.0], "width": [2.0, 4.0]}
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_v2_columns_are_put_in_order() -> None:
 )
 def test_bad_v2_tensors_are_refused_with_a_sentence(tensors: list[Tensor], sentence: str) -> None:
     with pytest.raises(BadInput) as caught:
-        frame_of_tensors(tensors, FEATURES)
+        rows_of_tensors(tensors, FEATURES)
     assert sentence in str(caught.value)
 
 
@@ -109,7 +110,7 @@ TYPED = (Feature("age", dtype="int64"), Feature("owner", dtype="bool"))
 
 @pytest.mark.parametrize("row", [[30, True], [30.0, 1], [-1, False], [0, 0.0]])
 def test_whole_numbers_and_truth_values_are_taken_however_they_are_written(row: list[Any]) -> None:
-    assert frame_of_instances({"instances": [row]}, TYPED).to_numpy().tolist() == [[float(value) for value in row]]
+    assert rows_of_instances({"instances": [row]}, TYPED).frame.to_numpy().tolist() == [[float(value) for value in row]]
 
 
 @pytest.mark.parametrize(
@@ -124,4 +125,59 @@ def test_whole_numbers_and_truth_values_are_taken_however_they_are_written(row: 
 )
 def test_another_number_than_the_model_was_trained_on_is_refused(row: list[Any], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
-        frame_of_instances({"instances": [row]}, TYPED)
+        rows_of_instances({"instances": [row]}, TYPED)
+
+
+TIMED = (Feature("at", "timestamp"), Feature("due", "timestamp", zone=zone_of("America/Sao_Paulo")))
+NOON = 1738324800.0  # 2025-01-31T12:00:00Z
+
+
+def test_times_become_seconds_in_the_zone_that_is_meant() -> None:
+    row = ["2025-01-31T12:00:00Z", "2025-01-31T09:00:00"]
+    assert rows_of_instances({"instances": [row]}, TIMED).frame.to_numpy().tolist() == [[NOON, NOON]]
+
+
+def test_a_time_may_be_missing_where_it_is_nullable() -> None:
+    assert np.isnan(rows_of_instances({"instances": [[None, "2025-01-31"]]}, TIMED).frame.loc[0, "at"])
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (["2025-01-31T12:00:00", None], "row 0, feature 'at': a time is wanted, such as 2025-01-31T12:00:00Z"),
+        ([None, "yesterday"], "row 0, feature 'due': a time is wanted, such as 2025-01-31T12:00:00$"),
+        ([1738324800, None], "row 0, feature 'at': text is wanted, not a number"),
+    ],
+)
+def test_what_is_no_time_is_refused_without_its_value(row: list[Any], sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence) as caught:
+        rows_of_instances({"instances": [row]}, TIMED)
+    assert "yesterday" not in str(caught.value)
+
+
+LIMITED = (
+    Feature("age", "int64", minimum=0, maximum=120),
+    Feature("job", "string", values=frozenset({"cook", "nurse"})),
+    Feature("owner", "bool"),
+)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outside"),
+    [
+        ([[0, "cook", True], [120, "nurse", False], [None, None, None]], []),
+        (
+            [[50, "cook", True], [121, "cook", True]],
+            ["row 1, feature 'age': more than 120, the largest value that is possible"],
+        ),
+        (
+            [[-1, "pilot", True]],
+            [
+                "row 0, feature 'age': less than 0, the smallest value that is possible",
+                "row 0, feature 'job': none of the values that are possible",
+            ],
+        ),
+    ],
+)
+def test_the_first_value_of_each_feature_that_is_outside_is_told(rows: list[Any], outside: list[str]) -> None:
+    assert [str(value) for value in rows_of_instances({"instances": rows}, LIMITED).outside] == outside

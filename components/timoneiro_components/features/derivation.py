@@ -1,0 +1,43 @@
+"""The step of the served pipeline that clips, takes times apart, and computes features, as the definition says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from timoneiro_serving.derivation import Derivation, Formula, part_columns
+
+from ..definition.expressions import ColumnOperand, ConstantOperand, Expression, parse_formula
+from ..definition.training import Training
+
+
+def derivation_of(training: Training) -> list[tuple[str, Any]]:
+    """That step, unfitted; none where there is nothing to do."""
+    features = training.features
+    times = [name for name, column in features.items() if column.type == "Time"]
+    limits = [[name, column.minimum, column.maximum] for name, column in features.items() if column.clip]
+    if not (times or limits or training.spec.features):
+        return []
+    calendar = [[name, part, features[name].time_zone or "UTC"] for name in times for part in features[name].parts]
+    formulas = [[name, _formula(parse_formula(text, features))] for name, text in training.spec.features.items()]
+    return [("derive", Derivation(limits=limits, calendar=calendar, formulas=formulas, times=times))]
+
+
+def derived_columns(training: Training) -> list[str]:
+    """Names of the columns that it adds, in their order."""
+    parts = [
+        added
+        for name, column in training.features.items()
+        if column.type == "Time"
+        for part in column.parts
+        for added in part_columns(name, part)
+    ]
+    return [*parts, *training.spec.features]
+
+
+def _formula(expression: Expression) -> Formula:
+    match expression:
+        case ColumnOperand(name=name):
+            return ["column", name]
+        case ConstantOperand(value=value):
+            return float(value)
+    return [expression.operator, *(_formula(operand) for operand in expression.operands)]
