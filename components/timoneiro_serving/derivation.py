@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
+RowNumbers = np.ndarray[Any, np.dtype[np.float64]]
 # A column by its name, a number, or an operator with what it takes: ["/", ["column", "debt"], ["column", "income"]].
 Formula = Sequence[Any] | float
 _SECONDS_A_DAY = 86_400.0
@@ -24,7 +24,7 @@ PARTS: Mapping[str, tuple[Callable[[pd.DatetimeIndex], Any], float]] = {
     "DayOfMonth": (lambda times: times.day - 1, 31.0),
     "DayOfYear": (lambda times: times.dayofyear - 1, 366.0),
 }
-_OPERATORS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
+_OPERATORS: Mapping[str, Callable[[RowNumbers, RowNumbers], RowNumbers]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
@@ -75,7 +75,7 @@ def part_columns(column: str, part: str) -> tuple[str, str]:
     return f"{column} {part} sine", f"{column} {part} cosine"
 
 
-def _part(columns: Mapping[str, Numbers], column: str, part: str, zone: str) -> list[tuple[str, Numbers]]:
+def _part(columns: Mapping[str, RowNumbers], column: str, part: str, zone: str) -> list[tuple[str, RowNumbers]]:
     of, period = PARTS[part]
     times = pd.to_datetime(columns[column], unit="s", utc=True).tz_convert(zone)
     turns = np.asarray(of(times), dtype=float) * (2 * np.pi / period)
@@ -83,7 +83,7 @@ def _part(columns: Mapping[str, Numbers], column: str, part: str, zone: str) -> 
     return [(sine, np.sin(turns)), (cosine, np.cos(turns))]
 
 
-def _value(formula: Formula, columns: Mapping[str, Numbers]) -> Any:
+def _value(formula: Formula, columns: Mapping[str, RowNumbers]) -> Any:
     if isinstance(formula, int | float):
         return float(formula)
     operator, *operands = formula
@@ -94,6 +94,6 @@ def _value(formula: Formula, columns: Mapping[str, Numbers]) -> Any:
         return _OPERATORS[operator](left, right)
 
 
-def _finite(values: Any, rows: int) -> Numbers:
+def _finite(values: Any, rows: int) -> RowNumbers:
     found = np.broadcast_to(np.asarray(values, dtype=float), (rows,))
     return np.where(np.isfinite(found), found, np.nan)

@@ -14,7 +14,7 @@ Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
 # `module:name`, of a function or a class of the user.
 FUNCTION = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 FunctionName = Annotated[str, Field(pattern=rf"^{FUNCTION}$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
+LengthOfTime = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field
 
-from .base import ColumnName, DefinitionObject, Duration
+from .base import ColumnName, DefinitionObject, LengthOfTime
 from .source import TableSource
 
 
@@ -16,7 +16,7 @@ class AsOf(DefinitionObject):
 
     left: ColumnName = Field(description="Time of a row of the main table.")
     right: ColumnName = Field(description="Time of a row of the joined table: from when on its values were known.")
-    tolerance: Duration | None = Field(
+    tolerance: LengthOfTime | None = Field(
         default=None, description="How old it may be at most, such as 30d, 12h, 15m or 45s."
     )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from .base import ColumnName, DefinitionObject, Duration, Fraction, FunctionName, Text
+from .base import ColumnName, DefinitionObject, Fraction, FunctionName, LengthOfTime, Text
 
 Consequence = Literal["Warn", "Quarantine", "Stop"]
 
@@ -46,10 +46,10 @@ class Timeliness(DefinitionObject):
     """Whether the rows are as recent, and as close to each other, as has to be."""
 
     column: ColumnName = Field(description="A column of type Time.")
-    max_age: Duration | None = Field(
+    max_age: LengthOfTime | None = Field(
         default=None, description="How long before the run the latest row may be, such as 7d or 12h."
     )
-    max_gap: Duration | None = Field(
+    max_gap: LengthOfTime | None = Field(
         default=None, description="How long there may be no row between the first and the last, such as 2d."
     )
     action: Literal["Warn", "Stop"] = Field(default="Stop", description="What follows where it is not so.")
