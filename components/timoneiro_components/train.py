@@ -8,6 +8,7 @@ and the model server loads it. Next to it, `training.json` says how the model wa
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import FixedThresholdClassifier
 
 from timoneiro_serving.errors import ModelLoadError
@@ -86,7 +88,9 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
     threshold = None
     if spec.model.costs is not None:
         threshold = cheapest_threshold(together([part.unseen for part in crossed]), spec.model.costs)
-    estimator = fitted(training, features, rows, parameters)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ConvergenceWarning)
+        estimator = fitted(training, features, rows, parameters)
     if threshold is not None:
         estimator = _with_threshold(estimator, threshold, training, features, rows)
 
@@ -107,7 +111,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
         folds=figures,
         curve_metric=metric,
         curve=curve,
-        findings=findings(metric, curve, alone),
+        findings=[*findings(metric, curve, alone), *_unfinished(told)],
         search=searched,
     )
     model.mkdir(parents=True, exist_ok=True)
@@ -127,6 +131,8 @@ def _rows(table: pa.Table, training: Training) -> tuple[pd.DataFrame, TrainingRo
 
 def _require_rows(target: np.ndarray[Any, Any], training: Training, *, at_least: int, what: str) -> None:
     remedy = "bring more data, or change spec.split.test or spec.split.folds"
+    if training.spec.split.group_by is not None:
+        remedy += f"; rows with the same {training.spec.split.group_by!r} stay together"
     if not training.classes and len(target) < at_least:
         raise StepError(f"there are {len(target)} {what}, at least {at_least} are needed: {remedy}")
     for label in training.classes:
@@ -176,6 +182,12 @@ def _require_servable(file: Path, training: Training) -> None:
     except ModelLoadError as error:
         algorithm = training.spec.model.algorithm
         raise StepError(f"the model server would not load a model of {algorithm}: {error}") from error
+
+
+def _unfinished(told: Sequence[warnings.WarningMessage]) -> list[str]:
+    if not any(issubclass(warning.category, ConvergenceWarning) for warning in told):
+        return []
+    return ["The algorithm ended before it had converged: give it more iterations (max_iter), or scale what is huge."]
 
 
 def _rounded(value: float) -> float:

@@ -118,20 +118,21 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode) or key.tag != f"{_TAG}str":
                 self.problems.append(DefinitionProblem(line, field_of(path), _bad_key(key, value)))
                 continue
-            inner = (*path, key.value)
-            if key.value in found:
+            name = _whole(key.value)
+            inner = (*path, name)
+            if name in found:
                 self.problems.append(
                     DefinitionProblem(line, field_of(inner), f"it is there twice, first in line {self.lines[inner]}")
                 )
                 continue
-            found[key.value] = self.read(value, inner, line)
+            found[name] = self.read(value, inner, line)
         return found
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         self.written[path] = node.value
         kind = node.tag.removeprefix(_TAG)
         if kind == "str":
-            return node.value
+            return _whole(node.value)
         if kind == "null":
             return None
         if kind == "bool":
@@ -149,6 +150,11 @@ class _Reader:
 
     def _refuse(self, path: Path, sentence: str) -> None:
         self.problems.append(DefinitionProblem(self.lines[path], field_of(path), sentence))
+
+
+def _whole(text: str) -> str:
+    """JSON writes a character beyond the first 65,536 as two escapes, which YAML keeps apart. Half of one is none."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _bad_key(key: Any, value: Any) -> str:

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from sklearn.metrics import roc_auc_score
 
 from ..definition.columns import Column
 from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..features.rows import features_of, target_of
+from ..ranking import area_under_roc
 from .check import Check, CheckedRows, Violation
 
 TargetValues = np.ndarray[Any, Any]
 _FEW_VALUES = 50
+# Of each class, or in all of a number: fewer are ranked perfectly by chance.
+_LEAST_ROWS = 10
+# Of a value that fewer rows have, how often a class comes with it says no more than that class itself.
+_ROWS_OF_A_VALUE = 5
 
 
 def values_as_described(rows: CheckedRows) -> Iterator[Check]:
@@ -115,23 +119,24 @@ def _revealing_columns(frame: pd.DataFrame, training: Training) -> Iterator[tupl
 def _area(values: pd.Series, positive: TargetValues) -> float | None:
     """How well a column tells rows of a class from others: numbers by their order, categories and numbers of few values
     by how often the class comes with each. Whether a value is missing may tell it too, and counts as a value."""
-    if positive.all() or not positive.any():
+    if min(positive.sum(), (~positive).sum()) < _LEAST_ROWS:
         return None
     scores: list[pd.Series] = []
     if values.dtype != object and values.notna().any():
         gaps = values.isna().any()
         scores = [values.fillna(values.min() - 1), values.fillna(values.max() + 1)] if gaps else [values]
-    if not scores or values.nunique() <= _FEW_VALUES:
+    different = values.nunique()
+    if (not scores or different <= _FEW_VALUES) and different * _ROWS_OF_A_VALUE <= len(values):
         scores.append(_rates(values, positive.astype(float)))
-    areas = [float(roc_auc_score(positive, score)) for score in scores]
-    return max(max(area, 1 - area) for area in areas)
+    areas = [area_under_roc(np.asarray(positive), score.to_numpy()) for score in scores]
+    return max((max(area, 1 - area) for area in areas), default=None)
 
 
 def _rank_correlation(values: pd.Series, target: TargetValues) -> float:
     """Spearman's, of either sign; categories by the mean of the target that comes with each."""
     numbers = _rates(values, target) if values.dtype == object else values
     known = numbers.notna().to_numpy()
-    if numbers[known].nunique() < 2 or len(np.unique(target[known])) < 2:
+    if known.sum() < _LEAST_ROWS or numbers[known].nunique() < 2 or len(np.unique(target[known])) < 2:
         return 0.0
     return abs(float(numbers[known].rank().corr(pd.Series(target, index=values.index)[known].rank())))
 

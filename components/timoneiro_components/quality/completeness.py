@@ -44,11 +44,15 @@ def every_class_has_rows(rows: CheckedRows) -> Iterator[Check]:
 
 
 def every_column_says_something(rows: CheckedRows) -> Iterator[Check]:
-    """Features with one value in all rows, missing ones aside: nothing can be learnt from them."""
+    """Features with one value in all rows, missing ones aside: nothing can be learnt from them. And a target of one
+    number: there is nothing to learn."""
     frame = rows.frame
     found = [name for name in rows.training.features if len(frame) > 1 and frame[name].nunique(dropna=True) <= 1]
     violations = tuple(
         Violation(f"column {name!r} has no value, or the same one in all rows: put it into spec.ignore")
         for name in found
     )
+    target = rows.training.spec.target.column
+    if not rows.training.classes and len(frame) > 1 and frame[target].nunique() <= 1:
+        violations += (Violation(f"the target {target!r} is the same in all rows: there is nothing to learn"),)
     yield Check("Does every column have more than one value?", f"{len(found)} have one or none", violations)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score
 
+from ..ranking import area_under_roc
 from .answers import Array, ModelAnswers
 
 _BINS = 10
 
 
 def roc_auc(answers: ModelAnswers) -> float:
-    return float(roc_auc_score(answers.positive, answers.score)) if _both(answers) else np.nan
+    return area_under_roc(answers.positive, answers.score) if _both(answers) else np.nan
 
 
 def pr_auc(answers: ModelAnswers) -> float:

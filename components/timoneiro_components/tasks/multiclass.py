@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import f1_score, precision_score, recall_score
 
+from ..ranking import area_under_roc
 from .answers import Array, ModelAnswers
 
 
@@ -16,7 +17,7 @@ def roc_auc(answers: ModelAnswers) -> float:
     for position, name in enumerate(answers.classes):
         is_it = answers.truth == name
         if is_it.any() and not is_it.all():
-            areas.append(roc_auc_score(is_it, answers.probabilities[:, position]))
+            areas.append(area_under_roc(is_it, answers.probabilities[:, position]))
     return float(np.mean(areas)) if areas else np.nan
 
 

@@ -81,8 +81,12 @@ def check_model(training: Training) -> None:
             raise StepError(f"{model.algorithm} has no parameter {name!r}; {hint}")
     if model.balanced and "class_weight" not in known:
         raise StepError(f"{model.algorithm} does not weigh classes: leave out spec.model.balanced")
-    if training.spec.task != REGRESSION and not hasattr(type(estimator), "predict_proba"):
-        raise StepError(f"{model.algorithm} gives no probabilities, which a classifier is judged by: choose another")
+    # Of the estimator with its parameters: some give probabilities only with certain ones.
+    if training.spec.task != REGRESSION and not hasattr(estimator.set_params(**model.parameters), "predict_proba"):
+        hint = "choose parameters with which it does, or " if hasattr(type(estimator), "decision_function") else ""
+        raise StepError(
+            f"{model.algorithm} gives no probabilities, which a classifier is judged by: {hint}choose another"
+        )
 
 
 def build(training: Training, parameters: Mapping[str, Any], calibration: Folds | None = None) -> Any:
@@ -110,10 +114,10 @@ def _plain(training: Training) -> BaseEstimator:
     name = training.spec.model.algorithm
     table = _REGRESSORS if training.spec.task == REGRESSION else _CLASSIFIERS
     make = table[name] if name in table else imported(name, what="spec.model.algorithm")
+    # Before it is called: any function can be named.
+    if name not in table and not (isinstance(make, type) and issubclass(make, BaseEstimator)):
+        raise StepError(f"spec.model.algorithm {name} is no estimator of scikit-learn")
     try:
-        estimator = make()
+        return make()
     except Exception as error:
         raise StepError(f"{name} cannot be made without arguments: {type(error).__name__}") from error
-    if not isinstance(estimator, BaseEstimator):
-        raise StepError(f"spec.model.algorithm {name} is no estimator of scikit-learn")
-    return estimator

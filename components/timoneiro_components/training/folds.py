@@ -50,9 +50,11 @@ def calibration_folds(training: Training, rows: TrainingRows) -> Folds:
 def _partition(training: Training, rows: TrainingRows, count: int, *, shuffle: bool) -> Folds:
     seed = training.spec.model.seed if shuffle else None
     classes = training.spec.task != REGRESSION
-    grouped = len(np.unique(rows.groups)) < len(rows.groups)
-    if grouped and len(np.unique(rows.groups)) < count:
-        raise StepError(f"{len(np.unique(rows.groups))} groups cannot make {count} folds: lower spec.split.folds")
+    groups = len(np.unique(rows.groups))
+    grouped = groups < len(rows.groups)
+    if grouped and groups < count:
+        what = "1 group" if groups == 1 else f"{groups} groups"
+        raise StepError(f"{what} of training rows cannot make {count} folds: lower spec.split.folds")
     splitter: Any
     if grouped:
         splitter = (StratifiedGroupKFold if classes else GroupKFold)(count, shuffle=shuffle, random_state=seed)

@@ -103,7 +103,7 @@ def test_where_an_order_is_said_a_fold_is_judged_on_later_rows() -> None:
 
 
 def test_too_few_groups_are_told_with_the_remedy() -> None:
-    with pytest.raises(StepError, match=r"2 groups cannot make 3 folds: lower spec.split.folds"):
+    with pytest.raises(StepError, match=r"2 groups of training rows cannot make 3 folds: lower spec.split.folds"):
         folds_of(loans(), rows_of(groups=2))
 
 
@@ -157,15 +157,29 @@ def test_a_search_that_has_no_time_left_says_so(tmp_path: Path) -> None:
         (["spec.model.parameters={c: 1}"], "LogisticRegression has no parameter 'c'; did you mean C?"),
         (["spec.model.search={space: {depth: {low: 1, high: 3}}}"], "has no parameter 'depth'"),
         (["spec.model.algorithm=nowhere:Model"], "spec.model.algorithm nowhere:Model cannot be imported"),
-        (["spec.model.algorithm=json:loads"], "json:loads cannot be made without arguments: TypeError"),
+        (["spec.model.algorithm=json:loads"], "json:loads is no estimator of scikit-learn"),
         (["spec.model.algorithm=builtins:list"], "builtins:list is no estimator of scikit-learn"),
-        (["spec.model.algorithm=sklearn.svm:LinearSVC"], "gives no probabilities"),
+        (["spec.model.algorithm=sklearn.ensemble:VotingClassifier"], "cannot be made without arguments: TypeError"),
+        (["spec.model.algorithm=sklearn.linear_model:Ridge"], "gives no probabilities, which .*: choose another"),
+        (["spec.model.algorithm=sklearn.svm:SVC"], "gives no probabilities, which .*: choose parameters with which"),
         (["spec.model.algorithm=sklearn.neighbors:KNeighborsClassifier", "spec.model.balanced=true"], "does not weigh"),
     ],
 )
 def test_a_model_that_cannot_be_is_told_before_anything_runs(settings: list[str], sentence: str) -> None:
     with pytest.raises(StepError, match=r".*" + sentence.replace("?", r"\?")):
         check_model(loans(*settings))
+
+
+def test_an_estimator_that_gives_probabilities_with_its_parameters_is_fine() -> None:
+    check_model(
+        loans("spec.model.algorithm=sklearn.linear_model:SGDClassifier", "spec.model.parameters={loss: log_loss}")
+    )
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_an_algorithm_that_ended_before_it_had_converged_is_told(tmp_path: Path) -> None:
+    found = read_record(trained(loans("spec.model.parameters={max_iter: 1}"), tmp_path))
+    assert any("ended before it had converged" in sentence for sentence in found.findings)
 
 
 def test_a_parameter_that_is_out_of_range_is_told_in_the_words_of_scikit_learn(tmp_path: Path) -> None:

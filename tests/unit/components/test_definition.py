@@ -71,6 +71,12 @@ def test_a_small_definition_has_every_default() -> None:
     )
 
 
+def test_a_character_that_json_writes_as_two_escapes_is_one() -> None:
+    text = changed("income:", '"income \\ud83d\\ude00":').replace("[no, yes]", '["\\ud83d\\ude00", yes]')
+    columns = parse_training(text).spec.columns
+    assert "income 😀" in columns and columns["job"].values == ("😀", "yes")
+
+
 def test_words_of_yaml_1_1_stay_text() -> None:
     assert parse_training(SMALL).spec.columns["job"].values == ("no", "yes")
 
