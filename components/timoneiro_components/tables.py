@@ -9,7 +9,8 @@ content of a row decides, so that a column more or less makes other rows of all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from timoneiro_serving.times import iso
 from .definition.training import Training
 from .errors import StepError
 
+# Of a table that is not held whole, and of a row group of a file.
+PART_ROWS, _GROUP_ROWS = 2**16, 2**17
 _HIGHEST = np.uint64(2**62)
 # Odd, so that no hash of an earlier column is lost.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -32,10 +35,47 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
 
+def parts_of(*paths: Path) -> Iterator[pa.Table]:
+    """The rows of these files one after the other, at most `PART_ROWS` at a time. Raises StepError if one is missing or
+    no such table."""
+    for path in paths:
+        try:
+            with parquet.ParquetFile(path) as file:
+                yield from (pa.Table.from_batches([batch]) for batch in file.iter_batches(PART_ROWS))
+        except (OSError, pa.ArrowInvalid) as error:
+            raise _unreadable(path, error) from error
+
+
+def rows_in(path: Path) -> int:
+    """How many rows the file has. Raises StepError if it is missing or no such table."""
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(path, error) from error
+
+
+@contextmanager
+def table_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Writes parts of a table one after the other. The same rows give the same bytes, whatever parts they come in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        waiting: list[pa.Table] = []
+
+        def write(part: pa.Table) -> None:
+            waiting.append(part)
+            while sum(table.num_rows for table in waiting) >= _GROUP_ROWS:
+                whole = pa.concat_tables(waiting)
+                writer.write_table(whole.slice(0, _GROUP_ROWS).combine_chunks())
+                waiting[:] = [whole.slice(_GROUP_ROWS)]
+
+        yield write
+        writer.write_table(pa.concat_tables(waiting).combine_chunks() if waiting else schema.empty_table())
+
+
 def write_table(table: pa.Table, path: Path) -> str:
     """Writes Parquet; gives the digest of the bytes, `sha256:<hex>`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, compression="zstd")
+    with table_writer(path, table.schema) as write:
+        write(table)
     return table_digest(path)
 
 
@@ -44,7 +84,11 @@ def read_table(path: Path) -> pa.Table:
     try:
         return parquet.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise StepError(f"{path} cannot be read as a Parquet table: {error}") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StepError:
+    return StepError(f"{path} cannot be read as a Parquet table: {error}")
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:
@@ -54,7 +98,8 @@ def frame_of(table: pa.Table) -> pd.DataFrame:
 
 def table_digest(path: Path) -> str:
     """The digest of the bytes of a file, as `write_table` gives it."""
-    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    with path.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) -> tuple[pa.Table, pa.Table]:
@@ -73,16 +118,26 @@ def take_test(table: pa.Table, training: Training) -> tuple[pa.Table, pa.Table]:
 
 
 def test_rows(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """For each row whether a model is judged on it: the latest ones where an order is said, or else about `split.test`
-    of them by what is in them, of which a larger share holds the smaller ones. Rows with the same time are on the same
-    side."""
+    """For each row whether a model is judged on it: see `test_rows_of`."""
+    return test_rows_of(split_values(table, training), training)
+
+
+def split_values(table: pa.Table, training: Training) -> np.ndarray[Any, Any]:
+    """For each row what decides on which side of the split it is: those of parts of a table are those of the whole."""
+    order_by = training.spec.split.order_by
+    return _numbers(table, training, "test") if order_by is None else order_of(table, order_by)
+
+
+def test_rows_of(values: np.ndarray[Any, Any], training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each row of the whole table, by its `split_values`, whether a model is judged on it: the latest ones where an
+    order is said, or else about `split.test` of them by what is in them, of which a larger share holds the smaller
+    ones. Rows with the same time are on the same side."""
     split = training.spec.split
     if split.order_by is None:
-        return np.asarray(_numbers(table, training, "test") < np.uint64(split.test * int(_HIGHEST)))
-    times = order_of(table, split.order_by)
-    if not len(times):
+        return np.asarray(values < np.uint64(split.test * int(_HIGHEST)))
+    if not len(values):
         return np.zeros(0, dtype=bool)
-    return np.asarray(times >= np.sort(times)[int((1 - split.test) * len(times))])
+    return np.asarray(values >= np.sort(values)[int((1 - split.test) * len(values))])
 
 
 def order_of(table: pa.Table, column: str) -> np.ndarray[Any, Any]:
@@ -96,7 +151,7 @@ def groups_of(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[n
     names = _together(training)
     if not names:
         return np.arange(table.num_rows)
-    numbers: np.ndarray[Any, np.dtype[np.int64]] = np.unique(_hashed(table, names), return_inverse=True)[1]
+    numbers: np.ndarray[Any, np.dtype[np.int64]] = np.unique(hashes_of(table, names), return_inverse=True)[1]
     return numbers
 
 
@@ -126,12 +181,12 @@ def _numbers(table: pa.Table, training: Training, purpose: str) -> np.ndarray[An
     none."""
     start = np.frombuffer(hashlib.sha256(purpose.encode()).digest()[:8], dtype=np.uint64)
     # Hashed once more: the hashes of two purposes would differ by the same bits in every row.
-    numbers = hash_array(_hashed(table, _together(training) or table.column_names) ^ start)
+    numbers = hash_array(hashes_of(table, _together(training) or table.column_names) ^ start)
     return np.asarray(numbers >> np.uint64(2))
 
 
-def _hashed(table: pa.Table, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """One number for each row, from its values in these columns.
+def hashes_of(table: pa.Table, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """One number for each row, from its values in these columns, whatever table it is in.
 
     Neither the order of the columns nor whether a number is whole makes another row of it.
     """

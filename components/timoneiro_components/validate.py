@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from .definition.training import Training
 from .privacy.record import read_record
-from .quality.assessment import assess
+from .quality.assessment import assess, facts_of
 from .quality.check import Check
-from .quality.completeness import missing_shares
 from .quality.drift import read_drift_reference
-from .quality.quarantine import quarantined
+from .quality.quarantine import quarantine_schema, quarantined
 from .quality.report import report as report_of
-from .tables import read_table, write_table
+from .sources.columns import schema_of
+from .tables import parts_of, rows_in, table_writer
 
 GATE = "data validation"
 
@@ -69,23 +70,28 @@ def validate(
     ("" for none), whose reference tells drift. `now` is what times are compared with (None: the clock's). `reasons` of
     the result are why the gate fails. Raises StepError for a table, and for a package, that cannot be read.
     """
-    kept, held = read_table(data), read_table(holdout)
-    table, reference = pa.concat_tables([kept, held]), _reference(champion_uri)
-    assessment = assess(table, training, read_record(privacy), reference, now or datetime.now(UTC))
-    left = assessment.left
-    of_data = int((left.positions < kept.num_rows).sum())
-    write_table(left.table.slice(0, of_data), accepted)
-    write_table(left.table.slice(of_data), accepted_holdout)
-    write_table(quarantined(assessment), quarantine)
+    kept, held = rows_in(data), rows_in(holdout)
+    facts = facts_of(training, now or datetime.now(UTC), kept + held)
+    assessment = assess(
+        lambda: parts_of(data, holdout), kept + held, facts, read_record(privacy), _reference(champion_uri)
+    )
+    schema, first = schema_of(training.columns), 0
+    with table_writer(quarantine, quarantine_schema(schema)) as write_taken:
+        for source, target in ((data, accepted), (holdout, accepted_holdout)):
+            with table_writer(target, schema) as write_left:
+                for part in parts_of(source):
+                    positions = np.arange(first, first + part.num_rows, dtype=np.int64)
+                    first += part.num_rows
+                    write_taken(quarantined(part, positions, assessment))
+                    write_left(part.filter(pa.array(~np.isin(positions, assessment.taken_rows))))
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(report_of(assessment), encoding="utf-8")
-    missing, frame = missing_shares(assessment.rows.frame), assessment.rows.frame
     return Validation(
-        rows=len(frame),
-        columns=len(frame.columns),
-        missing_share=float(missing.max()) if len(missing) else 0.0,
-        duplicates=int(frame.duplicated().sum()),
-        quarantined=len(assessment.reasons_by_row),
+        rows=assessment.rows,
+        columns=len(training.columns),
+        missing_share=max(assessment.missing.values(), default=0.0),
+        duplicates=assessment.copies,
+        quarantined=len(assessment.taken_rows),
         checks=assessment.checks,
         reasons=assessment.reasons,
         warnings=assessment.sentences("Warn"),

@@ -14,8 +14,9 @@ from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..features.rows import features_of, target_of
 from ..ranking import area_under_roc
-from .check import Check, CheckedRows, Violation
+from .check import Check, CheckedRows, CheckKind, Positions, TableFacts, Tally, Violation
 
+_ROWS = "rows"
 TargetValues = np.ndarray[Any, Any]
 _FEW_VALUES = 50
 # Of each class, or in all of a number: fewer are ranked perfectly by chance.
@@ -24,23 +25,44 @@ _LEAST_ROWS = 10
 _ROWS_OF_A_VALUE = 5
 
 
-def values_as_described(rows: CheckedRows) -> Iterator[Check]:
-    """Limits, categories, and values that may not be missing; types were checked when the data came in."""
-    question = "Are all values among those that the definition allows?"
+def _look_at_values(rows: CheckedRows) -> Tally:
+    """By column and kind of deviation, where the rows are."""
     try:
         _schema(rows.training).validate(rows.frame, lazy=True)
     except pa.errors.SchemaErrors as error:
-        violations = tuple(_violations(error.failure_cases, rows.training))
-        yield Check(question, f"{len(violations)} deviations", violations)
-    else:
-        yield Check(question, f"those of all {len(rows.frame.columns)} columns are")
+        cases = error.failure_cases
+        return Tally(
+            rows.table.num_rows,
+            pieces={
+                (name, _kind_of(check)): (np.sort(group["index"].to_numpy(dtype=np.int64)),)
+                for (name, check), group in cases.groupby(["column", "check"], dropna=False, sort=True)
+            },
+        )
+    return Tally(rows.table.num_rows)
 
 
-def no_column_tells_the_target(rows: CheckedRows) -> Iterator[Check]:
+def _values_as_described(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+    """Limits, categories, and values that may not be missing; types were checked when the data came in."""
+    violations = tuple(
+        _violation(facts.training, name, kind, tally.whole((name, kind)))
+        for name, kind in sorted(tally.pieces, key=str)
+    )
+    found = f"{len(violations)} deviations" if violations else f"those of all {len(facts.training.columns)} columns are"
+    yield Check("Are all values among those that the definition allows?", found, violations)
+
+
+def _look_at_some(rows: CheckedRows) -> Tally:
+    """Features and target of the rows that are looked at."""
+    some = rows.sampled().frame[[*rows.training.features, rows.training.spec.target.column]]
+    return Tally(rows.table.num_rows, pieces={_ROWS: (some,)})
+
+
+def _no_column_tells_the_target(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     """A single feature that predicts almost perfectly is mostly one that is known only afterwards."""
-    most = rows.training.spec.checks.max_single_auc
-    number = rows.training.spec.task == REGRESSION
-    found = list(_revealing_columns(rows.frame, rows.training))
+    training = facts.training
+    most = training.spec.checks.max_single_auc
+    number = training.spec.task == REGRESSION
+    found = list(_revealing_columns(pd.concat(tally.pieces[_ROWS]), training)) if tally.rows else []
     how = "follows the target with a rank correlation" if number else "predicts the target with a ROC AUC"
     violations = tuple(
         Violation(
@@ -73,25 +95,26 @@ def _value_checks(column: Column) -> Iterator[pa.Check]:
         yield pa.Check.isin(column.values)
 
 
-def _violations(cases: pd.DataFrame, training: Training) -> Iterator[Violation]:
-    actions = training.spec.checks.actions
-    for (name, check), group in cases.groupby(["column", "check"], dropna=False, sort=True):
-        column = training.columns.get(name)
-        if column is None:
-            yield Violation(f"the columns are not those of the definition: {group['failure_case'].iloc[0]!r}")
-            continue
-        positions = np.sort(group["index"].to_numpy(dtype=np.int64))
-        count = f"{len(group)} value{'s' if len(group) > 1 else ''}"
-        if check == "not_nullable":
-            sentence = f"column {name!r} lacks {count} and may lack none: say nullable if they may be missing"
-            yield Violation(sentence, actions.missing, positions, f"{name}: missing")
-        elif column.values is not None:
-            sentence = f"column {name!r} has {count} other than {', '.join(column.values)}"
-            yield Violation(sentence, actions.categories, positions, f"{name}: none of its values")
-        else:
-            below = str(check).startswith("greater")
-            limit = f"below {column.minimum:g}" if below else f"above {column.maximum:g}"
-            yield Violation(f"column {name!r} has {count} {limit}", actions.limits, positions, f"{name}: {limit}")
+def _kind_of(check: Any) -> str:
+    """Which check of pandera it was, in one word."""
+    said = str(check)
+    words = {"not_nullable": "missing", "greater": "below", "less": "above", "isin": "none"}
+    return next((word for begin, word in words.items() if said.startswith(begin)), said)
+
+
+def _violation(training: Training, name: str, kind: str, positions: Positions) -> Violation:
+    if name not in training.columns:
+        return Violation(f"the columns are not those of the definition: {name!r}")
+    actions, column = training.spec.checks.actions, training.columns[name]
+    count = f"{len(positions)} value{'s' if len(positions) > 1 else ''}"
+    if kind == "missing":
+        sentence = f"column {name!r} lacks {count} and may lack none: say nullable if they may be missing"
+        return Violation(sentence, actions.missing, positions, f"{name}: missing")
+    if kind == "none":
+        sentence = f"column {name!r} has {count} other than {', '.join(column.values or ())}"
+        return Violation(sentence, actions.categories, positions, f"{name}: none of its values")
+    limit = f"{kind} {column.minimum if kind == 'below' else column.maximum:g}"
+    return Violation(f"column {name!r} has {count} {limit}", actions.limits, positions, f"{name}: {limit}")
 
 
 def _revealing_columns(frame: pd.DataFrame, training: Training) -> Iterator[tuple[str, float]]:
@@ -150,3 +173,7 @@ def _rates(values: pd.Series, target: TargetValues) -> pd.Series:
     """For each row the mean of the target that comes with its value."""
     groups = values.astype(object).where(values.notna(), "missing")
     return pd.Series(target, index=values.index).groupby(groups).transform("mean")
+
+
+VALUES_AS_DESCRIBED = CheckKind(_look_at_values, _values_as_described)
+NO_COLUMN_TELLS_THE_TARGET = CheckKind(_look_at_some, _no_column_tells_the_target)

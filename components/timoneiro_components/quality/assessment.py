@@ -1,10 +1,11 @@
-"""All checks of a table, and which of its rows they take out."""
+"""All checks of a table, and which of its rows they take out. The table is gone through part by part, once a stage."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,38 @@ import pyarrow as pa
 from ..definition.quality import Consequence
 from ..definition.training import Training
 from ..privacy.record import PrivacyRecord
-from .check import Check, CheckedRows
+from .check import Check, CheckedRows, CheckKind, Positions, TableFacts, Tally, Violation
+from .completeness import count_missing, missing_share
+from .consistency import copies_among, hash_rows
+from .description import ColumnFigures, describe
 from .drift import columns_look_as_before
 from .personal import personal_data_is_declared
 from .registry import STAGES
 
+# Gives the parts of the table from its first row on, each time it is called.
+Parts = Callable[[], Iterable[pa.Table]]
+_SAMPLED_ROWS = 200_000
+
 
 @dataclass(frozen=True)
 class Assessment:
-    """What was found. `left`: the rows that no check takes out; `reasons_by_row`: of the others, by their positions."""
+    """What was found. `rows`: of the table; `copies` of them are copies of others, `missing` by column the share of
+    values that are not there, `figures` by column what its values are like. `taken`: by reason the rows that are taken
+    out."""
 
-    rows: CheckedRows
-    left: CheckedRows
+    training: Training
+    rows: int
+    copies: int
+    missing: Mapping[str, float]
+    figures: Mapping[str, ColumnFigures]
     checks: tuple[Check, ...]
-    reasons_by_row: Mapping[int, tuple[str, ...]]
+    taken: tuple[tuple[str, Positions], ...]
     privacy: PrivacyRecord
+
+    @property
+    def taken_rows(self) -> Positions:
+        """Positions of the rows that are taken out, in their order."""
+        return _positions([positions for _, positions in self.taken])
 
     def sentences(self, action: Consequence) -> tuple[str, ...]:
         """What is wrong and has this consequence, in one sentence for each cause."""
@@ -41,36 +59,78 @@ class Assessment:
         return (*self.sentences("Stop"), *self._too_many())
 
     def _too_many(self) -> tuple[str, ...]:
-        most = self.rows.training.spec.checks.max_quarantined
-        taken, total = len(self.reasons_by_row), len(self.rows.positions)
-        if taken <= most * total:
+        most = self.training.spec.checks.max_quarantined
+        taken = len(self.taken_rows)
+        if taken <= most * self.rows:
             return ()
-        return (f"{taken} of {total} rows are quarantined ({taken / total:.1%}), {most:.1%} are accepted",)
+        return (f"{taken} of {self.rows} rows are quarantined ({taken / self.rows:.1%}), {most:.1%} are accepted",)
 
 
 def assess(
-    table: pa.Table, training: Training, privacy: PrivacyRecord, reference: Mapping[str, Any] | None, now: datetime
+    parts: Parts, rows: int, facts: TableFacts, privacy: PrivacyRecord, reference: Mapping[str, Any] | None = None
 ) -> Assessment:
     """Carries out every check, not only those up to the first that finds something.
 
-    `reference` is that of the model that serves now, for drift; `now` the time of the run. Where the rows were withheld
-    because of personal data, nothing can be asked of them.
+    `rows`: how many there are. `reference` is that of the model that serves now, for drift. Where the rows were
+    withheld because of personal data, nothing can be asked of them.
     """
-    rows = CheckedRows(training, table, np.arange(table.num_rows, dtype=np.int64), now)
-    left, checks, reasons = rows, [personal_data_is_declared(privacy)], dict[int, tuple[str, ...]]()
-    for stage in STAGES if not privacy.withheld else ():
-        done = [check for function in stage for check in function(left)]
-        taken = [
-            violation
-            for check in done
-            for violation in check.violations
-            if violation.action == "Quarantine" and violation.rows is not None
-        ]
-        for violation in taken:
-            for position in violation.rows.tolist() if violation.rows is not None else ():
-                reasons[position] = (*reasons.get(position, ()), violation.label)
-        left = left.without(np.array(sorted(reasons), dtype=np.int64))
+    checks, taken = [personal_data_is_declared(privacy)], list[tuple[str, Positions]]()
+    missing, copies, figures = _totals(parts, facts)
+    last = (columns_look_as_before(reference),)
+    for stage in (*STAGES, last) if not privacy.withheld else ():
+        done = list(_carried_out(stage, parts, facts, _positions([positions for _, positions in taken])))
+        taken += [(violation.label, violation.rows) for violation in _quarantining(done) if violation.rows is not None]
         checks += done
-    if not privacy.withheld:
-        checks.append(columns_look_as_before(left, reference))
-    return Assessment(rows, left, tuple(checks), reasons, privacy)
+    return Assessment(
+        facts.training,
+        rows,
+        copies,
+        {name: missing_share(missing, name) for name in facts.training.columns},
+        figures,
+        tuple(checks),
+        tuple(taken),
+        privacy,
+    )
+
+
+def facts_of(training: Training, now: Any, rows: int) -> TableFacts:
+    """Those of a table of so many rows."""
+    return TableFacts(training, now, step=max(1, -(-rows // _SAMPLED_ROWS)))
+
+
+def checked_parts(parts: Parts, facts: TableFacts, taken: Positions) -> Iterator[CheckedRows]:
+    """The rows of each part in turn that are not taken out."""
+    first = 0
+    for table in parts():
+        positions = np.arange(first, first + table.num_rows, dtype=np.int64)
+        first += table.num_rows
+        yield CheckedRows(facts, table, positions).without(taken)
+
+
+def _totals(parts: Parts, facts: TableFacts) -> tuple[Tally, int, dict[str, ColumnFigures]]:
+    """What is reported of the table as it came, whatever becomes of its rows."""
+    missing, hashes = Tally(0), Tally(0)
+    figures = dict[str, ColumnFigures]()
+    for rows in checked_parts(parts, facts, np.zeros(0, dtype=np.int64)):
+        missing, hashes = missing + count_missing(rows), hashes + hash_rows(rows)
+        for name, found in describe(rows).items():
+            figures[name] = figures[name] + found if name in figures else found
+    return missing, len(copies_among(hashes)), figures
+
+
+def _carried_out(stage: Sequence[CheckKind], parts: Parts, facts: TableFacts, taken: Positions) -> Iterator[Check]:
+    seen = [[Tally(0)] for _ in stage]
+    for rows in checked_parts(parts, facts, taken):
+        for tallies, kind in zip(seen, stage, strict=True):
+            tallies.append(kind.partial(rows))
+    for tallies, kind in zip(seen, stage, strict=True):
+        yield from kind.finish(reduce(add, tallies), facts)
+        tallies.clear()
+
+
+def _quarantining(checks: Sequence[Check]) -> Iterator[Violation]:
+    return (found for check in checks for found in check.violations if found.action == "Quarantine")
+
+
+def _positions(arrays: Sequence[Positions]) -> Positions:
+    return np.unique(np.concatenate(arrays)) if arrays else np.zeros(0, dtype=np.int64)

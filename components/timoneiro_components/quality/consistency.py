@@ -1,49 +1,78 @@
-"""Consistency: is every row there once, does its key say which it is, and is no row on both sides of the split?"""
+"""Consistency: is every row there once, does its key say which it is, and is no row on both sides of the split?
+
+Rows are compared by 64 bits of what is in them: two of five million that differ are taken for one another in one of a
+million tables.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ..tables import test_rows
-from .check import Check, CheckedRows, Violation
+from ..tables import hashes_of, split_values, test_rows_of
+from .check import Check, CheckedRows, CheckKind, Positions, TableFacts, Tally, Violation
+
+_ROW, _KEY, _ALIKE, _SPLIT, _AT = "row", "key", "alike", "split", "position"
+_Truths = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def rows_are_there_once(rows: CheckedRows) -> Iterator[Check]:
-    checks, copies = rows.training.spec.checks, rows.frame.duplicated().to_numpy(dtype=bool)
-    count, total = int(copies.sum()), len(copies)
+def copies_among(tally: Tally) -> Positions:
+    """Positions of the rows that are copies of an earlier one."""
+    return tally.whole(_AT)[_later(tally.whole(_ROW))]
+
+
+def hash_rows(rows: CheckedRows) -> Tally:
+    """What is in each row."""
+    pieces = {_AT: (rows.positions,), _ROW: (hashes_of(rows.table, rows.table.column_names),)}
+    return Tally(rows.table.num_rows, pieces=pieces)
+
+
+def _rows_are_there_once(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+    checks, copies = facts.training.spec.checks, copies_among(tally)
     violations: tuple[Violation, ...] = ()
-    if count > checks.max_duplicates * total:
-        sentence = f"{count} of {total} rows are copies of another row"
-        violations = (Violation(sentence, checks.actions.duplicates, rows.positions[copies], "a copy of another row"),)
-    yield Check("Is every row there once?", f"{count} copies", violations)
+    if len(copies) > checks.max_duplicates * tally.rows:
+        sentence = f"{len(copies)} of {tally.rows} rows are copies of another row"
+        violations = (Violation(sentence, checks.actions.duplicates, copies, "a copy of another row"),)
+    yield Check("Is every row there once?", f"{len(copies)} copies", violations)
 
 
-def keys_are_there_once(rows: CheckedRows) -> Iterator[Check]:
+def _hash_keys(rows: CheckedRows) -> Tally:
     keys = rows.training.keys
     if not keys:
+        return Tally(rows.table.num_rows)
+    return Tally(rows.table.num_rows, pieces={_AT: (rows.positions,), _KEY: (hashes_of(rows.table, keys),)})
+
+
+def _keys_are_there_once(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+    if not facts.training.keys:
         return
-    named = ", ".join(keys)
-    repeated = rows.frame.duplicated(subset=keys).to_numpy(dtype=bool)
-    count = int(repeated.sum())
+    named = ", ".join(facts.training.keys)
+    repeated = tally.whole(_AT)[_later(tally.whole(_KEY))]
     violations: tuple[Violation, ...] = ()
-    if count:
-        sentence = f"{count} rows have a key ({named}) that an earlier row has"
-        action = rows.training.spec.checks.actions.duplicate_keys
-        violations = (Violation(sentence, action, rows.positions[repeated], "a key that an earlier row has"),)
-    yield Check(f"Does the key ({named}) say which row it is?", f"{count} come twice", violations)
+    if len(repeated):
+        sentence = f"{len(repeated)} rows have a key ({named}) that an earlier row has"
+        action = facts.training.spec.checks.actions.duplicate_keys
+        violations = (Violation(sentence, action, repeated, "a key that an earlier row has"),)
+    yield Check(f"Does the key ({named}) say which row it is?", f"{len(repeated)} come twice", violations)
 
 
-def no_row_is_trained_and_tested_on(rows: CheckedRows) -> Iterator[Check]:
+def _hash_what_is_learnt(rows: CheckedRows) -> Tally:
+    training = rows.training
+    if not training.keys:
+        return Tally(rows.table.num_rows)
+    alike = hashes_of(rows.table, [*training.features, training.spec.target.column])
+    pieces = {_AT: (rows.positions,), _ALIKE: (alike,), _SPLIT: (split_values(rows.table, training),)}
+    return Tally(rows.table.num_rows, pieces=pieces)
+
+
+def _no_row_is_trained_and_tested_on(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     """Without keys rows that are alike fall on the same side; with keys only those of the same key do."""
-    training, checks = rows.training, rows.training.spec.checks
+    training, checks = facts.training, facts.training.spec.checks
     if not training.keys:
         return
-    alike = pd.util.hash_pandas_object(rows.frame[[*training.features, training.spec.target.column]], index=False)
-    is_test = test_rows(rows.table, training)
-    hashes = alike.to_numpy()
+    hashes, is_test = tally.whole(_ALIKE), test_rows_of(tally.whole(_SPLIT), training)
     seen = np.isin(hashes[is_test], hashes[~is_test])
     count, total = int(seen.sum()), len(seen)
     violations: tuple[Violation, ...] = ()
@@ -52,6 +81,19 @@ def no_row_is_trained_and_tested_on(rows: CheckedRows) -> Iterator[Check]:
             f"{count} of {total} test rows are like a training row with another key ({count / total:.1%}): the model "
             "is judged on what it has seen"
         )
-        twins = rows.positions[~is_test & np.isin(hashes, hashes[is_test][seen])]
+        twins = tally.whole(_AT)[~is_test & np.isin(hashes, hashes[is_test][seen])]
         violations = (Violation(sentence, checks.actions.test_duplicates, twins, "like a test row with another key"),)
     yield Check("Is no test row like a training row with another key?", f"{count} are", violations)
+
+
+def _later(values: np.ndarray[Any, Any]) -> _Truths:
+    """For each value whether an earlier one is the same."""
+    order = np.argsort(values, kind="stable")
+    found = np.zeros(len(values), dtype=bool)
+    found[order[1:]] = values[order[1:]] == values[order[:-1]]
+    return found
+
+
+ROWS_ARE_THERE_ONCE = CheckKind(hash_rows, _rows_are_there_once)
+KEYS_ARE_THERE_ONCE = CheckKind(_hash_keys, _keys_are_there_once)
+NO_ROW_IS_TRAINED_AND_TESTED_ON = CheckKind(_hash_what_is_learnt, _no_row_is_trained_and_tested_on)

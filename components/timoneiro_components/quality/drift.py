@@ -9,7 +9,7 @@ where its PSI is above that, and above what the definition says matters; few row
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..errors import StepError
 from ..features.rows import features_of, labels_of
-from .check import Check, CheckedRows, Violation
+from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
 
 _BINS = 10
 _LEAST_ROWS = 500
@@ -56,20 +56,36 @@ def read_drift_reference(folder: Path) -> dict[str, Any] | None:
         raise StepError(f"the champion's reference.json cannot be read ({type(error).__name__})") from error
 
 
-def columns_look_as_before(rows: CheckedRows, reference: Mapping[str, Any] | None) -> Check:
+def columns_look_as_before(reference: Mapping[str, Any] | None) -> CheckKind:
     """Compares with the reference of the model that serves now; None if there is none."""
-    question, said = "Do columns look as the model was trained on that serves now?", rows.training.spec.checks.drift
+
+    def count(rows: CheckedRows) -> Tally:
+        counts = dict[Any, int]()
+        for name, values in _columns(rows.frame, rows.training).items():
+            before = (reference or {}).get(name)
+            # A column that is new, or of another kind, cannot be compared.
+            if before is not None and (before["edges"] is None) == (values.dtype == object):
+                counts |= {(name, place): number for place, number in _counts(values, before["edges"]).items()}
+        return Tally(rows.table.num_rows, counts)
+
+    def finish(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+        yield _compared(tally, reference, facts.training)
+
+    return CheckKind(count, finish)
+
+
+def _compared(tally: Tally, reference: Mapping[str, Any] | None, training: Training) -> Check:
+    question, said = "Do columns look as the model was trained on that serves now?", training.spec.checks.drift
     if reference is None:
         return Check(question, "there is none, or it says nothing of it")
-    if len(rows.frame) < _LEAST_ROWS:
+    if tally.rows < _LEAST_ROWS:
         return Check(question, f"fewer than {_LEAST_ROWS} rows tell nothing")
+    by_column = dict[str, dict[str, int]]()
+    for (name, place), number in tally.counts.items():
+        by_column.setdefault(name, {})[place] = number
     drifted, largest = list[Violation](), 0.0
-    for name, values in _columns(rows.frame, rows.training).items():
-        before = reference.get(name)
-        # A column that is new, or of another kind, cannot be compared.
-        if before is None or (before["edges"] is None) != (values.dtype == object):
-            continue
-        index, chance = stability_index(before["counts"], _counts(values, before["edges"]))
+    for name, now in by_column.items():
+        index, chance = stability_index(reference[name]["counts"], now)
         accepted = max(chance, said.least_psi)
         largest = max(largest, index)
         if index > accepted:

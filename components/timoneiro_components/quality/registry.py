@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from .accuracy import NO_COLUMN_TELLS_THE_TARGET, VALUES_AS_DESCRIBED
+from .check import CheckKind
+from .completeness import EVERY_CLASS_HAS_ROWS, EVERY_COLUMN_SAYS_SOMETHING, FEW_VALUES_ARE_MISSING
+from .consistency import KEYS_ARE_THERE_ONCE, NO_ROW_IS_TRAINED_AND_TESTED_ON, ROWS_ARE_THERE_ONCE
+from .rules import RULES_HOLD
+from .timeliness import ROWS_ARE_RECENT, TIMES_HAVE_BEEN
 
-from .accuracy import no_column_tells_the_target, values_as_described
-from .check import Check, CheckedRows
-from .completeness import every_class_has_rows, every_column_says_something, few_values_are_missing
-from .consistency import keys_are_there_once, no_row_is_trained_and_tested_on, rows_are_there_once
-from .rules import rules_hold
-from .timeliness import rows_are_recent, times_have_been
-
-CheckFunction = Callable[[CheckedRows], Iterable[Check]]
 # Checks of a stage are about the rows that those of the stages before it have not taken out: first each row by itself,
 # then rows beside others, then the table that is left.
-STAGES: tuple[tuple[CheckFunction, ...], ...] = (
-    (values_as_described, times_have_been, rules_hold),
-    (rows_are_there_once, keys_are_there_once, no_row_is_trained_and_tested_on),
+STAGES: tuple[tuple[CheckKind, ...], ...] = (
+    (VALUES_AS_DESCRIBED, TIMES_HAVE_BEEN, RULES_HOLD),
+    (ROWS_ARE_THERE_ONCE, KEYS_ARE_THERE_ONCE, NO_ROW_IS_TRAINED_AND_TESTED_ON),
     (
-        rows_are_recent,
-        few_values_are_missing,
-        every_class_has_rows,
-        every_column_says_something,
-        no_column_tells_the_target,
+        ROWS_ARE_RECENT,
+        FEW_VALUES_ARE_MISSING,
+        EVERY_CLASS_HAS_ROWS,
+        EVERY_COLUMN_SAYS_SOMETHING,
+        NO_COLUMN_TELLS_THE_TARGET,
     ),
 )

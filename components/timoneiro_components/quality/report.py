@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from timoneiro_serving.times import iso
 
 from ..markdown import table
@@ -20,13 +18,13 @@ def report(assessment: Assessment) -> str:
 
 
 def _lines(assessment: Assessment) -> Iterator[str]:
-    training, reasons = assessment.rows.training, assessment.reasons
-    frame, taken = assessment.rows.frame, len(assessment.reasons_by_row)
+    training, reasons = assessment.training, assessment.reasons
+    taken = len(assessment.taken_rows)
     number = "1 reason" if len(reasons) == 1 else f"{len(reasons)} reasons"
     yield f"# Data report: {f'failed for {number}' if reasons else 'passed'}"
     yield ""
     source = training.spec.source.title or "a source that is not described"
-    yield f"{training.title}. {len(frame):,} rows, {len(frame.columns)} columns, from {source}."
+    yield f"{training.title}. {assessment.rows:,} rows, {len(training.columns)} columns, from {source}."
     yield ""
     yield from table(
         ("check", "finding", "result"), ((check.question, check.finding, check.result) for check in assessment.checks)
@@ -34,14 +32,14 @@ def _lines(assessment: Assessment) -> Iterator[str]:
     yield from _section("What is wrong", reasons)
     if taken:
         yield from _section(
-            f"What is quarantined: {taken:,} of {len(frame):,} rows", assessment.sentences("Quarantine")
+            f"What is quarantined: {taken:,} of {assessment.rows:,} rows", assessment.sentences("Quarantine")
         )
     yield from _section("What is only warned of", assessment.sentences("Warn"))
     yield from _privacy(assessment.privacy)
     yield from ("", "## Columns", "")
     header = ("column", "type", "minimum", "mean", "maximum", "missing")
     columns = training.columns.items()
-    yield from table(header, (_described(name, column.type, frame[name]) for name, column in columns))
+    yield from table(header, (_described(name, column.type, assessment) for name, column in columns))
 
 
 def _privacy(record: PrivacyRecord) -> Iterator[str]:
@@ -59,10 +57,11 @@ def _section(title: str, sentences: tuple[str, ...]) -> Iterator[str]:
         yield from ("", f"## {title}", "", *(f"* {sentence}" for sentence in sentences))
 
 
-def _described(name: str, kind: str, values: pd.Series) -> tuple[str, ...]:
-    figures = ("", "", "")
-    if kind in ("Number", "Integer") and values.notna().any():
-        figures = (f"{values.min():.4g}", f"{values.mean():.4g}", f"{values.max():.4g}")
-    elif kind == "Time" and values.notna().any():
-        figures = (iso(values.min().timestamp()), "", iso(values.max().timestamp()))
-    return (name, kind, *figures, f"{values.isna().mean():.1%}" if len(values) else "")
+def _described(name: str, kind: str, assessment: Assessment) -> tuple[str, ...]:
+    found, figures = assessment.figures.get(name), ("", "", "")
+    if found is not None and found.smallest is not None and found.largest is not None:
+        if kind == "Time":
+            figures = (iso(found.smallest), "", iso(found.largest))
+        else:
+            figures = (f"{found.smallest:.4g}", f"{found.total / found.count:.4g}", f"{found.largest:.4g}")
+    return (name, kind, *figures, f"{assessment.missing[name]:.1%}" if assessment.rows else "")

@@ -12,25 +12,36 @@ from ..definition.expressions import parse_expression
 from ..definition.quality import DataRule
 from ..errors import StepError
 from ..functions import imported, place_of
-from .check import Check, CheckedRows, Violation
+from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
 from .expressions import broken
 
 _Truths = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-def rules_hold(rows: CheckedRows) -> Iterator[Check]:
-    """One check for each rule. A function that fails is a violation that stops, whatever its action is."""
+def _break_rules(rows: CheckedRows) -> Tally:
+    """By rule, where the rows are that do not keep to it; or, once for each part, why it cannot be told."""
+    counts, pieces = dict[Any, int](), dict[Any, tuple[Any, ...]]()
     for position, rule in enumerate(rows.training.spec.checks.rules):
-        question = f"Does every row keep to {rule.name!r}{f' ({rule.expression})' if rule.expression else ''}?"
         try:
             wrong = _broken(rule, f"spec.checks.rules[{position}].function", rows)
         except StepError as error:
-            yield Check(question, "it cannot be told", (Violation(str(error)),))
+            counts[position, str(error)] = 1
+        else:
+            pieces[position] = (rows.positions[wrong],)
+    return Tally(rows.table.num_rows, counts, pieces)
+
+
+def _rules_hold(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+    """One check for each rule. A function that fails is a violation that stops, whatever its action is."""
+    for position, rule in enumerate(facts.training.spec.checks.rules):
+        question = f"Does every row keep to {rule.name!r}{f' ({rule.expression})' if rule.expression else ''}?"
+        if failure := next((sentence for place, sentence in tally.counts if place == position), ""):
+            yield Check(question, "it cannot be told", (Violation(failure),))
             continue
-        positions = rows.positions[wrong]
+        positions = tally.whole(position)
         violations: tuple[Violation, ...] = ()
         if count := len(positions):
-            sentence = f"rule {rule.name!r}: {count} of {len(wrong)} rows do not keep to it"
+            sentence = f"rule {rule.name!r}: {count} of {tally.rows} rows do not keep to it"
             violations = (Violation(sentence, rule.action, positions, f"rule {rule.name!r}"),)
         yield Check(question, f"{count} do not", violations)
 
@@ -68,3 +79,6 @@ def _answer_fault(fine: Any, frame: pd.DataFrame) -> str:
     if not pd.api.types.is_bool_dtype(fine.dtype):
         return f"a Series of {fine.dtype}{wanted}"
     return ""
+
+
+RULES_HOLD = CheckKind(_break_rules, _rules_hold)

@@ -4,36 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ..definition.quality import Timeliness
-from .check import Check, CheckedRows, Violation
+from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
 
 
-def times_have_been(rows: CheckedRows) -> Iterator[Check]:
+def _after_now(rows: CheckedRows) -> Tally:
+    now = pd.Timestamp(rows.facts.now)
+    late = {name: (rows.frame[name] > now).to_numpy(dtype=bool) for name in _past_columns(rows.facts)}
+    return Tally(rows.table.num_rows, pieces={name: (rows.positions[found],) for name, found in late.items()})
+
+
+def _times_have_been(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     """Whether no time is after the run: a wrong clock, a wrong zone, or a placeholder such as 2099-12-31."""
-    names = [name for name, column in rows.training.columns.items() if column.type == "Time" and not column.future]
+    names = _past_columns(facts)
     if not names:
         return
-    action, violations = rows.training.spec.checks.actions.future, list[Violation]()
+    violations = list[Violation]()
     for name in names:
-        late = (rows.frame[name] > pd.Timestamp(rows.now)).to_numpy(dtype=bool)
-        if count := int(late.sum()):
+        late = tally.whole(name)
+        if count := len(late):
             what = f"{count} time{'s' if count > 1 else ''}"
             sentence = f"column {name!r} has {what} after this run: say future if that is right"
-            violations.append(Violation(sentence, action, rows.positions[late], f"{name}: after the run"))
+            action = facts.training.spec.checks.actions.future
+            violations.append(Violation(sentence, action, late, f"{name}: after the run"))
     yield Check("Are all times before this run?", f"those of {len(violations)} columns are not", tuple(violations))
 
 
-def rows_are_recent(rows: CheckedRows) -> Iterator[Check]:
+def _past_columns(facts: TableFacts) -> list[str]:
+    return [name for name, column in facts.training.columns.items() if column.type == "Time" and not column.future]
+
+
+def _known_times(rows: CheckedRows) -> Tally:
+    names = dict.fromkeys(said.column for said in rows.training.spec.checks.timeliness)
+    known = {name: rows.table.column(name).drop_null().cast(pa.int64()).to_numpy() for name in names}
+    return Tally(rows.table.num_rows, pieces={name: (times,) for name, times in known.items()})
+
+
+def _rows_are_recent(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     """One check for each entry of `spec.checks.timeliness`."""
-    for said in rows.training.spec.checks.timeliness:
-        times = rows.frame[said.column].dropna().sort_values()
+    for said in facts.training.spec.checks.timeliness:
+        times = pd.Series(pd.to_datetime(np.sort(tally.whole(said.column)), unit="us", utc=True))
         question = f"Are the rows recent and without gaps, by {said.column!r}?"
         if times.empty:
             yield Check(question, "there is no time", (Violation(f"column {said.column!r} has no time", said.action),))
             continue
-        age = pd.Timestamp(rows.now) - times.iloc[-1]
+        age = pd.Timestamp(facts.now) - times.iloc[-1]
         sentences = [sentence for sentence in (_too_old(said, age), _too_far(said, times)) if sentence]
         yield Check(
             question, f"the latest is {_told(age)} old", tuple(Violation(text, said.action) for text in sentences)
@@ -62,3 +81,7 @@ def _told(length: pd.Timedelta) -> str:
     said = [f"{number}{unit}" for number, unit in zip(parts, "dhms", strict=True)]
     first = next((place for place, number in enumerate(parts) if number), 3)
     return ("-" if length.total_seconds() < 0 else "") + " ".join(said[first : first + 2])
+
+
+TIMES_HAVE_BEEN = CheckKind(_after_now, _times_have_been)
+ROWS_ARE_RECENT = CheckKind(_known_times, _rows_are_recent)

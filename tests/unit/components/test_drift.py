@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,9 @@ import pyarrow as pa
 import pytest
 
 from timoneiro_components.definition.reading import parse_training
+from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import StepError
+from timoneiro_components.quality.assessment import facts_of
 from timoneiro_components.quality.check import Check, CheckedRows
 from timoneiro_components.quality.drift import (
     columns_look_as_before,
@@ -61,7 +64,16 @@ def table_of(frame: pd.DataFrame) -> pa.Table:
 
 def compared(before: pd.DataFrame, now: pd.DataFrame) -> Check:
     reference = json.loads(json.dumps(drift_reference(frame_of(table_of(before)), TRAINING)))
-    return columns_look_as_before(CheckedRows(TRAINING, table_of(now), np.arange(len(now)), NOW), reference)
+    return checked(table_of(now), reference)
+
+
+def checked(now: pa.Table, reference: Any, training: Training = TRAINING) -> Check:
+    """Of two parts of the rows, of which the second is the smaller one."""
+    facts, kind = facts_of(training, NOW, now.num_rows), columns_look_as_before(reference)
+    bound = now.num_rows * 2 // 3
+    parts = [CheckedRows(facts, part, np.arange(part.num_rows)) for part in (now.slice(0, bound), now.slice(bound))]
+    (check,) = kind.finish(kind.partial(parts[0]) + kind.partial(parts[1]), facts)
+    return check
 
 
 def told(check: Check) -> list[str]:
@@ -103,8 +115,7 @@ def test_what_chance_explains_is_no_drift_however_little_matters() -> None:
     drift = TRAINING.spec.checks.drift.model_copy(update={"least_psi": 1e-9})
     checks = TRAINING.spec.checks.model_copy(update={"drift": drift})
     strict = TRAINING.model_copy(update={"spec": TRAINING.spec.model_copy(update={"checks": checks})})
-    now = CheckedRows(strict, table_of(rows(600, 4)), np.arange(600), NOW)
-    assert told(columns_look_as_before(now, reference)) == []
+    assert told(checked(table_of(rows(600, 4)), reference, strict)) == []
 
 
 def test_few_rows_tell_nothing() -> None:
@@ -116,11 +127,11 @@ def test_a_column_that_is_new_or_of_another_kind_is_not_compared() -> None:
     del reference["income"]
     reference["job"] = reference["visits"]
     now = table_of(rows(800, 5).assign(income=-1.0, job="cook"))
-    assert told(columns_look_as_before(CheckedRows(TRAINING, now, np.arange(800), NOW), reference)) == []
+    assert told(checked(now, reference)) == []
 
 
 def test_without_a_model_that_serves_there_is_nothing_to_tell() -> None:
-    found = columns_look_as_before(CheckedRows(TRAINING, table_of(rows(800)), np.arange(800), NOW), None)
+    found = checked(table_of(rows(800)), None)
     assert (found.result, found.finding) == ("passed", "there is none, or it says nothing of it")
 
 

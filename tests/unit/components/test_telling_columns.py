@@ -11,7 +11,7 @@ import pytest
 
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.privacy.record import PrivacyRecord
-from timoneiro_components.quality.assessment import assess
+from timoneiro_components.quality.assessment import assess, facts_of
 from timoneiro_components.sources.columns import schema_of
 
 CLASSES = """\
@@ -38,7 +38,8 @@ def reasons(definition: str, **columns: object) -> tuple[str, ...]:
     training = parse_training(definition)
     table = pa.Table.from_pandas(pd.DataFrame(columns), schema_of(training.columns), preserve_index=False)
     nothing = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
-    return assess(table, training, nothing, None, datetime(2026, 1, 1, tzinfo=UTC)).reasons
+    facts = facts_of(training, datetime(2026, 1, 1, tzinfo=UTC), table.num_rows)
+    return assess(lambda: [table], table.num_rows, facts, nothing).reasons
 
 
 @pytest.mark.parametrize("count", [4, 10, 30, 50, 200])

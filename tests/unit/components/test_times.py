@@ -24,7 +24,7 @@ from timoneiro_components.features.rows import features_of
 from timoneiro_components.ingest import ingest
 from timoneiro_components.packaging.reference import reference
 from timoneiro_components.privacy.record import PrivacyRecord
-from timoneiro_components.quality.assessment import Assessment, assess
+from timoneiro_components.quality.assessment import Assessment, assess, facts_of
 from timoneiro_components.quality.drift import drift_reference
 from timoneiro_components.quality.report import report
 from timoneiro_components.rehearsal.questions import rows_of
@@ -186,7 +186,8 @@ def test_times_without_order_and_keys_decide_where_a_row_belongs() -> None:
 def assessed(times: Sequence[datetime | None], *settings: str) -> Assessment:
     training = parse_training(DEFINITION, settings=settings)
     nothing = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
-    return assess(table_of(times, training), training, nothing, None, NOW)
+    table = table_of(times, training)
+    return assess(lambda: [table], len(times), facts_of(training, NOW, len(times)), nothing)
 
 
 PAST = [NOON + timedelta(hours=hour) for hour in range(20)]
@@ -205,7 +206,9 @@ def test_a_time_after_the_run_is_fine_where_the_column_says_so() -> None:
 
 def test_rows_with_a_time_after_the_run_are_quarantined_where_that_is_said() -> None:
     found = assessed([*PAST, datetime(2099, 12, 31, tzinfo=UTC)], "spec.checks.actions.future=Quarantine")
-    assert found.reasons_by_row == {20: ("at: after the run",)} and FUTURE not in found.reasons
+    assert [(label, rows.tolist()) for label, rows in found.taken] == [
+        ("at: after the run", [20])
+    ] and FUTURE not in found.reasons
 
 
 TIMELINESS = "spec.checks.timeliness=[{{column: at, {0}, action: {1}}}]"
