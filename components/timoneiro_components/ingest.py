@@ -1,22 +1,30 @@
 """Step: bring the data in, protect what is personal, and set rows aside that no model is ever trained or judged on.
 
-Guarantees: the same rows give the same bytes and digests on every machine; data and holdout share no row. What is
-dropped, hashed, made coarser or erased is written nowhere as it was, and nothing is written where undeclared personal
-data stops the run.
+Guarantees: the same rows give the same bytes and digests on every machine; data and holdout share no row; the table is
+never held whole. What is dropped, hashed, made coarser or erased is written nowhere as it was, and nothing is written
+where undeclared personal data stops the run; what was read is in the temporary folder while the step runs.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
 
 from .dataset import TablePart, write_dataset
 from .definition.training import Training
 from .errors import StepError
 from .privacy.protection import as_read, protection_of
 from .privacy.record import PrivacyRecord, write_record
-from .sources.table import read_source
-from .tables import take_rows, time_ranges, write_table
+from .sources.columns import schema_of
+from .sources.origin import consumed
+from .sources.table import source_parts
+from .tables import choice_values, chosen, parts_of, table_digest, table_writer, time_range
 
 
 @dataclass(frozen=True)
@@ -40,19 +48,49 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, data
     fit the definition, for a holdout that leaves less than half of the rows, and for a key of hashes or an erasure list
     that is not there.
     """
-    protection = protection_of(training)
-    loaded = read_source(as_read(training))
-    table, record = protection.applied(loaded.table)
-    wanted, most = training.spec.split.holdout_rows, table.num_rows // 2
-    if wanted > most:
-        raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {table.num_rows} rows: choose 0 to {most}")
-    held, kept = take_rows(table, wanted, training, purpose="holdout")
-    if record.withheld:
-        held, kept = held.slice(0, 0), kept.slice(0, 0)
+    protected, schema = protection_of(training).begun(), schema_of(training.columns)
+    # In the temporary folder, where what was read may lie until the run ends: what stops it may be in the last row.
+    with tempfile.TemporaryDirectory(prefix="timoneiro-ingest-") as scratch:
+        spool, choices = Path(scratch) / "rows.parquet", [np.zeros(0, dtype=np.uint64)]
+        with table_writer(spool, schema) as write:
+
+            def take(part: pa.Table) -> None:
+                treated = protected.applied(part)
+                choices.append(choice_values(treated, training, "holdout"))
+                write(treated)
+
+            origin = consumed(source_parts(as_read(training)), take)
+        record = protected.record()
+        is_held = _held(np.concatenate(choices), training)
+        written = _divided(() if record.withheld else parts_of(spool), schema, is_held, data=data, holdout=holdout)
     write_record(record, privacy)
-    parts = {
-        "data": TablePart(kept.num_rows, write_table(kept, data), time_ranges(kept)),
-        "holdout": TablePart(held.num_rows, write_table(held, holdout)),
+    digest = write_dataset(training, origin, path=dataset, **written)
+    return Ingested(written["data"].rows, written["holdout"].rows, written["data"].digest, digest, record)
+
+
+def _held(values: np.ndarray[Any, np.dtype[np.uint64]], training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each row whether it is held out."""
+    wanted, most = training.spec.split.holdout_rows, len(values) // 2
+    if wanted > most:
+        raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {len(values)} rows: choose 0 to {most}")
+    return chosen(values, wanted)
+
+
+def _divided(
+    parts: Iterable[pa.Table], schema: pa.Schema, is_held: np.ndarray[Any, Any], *, data: Path, holdout: Path
+) -> dict[str, TablePart]:
+    """Writes the rows that are held out to `holdout`, and the others to `data`."""
+    first, rows, times = 0, {"data": 0, "holdout": 0}, dict[str, tuple[str, str]]()
+    with table_writer(data, schema) as write_kept, table_writer(holdout, schema) as write_held:
+        for part in parts:
+            mask = is_held[first : first + part.num_rows]
+            first += part.num_rows
+            kept, held = part.filter(pa.array(~mask)), part.filter(pa.array(mask))
+            write_kept(kept)
+            write_held(held)
+            rows = {"data": rows["data"] + kept.num_rows, "holdout": rows["holdout"] + held.num_rows}
+            times = time_range(kept, times)
+    return {
+        "data": TablePart(rows["data"], table_digest(data), times),
+        "holdout": TablePart(rows["holdout"], table_digest(holdout)),
     }
-    digest = write_dataset(training, loaded.origin, path=dataset, **parts)
-    return Ingested(kept.num_rows, held.num_rows, parts["data"].digest, digest, record)

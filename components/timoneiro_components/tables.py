@@ -9,7 +9,7 @@ content of a row decides, so that a column more or less makes other rows of all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,24 @@ def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) 
 
     Fewer where the last of them has a key, or a content, that others have too: those stay together.
     """
-    numbers = _numbers(table, training, purpose)
-    bound = np.partition(numbers, count)[count] if count < len(numbers) else _HIGHEST
-    return _parted(table, numbers < bound)
+    return _parted(table, chosen(choice_values(table, training, purpose), count))
+
+
+def choice_values(table: pa.Table, training: Training, purpose: str) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """For each row what decides whether it is chosen for `purpose`: those of parts of a table are those of the whole.
+
+    One number in 0..2**62, uniform, from its group or keys, or from all that is in it where it has none.
+    """
+    start = np.frombuffer(hashlib.sha256(purpose.encode()).digest()[:8], dtype=np.uint64)
+    # Hashed once more: the hashes of two purposes would differ by the same bits in every row.
+    numbers = hash_array(hashes_of(table, _together(training) or table.column_names) ^ start)
+    return np.asarray(numbers >> np.uint64(2))
+
+
+def chosen(values: np.ndarray[Any, np.dtype[np.uint64]], count: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """For each row of a whole table, by its `choice_values`, whether it is one of `count` that are chosen."""
+    bound = np.partition(values, count)[count] if count < len(values) else _HIGHEST
+    return np.asarray(values < bound)
 
 
 def take_test(table: pa.Table, training: Training) -> tuple[pa.Table, pa.Table]:
@@ -125,7 +140,7 @@ def test_rows(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[n
 def split_values(table: pa.Table, training: Training) -> np.ndarray[Any, Any]:
     """For each row what decides on which side of the split it is: those of parts of a table are those of the whole."""
     order_by = training.spec.split.order_by
-    return _numbers(table, training, "test") if order_by is None else order_of(table, order_by)
+    return choice_values(table, training, "test") if order_by is None else order_of(table, order_by)
 
 
 def test_rows_of(values: np.ndarray[Any, Any], training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -155,14 +170,16 @@ def groups_of(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[n
     return numbers
 
 
-def time_ranges(table: pa.Table) -> dict[str, tuple[str, str]]:
-    """The first and the last time of each column that has any, by name."""
-    found = {}
-    for column in table.schema:
+def time_range(part: pa.Table, before: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The first and the last time of each column that has any, by name: of these rows and of those `before`."""
+    found = dict(before)
+    for column in part.schema:
         if pa.types.is_timestamp(column.type):
-            ends = pc.min_max(table.column(column.name).cast(pa.int64())).as_py()
+            ends = pc.min_max(part.column(column.name).cast(pa.int64())).as_py()
             if ends["min"] is not None:
-                found[column.name] = (iso(ends["min"] / 1e6), iso(ends["max"] / 1e6))
+                first, last = iso(ends["min"] / 1e6), iso(ends["max"] / 1e6)
+                known = found.get(column.name, (first, last))
+                found[column.name] = (min(first, known[0]), max(last, known[1]))
     return found
 
 
@@ -174,15 +191,6 @@ def _together(training: Training) -> list[str]:
 def _parted(table: pa.Table, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[pa.Table, pa.Table]:
     mask = pa.array(chosen, pa.bool_())
     return table.filter(mask), table.filter(pc.invert(mask))
-
-
-def _numbers(table: pa.Table, training: Training, purpose: str) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """One number in 0..2**62 for each row, uniform, from its group or keys, or from all that is in it where it has
-    none."""
-    start = np.frombuffer(hashlib.sha256(purpose.encode()).digest()[:8], dtype=np.uint64)
-    # Hashed once more: the hashes of two purposes would differ by the same bits in every row.
-    numbers = hash_array(hashes_of(table, _together(training) or table.column_names) ^ start)
-    return np.asarray(numbers >> np.uint64(2))
 
 
 def hashes_of(table: pa.Table, names: Sequence[str]) -> np.ndarray[Any, np.dtype[np.uint64]]:

@@ -5,7 +5,7 @@ and where ordinary texts of the same form would hardly give as many (`_LEVEL`): 
 the checksum of a card. It is told by its name where at least half of its values have at least the form.
 
 Different values count, because one that comes a thousand times is valid by chance a thousand times. Numbers with a
-fraction and truth values are not looked at. Linear in the number of rows that are looked at.
+fraction, times and truth values are not looked at. Linear in the number of rows that are looked at.
 """
 
 from __future__ import annotations
@@ -49,21 +49,14 @@ class _Texts:
     counts: np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
-def personal_findings(table: pa.Table, *, max_rows: int) -> tuple[PersonalFinding, ...]:
+def personal_findings(table: pa.Table) -> tuple[PersonalFinding, ...]:
     """What is found in the columns of text and of whole numbers, in their order."""
-    step = step_of(table.num_rows, max_rows)
-    positions = None if step == 1 else pa.array(np.arange(0, table.num_rows, step))
     found: list[PersonalFinding] = []
     for name in table.column_names:
         column = table.column(name)
         if pa.types.is_string(column.type) or pa.types.is_integer(column.type):
-            found += _of_column(name, _texts(column if positions is None else column.take(positions)))
+            found += _of_column(name, _texts(column))
     return tuple(found)
-
-
-def step_of(rows: int, max_rows: int) -> int:
-    """Of so many rows every how many-th is looked at."""
-    return max(1, -(-rows // max_rows))
 
 
 def words_of(name: str) -> tuple[str, ...]:

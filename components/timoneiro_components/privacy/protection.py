@@ -1,4 +1,4 @@
-"""From a table as it was read to one that may be written, and the record of it."""
+"""From a table as it was read to one that may be written, part by part, and the record of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ..definition.training import Training
-from .detection import personal_findings, step_of
+from .detection import personal_findings
 from .erasure import erasure_list, without_erased
 from .record import PrivacyRecord, treatments_of
+from .sample import EvenSample
 from .treatment import hash_key, treated
 
 
@@ -23,23 +24,43 @@ class Protection:
     key_names: list[str]
     erased_keys: set[tuple[str, ...]] = field(repr=False)
 
-    def applied(self, table: pa.Table) -> tuple[pa.Table, PrivacyRecord]:
-        """The table without erased rows and with every column as its `personal` says, and what was found before."""
-        privacy = self.training.spec.privacy
-        kept, erased = without_erased(table, self.key_names, self.erased_keys)
-        findings = personal_findings(kept, max_rows=privacy.max_rows_scanned)
-        treatments = treatments_of(self.training)
+    def begun(self) -> ProtectedTable:
+        """For a table that comes part by part."""
+        return ProtectedTable(self)
+
+
+class ProtectedTable:
+    """One table, whose parts come in their order."""
+
+    def __init__(self, protection: Protection) -> None:
+        self._protection = protection
+        self._sample = EvenSample(protection.training.spec.privacy.max_rows_scanned)
+        self._erased = 0
+
+    def applied(self, part: pa.Table) -> pa.Table:
+        """The part without erased rows and with every column as its `personal` says."""
+        protection = self._protection
+        kept, erased = without_erased(part, protection.key_names, protection.erased_keys)
+        self._erased += erased
+        self._sample.add(kept)
+        return treated(kept, protection.training, protection.key)
+
+    def record(self) -> PrivacyRecord:
+        """What was found before any of it was treated, when all parts have been there."""
+        training = self._protection.training
+        scanned = self._sample.rows()
+        findings = () if scanned is None else personal_findings(scanned)
+        treatments = treatments_of(training)
         undeclared = any(finding.column not in treatments for finding in findings)
-        record = PrivacyRecord(
+        return PrivacyRecord(
             findings,
             treatments,
-            rows=kept.num_rows,
-            rows_scanned=len(range(0, kept.num_rows, step_of(kept.num_rows, privacy.max_rows_scanned))),
-            rows_erased=erased,
-            retention=privacy.retention,
-            withheld=undeclared and privacy.on_finding == "Stop",
+            rows=self._sample.seen,
+            rows_scanned=0 if scanned is None else scanned.num_rows,
+            rows_erased=self._erased,
+            retention=training.spec.privacy.retention,
+            withheld=undeclared and training.spec.privacy.on_finding == "Stop",
         )
-        return treated(kept, self.training, self.key), record
 
 
 def protection_of(training: Training) -> Protection:

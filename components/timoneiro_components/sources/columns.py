@@ -43,7 +43,8 @@ def check_names(training: Training, source: str, names: Sequence[str]) -> None:
 
 
 def in_types(training: Training, source: str, table: pa.Table) -> pa.Table:
-    """The table of a source that has types of its own, in those of the definition, all of whose columns it has.
+    """A table, or a part of it, of a source that has types of its own, in those of the definition, all of whose columns
+    it has.
 
     Raises StepError for columns that do not fit, and for a table without rows.
     """

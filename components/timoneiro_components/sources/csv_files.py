@@ -10,7 +10,7 @@ from ..errors import StepError
 from .columns import check_names
 from .dialect import dialect_of
 from .files import digest_of, open_file, whole_file
-from .origin import Loaded, Origin
+from .origin import Origin, Stream
 from .text import read_text
 from .typed import Misfits, misfit_sentence, typed
 
@@ -21,10 +21,9 @@ def names(said: Csv) -> list[str]:
         return list(dialect_of(said.path, stream, said).names)
 
 
-def read(said: Csv, training: Training) -> Loaded:
+def read(said: Csv, training: Training) -> Stream:
     """Every row. Raises StepError with all columns whose values do not fit, how many of them and the first row."""
     columns = training.spec.columns
-    batches: list[pa.RecordBatch] = []
     misfits: dict[str, Misfits] = {}
     rows = 0
     with whole_file(said.path) as file:
@@ -34,7 +33,8 @@ def read(said: Csv, training: Training) -> Loaded:
         for batch in read_text(file, dialect):
             found = typed(batch, columns, first_row=rows + 1, decimal=said.decimal, missing=said.missing)
             rows += batch.num_rows
-            batches.append(found.batch)
+            if not misfits and not found.misfits:
+                yield pa.Table.from_batches([found.batch])
             for name, more in found.misfits.items():
                 first = misfits.get(name)
                 misfits[name] = more if first is None else Misfits(first.count + more.count, first.first_row)
@@ -46,4 +46,4 @@ def read(said: Csv, training: Training) -> Loaded:
         raise StepError(f"{said.path}: {'. '.join(sentences)}")
     if not rows:
         raise StepError(f"{said.path} has a header and no rows")
-    return Loaded(pa.Table.from_batches(batches), Origin("csv", digest.address, files=(digest,)))
+    return Origin("csv", digest.address, files=(digest,))

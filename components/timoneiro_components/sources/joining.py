@@ -7,6 +7,8 @@ time; a missing key or time fits nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,32 +16,67 @@ import pyarrow as pa
 
 from ..definition.joins import AsOf, Join
 from ..errors import StepError
-from .times import times_of
+from .times import Times, require_same_zone, times_of
 
 _ROW, _TIME = "row", "time"
 
 
-def joined(left: pa.Table, right: pa.Table, join: Join, *, label: str) -> pa.Table:
-    """`left` with the columns of `right` that `join` takes, null where no row fits. `label`: what `right` is called.
+@dataclass(frozen=True)
+class Joiner:
+    """What adds the columns of `right` that `join` takes to other tables. `label`: what `right` is called.
 
     Raises StepError for keys, or keys and times, that come more than once in `right`.
     """
-    keys = [f"key {position}" for position in range(len(join.on))]
-    asking, answers = _keys(left, join.on), _keys(right, join.on)
-    if join.as_of:
-        asking[_TIME], answers[_TIME] = times_of(left, right, join.as_of, label=label)
-    asking, answers = asking.dropna(), answers.dropna()
-    _require_unique(answers.drop(columns=_ROW), join, label)
-    if join.as_of:
-        found = _latest(asking, answers, keys, join.as_of)
-    else:
-        found = asking.merge(answers, on=keys, how="left", suffixes=("", " found"))
-    rows = np.full(left.num_rows, np.nan)
-    rows[found[_ROW]] = found[f"{_ROW} found"]
-    taken = right.select(join.columns).take(pa.array(rows, from_pandas=True).cast(pa.int64()))
-    for name in join.columns:
-        left = left.append_column(name, taken.column(name))
-    return left
+
+    right: pa.Table
+    join: Join
+    label: str
+
+    def joined(self, left: pa.Table) -> pa.Table:
+        """`left`, or a part of it, with those columns, null where no row fits. Raises StepError for what is no time."""
+        join, keys = self.join, [f"key {position}" for position in range(len(self.join.on))]
+        asking, answers = _keys(left, join.on), self._answers
+        if join.as_of:
+            asking[_TIME] = self._times(left, join.as_of)
+        asking = asking.dropna()
+        if join.as_of:
+            found = _latest(asking, answers, keys, join.as_of)
+        else:
+            found = asking.merge(answers, on=keys, how="left", suffixes=("", " found"))
+        rows = np.full(left.num_rows, np.nan)
+        rows[found[_ROW]] = found[f"{_ROW} found"]
+        taken = self.right.select(join.columns).take(pa.array(rows, from_pandas=True).cast(pa.int64()))
+        for name in join.columns:
+            left = left.append_column(name, taken.column(name))
+        return left
+
+    @cached_property
+    def _answers(self) -> pd.DataFrame:
+        """Keys and times of the rows of `right` that have both, and their numbers; by time, if there is one."""
+        answers, as_of = _keys(self.right, self.join.on), self.join.as_of
+        if as_of:
+            answers[_TIME] = self._known.times
+        answers = answers.dropna()
+        _require_unique(answers.drop(columns=_ROW), self.join, self.label)
+        return answers.sort_values(_TIME, kind="stable") if as_of else answers
+
+    @cached_property
+    def _known(self) -> Times:
+        if self.join.as_of is None:
+            raise TypeError("there are no times without asOf")
+        return times_of(
+            self.right, self.join.as_of.right, f"{self.label}: column {self.join.as_of.right!r}", needed=True
+        )
+
+    def _times(self, left: pa.Table, as_of: AsOf) -> pd.Series:
+        asked = times_of(left, as_of.left, f"column {as_of.left!r} of the main table")
+        require_same_zone(asked, self._known, as_of, label=self.label)
+        return asked.times
+
+
+def joined(left: pa.Table, right: pa.Table, join: Join, *, label: str) -> pa.Table:
+    """`left` with the columns of `right` that `join` takes: see `Joiner`."""
+    return Joiner(right, join, label).joined(left)
 
 
 def _keys(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
@@ -61,7 +98,7 @@ def _require_unique(answers: pd.DataFrame, join: Join, label: str) -> None:
 def _latest(asking: pd.DataFrame, answers: pd.DataFrame, keys: list[str], as_of: AsOf) -> pd.DataFrame:
     return pd.merge_asof(
         asking.sort_values(_TIME, kind="stable"),
-        answers.sort_values(_TIME, kind="stable"),
+        answers,
         on=_TIME,
         by=keys,
         direction="backward",

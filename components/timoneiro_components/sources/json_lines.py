@@ -13,7 +13,7 @@ from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
 from .files import TableFile, digest_of, open_file, whole_file
-from .origin import Loaded, Origin
+from .origin import Origin, Stream
 
 _BLOCK_BYTES = 8 * 2**20
 _ROW = re.compile(r"in row (\d+)")
@@ -25,7 +25,7 @@ def names(said: JsonLines) -> None:
     open_file(said.path).close()
 
 
-def read(said: JsonLines, training: Training) -> Loaded:
+def read(said: JsonLines, training: Training) -> Stream:
     """Every line. Raises StepError for what is no JSON object, with its row, and for columns that do not fit."""
     with whole_file(said.path) as file:
         with file.path.open("rb") as stream:
@@ -38,7 +38,8 @@ def read(said: JsonLines, training: Training) -> Loaded:
             table = _table(file, dict.fromkeys(times, pa.string()))
         digest = digest_of(file)
     check_names(training, said.path, table.column_names)
-    return Loaded(in_types(training, said.path, table), Origin("jsonLines", digest.address, files=(digest,)))
+    yield in_types(training, said.path, table)
+    return Origin("jsonLines", digest.address, files=(digest,))
 
 
 def _table(file: TableFile, types: Mapping[str, pa.DataType]) -> pa.Table:

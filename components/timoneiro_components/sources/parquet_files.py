@@ -13,7 +13,9 @@ from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
 from .files import digest_of, open_file, whole_file
-from .origin import Loaded, Origin
+from .origin import Origin, Stream
+
+_ROWS = 2**16
 
 
 def names(said: Parquet) -> list[str]:
@@ -22,15 +24,18 @@ def names(said: Parquet) -> list[str]:
         return list(parquet.read_schema(stream).names)
 
 
-def read(said: Parquet, training: Training) -> Loaded:
+def read(said: Parquet, training: Training) -> Stream:
     """Every row. Raises StepError for columns that do not fit."""
     with whole_file(said.path) as file:
         with _sentences(said.path):
             check_names(training, said.path, list(parquet.read_schema(file.path).names))
-            # Without partitioning: pyarrow would take folders like `year=2025` for columns.
-            table = parquet.read_table(file.path, columns=list(training.spec.columns), partitioning=None)
+            with parquet.ParquetFile(file.path) as opened:
+                if not opened.metadata.num_rows:
+                    raise StepError(f"{said.path} has no rows")
+                for batch in opened.iter_batches(_ROWS, columns=list(training.spec.columns)):
+                    yield in_types(training, said.path, pa.Table.from_batches([batch]))
         digest = digest_of(file)
-    return Loaded(in_types(training, said.path, table), Origin("parquet", digest.address, files=(digest,)))
+    return Origin("parquet", digest.address, files=(digest,))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ..definition.training import Training
 from ..errors import StepError
 from ..functions import imported, place_of
 from .columns import check_names, in_types
-from .origin import Loaded, Origin
+from .origin import Origin, Stream
 
 
 def names(said: Python) -> None:
@@ -19,7 +19,7 @@ def names(said: Python) -> None:
     _function(said)
 
 
-def read(said: Python, training: Training) -> Loaded:
+def read(said: Python, training: Training) -> Stream:
     """Every row that the function gives. Raises StepError if it fails, or gives what does not fit."""
     import pandas as pd  # noqa: PLC0415  # half a second, which the other sources do without
 
@@ -37,7 +37,8 @@ def read(said: Python, training: Training) -> Loaded:
     except (pa.ArrowException, TypeError, ValueError):
         raise StepError(f"{said.function} gave a column with values of several types, or of an odd type") from None
     check_names(training, said.function, table.column_names)
-    return Loaded(in_types(training, said.function, table), Origin("python", said.function))
+    yield in_types(training, said.function, table)
+    return Origin("python", said.function)
 
 
 def _function(said: Python) -> Any:

@@ -18,7 +18,7 @@ from ..definition.training import Training
 from ..errors import StepError
 from .columns import check_names, in_types
 from .databases import address_of, public_address, reading
-from .origin import Loaded, Origin
+from .origin import Origin, Stream
 
 # That are objects of Python at a time.
 _ROWS = 10_000
@@ -30,10 +30,10 @@ def names(said: Sql) -> list[str]:
         return list(connection.exec_driver_sql(f"{_question(said, connection)} LIMIT 0").keys())
 
 
-def read(said: Sql, training: Training) -> Loaded:
+def read(said: Sql, training: Training) -> Stream:
     """Every row. Raises StepError for columns that do not fit."""
     label, columns = address_of(said), training.spec.columns
-    tables: list[pa.Table] = []
+    empty = True
     with (
         reading(said, bounded=False) as connection,
         connection.exec_driver_sql(_question(said, connection), execution_options={"yield_per": _ROWS}) as result,
@@ -45,10 +45,11 @@ def read(said: Sql, training: Training) -> Loaded:
         wanted = {found.index(name): (name, columns[name]) for name in columns}
         for rows in result.partitions(_ROWS):
             chunk = _chunk(label, rows, wanted, truth_is_a_number=truth_is_a_number)
-            tables.append(in_types(training, label, chunk))
-    if not tables:
+            empty = False
+            yield in_types(training, label, chunk)
+    if empty:
         raise StepError(f"{label} has no rows")
-    return Loaded(pa.concat_tables(tables), Origin("sql", public_address(said), query=_query_digest(said)))
+    return Origin("sql", public_address(said), query=_query_digest(said))
 
 
 def _query_digest(said: Sql) -> str:

@@ -17,15 +17,15 @@ from ..definition.training import Training
 from ..errors import StepError
 from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
-from .origin import Loaded
+from .origin import Loaded, Origin, Stream, loaded
 
 
 class SourceReader(NamedTuple):
-    """`names`: the columns, or None where only reading tells; raises StepError if the source is not there. `read`: all
-    rows. `label`: what the source is called in sentences."""
+    """`names`: the columns, or None where only reading tells; raises StepError if the source is not there. `read`: the
+    rows, part by part. `label`: what the source is called in sentences."""
 
     names: Callable[[Any], Sequence[str] | None]
-    read: Callable[[Any, Training], Loaded]
+    read: Callable[[Any, Training], Stream]
     label: Callable[[Any], str]
 
 
@@ -48,21 +48,34 @@ READERS: Mapping[type[SourceKind], Callable[[], SourceReader]] = {
 def read_source(training: Training) -> Loaded:
     """Every row of the source, with what is joined to it. Raises StepError with all that does not fit: columns, or
     values of columns."""
-    if not training.spec.joins:
-        return _read(training)
-    # Which takes pandas to import.
-    from .joining import joined  # noqa: PLC0415
+    return loaded(source_parts(training))
 
-    main = _read(main_part(training))
-    table, origins = main.table, []
+
+def source_parts(training: Training) -> Stream:
+    """The same part by part: the main table is never held whole, and what is joined to it is."""
+    if not training.spec.joins:
+        return (yield from _read(training))
+    # Which takes pandas to import.
+    from .joining import Joiner  # noqa: PLC0415
+
+    joiners, origins = list[Joiner](), list[Origin]()
     for position, join in enumerate(training.spec.joins):
         part = joined_part(training, join)
         with _fields_of(position):
-            right = _read(part)
+            right = loaded(_read(part))
         reader, said = _reader(part)
-        table = joined(table, right.table, join, label=reader.label(said))
+        joiners.append(Joiner(right.table, join, reader.label(said)))
         origins.append(right.origin)
-    return Loaded(table.select(list(training.spec.columns)), replace(main.origin, joined=tuple(origins)))
+    main = _read(main_part(training))
+    while True:
+        try:
+            table = next(main)
+        except StopIteration as end:
+            origin: Origin = end.value
+            return replace(origin, joined=tuple(origins))
+        for joiner in joiners:
+            table = joiner.joined(table)
+        yield table.select(list(training.spec.columns))
 
 
 def check_source(training: Training) -> None:
@@ -76,7 +89,7 @@ def check_source(training: Training) -> None:
             _check(joined_part(training, join))
 
 
-def _read(part: Training) -> Loaded:
+def _read(part: Training) -> Stream:
     reader, said = _reader(part)
     return reader.read(said, part)
 

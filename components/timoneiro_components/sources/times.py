@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,26 +17,34 @@ _DATE = r"^\d{4}-\d{2}-\d{2}"
 _ZONE = r"[Tt ]\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
 
 
-def times_of(left: pa.Table, right: pa.Table, as_of: AsOf, *, label: str) -> tuple[pd.Series, pd.Series]:
-    """The times of the rows of both tables, missing where they are. `label`: what `right` is called in sentences.
+@dataclass(frozen=True)
+class Times:
+    """Those of the rows of a table, missing where they are. `zoned`: whether they have a zone; None where there is no
+    time at all. `what`: what the column is called in sentences."""
 
-    Raises StepError for what is no time, for times of which only some have a zone, and for a right row without one.
-    """
-    of_left = f"column {as_of.left!r} of the main table"
-    of_right = f"{label}: column {as_of.right!r}"
-    zoned = {
-        of_left: _is_zoned(left.column(as_of.left), of_left),
-        of_right: _is_zoned(right.column(as_of.right), of_right),
-    }
-    if {True, False} <= set(zoned.values()):
-        with_zone = of_left if zoned[of_left] else of_right
+    times: pd.Series
+    zoned: bool | None
+    what: str
+
+
+def times_of(table: pa.Table, name: str, what: str, *, needed: bool = False) -> Times:
+    """The times in a column. Raises StepError for what is no time, for times of which only some have a zone, and where
+    one is missing that is `needed`."""
+    column = table.column(name)
+    zoned = _is_zoned(column, what)
+    if needed and (missing := column.null_count):
+        raise StepError(f"{what} is missing in {missing:,} rows, so that nobody knows from when on they hold")
+    return Times(_parsed(column, what), zoned, what)
+
+
+def require_same_zone(left: Times, right: Times, as_of: AsOf, *, label: str) -> None:
+    """Raises StepError where only one of them has zones. `label`: what the joined table is called."""
+    if {True, False} <= {left.zoned, right.zoned}:
+        with_zone = left.what if left.zoned else right.what
         raise StepError(
             f"{label}: {as_of.left!r} and {as_of.right!r} cannot be compared, as only {with_zone} has a time zone: "
             "write all times with one, or all without"
         )
-    if missing := right.column(as_of.right).null_count:
-        raise StepError(f"{of_right} is missing in {missing:,} rows, so that nobody knows from when on they hold")
-    return _parsed(left.column(as_of.left), of_left), _parsed(right.column(as_of.right), of_right)
 
 
 def _is_zoned(column: pa.ChunkedArray, what: str) -> bool | None:

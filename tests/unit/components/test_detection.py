@@ -10,6 +10,8 @@ from collections.abc import Callable
 import phonenumbers
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stdnum import iban, luhn
 from stdnum.br import cnpj, cpf
 from stdnum.de import idnr
@@ -17,6 +19,7 @@ from stdnum.es import dni, nie
 from stdnum.fr import nir
 
 from timoneiro_components.privacy.detection import PersonalFinding, personal_findings, words_of
+from timoneiro_components.privacy.sample import EvenSample
 
 Make = Callable[[random.Random], str]
 
@@ -98,8 +101,8 @@ MAKERS: dict[str, tuple[str, Make]] = {
 }
 
 
-def found(values: list[object], name: str = "x", *, max_rows: int = 20_000) -> list[tuple[str, str]]:
-    return [(one.kind, one.found_by) for one in personal_findings(pa.table({name: values}), max_rows=max_rows)]
+def found(values: list[object], name: str = "x") -> list[tuple[str, str]]:
+    return [(one.kind, one.found_by) for one in personal_findings(pa.table({name: values}))]
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -190,14 +193,30 @@ def test_numbers_with_a_fraction_and_truth_values_are_not_looked_at() -> None:
 
 def test_a_finding_counts_rows_and_tells_their_share_of_those_that_have_a_value() -> None:
     values = [f"a{number}@example.org" for number in range(20)] * 2 + ["none"] * 10 + [None] * 5
-    (finding,) = personal_findings(pa.table({"contact": values}), max_rows=20_000)
+    (finding,) = personal_findings(pa.table({"contact": values}))
     assert finding == PersonalFinding("contact", "e-mail addresses", "values", 40, 0.8)
 
 
 def test_of_a_large_table_rows_from_its_beginning_to_its_end_are_looked_at() -> None:
     values: list[object] = ["-"] * 90_000 + [f"a{number}@example.org" for number in range(10_000)]
-    (finding,) = personal_findings(pa.table({"contact": values}), max_rows=1000)
-    assert (finding.values, finding.share) == (100, 0.1)
+    sample, table = EvenSample(1000), pa.table({"contact": values})
+    for begin in range(0, 100_000, 7777):
+        sample.add(table.slice(begin, 7777))
+    looked_at = sample.rows()
+    assert looked_at is not None and (sample.seen, looked_at.num_rows) == (100_000, 782)
+    (finding,) = personal_findings(looked_at)
+    assert (finding.values, finding.share) == (78, pytest.approx(0.1, abs=0.001))
+
+
+@given(st.lists(st.integers(0, 40), max_size=12), st.integers(1, 30))
+def test_a_sample_is_every_so_many_th_row_whatever_parts_the_table_comes_in(sizes: list[int], most: int) -> None:
+    rows, sample, first = sum(sizes), EvenSample(most), 0
+    for size in sizes:
+        sample.add(pa.table({"x": pa.array(range(first, first + size), pa.int64())}))
+        first += size
+    step = next(2**power for power in range(20) if -(-rows // 2**power) <= most)
+    found = sample.rows()
+    assert (found is None and not sizes) or (found is not None and found["x"].to_pylist() == list(range(0, rows, step)))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def rows() -> pa.Table:
 
 def cut(table: pa.Table, bounds: Sequence[int]) -> list[pa.Table]:
     ends = [0, *sorted(bound % (table.num_rows + 1) for bound in bounds), table.num_rows]
-    return [table.slice(begin, end - begin) for begin, end in zip(ends, ends[1:], strict=False)]
+    return [table.slice(begin, end - begin) for begin, end in pairwise(ends)]
 
 
 def assessed(parts: list[pa.Table], reference: Any = None) -> Assessment:
