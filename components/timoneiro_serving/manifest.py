@@ -35,11 +35,13 @@ class Feature:
 @dataclass(frozen=True)
 class Manifest:
     """The part of the manifest that serving needs. Columns are in the order of training, classes in the
-    order of the model's probabilities; a model that is no classifier has no classes."""
+    order of the model's probabilities; a model that is no classifier has no classes. `files`: SHA-256 (hex) of
+    every other file of the package by its name; None where the manifest does not say."""
 
     format_name: str
     features: tuple[Feature, ...]
     classes: tuple[str, ...]
+    files: dict[str, str] | None = None
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -79,7 +81,13 @@ def _parse(document: Any) -> Manifest:
     names = [feature.name for feature in parsed]
     if len(set(names)) != len(names):
         raise _Malformed("features holds a name twice")
-    return Manifest(format_name=form["name"], features=parsed, classes=_parse_classes(document))
+    return Manifest(form["name"], parsed, _parse_classes(document), _parse_files(document.get("files")))
+
+
+def _parse_files(files: Any) -> dict[str, str] | None:
+    if files is not None and not (isinstance(files, dict) and all(isinstance(text, str) for text in files.values())):
+        raise _Malformed("files must give each file its SHA-256")
+    return files
 
 
 def _parse_classes(document: dict[str, Any]) -> tuple[str, ...]:
