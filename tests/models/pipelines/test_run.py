@@ -50,13 +50,14 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
         "require-valid-data",
         "require-working-model",
         "resolve-definition",
+        "sign-model",
         "train-model",
         "validate-data",
     ]
 
 
 def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
-    assert len(published.stdout.splitlines()) == 21 and "KFP Executor" not in published.stdout
+    assert len(published.stdout.splitlines()) == 22 and "KFP Executor" not in published.stdout
 
 
 def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
