@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             model = load_model(
                 options.model_dir,
                 expected_digest=os.environ.get(DIGEST_VARIABLE) or None,
-                public_keys=options.public_key,
+                public_keys=options.model_public_key,
                 allow_pickle=options.allow_pickle,
             )
         except ModelLoadError as error:
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="folder of the model")
     # An argument, and no variable: a server that does not know it ends, and serves nobody unverified.
     parser.add_argument(
-        "--public_key",
+        "--model_public_key",
         type=_public_key,
         action="append",
         default=[],
@@ -112,7 +112,7 @@ def _public_key(pem: str) -> PublicKey:
     try:
         return PublicKey(pem)
     except ValueError as error:
-        raise ModelLoadError(f"--public_key cannot be used: {error}") from None
+        raise ModelLoadError(f"--model_public_key cannot be used: {error}") from None
 
 
 def _seconds(text: str) -> float:

@@ -241,7 +241,7 @@ def test_a_signature_that_is_a_link_is_refused(signed: Path, keys: KeyPair, tmp_
 
 
 def test_a_server_that_trusts_the_key_serves(signed: Path, keys: KeyPair, server_type: type[Any]) -> None:
-    server = server_type(signed, arguments=["--public_key", keys.public])
+    server = server_type(signed, arguments=["--model_public_key", keys.public])
     status = server.post("/v1/models/parcel:predict", json=ROW).status_code
     server.stop()
     assert status == 200
@@ -250,22 +250,22 @@ def test_a_server_that_trusts_the_key_serves(signed: Path, keys: KeyPair, server
 def test_an_unsigned_model_ends_a_server_that_demands_a_signature(
     unsigned: Path, keys: KeyPair, refused: Callable[..., str]
 ) -> None:
-    assert refused(unsigned, "--public_key", keys.public).startswith(f"{unsigned} is not signed")
+    assert refused(unsigned, "--model_public_key", keys.public).startswith(f"{unsigned} is not signed")
 
 
 def test_an_altered_model_ends_a_server_that_demands_a_signature(
     signed: Path, keys: KeyPair, refused: Callable[..., str]
 ) -> None:
     append("model.skops")(signed)
-    assert "model.skops is another one" in refused(signed, "--public_key", keys.public)
+    assert "model.skops is another one" in refused(signed, "--model_public_key", keys.public)
 
 
 @pytest.mark.parametrize("pem", ["", "key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
 def test_a_key_that_is_none_ends_the_server(unsigned: Path, refused: Callable[..., str], pem: str) -> None:
-    sentence = refused(unsigned, f"--public_key={pem}")
-    assert sentence == "--public_key cannot be used: it is no public key in PEM (-----BEGIN PUBLIC KEY-----)"
+    sentence = refused(unsigned, f"--model_public_key={pem}")
+    assert sentence == "--model_public_key cannot be used: it is no public key in PEM (-----BEGIN PUBLIC KEY-----)"
 
 
 def test_a_key_on_another_curve_ends_the_server(unsigned: Path, refused: Callable[..., str]) -> None:
-    sentence = refused(unsigned, f"--public_key={key_pair(ec.SECP256K1()).public}")
+    sentence = refused(unsigned, f"--model_public_key={key_pair(ec.SECP256K1()).public}")
     assert sentence.endswith("it is no elliptic curve key on P-256, P-384 or P-521")
