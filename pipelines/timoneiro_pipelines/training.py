@@ -5,6 +5,7 @@ it is not started. No `from __future__ import annotations` here: KFP reads the a
 """
 
 from kfp import dsl
+from kfp.kubernetes import use_secret_as_env
 
 from timoneiro_pipelines.steps import (
     evaluate_model,
@@ -17,9 +18,13 @@ from timoneiro_pipelines.steps import (
     require_valid_data,
     require_working_model,
     resolve_definition,
+    sign_model,
     train_model,
     validate_data,
 )
+
+# Where the key is that packages are signed with; `keyFrom` of a definition names the variable.
+SIGNING_SECRET, SIGNING_SECRET_KEY, SIGNING_VARIABLE = "timoneiro-signing", "key.pem", "TIMONEIRO_SIGNING_KEY"
 
 
 @dsl.pipeline(  # type: ignore[untyped-decorator]  # KFP carries no types
@@ -101,7 +106,13 @@ def training_pipeline(
     working = require_working_model(outcome=rehearsed.outputs["outcome"])
     working.set_display_name("Require a working model")
 
+    signed = sign_model(digest=packaged.outputs["digest"], definition=resolved, package=package).after(working)
+    signed.set_display_name("Sign the model")
+    signed.set_caching_options(False)  # the key changes without any input changing
+    # Of this step alone. Optional: most packages are not signed.
+    use_secret_as_env(signed, SIGNING_SECRET, {SIGNING_SECRET_KEY: SIGNING_VARIABLE}, optional=True)
+
     with dsl.If(publish == True, name="publish"):  # noqa: E712  # an expression of KFP, not of Python
-        published = publish_model(model_store=model_store, namespace=namespace, package=package).after(working)
+        published = publish_model(model_store=model_store, namespace=namespace, package=signed.outputs["signed"])
         published.set_display_name("Publish model")
         published.set_caching_options(False)  # it is done for its effect

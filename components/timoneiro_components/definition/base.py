@@ -22,3 +22,11 @@ class DefinitionObject(BaseModel):
     """Fields are written in camelCase; nothing is converted, and what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class EnvironmentKey(DefinitionObject):
+    """A secret in an environment variable."""
+
+    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")] = Field(
+        description="Name of the variable; on a cluster it comes from a Secret. Never the secret itself."
+    )

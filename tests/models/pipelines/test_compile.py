@@ -46,7 +46,14 @@ def test_steps_that_look_at_the_outside_world_are_not_cached(compiled: list[Any]
     tasks = {**compiled[0]["root"]["dag"]["tasks"]}
     tasks.update(compiled[0]["components"]["comp-condition-1"]["dag"]["tasks"])
     uncached = {name for name, task in tasks.items() if not task.get("cachingOptions", {}).get("enableCache")}
-    assert uncached - {"condition-1"} == {"find-champion", "ingest-data", "publish-model"}
+    assert uncached - {"condition-1"} == {"find-champion", "ingest-data", "publish-model", "sign-model"}
+
+
+def test_only_the_step_that_signs_gets_the_key(compiled: list[Any]) -> None:
+    executors = compiled[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert {step: secrets["secretAsEnv"][0]["secretName"] for step, secrets in executors.items()} == {
+        "exec-sign-model": "timoneiro-signing"
+    }
 
 
 def test_a_file_that_is_no_yaml_is_refused_with_a_sentence(tmp_path: Path) -> None:
