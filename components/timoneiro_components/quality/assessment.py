@@ -15,7 +15,7 @@ from ..definition.quality import Consequence
 from ..definition.training import Training
 from ..privacy.record import PrivacyRecord
 from ..sources.columns import schema_of
-from .check import Check, CheckedRows, Positions, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, Positions, SeenSoFar, TableFacts, Violation
 from .completeness import count_missing, missing_share
 from .consistency import copies_among, hash_rows
 from .description import ColumnFigures, TableFigures, describe
@@ -78,7 +78,7 @@ def assess(
     checks, taken = [personal_data_is_declared(privacy)], list[tuple[str, Positions]]()
     drift = columns_look_as_before(reference)
     # Of the table as it came, whatever becomes of its rows: in the same pass as the first stage.
-    whole: list[Any] = [Tally(0), Tally(0), TableFigures({})]
+    whole: list[Any] = [SeenSoFar(0), SeenSoFar(0), TableFigures({})]
     asked: list[Callable[[CheckedRows], Any]] = [count_missing, hash_rows, describe]
     for stage in (*STAGES, (drift,) if reference else ()) if not privacy.withheld else ():
         partials = [*(kind.partial for kind in stage), *asked]
@@ -89,7 +89,7 @@ def assess(
         taken += [(violation.label, violation.rows) for violation in _quarantining(done) if violation.rows is not None]
         checks += done
     if not (reference or privacy.withheld):
-        checks += drift.finish(Tally(0), facts)
+        checks += drift.finish(SeenSoFar(0), facts)
     missing, hashes, figures = whole
     return Assessment(
         facts.training,
