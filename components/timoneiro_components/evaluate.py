@@ -15,6 +15,7 @@ import pandas as pd
 
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model
+from timoneiro_serving.manifest import MANIFEST_FILE, read_manifest
 
 from .definition.gates import Disturbance
 from .definition.metrics import PRIMARY, is_function
@@ -73,7 +74,7 @@ def evaluate(training: Training, *, model: Path, test: Path, champion_uri: str, 
     candidate = judged.answers(features, truth)
     evidence = GateEvidence(
         candidate=candidate,
-        champion=_champion(champion_uri, features, truth, training) if champion_uri else None,
+        champion=_champion(champion_uri, features, truth, training),
         baseline=baseline_answers(record.baseline, truth, training.classes),
         parts=list(slices_of(features, candidate, training)),
         disturbed=_under_disturbance(judged, features, truth),
@@ -102,13 +103,43 @@ def _loaded(folder: Path, who: str) -> Any:
         raise StepError(f"{who} cannot be loaded: {error}") from error
 
 
-def _champion(uri: str, features: pd.DataFrame, truth: Array, training: Training) -> ModelAnswers:
+def _champion(uri: str, features: pd.DataFrame, truth: Array, training: Training) -> ModelAnswers | None:
+    """What the model says that serves now; None where there is none, or where no gate asks for it and it cannot be
+    compared: columns and classes may change."""
+    if not uri:
+        return None
     # Here, because most first runs have no champion and need no store.
     from .store import ModelStore  # noqa: PLC0415
 
     who = f"the champion {uri}"
     with ModelStore.connect().downloaded(uri) as folder:
-        return JudgedModel(_loaded(folder, who), training, who).answers(features, truth)
+        try:
+            _require_same_kind(folder, features, who)
+            return JudgedModel(_loaded(folder, who), training, who).answers(features, truth)
+        except StepError as error:
+            if all(gate.champion is None for gate in training.spec.gates):
+                return None
+            raise StepError(
+                f"{str(error).replace(str(folder), 'the package')}; to publish a model that cannot be compared, leave "
+                "out the gates with `champion`"
+            ) from error
+
+
+def _require_same_kind(folder: Path, features: pd.DataFrame, who: str) -> None:
+    """Raises StepError for a package without a manifest, and for one that was made for columns of another type."""
+    try:
+        manifest = read_manifest(folder)
+    except ModelLoadError as error:
+        raise StepError(f"{who} cannot be loaded: {error}") from error
+    if manifest is None:
+        raise StepError(f"{who} has no {MANIFEST_FILE}: was its upload finished?")
+    other = [
+        feature.name
+        for feature in manifest.features
+        if feature.name in features and feature.is_text != (features[feature.name].dtype == object)
+    ]
+    if other:
+        raise StepError(f"{who} was made for columns of another type: {', '.join(other)}")
 
 
 def _under_disturbance(

@@ -47,7 +47,7 @@ def rehearse(training: Training, *, package: Path, test: Path) -> Rehearsal:
     """Asks the package folder in the model server. Raises StepError if the server does not start with it."""
     if not training.spec.package.rehearse:
         return Rehearsal(0, (), {"asked": 0})
-    features = features_of(frame_of(read_table(test)), training).head(_ROWS)
+    features = _within_contract(features_of(frame_of(read_table(test)), training), training).head(_ROWS)
     good, bad = good_questions(features, training), bad_questions(features, training)
     with model_server(package) as (server, seconds):
         reasons = _in_short((question.what, _fault(server, question)) for question in (*good, *bad))
@@ -65,6 +65,23 @@ def rehearse(training: Training, *, package: Path, test: Path) -> Rehearsal:
             **({"p50_ms": _quantile(latencies, 0.5), "p99_ms": _quantile(latencies, 0.99)} if latencies else {}),
         },
     )
+
+
+def _within_contract(features: pd.DataFrame, training: Training) -> pd.DataFrame:
+    """Rows that callers may send: those that the checks only warned of are refused, and rightly. All of them if
+    there is no other."""
+    fine = np.ones(len(features), dtype=bool)
+    for name, column in training.features.items():
+        values = features[name]
+        wrong = values.isna() & (not column.nullable)
+        if column.minimum is not None:
+            wrong |= values < column.minimum
+        if column.maximum is not None:
+            wrong |= values > column.maximum
+        if column.values is not None:
+            wrong |= values.notna() & ~values.isin(column.values)
+        fine &= ~wrong.to_numpy(dtype=bool)
+    return features[fine] if fine.any() else features
 
 
 def _fault(server: RunningServer, question: Question) -> str | None:

@@ -208,7 +208,9 @@ def hashes_of(table: pa.Table, names: Sequence[str]) -> np.ndarray[Any, np.dtype
         if pa.types.is_timestamp(column.type):
             column = column.cast(pa.int64())
         if not (pa.types.is_string(column.type) or pa.types.is_floating(column.type)):
-            column = column.cast(pa.uint8() if pa.types.is_boolean(column.type) else column.type).cast(pa.float64())
+            column = column.cast(pa.uint8() if pa.types.is_boolean(column.type) else column.type).cast(
+                pa.float64(), safe=False
+            )
         values = column.to_pandas().to_numpy()
         if values.dtype != object:
             values = values + 0.0  # -0.0 is 0.0

@@ -21,6 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import FixedThresholdClassifier
 
 from timoneiro_serving.errors import ModelLoadError
+from timoneiro_serving.inputs import LARGEST_NUMBER
 from timoneiro_serving.loading import SKOPS_FILE, load_skops
 
 from .definition.metrics import METRICS, PRIMARY
@@ -70,6 +71,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
     test_table, table = take_test(read_table(data), training)
     features, rows = _rows(table, training)
     test_target = target_of(frame_of(test_table), training)
+    _require_sizes(features, rows.target, training)
     _require_rows(rows.target, training, at_least=spec.split.folds, what="training rows")
     _require_rows(test_target, training, at_least=_LEAST_TEST_ROWS, what="test rows")
 
@@ -131,6 +133,8 @@ def _rows(table: pa.Table, training: Training) -> tuple[pd.DataFrame, TrainingRo
 
 def _require_rows(target: np.ndarray[Any, Any], training: Training, *, at_least: int, what: str) -> None:
     remedy = "bring more data, or change spec.split.test or spec.split.folds"
+    if training.spec.split.order_by is not None:
+        remedy += f"; rows with the same {training.spec.split.order_by!r} are on the same side"
     if training.spec.split.group_by is not None:
         remedy += f"; rows with the same {training.spec.split.group_by!r} stay together"
     if not training.classes and len(target) < at_least:
@@ -139,6 +143,18 @@ def _require_rows(target: np.ndarray[Any, Any], training: Training, *, at_least:
         count = int((target == label).sum())
         if count < at_least:
             raise StepError(f"class {label!r} has {count} {what}, at least {at_least} are needed: {remedy}")
+
+
+def _require_sizes(features: pd.DataFrame, target: np.ndarray[Any, Any], training: Training) -> None:
+    numbers = features.select_dtypes("number").assign(
+        **({} if training.classes else {training.spec.target.column: target})
+    )
+    for name, values in numbers.items():
+        if values.abs().max() > LARGEST_NUMBER:
+            raise StepError(
+                f"column {str(name)!r} has numbers beyond {LARGEST_NUMBER:g}, with which no model can count: bring it "
+                "in another unit, or put it into spec.ignore"
+            )
 
 
 def _over_folds(crossed: Sequence[FoldAnswers], training: Training) -> dict[str, list[float]]:

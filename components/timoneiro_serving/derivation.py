@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from .times import part_columns
+
 RowNumbers = np.ndarray[Any, np.dtype[np.float64]]
 # A column by its name, a number, or an operator with what it takes: ["/", ["column", "debt"], ["column", "income"]].
 Formula = Sequence[Any] | float
@@ -70,15 +72,13 @@ class Derivation(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return pd.DataFrame(kept | added, index=rows.index)
 
 
-def part_columns(column: str, part: str) -> tuple[str, str]:
-    """What the two columns of a part of a time are called."""
-    return f"{column} {part} sine", f"{column} {part} cosine"
-
-
 def _part(columns: Mapping[str, RowNumbers], column: str, part: str, zone: str) -> list[tuple[str, RowNumbers]]:
     of, period = PARTS[part]
-    times = pd.to_datetime(columns[column], unit="s", utc=True).tz_convert(zone)
-    turns = np.asarray(of(times), dtype=float) * (2 * np.pi / period)
+    # pandas takes NaN for a time now and then, and for an error.
+    known = np.isfinite(columns[column])
+    microseconds = np.round(np.where(known, columns[column], 0.0) * 1e6).astype("int64")
+    times = pd.DatetimeIndex(microseconds.view("datetime64[us]")).tz_localize("UTC").tz_convert(zone)
+    turns = np.where(known, np.asarray(of(times), dtype=float) * (2 * np.pi / period), np.nan)
     sine, cosine = part_columns(column, part)
     return [(sine, np.sin(turns)), (cosine, np.cos(turns))]
 

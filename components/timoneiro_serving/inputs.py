@@ -17,6 +17,9 @@ import pandas as pd
 from .manifest import TIME_DTYPE, Feature
 from .times import NoTime, microseconds
 
+# What single precision holds, with which some models count: nothing that is measured is larger.
+LARGEST_NUMBER = 1e38
+
 
 class BadInput(ValueError):
     """The caller sent something that the model was not made for (HTTP 400)."""
@@ -198,12 +201,16 @@ def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtyp
             values[position] = np.nan
         elif isinstance(value, int | float) and (feature.dtype == "bool" or not isinstance(value, bool)):
             _check_kind(position, value, feature)
-            try:
-                values[position] = value
-            except OverflowError:
-                raise BadInput(f"row {position}, feature {feature.name!r}: the number is too large") from None
+            # NaN is no number, and compares with none.
+            if not -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+                raise BadInput(
+                    f"row {position}, feature {feature.name!r}: a number of at most {LARGEST_NUMBER:g} is wanted; a "
+                    "missing value is null"
+                )
+            values[position] = value
         else:
-            raise BadInput(f"row {position}, feature {feature.name!r}: a number is wanted, not {_kind(value)}")
+            wanted = "true or false" if feature.dtype == "bool" else "a number"
+            raise BadInput(f"row {position}, feature {feature.name!r}: {wanted} is wanted, not {_kind(value)}")
     return values
 
 

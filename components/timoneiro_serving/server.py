@@ -16,21 +16,28 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import http
 import json
 import logging
+import struct
 import traceback
 import uuid
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
 from kserve.errors import InferenceError, InvalidInput
 from kserve.logging import KSERVE_LOG_CONFIG, configure_logging
 from kserve.model_server import app
 from prometheus_client import REGISTRY
+from starlette.requests import Request
+from starlette.responses import Response
 
 from .accounting import AccountForRequests, Accounts
 from .errors import first_line
@@ -47,6 +54,8 @@ logger = logging.getLogger("kserve.timoneiro")
 
 # Predictions at the same time. When so many hang there is no thread left, and the server says that it is not ready.
 THREADS = 8
+# What reading a body raises that is cut off, or not what its headers say.
+_MISTAKES = (ValueError, TypeError, LookupError, RecursionError, struct.error)
 
 
 class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
@@ -71,8 +80,9 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
         """The request as a table, and the request itself if it is v2. Raises InvalidInput (400)."""
         del headers
         try:
+            _is_read.set(True)
             if isinstance(payload, InferRequest):
-                return self._within(rows_of_tensors(_tensors(payload), self._model.features)), payload
+                return self._within(rows_of_tensors(_read(payload), self._model.features)), payload
             if isinstance(payload, bytes):
                 # KServe parses JSON only if the content type says so; curl, for one, says otherwise.
                 payload = _parse_json(payload)
@@ -105,6 +115,27 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
             logger.error("model %s failed: %s at %s", self.name, type(error).__name__, _place(error))
             # The cause is cut off: KServe would log it, and its message may hold values of the request.
             raise InferenceError(f"the model failed: {first_line(error)}") from None
+
+
+# Whether the request of this task has come as far as the model's own part of the server.
+_is_read: ContextVar[bool] = ContextVar("is_read", default=False)
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    """KServe reads the body before the model sees it: what fails there is the caller's mistake, and told without a
+    value. Anything later is ours."""
+    del request
+    if _is_read.get():
+        raise error
+    return JSONResponse({"error": f"the request cannot be read: {type(error).__name__}"}, http.HTTPStatus.BAD_REQUEST)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """What FastAPI finds in a body of the v2 protocol: where, and what, and never the body itself."""
+    del request
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    told = "; ".join(f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in found[:3])
+    return JSONResponse({"error": f"the request is not one of this protocol: {told}"}, http.HTTPStatus.BAD_REQUEST)
 
 
 class KeepConnection:
@@ -150,6 +181,9 @@ def serve(
     REGISTRY.register(predictions)
     outside = OutsideRequests([feature.name for feature in model.features if feature.is_limited])
     REGISTRY.register(outside)
+    for mistake in _MISTAKES:
+        app.add_exception_handler(mistake, _unreadable)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(KeepConnection)
     # Added last, and so around all the others: what they answer counts as well.
     app.add_middleware(AccountForRequests, accounts=accounts)
@@ -174,8 +208,16 @@ def _not_an_answer(record: logging.LogRecord) -> bool:
 def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadInput("the body is not JSON: send it with content-type: application/json") from None
+
+
+def _read(request: InferRequest) -> list[Tensor]:
+    try:
+        return _tensors(request)
+    except Exception as error:
+        # KServe reads the data of a tensor only now, and its words repeat them.
+        raise BadInput(f"the data of a tensor cannot be read: {type(error).__name__}") from None
 
 
 def _tensors(request: InferRequest) -> list[Tensor]:

@@ -132,8 +132,8 @@ def _tree(text: str) -> ast.expr:
         with warnings.catch_warnings():
             # Python warns of what is refused later, or is no matter here, such as a backslash in a text.
             warnings.simplefilter("ignore")
-            # In brackets it may have several lines.
-            return ast.parse(f"({text}\n)", mode="eval").body
+            # It may have several lines, and no bracket of its own is closed by one around it.
+            return ast.parse(" ".join(text.split("\n")).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"it cannot be read: {_hint(_QUOTED.sub('', text))}") from None
 

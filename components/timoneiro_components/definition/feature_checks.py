@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from timoneiro_serving.times import zone_of
+from timoneiro_serving.times import part_columns, zone_of
 
 from .columns import Column
 from .expressions import ExpressionError, parse_formula
 from .problems import Contradiction, Path
 from .quality import Timeliness
 from .training import Training
+
+# Whose model cannot answer a row in which a value is missing.
+_NEED_EVERY_VALUE = ("LogisticRegression", "Ridge")
 
 
 def feature_faults(training: Training) -> Iterator[Contradiction]:
@@ -19,10 +22,26 @@ def feature_faults(training: Training) -> Iterator[Contradiction]:
         yield from _time(("spec", "columns", name), column)
     for position, said in enumerate(training.spec.checks.timeliness):
         yield from _timeliness(("spec", "checks", "timeliness", position), said, training)
+    parts = {
+        added
+        for name, column in training.spec.columns.items()
+        for part in column.parts
+        for added in part_columns(name, part)
+    }
+    for name in parts & training.spec.columns.keys():
+        yield ("spec", "columns", name), "a part of a time is called so: rename the column"
+    model = training.spec.model
+    if training.spec.features and not model.impute and model.algorithm in _NEED_EVERY_VALUE:
+        yield (
+            ("spec", "model", "impute"),
+            f"computed features may be missing, and {model.algorithm} takes no row without a value: leave it out",
+        )
     for name, text in training.spec.features.items():
         path: Path = ("spec", "features", name)
         if name in training.spec.columns:
             yield path, "spec.columns describes a column of that name: choose another one"
+        if name in parts or name in training.spec.ignore:
+            yield path, "a part of a time, or a column that is ignored, is called so: choose another name"
         try:
             # Only of what callers of the model send.
             parse_formula(text, training.features)

@@ -99,6 +99,9 @@ def _text(file: File) -> str:
 def _problems(document: Document, error: ValidationError) -> Iterator[DefinitionProblem]:
     for fault in error.errors():
         path, kind, context = tuple(fault["loc"]), fault["type"], fault.get("ctx", {})
+        if kind == "default_factory_not_called":
+            # A default that depends on what is wrong elsewhere, which is told.
+            continue
         if path and path[-1] == "[key]":
             path = path[:-1]
         sentence = _SENTENCES.get(kind, _other)(document, path, context)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from timoneiro_serving.errors import first_line
 from timoneiro_serving.loading import LoadedModel
 
 from ..definition.training import Training
@@ -43,7 +42,8 @@ class JudgedModel:
         try:
             answer = model.predictor.predict(features[[feature.name for feature in model.features]])
         except Exception as error:
-            raise StepError(f"{self.who} cannot answer for the test rows: {first_line(error)}") from error
+            # Without its words, which may hold values of the data; the log has them.
+            raise StepError(f"{self.who} cannot answer for the test rows: {type(error).__name__}") from error
         if not classes:
             predicted = np.asarray(answer.predictions, dtype=float)
             if predicted.shape != truth.shape or not np.isfinite(predicted).all():

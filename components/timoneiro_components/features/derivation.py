@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from timoneiro_serving.derivation import Derivation, Formula, part_columns
+from timoneiro_serving.derivation import Derivation, Formula
+from timoneiro_serving.times import part_columns
 
 from ..definition.expressions import ColumnOperand, ConstantOperand, Expression, parse_formula
 from ..definition.training import Training

@@ -11,6 +11,7 @@ import pandera.pandas as pa
 
 from ..definition.columns import Column
 from ..definition.metrics import REGRESSION
+from ..definition.quality import Consequence, RowActions
 from ..definition.training import Training
 from ..features.rows import features_of, target_of
 from ..ranking import area_under_roc
@@ -102,10 +103,19 @@ def _kind_of(check: Any) -> str:
     return next((word for begin, word in words.items() if said.startswith(begin)), said)
 
 
+def _without_warnings(actions: RowActions) -> dict[str, Consequence]:
+    said = {field: getattr(actions, field) for field in ("limits", "categories", "missing")}
+    return {field: "Stop" for field, action in said.items() if action == "Warn"}
+
+
 def _violation(training: Training, name: str, kind: str, positions: Positions) -> Violation:
     if name not in training.columns:
         return Violation(f"the columns are not those of the definition: {name!r}")
     actions, column = training.spec.checks.actions, training.columns[name]
+    spec = training.spec
+    if name in (spec.target.column, spec.split.order_by, spec.split.group_by):
+        # A row without its answer, or of which nobody can tell where it belongs, is of no use to any step.
+        actions = actions.model_copy(update=_without_warnings(actions))
     count = f"{len(positions)} value{'s' if len(positions) > 1 else ''}"
     if kind == "missing":
         sentence = f"column {name!r} lacks {count} and may lack none: say nullable if they may be missing"
@@ -171,7 +181,8 @@ def _correlation(area: float) -> float:
 
 def _rates(values: pd.Series, target: TargetValues) -> pd.Series:
     """For each row the mean of the target that comes with its value."""
-    groups = values.astype(object).where(values.notna(), "missing")
+    # No text is empty.
+    groups = values.astype(object).where(values.notna(), "")
     return pd.Series(target, index=values.index).groupby(groups).transform("mean")
 
 

@@ -26,7 +26,8 @@ from .check import Check, CheckedRows, CheckKind, SeenSoFar, TableFacts, Violati
 _BINS = 10
 _LEAST_ROWS = 500
 _CHANCE = 0.01
-_MISSING = "missing"
+# No category is called so: an empty text is a missing value.
+_MISSING = ""
 
 
 def drift_reference(frame: pd.DataFrame, training: Training) -> dict[str, Any]:
@@ -52,6 +53,8 @@ def read_drift_reference(folder: Path) -> dict[str, Any] | None:
         if found is None:
             return None
         return {name: {"edges": column["edges"], "counts": {**column["counts"]}} for name, column in found.items()}
+    except FileNotFoundError:
+        return None
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise StepError(f"the champion's reference.json cannot be read ({type(error).__name__})") from error
 
@@ -83,8 +86,12 @@ def _compared(tally: SeenSoFar, reference: Mapping[str, Any] | None, training: T
     by_column = dict[str, dict[str, int]]()
     for (name, place), number in tally.counts.items():
         by_column.setdefault(name, {})[place] = number
+    told = {name: now for name, now in by_column.items() if sum(reference[name]["counts"].values()) >= _LEAST_ROWS}
+    if not told:
+        why = f"it was trained on fewer than {_LEAST_ROWS} rows, or on other columns"
+        return Check(question, f"nothing could be compared: {why}")
     drifted, largest = list[Violation](), 0.0
-    for name, now in by_column.items():
+    for name, now in told.items():
         index, chance = stability_index(reference[name]["counts"], now)
         accepted = max(chance, said.least_psi)
         largest = max(largest, index)

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import acero
 
 from ..definition.expressions import ColumnOperand, ConstantOperand, Expression, Operation
 
 _MICROSECONDS_A_DAY = 86_400e6
 _FLOAT, _INTEGER = pa.float64(), pa.int64()
-_LOGIC: Mapping[str, Callable[..., pc.Expression]] = {"and": pc.and_kleene, "or": pc.or_kleene, "not": pc.invert}
-_ARITHMETIC: Mapping[str, Callable[..., pc.Expression]] = {
+# A column of the table, or one value for all rows.
+_Values = Any
+_LOGIC: Mapping[str, Callable[..., _Values]] = {"and": pc.and_kleene, "or": pc.or_kleene, "not": pc.invert}
+_ARITHMETIC: Mapping[str, Callable[..., _Values]] = {
     "+": pc.add,
     "-": pc.subtract,
     "*": pc.multiply,
     "/": pc.divide,
 }
-_COMPARISONS: Mapping[str, Callable[..., pc.Expression]] = {
+_COMPARISONS: Mapping[str, Callable[..., _Values]] = {
     "==": pc.equal,
     "!=": pc.not_equal,
     "<": pc.less,
@@ -36,35 +38,34 @@ _COMPARISONS: Mapping[str, Callable[..., pc.Expression]] = {
 
 def broken(table: pa.Table, expression: Expression) -> pa.Array:
     """For each row of `table`, in its order, whether `expression` is false of it."""
-    holds = pc.coalesce(compiled(expression), pc.scalar(True))
-    source = acero.Declaration("table_source", acero.TableSourceNodeOptions(table))
-    project = acero.Declaration("project", acero.ProjectNodeOptions([holds], ["holds"]), [source])
-    # Threads would mix up the rows.
-    found = project.to_table(use_threads=False).column("holds")
-    return pc.invert(found.combine_chunks())
+    if not table.num_rows:
+        return pa.array([], pa.bool_())
+    return pc.invert(pc.coalesce(_computed(table, expression), pa.scalar(True))).combine_chunks()
 
 
-def compiled(expression: Expression) -> pc.Expression:
-    """The expression as Arrow knows it: true, false, or null where a missing value leaves the answer open."""
+def _computed(table: pa.Table, expression: Expression) -> _Values:
+    """Of each row true, false, or null where a missing value leaves the answer open; or a value. Each part of the
+    expression is computed once."""
     match expression:
         case ColumnOperand(name=name):
-            return pc.field(name)
+            return table.column(name)
         case ConstantOperand(value=value):
-            return pc.scalar(pa.scalar(value))
+            return pa.scalar(value)
         case Operation(operator="isNull", operands=(column,)):
-            return pc.is_null(compiled(column))
+            return pc.is_null(_computed(table, column))
         case Operation(operator=operator, operands=operands) if operator in _LOGIC:
-            parts = [compiled(operand) for operand in operands]
+            parts = [_computed(table, operand) for operand in operands]
             return _LOGIC[operator](*parts) if operator == "not" else reduce(_LOGIC[operator], parts)
         case Operation(operator="daysBetween", operands=(left, right)):
-            return pc.divide(pc.subtract(_microseconds(left), _microseconds(right)), pc.scalar(_MICROSECONDS_A_DAY))
+            difference = pc.subtract(_microseconds(table, left), _microseconds(table, right))
+            return pc.divide(difference, pa.scalar(_MICROSECONDS_A_DAY))
         case Operation(operator=operator, operands=(left, right)) if operator in _ARITHMETIC:
-            found = _ARITHMETIC[operator](_number(left), _number(right))
-            return pc.if_else(pc.is_finite(found), found, pc.scalar(pa.scalar(None, _FLOAT)))
+            found = _ARITHMETIC[operator](_number(table, left), _number(table, right))
+            return pc.if_else(pc.is_finite(found), found, pa.scalar(None, _FLOAT))
         case Operation(operator=operator, operands=(left, right)):
             # Said here, because Arrow by itself refuses whole numbers that no double holds exactly.
-            as_read = _number if _has_fraction(left) or _has_fraction(right) else compiled
-            return _COMPARISONS[operator](as_read(left), as_read(right))
+            as_read = _number if _has_fraction(left) or _has_fraction(right) else _computed
+            return _COMPARISONS[operator](as_read(table, left), as_read(table, right))
     raise TypeError(f"{type(expression).__name__} is no expression")
 
 
@@ -79,9 +80,9 @@ def _has_fraction(expression: Expression) -> bool:
             return operator in _ARITHMETIC or operator == "daysBetween"
 
 
-def _microseconds(time: Expression) -> pc.Expression:
-    return compiled(time).cast(_INTEGER).cast(_FLOAT, safe=False)
+def _microseconds(table: pa.Table, time: Expression) -> _Values:
+    return pc.cast(pc.cast(_computed(table, time), _INTEGER), _FLOAT, safe=False)
 
 
-def _number(expression: Expression) -> pc.Expression:
-    return compiled(expression).cast(_FLOAT, safe=False)
+def _number(table: pa.Table, expression: Expression) -> _Values:
+    return pc.cast(_computed(table, expression), _FLOAT, safe=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
 
 import pyarrow as pa
@@ -17,6 +17,9 @@ from ..errors import StepError
 
 # Instants: what was written with an offset, or meant in a zone, is the same moment.
 TIMES = pa.timestamp("us", tz="UTC")
+_FIRST_SECOND, _LAST_SECOND = (
+    int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (FIRST_YEAR, LAST_YEAR + 1)
+)
 ARROW_TYPES = {
     "Number": pa.float64(),
     "Integer": pa.int64(),
@@ -71,12 +74,21 @@ def _in_type(source: str, name: str, column: Column, values: pa.ChunkedArray) ->
         found = pc.cast(values, wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise StepError(told) from None
+    if wanted == pa.string():
+        _require_text(source, name, found)
     if wanted == pa.float64():
         if pc.any(pc.is_inf(found)).as_py():
             raise StepError(f"{source}: column {name!r} has values that are infinite")
         # NaN is how some tools write a missing value.
         found = pc.if_else(pc.is_nan(found), pa.scalar(None, pa.float64()), found)
     return found
+
+
+def _require_text(source: str, name: str, texts: pa.ChunkedArray) -> None:
+    try:
+        texts.validate(full=True)
+    except pa.ArrowInvalid:
+        raise StepError(f"{source}: column {name!r} has a text that is no UTF-8: write it anew as UTF-8") from None
 
 
 def _times(source: str, name: str, column: Column, values: pa.ChunkedArray, told: str) -> pa.ChunkedArray:
@@ -95,6 +107,13 @@ def _times(source: str, name: str, column: Column, values: pa.ChunkedArray, told
         if zone is None:
             raise StepError(f"{source}: column {name!r} has times without a zone: say spec.columns.{name}.timeZone")
         values = pc.assume_timezone(values, zone, ambiguous="earliest", nonexistent="latest")
+    seconds = pc.cast(values, pa.timestamp("s", tz="UTC"), safe=False).cast(pa.int64())
+    ends = pc.min_max(seconds).as_py()
+    if ends["min"] < _FIRST_SECOND or ends["max"] > _LAST_SECOND:
+        raise StepError(
+            f"{source}: column {name!r} has times outside of the years {FIRST_YEAR} to {LAST_YEAR}: a placeholder is "
+            "better a missing value"
+        )
     # What is finer than a microsecond is cut off, as it is of texts.
     return pc.cast(values, TIMES, safe=False)
 

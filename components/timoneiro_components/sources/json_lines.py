@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 from pyarrow import json as arrow_json
@@ -29,8 +29,7 @@ def read(said: JsonLines, training: Training) -> Stream:
     """Every line. Raises StepError for what is no JSON object, with its row, and for columns that do not fit."""
     with whole_file(said.path) as file:
         with file.path.open("rb") as stream:
-            if not any(line.strip() for line in stream):
-                raise StepError(f"{said.path} is empty")
+            _require_objects(said.path, stream)
         table = _table(file, {})
         # pyarrow makes times of text that looks like them, and their zones are gone: in JSON they are text.
         times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
@@ -40,6 +39,18 @@ def read(said: JsonLines, training: Training) -> Stream:
     check_names(training, said.path, table.column_names)
     yield in_types(training, said.path, table)
     return Origin("jsonLines", digest.address, files=(digest,))
+
+
+def _require_objects(label: str, lines: Iterable[bytes]) -> None:
+    """Raises StepError for the first line that is none: pyarrow does not live through some of them."""
+    rows = 0
+    for line in lines:
+        begin = line.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+        rows += bool(begin)
+        if begin not in (b"", b"{"):
+            raise StepError(f"{label}: row {rows}: it is no JSON object in a line of its own")
+    if not rows:
+        raise StepError(f"{label} is empty")
 
 
 def _table(file: TableFile, types: Mapping[str, pa.DataType]) -> pa.Table:

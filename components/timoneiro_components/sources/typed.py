@@ -67,6 +67,8 @@ def misfit_sentence(name: str, column: Column, misfits: Misfits, *, decimal: str
     if column.type == "Number":
         other = "," if decimal == "." else "."
         hint = f"; if fractions are written with {other!r}, set spec.source.csv.decimal"
+    if column.type == "Integer":
+        hint = "; a whole number has at most 18 digits"
     if column.type == "Time":
         hint = no_time_hint(name, column)
     one, several = _WANTED[column.type]

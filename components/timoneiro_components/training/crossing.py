@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from timoneiro_serving.errors import first_line
+
 from ..definition.training import Training
 from ..errors import StepError
 from ..tasks.answers import ModelAnswers
@@ -32,11 +34,17 @@ def cross(
     """The answers of each fold in turn, fitted when it is asked for. Raises StepError if the model cannot be fitted."""
     for fit, judged in folds:
         model = fitted(training, features.iloc[fit], rows.take(fit), parameters)
-        yield FoldAnswers(
-            answers_of(model, features.iloc[fit], rows.target[fit], training),
-            answers_of(model, features.iloc[judged], rows.target[judged], training),
-            judged,
-        )
+        try:
+            found = FoldAnswers(
+                answers_of(model, features.iloc[fit], rows.target[fit], training),
+                answers_of(model, features.iloc[judged], rows.target[judged], training),
+                judged,
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            raise StepError(
+                f"the model cannot answer for rows that it was not fitted on: {first_line(error)}"
+            ) from error
+        yield found
 
 
 def fitted(training: Training, features: pd.DataFrame, rows: TrainingRows, parameters: Mapping[str, Any]) -> Any:

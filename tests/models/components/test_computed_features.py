@@ -151,3 +151,12 @@ def test_what_is_outside_is_clipped_where_it_is_not_refused(tmp_path: Path) -> N
     training = parse_training(DEFINITION, settings=["spec.package.outside=Count"])
     with model_server(packaged(tmp_path, training)) as (running, _):
         assert probability(running, amount=9e9) == probability(running, amount=500.0)
+
+
+def test_rows_that_were_only_warned_of_are_not_what_callers_send(tmp_path: Path) -> None:
+    text = DEFINITION.replace("maximum: 500, clip: true", "maximum: 250").replace(
+        "  package:", "  checks: {actions: {limits: Warn}}\n  package:"
+    )
+    training = parse_training(text)
+    made = packaged(tmp_path, training)
+    assert rehearse(training, package=made, test=tmp_path / "test").reasons == ()

@@ -373,3 +373,17 @@ def test_a_fault_of_an_expression_is_told_with_its_line() -> None:
     with pytest.raises(DefinitionError) as raised:
         parse_training(text)
     assert [problem.line for problem in raised.value.problems] == [16]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"status": None}, "column 'status' lacks 1 value and may lack none: say nullable if they may be missing"),
+        ({"status": "odd"}, "column 'status' has 1 value other than good, bad"),
+    ],
+)
+def test_a_row_without_its_answer_is_never_only_warned_of(judge: Judge, change: dict[str, Any], sentence: str) -> None:
+    table = rows()
+    table.loc[3, list(change)] = list(change.values())
+    found = judge(table, "spec.checks.actions={missing: Warn, categories: Warn}")
+    assert sentence in found.done.reasons

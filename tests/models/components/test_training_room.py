@@ -201,6 +201,20 @@ def test_calibration_makes_probabilities_of_a_balanced_model_true(tmp_path: Path
     assert read_record(calibrated).folds["brier"][0] < plain
 
 
+def test_of_costs_only_the_ratio_matters() -> None:
+    random = np.random.default_rng(3)
+    truth = random.random(200) < 0.3
+    score = np.clip(truth * 0.3 + random.random(200) * 0.7, 0, 1)
+    answers = ModelAnswers(
+        np.where(truth, "bad", "good"), np.full(200, "good"), np.column_stack([1 - score, score]), ("good", "bad")
+    )
+    found = [
+        cheapest_threshold(answers, Costs(false_positive=scale, false_negative=4 * scale))
+        for scale in (1.0, 1e-300, 4e307)
+    ]
+    assert found[0] == found[1] == found[2]
+
+
 def test_costs_choose_the_threshold_and_the_server_keeps_to_it(tmp_path: Path) -> None:
     folder = trained(loans("spec.model.costs={falsePositive: 1, falseNegative: 20}"), tmp_path)
     predictor = load_model(folder).predictor

@@ -11,9 +11,9 @@ import pytest
 import skops.io
 from sklearn.base import clone
 
-from timoneiro_serving.derivation import Derivation, part_columns
+from timoneiro_serving.derivation import Derivation
 from timoneiro_serving.loading import load_skops
-from timoneiro_serving.times import microseconds
+from timoneiro_serving.times import microseconds, part_columns
 
 
 def seconds(*texts: str) -> list[float]:

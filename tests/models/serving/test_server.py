@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,7 +117,7 @@ def test_the_connection_survives_a_request_that_kserve_cannot_handle(skops_serve
     good = {"json": {"instances": [GOOD]}}
     with skops_server.client() as client:
         (first, one), (second, other) = sockets_of(client, (INFER, odd), (PREDICT, good))
-    assert (first, second, one) == (500, 200, other)
+    assert (first, second, one) == (400, 200, other)
 
 
 def test_predict_count_minus_postprocess_count_is_the_number_of_failures(skops_server: Any) -> None:
@@ -228,3 +230,69 @@ def test_a_value_that_the_model_was_not_made_for_is_answered_and_counted(
         assert [answer.status_code for answer in answers] == [200] * 3 and limited.outside() == {"length": 2}
     finally:
         limited.stop()
+
+
+NUMBERS_THAT_ARE_NONE = ("NaN", "Infinity", "-Infinity", "1e999", "-1.7e308", "1" + "0" * 400)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+@pytest.mark.parametrize("number", NUMBERS_THAT_ARE_NONE)
+def test_what_is_no_finite_number_is_refused_on_every_protocol(server: Any, number: str, content_type: str) -> None:
+    v2 = f'{{"inputs": [{{"name": "input-0", "shape": [1, 3], "datatype": "FP64", "data": [{number}, 0, 0]}}]}}'
+    for path, body in ((PREDICT, f'{{"instances": [[{number}, 0, 0]]}}'), (INFER, v2)):
+        answer = server.post(path, content=body.encode(), headers={"content-type": content_type})
+        assert answer.status_code == 400 and number not in answer.text, answer.text
+
+
+def binary(values: bytes, size: int, shape: tuple[int, int] = (1, 3), datatype: str = "FP64") -> tuple[bytes, int]:
+    tensor = {"name": "input-0", "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": size}}
+    head = json.dumps({"inputs": [tensor]}).encode()
+    return head + values, len(head)
+
+
+def ask_binary(server: Any, body: bytes, length: object) -> Any:
+    headers = {"Inference-Header-Content-Length": str(length), "content-type": "application/octet-stream"}
+    return server.post(INFER, content=body, headers=headers)
+
+
+def test_a_binary_tensor_is_answered(server: Any) -> None:
+    body, length = binary(struct.pack("<3d", 0.5, 0.5, 0.5), 24)
+    assert ask_binary(server, body, length).status_code == 200
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_what_is_no_finite_number_is_refused_in_a_binary_tensor(server: Any, number: float) -> None:
+    body, length = binary(struct.pack("<3d", number, 0.5, 0.5), 24)
+    assert ask_binary(server, body, length).status_code == 400
+
+
+def mistakes() -> dict[str, tuple[bytes, object]]:
+    values = struct.pack("<3d", 1, 2, 3)
+    body, length = binary(values, 24)
+    return {
+        "cut off": (body[:-5], length),
+        "a length that is no number": (body, "abc"),
+        "a length beyond the end": (body, 10_000),
+        "a text whose length is none": (*binary(b"\xff\xff\xff\x7fabc", 7, (1, 1), "BYTES"),),
+        "a text that is no UTF-8": (*binary(b"\x02\x00\x00\x00\xff\xfe", 6, (1, 1), "BYTES"),),
+    }
+
+
+@pytest.mark.parametrize("what", mistakes())
+def test_a_body_that_cannot_be_read_is_the_callers_mistake(skops_server: Any, what: str) -> None:
+    before = skops_server.accounts()
+    answer = ask_binary(skops_server, *mistakes()[what])
+    assert answer.status_code == 400, answer.text
+    assert skops_server.accounts()["failed"] == before["failed"]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_a_body_that_is_nested_too_deeply_is_refused(skops_server: Any, content_type: str) -> None:
+    body = b'{"instances": ' + b"[" * 5000 + b"]" * 5000 + b"}"
+    assert skops_server.post(PREDICT, content=body, headers={"content-type": content_type}).status_code == 400
+
+
+def test_a_body_that_is_not_of_the_protocol_is_refused_without_its_values(skops_server: Any) -> None:
+    body = {"inputs": [{"name": "input-0", "shape": ["secret"], "data": [["secret"]]}]}
+    answer = skops_server.post(INFER, json=body)
+    assert answer.status_code == 400 and "secret" not in answer.text and "datatype" in answer.text

@@ -344,6 +344,20 @@ BAD = {
         changed("type: Number, minimum: 0", "type: Time, parts: [Hour]"),
         "line 9, spec.columns.income.parts[0]: it must be 'TimeOfDay', 'DayOfWeek', 'DayOfMonth' or 'DayOfYear'",
     ),
+    "the time zone of a machine": (
+        changed("type: Number, minimum: 0", "type: Time, timeZone: localtime"),
+        "line 9, spec.columns.income.timeZone: there is no time zone 'localtime'",
+    ),
+    "a computed feature with the name of a part": (
+        changed("type: Number, minimum: 0", "type: Time, parts: [TimeOfDay]")
+        .replace("    job:", "    age: {type: Number}\n    job:")
+        .replace("  target:", "  features: {income TimeOfDay sine: age + 1}\n  target:"),
+        "spec.features.income TimeOfDay sine: a part of a time, or a column that is ignored, is called so",
+    ),
+    "computed features that may be missing": (
+        changed("  target:", "  model: {impute: false}\n  features: {twice: income * 2}\n  target:"),
+        "line 12, spec.model.impute: computed features may be missing, and LogisticRegression takes no row without",
+    ),
     "a part that is there twice": (
         changed("type: Number, minimum: 0", "type: Time, parts: [DayOfWeek, DayOfWeek]"),
         "line 9, spec.columns.income.parts: a part is there twice",
@@ -682,3 +696,9 @@ def test_what_is_for_classes_is_no_part_of_a_regression(setting: str) -> None:
     text = text[: text.index("  gates:")]
     found = faults(text, "spec.task=Regression", "spec.model.algorithm=Ridge", setting)
     assert len(found) == 1 and found[0].endswith("it is for classes, and the task is Regression")
+
+
+def test_a_fault_of_a_field_is_told_alone() -> None:
+    """Defaults that depend on other fields say nothing of it."""
+    text = SMALL[: SMALL.index("  gates:")] + "  checks: {minRowsPerClass: 1}\n"
+    assert faults(text) == ["line 13, spec.checks.minRowsPerClass: it must be at least 2"]

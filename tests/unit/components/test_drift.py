@@ -118,6 +118,11 @@ def test_what_chance_explains_is_no_drift_however_little_matters() -> None:
     assert told(checked(table_of(rows(600, 4)), reference, strict)) == []
 
 
+def test_a_model_of_few_rows_is_not_said_to_have_been_compared() -> None:
+    check = compared(rows(499), rows(800, 5).assign(income=-1.0))
+    assert (check.result, check.finding.partition(":")[0]) == ("passed", "nothing could be compared")
+
+
 def test_few_rows_tell_nothing() -> None:
     assert told(compared(rows(2000), rows(499, 5).assign(income=-1.0))) == []
 
@@ -149,15 +154,33 @@ def test_as_much_as_chance_explains_is_exceeded_in_about_one_of_a_hundred_compar
     assert 8 <= exceeded <= 34
 
 
-@pytest.mark.parametrize(("document", "found"), [("{}", None), ('{"drift": {}}', {})])
-def test_an_older_reference_has_nothing_to_compare_with(tmp_path: Path, document: str, found: object) -> None:
-    (tmp_path / "reference.json").write_text(document)
+@pytest.mark.parametrize(("document", "found"), [(None, None), ("{}", None), ('{"drift": {}}', {})])
+def test_an_older_reference_has_nothing_to_compare_with(tmp_path: Path, document: str | None, found: object) -> None:
+    if document is not None:
+        (tmp_path / "reference.json").write_text(document)
     assert read_drift_reference(tmp_path) == found
 
 
-@pytest.mark.parametrize("document", [None, "", "[]", '{"drift": 3}', '{"drift": {"x": {}}}', '{"drift": {"x": 1}}'])
-def test_a_reference_that_cannot_be_read_is_told(tmp_path: Path, document: str | None) -> None:
-    if document is not None:
-        (tmp_path / "reference.json").write_text(document)
+@pytest.mark.parametrize("document", ["", "[]", '{"drift": 3}', '{"drift": {"x": {}}}', '{"drift": {"x": 1}}'])
+def test_a_reference_that_cannot_be_read_is_told(tmp_path: Path, document: str) -> None:
+    (tmp_path / "reference.json").write_text(document)
     with pytest.raises(StepError, match=r"the champion's reference\.json cannot be read"):
         read_drift_reference(tmp_path)
+
+
+def test_a_category_that_is_called_missing_is_no_missing_value() -> None:
+    training = parse_training(
+        """\
+apiVersion: timoneiro.dev/v1alpha1
+kind: Training
+metadata: {name: loans}
+spec:
+  source: {csv: {path: loans.csv}}
+  columns:
+    job: {type: Category, values: [missing, a], nullable: true}
+    status: {type: Category, values: [good, bad]}
+  target: {column: status, positive: bad}
+"""
+    )
+    frame = pd.DataFrame({"job": ["missing"] * 4 + ["a"] * 2 + [None], "status": ["good"] * 7})
+    assert drift_reference(frame, training)["job"]["counts"] == {"": 1, "a": 2, "missing": 4}

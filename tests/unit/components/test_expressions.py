@@ -151,6 +151,7 @@ BAD = {
     "true": "it names no column",
     "start > 'a'": "'start' is a number and 'a' is a text: they never compare",
     "employed == 1": "'employed' is true or false and 1 is a number: they never compare",
+    "start > 0) or (end > 0": "it cannot be read: ",
     "paid - 1 > 0": "- takes a number on each side, and 'paid' is a time",
     "paid + opened > 0": "+ takes a number on each side, and 'paid' is a time",
     "paid > '2025-01-01'": "'paid' is a time and '2025-01-01' is a text: they never compare",
@@ -278,3 +279,7 @@ def test_a_long_chain_of_differences_is_read_in_no_time() -> None:
 def test_the_columns_of_a_text_are_known_even_where_it_is_no_expression() -> None:
     assert columns_in("`end date` / start > whole") == {"end date", "start", "whole"}
     assert columns_in("a ++ (") == frozenset()
+
+
+def test_a_rule_of_many_terms_is_computed_once_a_term() -> None:
+    assert keeps(" + ".join(["start"] * 46) + " == 92", start=2.0)

@@ -107,6 +107,9 @@ def test_a_date_is_its_first_moment_in_the_zone_of_the_column(tmp_path: Path) ->
     ("values", "sentence"),
     [
         (pa.array([datetime(2025, 1, 31)]), "column 'at' has times without a zone: say spec.columns.at.timeZone"),
+        (pa.array([datetime(9999, 12, 31, tzinfo=UTC)]), "column 'at' has times outside of the years 1678 to 2261"),
+        (pa.array([10**15], pa.timestamp("s", tz="UTC")), "column 'at' has times outside of the years 1678 to 2261"),
+        (pa.array([date(1, 1, 1)]), "column 'at' has times outside of the years 1678 to 2261"),
         (pa.array([5]), "column 'at' is int64, and its type in the definition is Time"),
         (pa.array(["Friday"]), "column 'at': 1 value is no time: write 2025-01-31T12:00:00Z"),
     ],

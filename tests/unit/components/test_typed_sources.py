@@ -194,3 +194,25 @@ def test_json_lines_that_do_not_fit_are_told_without_a_value(tmp_path: Path, tex
     (tmp_path / "t.jsonl").write_text(text)
     told = refused("jsonLines", tmp_path / "t.jsonl")
     assert sentence in told and "secret" not in told
+
+
+@pytest.mark.parametrize("line", ["null", "[1]", "5", '"x"'])
+def test_a_line_of_json_that_is_no_object_is_told_with_its_row(tmp_path: Path, line: str) -> None:
+    (tmp_path / "t.jsonl").write_text(f'\n{line}\n{{"income": 1, "age": 2, "status": "good"}}\n')
+    text = DEFINITION.replace(
+        'python: {function: "timoneiro_components.examples.diagnosis:given"}',
+        f"jsonLines: {{path: {tmp_path}/t.jsonl}}",
+    )
+    with pytest.raises(StepError, match="row 1: it is no JSON object in a line of its own"):
+        read_source(parse_training(text))
+
+
+def test_a_text_of_parquet_that_is_no_utf_8_is_told(tmp_path: Path) -> None:
+    status = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")])
+    parquet.write_table(pa.table({"income": [1.0], "age": [2], "status": status}), tmp_path / "t.parquet")
+    text = DEFINITION.replace(
+        'python: {function: "timoneiro_components.examples.diagnosis:given"}',
+        f"parquet: {{path: {tmp_path}/t.parquet}}",
+    )
+    with pytest.raises(StepError, match="column 'status' has a text that is no UTF-8"):
+        read_source(parse_training(text))

@@ -47,7 +47,10 @@ def test_text_is_kept_where_text_is_wanted() -> None:
         ({"instances": [[1, 2], [1, "2"]]}, "row 1, feature 'width': a number is wanted, not text"),
         ({"instances": [[1, True]]}, "row 0, feature 'width': a number is wanted, not true or false"),
         ({"instances": [[1, [2]]]}, "row 0, feature 'width': a number is wanted, not a list"),
-        ({"instances": [[1, 10**400]]}, "row 0, feature 'width': the number is too large"),
+        (
+            {"instances": [[1, 10**400]]},
+            "row 0, feature 'width': a number of at most 1e+38 is wanted; a missing value is null",
+        ),
     ],
 )
 def test_a_bad_v1_body_is_refused_with_a_sentence(body: Any, sentence: str) -> None:
