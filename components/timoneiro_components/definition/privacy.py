@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import ColumnName, DefinitionObject, Text
+from .base import ColumnName, DefinitionObject, Text, VariableName
 from .source import FilePath
 
 Treatment = Literal["Drop", "Hash", "Generalise", "Keep"]
@@ -15,7 +15,7 @@ Treatment = Literal["Drop", "Hash", "Generalise", "Keep"]
 class EnvironmentKey(DefinitionObject):
     """A secret in an environment variable."""
 
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")] = Field(
+    env: VariableName = Field(
         description="Name of the variable; on a cluster it comes from a Secret. Never the secret itself."
     )
 
