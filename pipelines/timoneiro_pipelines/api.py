@@ -7,6 +7,7 @@ a run that was cancelled.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -25,6 +26,7 @@ class PipelineApi:
     """Experiments, runs and schedules (which the API calls recurring runs) of one profile."""
 
     def __init__(self, client: Any, connection: Connection) -> None:
+        self._client = client
         self._connection = connection
         self._experiments = generated.ExperimentServiceApi(client)
         self._runs = generated.RunServiceApi(client)
@@ -123,9 +125,17 @@ class PipelineApi:
         """`writing`: after a lost answer nobody knows whether it has happened."""
         try:
             yield
+            # The generated client makes an empty answer of a page that is none of this API.
+            if not isinstance(_json(self._client.last_response.data), dict):
+                raise self._stranger()
         except generated.ApiException as error:
             raise self._refusal(error, what) from None
         except urllib3.exceptions.HTTPError as error:
+            if isinstance(getattr(error, "reason", None), urllib3.exceptions.SSLError):
+                raise KubeflowError(
+                    f"{self._connection.host}: the certificate is not trusted: say with --ca-file who has signed it",
+                    code=NO_ANSWER,
+                ) from None
             lost = isinstance(error, urllib3.exceptions.ReadTimeoutError | urllib3.exceptions.ProtocolError)
             doubt = f"; whether {what} was written is not known: see `timoneiro training status`"
             raise KubeflowError(
@@ -134,17 +144,9 @@ class PipelineApi:
                 code=NO_ANSWER,
                 transient=True,
             ) from None
-        except (ValueError, TypeError, AttributeError):
-            # The generated client gets lost in what is no answer of this API.
-            raise self._stranger() from None
 
     def _refusal(self, error: Any, what: str) -> KubeflowError:
         told, profile = _message(error.body) or str(error.reason), self._connection.profile
-        if error.status == 0:
-            return KubeflowError(
-                f"{self._connection.host}: the certificate is not trusted: say with --ca-file who has signed it",
-                code=NO_ANSWER,
-            )
         if 300 <= error.status < 400:
             return KubeflowError(
                 f"{self._connection.host} sends to another page, as a login does: give a token with --token-file",
@@ -203,5 +205,7 @@ def _message(body: Any) -> str:
 
 
 def _cause(error: Exception) -> str:
+    """What kept it from an answer, without the names of objects and numbers of errors that come with it."""
     cause = getattr(error, "reason", None) or error
-    return " ".join(str(cause).split()).rpartition(": ")[2] or type(cause).__name__
+    text = " ".join(str(cause).split()).rpartition(": ")[2]
+    return re.sub(r"^\[Errno \d+\] ", "", text) or type(cause).__name__

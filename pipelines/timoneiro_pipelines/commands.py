@@ -17,7 +17,17 @@ import typer
 
 from . import kubeflow_commands
 from .errors import FAILED
-from .shell import DEFINITION, MODEL_STORE, Definition, ModelStore, Namespace, Publish, Settings, Version, sentences
+from .shell import (
+    DEFINITION,
+    MODEL_STORE,
+    DefinitionFile,
+    ModelStoreOption,
+    NamespaceOption,
+    PublishOption,
+    SettingsOption,
+    VersionOption,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from timoneiro_components.definition.training import Training
@@ -61,7 +71,7 @@ def init(
 
 
 @app.command()
-def check(file: Definition = DEFINITION, settings: Settings = None) -> None:
+def check(file: DefinitionFile = DEFINITION, settings: SettingsOption = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
     with sentences():
         training = _checked(file, settings)
@@ -80,12 +90,12 @@ def schema() -> None:
 
 @app.command()
 def run(
-    file: Definition = DEFINITION,
-    settings: Settings = None,
-    version: Version = "1",
-    publish: Publish = False,
-    namespace: Namespace = "default",
-    model_store: ModelStore = MODEL_STORE,
+    file: DefinitionFile = DEFINITION,
+    settings: SettingsOption = None,
+    version: VersionOption = "1",
+    publish: PublishOption = False,
+    namespace: NamespaceOption = "default",
+    model_store: ModelStoreOption = MODEL_STORE,
     root: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs"),
 ) -> None:
     """Run the training pipeline on this machine: the steps that run on Kubeflow, each in a process of its own."""

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import FAILED, NOT_FOUND, WRONG_USE, KubeflowError
-from .shell import DEFINITION, MODEL_STORE, Definition, ModelStore, Namespace, Publish, Settings, Version, sentences
+from .shell import (
+    DEFINITION,
+    MODEL_STORE,
+    DefinitionFile,
+    ModelStoreOption,
+    NamespaceOption,
+    PublishOption,
+    SettingsOption,
+    VersionOption,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from timoneiro_components.definition.training import Training
@@ -53,7 +63,7 @@ _Profile = Annotated[str, typer.Option(help="Profile (its namespace), where Kube
 _Experiment = Annotated[str, typer.Option(help="Left out: it is called like the definition.")]
 
 
-class Output(StrEnum):
+class AnswerForm(StrEnum):
     """How an answer is written."""
 
     TEXT = "text"
@@ -73,7 +83,7 @@ def compile_(
     file: Annotated[
         Path | None, typer.Argument(help="A definition, whose kubeflow is compiled in.", show_default="any definition")
     ] = None,
-    settings: Settings = None,
+    settings: SettingsOption = None,
     image: _Image = "",
     kubernetes_manifests: Annotated[
         bool,
@@ -113,12 +123,12 @@ def compile_(
 
 
 def submit(
-    file: Definition = DEFINITION,
-    settings: Settings = None,
-    version: Version = "1",
-    publish: Publish = False,
-    namespace: Namespace = "default",
-    model_store: ModelStore = MODEL_STORE,
+    file: DefinitionFile = DEFINITION,
+    settings: SettingsOption = None,
+    version: VersionOption = "1",
+    publish: PublishOption = False,
+    namespace: NamespaceOption = "default",
+    model_store: ModelStoreOption = MODEL_STORE,
     image: _Image = "",
     experiment: _Experiment = "",
     host: _Host = "",
@@ -145,14 +155,14 @@ def submit(
 
 
 def schedule(
-    file: Definition = DEFINITION,
-    settings: Settings = None,
+    file: DefinitionFile = DEFINITION,
+    settings: SettingsOption = None,
     cron: Annotated[
         str, typer.Option(help="When: minute, hour, day of the month, month, day of the week, as in '0 3 * * 1'.")
     ] = "",
-    publish: Publish = False,
-    namespace: Namespace = "default",
-    model_store: ModelStore = MODEL_STORE,
+    publish: PublishOption = False,
+    namespace: NamespaceOption = "default",
+    model_store: ModelStoreOption = MODEL_STORE,
     image: _Image = "",
     experiment: _Experiment = "",
     pause: Annotated[bool, typer.Option("--pause", help="Begin no further run.")] = False,
@@ -193,7 +203,7 @@ def schedule(
 def status(
     run: Annotated[str, typer.Argument(help="The id of a run, for its steps.", show_default="the latest runs")] = "",
     experiment: Annotated[str, typer.Option(help="Only its runs.")] = "",
-    output: Annotated[Output, typer.Option("--output", "-o", help="How to write it.")] = Output.TEXT,
+    output: Annotated[AnswerForm, typer.Option("--output", "-o", help="How to write it.")] = AnswerForm.TEXT,
     host: _Host = "",
     token_file: _TokenFile = None,
     ca_file: _CaFile = None,
@@ -208,13 +218,13 @@ def status(
 
         if run:
             found = run_state(api.run(run), datetime.now(UTC))
-            typer.echo(json.dumps(found.document(), indent=2) if output is Output.JSON else described(found))
+            typer.echo(json.dumps(found.document(), indent=2) if output is AnswerForm.JSON else described(found))
             return
         identity = api.experiment(experiment) if experiment else ""
         if experiment and not identity:
             raise KubeflowError(f"there is no experiment {experiment}", code=NOT_FOUND)
         runs = [run_state(each, datetime.now(UTC)) for each in api.runs(experiment=identity, limit=_MOST_RUNS)]
-        if output is Output.JSON:
+        if output is AnswerForm.JSON:
             typer.echo(json.dumps([each.document() for each in runs], indent=2))
         else:
             typer.echo(listed(runs))

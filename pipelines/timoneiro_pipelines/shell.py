@@ -14,16 +14,16 @@ import typer
 
 from .errors import WRONG_USE, KubeflowError
 
-Definition = Annotated[Path, typer.Argument(help="The definition, such as training.yaml.", show_default=True)]
+DefinitionFile = Annotated[Path, typer.Argument(help="The definition, such as training.yaml.", show_default=True)]
 DEFINITION = Path("training.yaml")
-Settings = Annotated[
+SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="One field of the definition, such as spec.model.seed=3."),
 ]
-Version = Annotated[str, typer.Option(help="Of the package; never used twice for different ones.")]
-Publish = Annotated[bool, typer.Option("--publish", help="Upload it, and roll it out.")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Of the ModelDeployment.")]
-ModelStore = Annotated[str, typer.Option(help="Where packages are kept.")]
+VersionOption = Annotated[str, typer.Option(help="Of the package; never used twice for different ones.")]
+PublishOption = Annotated[bool, typer.Option("--publish", help="Upload it, and roll it out.")]
+NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", help="Of the ModelDeployment.")]
+ModelStoreOption = Annotated[str, typer.Option(help="Where packages are kept.")]
 MODEL_STORE = "s3://models"
 
 

@@ -26,7 +26,7 @@ from timoneiro_pipelines.steps import (
 )
 
 
-class Prepared(NamedTuple):
+class PreparedData(NamedTuple):
     """What the group prepare-data gives to others."""
 
     accepted: Dataset
@@ -34,7 +34,7 @@ class Prepared(NamedTuple):
     dataset: Artifact
 
 
-class Trained(NamedTuple):
+class MadeModel(NamedTuple):
     """What the group make-model gives to others."""
 
     model: Model
@@ -42,7 +42,7 @@ class Trained(NamedTuple):
     evaluation: Artifact
 
 
-class Packaged(NamedTuple):
+class MadePackage(NamedTuple):
     """What the group make-package gives to others."""
 
     package: Model
@@ -59,7 +59,7 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         return task.set_display_name(title)
 
     @dsl.pipeline(name="prepare-data")  # type: ignore[untyped-decorator]  # KFP carries no types
-    def prepare_data(champion_uri: str, definition: Input[Artifact]) -> Prepared:
+    def prepare_data(champion_uri: str, definition: Input[Artifact]) -> PreparedData:
         """Ingests the data, and checks that it is what the definition says."""
         # Its source changes without any input changing.
         ingested = shown(ingest_data(definition=definition), "Ingest data", cached=False)
@@ -72,14 +72,14 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         )
         validated = shown(validating, "Validate data")
         shown(require_valid_data(outcome=validated.outputs["outcome"]), "Require valid data")
-        return Prepared(
+        return PreparedData(
             accepted=validated.outputs["accepted"],
             privacy=ingested.outputs["privacy"],
             dataset=ingested.outputs["dataset"],
         )
 
     @dsl.pipeline(name="make-model")  # type: ignore[untyped-decorator]
-    def make_model(champion_uri: str, definition: Input[Artifact], data: Input[Dataset]) -> Trained:
+    def make_model(champion_uri: str, definition: Input[Artifact], data: Input[Dataset]) -> MadeModel:
         """Trains a model, and judges whether it is good enough."""
         trained = shown(train_model(definition=definition, data=data), "Train model")
         evaluating = evaluate_model(
@@ -90,7 +90,7 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         )
         evaluated = shown(evaluating, "Evaluate model")
         shown(require_good_model(outcome=evaluated.outputs["outcome"]), "Require a good model")
-        return Trained(
+        return MadeModel(
             model=trained.outputs["model"],
             test=trained.outputs["test"],
             evaluation=evaluated.outputs["evaluation"],
@@ -106,7 +106,7 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         data: Input[Dataset],
         privacy: Input[Artifact],
         dataset: Input[Artifact],
-    ) -> Packaged:
+    ) -> MadePackage:
         """Packages the model, and rehearses how it is served."""
         packaging = package_model(
             version=version,
@@ -121,7 +121,7 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         rehearsing = rehearse_model(definition=definition, package=packaged.outputs["package"], test=test)
         rehearsed = shown(rehearsing, "Rehearse the model")
         shown(require_working_model(outcome=rehearsed.outputs["outcome"]), "Require a working model")
-        return Packaged(package=packaged.outputs["package"])
+        return MadePackage(package=packaged.outputs["package"])
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]
         name="timoneiro-training",

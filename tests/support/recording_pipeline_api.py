@@ -52,8 +52,8 @@ class ApiRefusal(Exception):
 
 class RecordingPipelineApi(ThreadingHTTPServer):
     """Experiments, runs and recurring runs by their ids. `token`: "" where nobody has to say who they are. `script`:
-    what a run says, one answer after the other, the last again and again. `failures`: the code of HTTP for the next
-    requests of a method and the last word of a path, such as ("POST", "runs")."""
+    what a run says, one answer after the other, the last again and again. `failures`: code of HTTP and message for
+    requests of a method and the last word of a path, such as ("POST", "runs"); no answer at all where it is 0."""
 
     def __init__(self, *, token: str = "", multi_user: bool = False) -> None:
         self.token, self.multi_user = token, multi_user
@@ -188,6 +188,9 @@ class _Handler(BaseHTTPRequestHandler):
                 ),
             )
         except ApiRefusal as refusal:
+            if not refusal.code:
+                self.close_connection = True
+                return
             code, found = refusal.code, {"code": _CODES.get(refusal.code, 13), "message": str(refusal), "details": []}
         content = json.dumps(found).encode()
         self.send_response(code)

@@ -169,6 +169,26 @@ def test_an_experiment_that_a_run_may_be_in_is_not_taken_away(folder: Path, api:
     assert list(api.resources["experiments"]) == ["experiments-1"]
 
 
+def test_after_a_lost_answer_nobody_says_that_nothing_was_made(folder: Path, api: RecordingPipelineApi) -> None:
+    api.failures["POST", "runs"] = (0, "")
+    code, _, told = typed("submit")
+    assert code == 5
+    assert told.endswith("; whether the run loans 1 was written is not known: see `timoneiro training status`\n")
+    assert list(api.resources["experiments"]) == ["experiments-1"]
+
+
+def test_a_schedule_whose_predecessor_stays_is_told(folder: Path, api: RecordingPipelineApi) -> None:
+    typed("schedule", "--cron", "30 3 * * 1")
+    api.failures["DELETE", "recurringruns-1"] = (403, "PermissionDenied")
+    code, _, told = typed("schedule", "--cron", "30 4 * * 1")
+    assert code == 5
+    assert told.startswith("schedule recurringruns-2 is there, and the one before it (recurringruns-1) still is: ")
+
+
+def test_a_schedule_that_is_not_there_cannot_be_paused(folder: Path, api: RecordingPipelineApi) -> None:
+    assert typed("schedule", "--pause") == (4, "", "experiment loans has no schedule loans: make one with --cron\n")
+
+
 def test_a_schedule_is_paused_resumed_and_deleted(folder: Path, api: RecordingPipelineApi) -> None:
     typed("schedule", "--cron", "30 3 * * 1")
     modes = []
