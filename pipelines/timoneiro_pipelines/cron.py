@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from .errors import WRONG_USE, KubeflowError
+
 # Lowest and highest number, and words that stand for one.
 _FIELDS = (
     ("second", 0, 59, ""),
@@ -22,19 +24,23 @@ _ENTRY = re.compile(r"(\*|\?|[0-9]{1,2}|[a-z]{3})(?:-([0-9]{1,2}|[a-z]{3}))?(?:/
 def six_fields(text: str) -> str:
     """The expression with all six fields: where five are given, the second is 0.
 
-    Raises ValueError with a sentence for what is no expression.
+    Raises KubeflowError for what is no expression.
     """
     fields = text.lower().split()
     if len(fields) == 5:
         fields = ["0", *fields]
     if len(fields) != 6:
-        raise ValueError(f"{text!r} has {len(fields)} fields: write minute, hour, day, month and day of the week")
+        raise _wrong(f"{text!r} has {len(fields)} fields: write minute, hour, day, month and day of the week")
     for written, (name, least, most, words) in zip(fields, _FIELDS, strict=True):
         for entry in written.split(","):
             if not _right(entry, least, most, words):
                 example = f"*, a number from {least} to {most}, a range such as {least}-{most}, or */2"
-                raise ValueError(f"{text!r}: {entry!r} is no {name}: write {example}")
+                raise _wrong(f"{text!r}: {entry!r} is no {name}: write {example}")
     return " ".join(fields)
+
+
+def _wrong(sentence: str) -> KubeflowError:
+    return KubeflowError(f"--cron {sentence}", code=WRONG_USE)
 
 
 def _right(entry: str, least: int, most: int, words: str) -> bool:

@@ -11,7 +11,7 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,16 +29,10 @@ from .shell import (
 )
 
 if TYPE_CHECKING:
-    from timoneiro_components.definition.training import Training
-
     from .api import PipelineApi
     from .connection import Connection
-    from .plan import ClusterPlan
     from .runs import RunState
-    from .submission import Submission
 
-# Kubeflow puts the time for which a run was planned in its place, so that every run publishes a version of its own.
-_PLANNED_VERSION = "[[ScheduledTime]]"
 _MOST_RUNS = 20
 
 _Image = Annotated[
@@ -95,16 +89,15 @@ def compile_(
     if output.suffix not in (".yaml", ".yml"):
         print(f"{output}: choose a name that ends with .yaml", file=sys.stderr)
         raise typer.Exit(WRONG_USE)
-    import yaml
-
-    from .plan import general_plan, plan_of
-
     with sentences():
         from timoneiro_components.definition.reading import encoded
 
-        training = _for_cluster(file, settings) if file is not None else None
-        plan = plan_of(training, _checked_image(image)) if training else general_plan(_checked_image(image))
-    _say_whether_cached(plan)
+        from .preparation import announced_plan, cluster_definition
+
+        training = cluster_definition(file, settings or ()) if file is not None else None
+        plan = announced_plan(training, image)
+    import yaml
+
     from .compiling import compiled, manifests
 
     definition = encoded(training) if training else ""
@@ -142,13 +135,22 @@ def submit(
     """Run the training pipeline on Kubeflow."""
     with sentences():
         connection = _connection(host, ui_host, token_file, ca_file, profile)
-        training = _for_cluster(file, settings)
-        parameters = {"version": version, "namespace": namespace, "model_store": model_store, "publish": publish}
-        submission = _submission(training, parameters, image, f"{training.metadata.name} {version}")
-        from . import submission as sending
+        from .preparation import cluster_definition, prepared
+        from .submission import submit as send
 
+        training = cluster_definition(file, settings or ())
+        name = training.metadata.name
+        submission = prepared(
+            training,
+            name=f"{name} {version}",
+            image=image,
+            version=version,
+            namespace=namespace,
+            model_store=model_store,
+            publish=publish,
+        )
         api = _api(connection)
-        run = sending.submit(api, submission, experiment or training.metadata.name)
+        run = send(api, submission, experiment or name)
         typer.echo(f"{'run:':<20}{run}\n{'see:':<20}{connection.run_address(run)}")
         if wait:
             _await(api, run, timeout)
@@ -182,14 +184,30 @@ def schedule(
         raise typer.Exit(WRONG_USE)
     with sentences():
         connection = _connection(host, "", token_file, ca_file, profile)
-        if cron:
-            made = _schedule(file, settings, cron, publish, namespace, model_store, image, experiment, connection)
-            typer.echo(f"{'schedule:':<20}{made}")
-            return
         from timoneiro_components.definition.reading import read_as_written
 
+        from .cron import six_fields
+        from .preparation import PLANNED_VERSION, cluster_definition, prepared
         from .submission import change_schedule
+        from .submission import schedule as send
 
+        if cron:
+            times = six_fields(cron)
+            training = cluster_definition(file, settings or ())
+            name = training.metadata.name
+            submission = prepared(
+                training,
+                name=name,
+                image=image,
+                version=PLANNED_VERSION,
+                namespace=namespace,
+                model_store=model_store,
+                publish=publish,
+            )
+            description = f"Trains {training.title}"
+            made = send(_api(connection), submission, experiment or name, cron=times, description=description)
+            typer.echo(f"{'schedule:':<20}{made}")
+            return
         name, api = read_as_written(file, settings or ()).metadata.name, _api(connection)
 
         def change(identity: str) -> None:
@@ -240,88 +258,6 @@ def _api(connection: Connection) -> PipelineApi:
     from .api import PipelineApi
 
     return PipelineApi.connect(connection)
-
-
-def _for_cluster(file: Path, settings: list[str] | None) -> Training:
-    """The definition with its paths as they are written, if nothing is wrong with it on a cluster."""
-    from timoneiro_components.definition.environment import cluster_faults
-    from timoneiro_components.definition.problems import DefinitionError, DefinitionProblem, field_of
-    from timoneiro_components.definition.reading import read_as_written
-
-    training = read_as_written(file, settings or ())
-    if found := [DefinitionProblem(0, field_of(path), sentence) for path, sentence in cluster_faults(training)]:
-        raise DefinitionError(file.name, found)
-    return training
-
-
-def _checked_image(image: str) -> str:
-    """Raises KubeflowError for what is no name of an image."""
-    if any(character.isspace() for character in image) or ("@" in image and "@sha256:" not in image):
-        raise KubeflowError(
-            f"--image {image!r} must be the name of an image, best by digest: name@sha256:...", code=WRONG_USE
-        )
-    return image
-
-
-def _say_whether_cached(plan: ClusterPlan) -> None:
-    if not plan.cached:
-        print(
-            f"{plan.image} is no image by digest, so that nothing is taken from the cache: write name@sha256:...",
-            file=sys.stderr,
-        )
-
-
-def _submission(training: Training, parameters: dict[str, Any], image: str, name: str) -> Submission:
-    """The pipeline compiled for this definition, and what it is called with."""
-    from timoneiro_components.definition.reading import encoded
-    from timoneiro_components.identity import check_identity
-    from timoneiro_components.store import package_uri
-
-    from .plan import plan_of
-    from .submission import Submission
-
-    version = parameters["version"]
-    if version != _PLANNED_VERSION:
-        check_identity(training.metadata.name, version)
-    package_uri(parameters["model_store"], training.metadata.name, "1")
-    plan = plan_of(training, _checked_image(image))
-    _say_whether_cached(plan)
-    from .compiling import compiled
-
-    return Submission(name, compiled(plan), {"definition": encoded(training), **parameters}, plan.service_account)
-
-
-def _schedule(
-    file: Path,
-    settings: list[str] | None,
-    cron: str,
-    publish: bool,
-    namespace: str,
-    model_store: str,
-    image: str,
-    experiment: str,
-    connection: Connection,
-) -> str:
-    from .cron import six_fields
-
-    try:
-        times = six_fields(cron)
-    except ValueError as error:
-        raise KubeflowError(f"--cron {error}", code=WRONG_USE) from None
-    training = _for_cluster(file, settings)
-    parameters = {
-        "version": _PLANNED_VERSION,
-        "namespace": namespace,
-        "model_store": model_store,
-        "publish": publish,
-    }
-    name = training.metadata.name
-    submission = _submission(training, parameters, image, name)
-    from . import submission as sending
-
-    return sending.schedule(
-        _api(connection), submission, experiment or name, cron=times, description=f"Trains {training.title}"
-    )
 
 
 def _await(api: PipelineApi, run: str, seconds: float) -> None:

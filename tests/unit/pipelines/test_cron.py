@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from timoneiro_pipelines.cron import six_fields
+from timoneiro_pipelines.errors import KubeflowError
 
 
 @pytest.mark.parametrize(
@@ -27,5 +28,5 @@ def test_an_expression_has_a_second(written: str, read: str) -> None:
      "*/0 * * * *", "*-5 * * * *", "* * * * foo", "* * jan * *", "1,,2 * * * *", "@daily", "-1 * * * *", "1/ * * * *"],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_with_a_sentence(wrong: str) -> None:
-    with pytest.raises(ValueError, match=": write "):
+    with pytest.raises(KubeflowError, match=": write "):
         six_fields(wrong)
