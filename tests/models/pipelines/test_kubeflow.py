@@ -115,6 +115,16 @@ def test_secrets_of_a_source_reach_the_step_that_reads_it_and_no_other(folder: P
     }
 
 
+def test_two_variables_may_have_the_same_key(folder: Path, api: RecordingPipelineApi) -> None:
+    secret = "{name: loans-db, env: {LOANS_USER: same, LOANS_PASSWORD: same}}"
+    typed("submit", "--set", f"kubeflow.secrets=[{secret}]")
+    uses = executors(api.written("runs")[0])["exec-ingest-data"]["secretAsEnv"]
+    assert [each["keyToEnv"] for each in uses] == [
+        [{"secretKey": "same", "envVar": "LOANS_USER"}],
+        [{"secretKey": "same", "envVar": "LOANS_PASSWORD"}],
+    ]
+
+
 def test_the_schedule_is_as_it_was_wished(folder: Path, api: RecordingPipelineApi) -> None:
     assert typed("schedule", "--cron", "30 3 * * 1")[:2] == (0, "schedule:           recurringruns-1\n")
     (body,) = api.written("recurringruns")
