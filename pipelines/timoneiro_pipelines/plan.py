@@ -60,17 +60,17 @@ class ClusterPlan:
 # Cores, memory, retries and time limit. Who asks others than Kubeflow is tried again; who decides is not. Request and
 # limit are alike: a step that got more than it asked for on one day would be killed on another.
 _DEFAULTS: Mapping[StepName, tuple[float, str, int, str]] = {
-    "resolve-definition": (0.5, "1Gi", 0, "15m"),
+    "resolve-definition": (0.5, "512Mi", 0, "15m"),
     "find-champion": (0.5, "1Gi", 2, "15m"),
     "ingest-data": (1, "4Gi", 2, "4h"),
     "validate-data": (1, "4Gi", 2, "2h"),
-    "require-valid-data": (0.5, "1Gi", 0, "15m"),
+    "require-valid-data": (0.5, "512Mi", 0, "15m"),
     "train-model": (2, "8Gi", 0, "1d"),
     "evaluate-model": (2, "8Gi", 2, "4h"),
-    "require-good-model": (0.5, "1Gi", 0, "15m"),
+    "require-good-model": (0.5, "512Mi", 0, "15m"),
     "package-model": (1, "4Gi", 0, "1h"),
     "rehearse-model": (1, "4Gi", 0, "1h"),
-    "require-working-model": (0.5, "1Gi", 0, "15m"),
+    "require-working-model": (0.5, "512Mi", 0, "15m"),
     "publish-model": (0.5, "2Gi", 2, "1h"),
 }
 

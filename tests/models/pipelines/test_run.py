@@ -105,7 +105,7 @@ def test_curve_and_confusion_matrix_are_what_kubeflow_draws(published: Outcome) 
 
 def test_the_report_of_the_model_is_a_page_that_kubeflow_can_show_in_a_frame(published: Outcome) -> None:
     page = artifact(published, "evaluate-model", "report").read_text()
-    assert page.startswith("<!doctype html>") and not re.findall(r"(?:src|href)=[\"']?(?!#|data:)", page)
+    assert page.startswith("<!DOCTYPE html>") and not re.findall(r"(?:src|href)=[\"']?(?!#|data:)", page)
 
 
 @pytest.mark.parametrize("step", ["validate-data", "rehearse-model"])
