@@ -58,6 +58,9 @@ def run_state(run: Any, now: datetime) -> RunState:
     tasks = {task.display_name: task for task in details}
     steps = tuple(_step(name, tasks[name], now) for name in STEPS if name in tasks)
     failed = next((f"{step.name} failed: {step.reason}" for step in steps if step.state == FAILED), "")
+    # A driver is what prepares a step and starts it.
+    drivers = ((name, tasks[f"{name}-driver"]) for name in STEPS if f"{name}-driver" in tasks)
+    stuck = next((_not_started(name, task) for name, task in drivers if task.state == FAILED), "")
     started = _moment(run.created_at)
     return RunState(
         run=str(run.run_id),
@@ -65,7 +68,7 @@ def run_state(run: Any, now: datetime) -> RunState:
         state=run.state or "PENDING",
         started=started.isoformat(timespec="seconds") if started else "",
         seconds=_seconds(started, _moment(run.finished_at), now),
-        reason=(failed or _error(run)) if run.state == FAILED else "",
+        reason=(failed or stuck or _error(run)) if run.state == FAILED else "",
         steps=steps,
     )
 
@@ -99,6 +102,10 @@ def _step(name: str, task: Any, now: datetime) -> StepState:
     state = task.state or "PENDING"
     reason = (_error(task) or _REPORTS.get(name, "see its log")) if state == FAILED else ""
     return StepState(name, state, _seconds(_moment(task.start_time), _moment(task.end_time), now), reason)
+
+
+def _not_started(name: str, driver: Any) -> str:
+    return f"Kubeflow could not start {name}: {_error(driver) or f'see the log of {name}-driver'}"
 
 
 def _error(said: Any) -> str:

@@ -78,6 +78,12 @@ def test_a_failed_run_says_which_step_and_as_much_as_the_api_knows(failed: Any, 
     assert run_state(run("FAILED", task("ingest-data", "SUCCEEDED"), failed), NOW).reason == reason
 
 
+def test_a_step_that_could_not_start_is_named() -> None:
+    tasks = [task("ingest-data", "SUCCEEDED"), task("train-model-driver", "FAILED")]
+    reason = "Kubeflow could not start train-model: see the log of train-model-driver"
+    assert run_state(run("FAILED", *tasks), NOW).reason == reason
+
+
 def test_a_run_that_failed_before_its_steps_has_the_reason_of_the_run() -> None:
     assert run_state(run("FAILED", error=error("quota exceeded")), NOW).reason == "quota exceeded"
 
