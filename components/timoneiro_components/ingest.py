@@ -52,11 +52,12 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, data
     # In the temporary folder, where what was read may lie until the run ends: what stops it may be in the last row.
     with tempfile.TemporaryDirectory(prefix="timoneiro-ingest-") as scratch:
         spool, choices = Path(scratch) / "rows.parquet", [np.zeros(0, dtype=np.uint64)]
-        with table_writer(spool, schema) as write:
+        with table_writer(spool, schema, compression="lz4") as write:
 
             def take(part: pa.Table) -> None:
                 treated = protected.applied(part)
-                choices.append(choice_values(treated, training, "holdout"))
+                wanted = training.spec.split.holdout_rows
+                choices.append(choice_values(treated, training, "holdout") if wanted else _nobody(treated))
                 write(treated)
 
             origin = consumed(source_parts(as_read(training)), take)
@@ -66,6 +67,11 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, data
     write_record(record, privacy)
     digest = write_dataset(training, origin, path=dataset, **written)
     return Ingested(written["data"].rows, written["holdout"].rows, written["data"].digest, digest, record)
+
+
+def _nobody(part: pa.Table) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Of no rows one need not know which they are."""
+    return np.zeros(part.num_rows, dtype=np.uint64)
 
 
 def _held(values: np.ndarray[Any, np.dtype[np.uint64]], training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -2,7 +2,7 @@
 
 Guarantees: a published package never changes. The manifest is written last, so a package whose
 manifest is there is complete; publishing the same package again changes nothing, and another
-package under the same address is refused.
+package under the same address is refused. Only a signature may come later, and stays what it is then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from timoneiro_serving.digest import file_digests
+from timoneiro_serving.digest import SIGNATURE_FILE, file_names
 from timoneiro_serving.manifest import MANIFEST_FILE
 
 from .errors import StepError
@@ -49,7 +49,7 @@ class ModelStore:
         does not do what it is asked to.
         """
         bucket, prefix = parse_uri(uri)
-        names = sorted(file_digests(folder))
+        names = file_names(folder)
         if MANIFEST_FILE not in names:
             raise StepError(f"{folder} has no {MANIFEST_FILE}: it is not a package")
         for name in names:
@@ -59,8 +59,9 @@ class ModelStore:
             present = set(self._names(bucket, prefix))
             if MANIFEST_FILE in present:
                 self._require_same(folder, bucket, prefix, uri)
-                return False
-            if leftovers := sorted(present - set(names)):
+                # A second signature says nothing new, and who trusts the key of the first one goes on doing so.
+                names = [name for name in names if name == SIGNATURE_FILE and name not in present]
+            elif leftovers := sorted(present - set(names)):
                 raise StepError(
                     f"{uri} holds files of an unfinished upload ({', '.join(leftovers[:5])}): delete them "
                     f"or choose another version"
@@ -68,7 +69,7 @@ class ModelStore:
             # The manifest last: until it is there, nothing refers to the rest.
             for name in sorted(names, key=lambda name: (name == MANIFEST_FILE, name)):
                 self._client.put_object(Bucket=bucket, Key=prefix + name, Body=(folder / name).read_bytes())
-        return True
+        return bool(names)
 
     def download(self, uri: str, folder: Path) -> None:
         """Writes all files of the package at `uri` below `folder`."""

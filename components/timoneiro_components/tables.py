@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from .definition.training import Training
 from .errors import StepError
 
 # Of a table that is not held whole, and of a row group of a file.
-PART_ROWS, _GROUP_ROWS = 2**16, 2**17
+PART_ROWS, _GROUP_ROWS = 2**15, 2**16
 _HIGHEST = np.uint64(2**62)
 # Odd, so that no hash of an earlier column is lost.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -55,10 +55,14 @@ def rows_in(path: Path) -> int:
 
 
 @contextmanager
-def table_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+def table_writer(
+    path: Path, schema: pa.Schema, *, compression: Literal["zstd", "lz4"] = "zstd"
+) -> Iterator[Callable[[pa.Table], None]]:
     """Writes parts of a table one after the other. The same rows give the same bytes, whatever parts they come in."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+    # Of numbers most are different: a dictionary of them takes long, and is given up in the end.
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    with parquet.ParquetWriter(path, schema, compression=compression, use_dictionary=texts) as writer:
         waiting: list[pa.Table] = []
 
         def write(part: pa.Table) -> None:

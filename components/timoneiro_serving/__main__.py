@@ -16,9 +16,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import ModelLoadError
 from .loading import load_model
+
+if TYPE_CHECKING:
+    from .signature import PublicKey
 
 DIGEST_VARIABLE = "TIMONEIRO_MODEL_DIGEST"
 OVERDUE_VARIABLE = "TIMONEIRO_OVERDUE_SECONDS"
@@ -29,12 +33,13 @@ TERMINATION_LOG = Path("/dev/termination-log")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the server until it is stopped; gives the exit code."""
-    options = _parser().parse_args(arguments)
     with _nothing_is_garbage():
         try:
+            options = _parser().parse_args(arguments)
             model = load_model(
                 options.model_dir,
                 expected_digest=os.environ.get(DIGEST_VARIABLE) or None,
+                public_keys=options.model_public_key,
                 allow_pickle=options.allow_pickle,
             )
         except ModelLoadError as error:
@@ -70,6 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m timoneiro_serving", description=__doc__)
     parser.add_argument("--model_name", required=True, help="name of the model in the URL")
     parser.add_argument("--model_dir", type=Path, default=Path("/mnt/models"), help="folder of the model")
+    # An argument, and no variable: a server that does not know it ends, and serves nobody unverified.
+    parser.add_argument(
+        "--model_public_key",
+        type=_public_key,
+        action="append",
+        default=[],
+        metavar="PEM",
+        help="serve only a model that this key has signed; given several times, one of them",
+    )
     parser.add_argument("--http_port", type=int, default=8080, help="port to answer on")
     parser.add_argument(
         "--overdue_seconds",
@@ -90,6 +104,15 @@ def _parser() -> argparse.ArgumentParser:
         help="also load model.joblib and model.pkl, which run whatever code is in them",
     )
     return parser
+
+
+def _public_key(pem: str) -> PublicKey:
+    from .signature import PublicKey  # noqa: PLC0415  # who demands no signature does not import cryptography
+
+    try:
+        return PublicKey(pem)
+    except ValueError as error:
+        raise ModelLoadError(f"--model_public_key cannot be used: {error}") from None
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,9 @@
 
 Guarantees
 * Every regular file below the folder is covered, hidden ones included, by its path relative to the
-  folder (with `/`) and the SHA-256 of its bytes. Nothing is ignored: one extra file gives another digest.
+  folder (with `/`) and the SHA-256 of its bytes. One extra file gives another digest.
+* But for exactly one: `model.sig` in the folder itself, the signature of all the others. It is different each time
+  that it is made, and the same model has the same digest, signed or not. Nothing else is ignored.
 * Not covered, because object stores do not keep them: modes, owners, times, and folders that hold
   no file.
 * Two different trees never have the same input to the hash: every name is preceded by its length,
@@ -23,9 +25,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+SIGNATURE_FILE = "model.sig"
 _CHUNK_BYTES = 1 << 20
 _SCHEME = b"timoneiro-directory-digest-v1\n"
 
@@ -40,7 +43,11 @@ def directory_digest(path: Path | str) -> str:
     Raises DigestError if `path` is no folder, holds no file, or holds anything but regular files
     and folders, and OSError if a file cannot be read.
     """
-    files = file_digests(path)
+    return digest_of(file_digests(path))
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """The digest of a folder by what `file_digests` says of it."""
     total = hashlib.sha256(_SCHEME)
     total.update(len(files).to_bytes(8, "big"))
     for name, content in files.items():
@@ -52,14 +59,20 @@ def directory_digest(path: Path | str) -> str:
 
 
 def file_digests(path: Path | str) -> dict[str, str]:
-    """SHA-256 (hex) of every file below the folder by its relative name, sorted by name."""
+    """SHA-256 (hex) of every file below the folder but its signature, by its relative name, sorted by name."""
     root = Path(path)
-    if not root.is_dir():
-        raise DigestError(f"{root} is not a folder")
-    names = sorted(_file_names(root), key=os.fsencode)
+    names = [name for name in file_names(root) if name != SIGNATURE_FILE]
     if not names:
         raise DigestError(f"{root} holds no file")
     return {name: _file_sha256(root / name) for name in names}
+
+
+def file_names(path: Path | str) -> list[str]:
+    """Every file below the folder, its signature too, by its relative name, sorted by name."""
+    root = Path(path)
+    if not root.is_dir():
+        raise DigestError(f"{root} is not a folder")
+    return sorted(_file_names(root), key=os.fsencode)
 
 
 def _file_names(root: Path) -> Iterator[str]:

@@ -3,20 +3,25 @@
 Guarantees
 * `model.skops` is read with an explicit list of types; any other type is named and refused.
 * `model.joblib` and `model.pkl` run code on loading and are refused unless the caller allows it.
-* With an expected digest the bytes are compared before any of them is interpreted.
+* With an expected digest, or keys that must have signed, the bytes are compared before any of them is interpreted;
+  with what the manifest lists they always are.
 * Every failure is a ModelLoadError: one sentence that names the file and the remedy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .digest import DigestError, directory_digest
 from .errors import ModelLoadError, first_line
 from .estimators import ModelPredictor, OnnxPredictor, sklearn_predictor
+from .integrity import Contents
 from .manifest import MANIFEST_FILE, Feature, Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from .signature import PublicKey
 
 SKOPS_FILE = "model.skops"
 ONNX_FILE = "model.onnx"
@@ -49,13 +54,27 @@ class LoadedModel:
     refuse_outside: bool = False
 
 
-def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle: bool = False) -> LoadedModel:
-    """The one model in `folder`; raises ModelLoadError with a sentence for whatever is wrong with it."""
+def load_model(
+    folder: Path,
+    *,
+    expected_digest: str | None = None,
+    public_keys: Sequence[PublicKey] = (),
+    allow_pickle: bool = False,
+) -> LoadedModel:
+    """The one model in `folder`; raises ModelLoadError with a sentence for whatever is wrong with it.
+
+    With `public_keys` one of them has to have signed all files.
+    """
     if not folder.is_dir():
         raise ModelLoadError(f"{folder} is not a folder: mount or download the model there")
+    contents = Contents(folder)
+    if public_keys:
+        contents.check_signature(public_keys)
     if expected_digest is not None:
-        _check_digest(folder, expected_digest)
+        contents.check_digest(expected_digest)
     manifest = read_manifest(folder)
+    if manifest is not None and manifest.files is not None:
+        contents.check_listed(manifest.files)
     file = _model_file(folder, allow_pickle=allow_pickle)
     refuse = manifest is not None and manifest.refuse_outside
     if file.name == ONNX_FILE:
@@ -64,18 +83,6 @@ def load_model(folder: Path, *, expected_digest: str | None = None, allow_pickle
     features = _estimator_features(file, estimator, manifest)
     labels = getattr(estimator, "classes_", ()) if manifest is None else manifest.classes
     return LoadedModel(file, features, tuple(str(label) for label in labels), sklearn_predictor(estimator), refuse)
-
-
-def _check_digest(folder: Path, expected: str) -> None:
-    try:
-        found = directory_digest(folder)
-    except (DigestError, OSError) as error:
-        raise ModelLoadError(f"{folder} has no digest to compare with {expected}: {error}") from error
-    if found != expected:
-        raise ModelLoadError(
-            f"{folder} does not hold the bytes that the deployment names: expected {expected}, found {found}; "
-            f"publish the package again under a new version"
-        )
 
 
 def _model_file(folder: Path, *, allow_pickle: bool) -> Path:

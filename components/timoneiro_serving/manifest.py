@@ -49,12 +49,14 @@ class Feature:
 @dataclass(frozen=True)
 class Manifest:
     """The part of the manifest that serving needs. Columns are in the order of training, classes in the
-    order of the model's probabilities; a model that is no classifier has no classes. `refuse_outside`: whether requests
-    with values that it was not made for are refused, and not only counted."""
+    order of the model's probabilities; a model that is no classifier has no classes. `files`: SHA-256 (hex) of
+    every other file of the package by its name; None where the manifest does not say. `refuse_outside`: whether
+    requests with values that it was not made for are refused, and not only counted."""
 
     format_name: str
     features: tuple[Feature, ...]
     classes: tuple[str, ...]
+    files: dict[str, str] | None = None
     refuse_outside: bool = False
 
 
@@ -98,7 +100,14 @@ def _parse(document: Any) -> Manifest:
     outside = document.get("outside", "count")
     if outside not in OUTSIDE:
         raise _Malformed(f"outside is {outside!r}, known are {', '.join(OUTSIDE)}")
-    return Manifest(form["name"], parsed, _parse_classes(document), refuse_outside=outside == "refuse")
+    files = _parse_files(document.get("files"))
+    return Manifest(form["name"], parsed, _parse_classes(document), files, refuse_outside=outside == "refuse")
+
+
+def _parse_files(files: Any) -> dict[str, str] | None:
+    if files is not None and not (isinstance(files, dict) and all(isinstance(text, str) for text in files.values())):
+        raise _Malformed("files must give each file its SHA-256")
+    return files
 
 
 def _parse_classes(document: dict[str, Any]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from timoneiro_operator.api.deployment import (
 )
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Body, Key
-from timoneiro_operator.api.runtime import Runtime
+from timoneiro_operator.api.runtime import Runtime, signature_problem
 from timoneiro_operator.api.status import Status
 from timoneiro_operator.api.times import Moment, moment
 from timoneiro_operator.decide.conditions import invalid
@@ -113,6 +113,7 @@ class Reconciler:
             deployment = parse(body)
             _check_status(deployment.status)
             deployment, children, adoption = await self._with_cluster(deployment, body)
+            _check_server(deployment)
             await self._servable.check(deployment, now)
         except UnreadableStatus as error:
             # Whatever was decided would be decided without what is known.
@@ -310,3 +311,11 @@ def _check_status(status: Status) -> None:
     """Raises UnreadableStatus for one that lost its stable revision: the next model would get all traffic at once."""
     if status.stable is None and status.phase not in ("", "Pending", "Degraded"):
         raise UnreadableStatus(f"no stable revision, and the phase is {status.phase}")
+
+
+def _check_server(deployment: ModelDeployment) -> None:
+    """Raises InvalidSpec where a signature is demanded of a model server that does not look at it."""
+    spec = deployment.spec
+    problem = None if spec.model is None else signature_problem(spec.model, spec.predictor, deployment.own_runtime)
+    if problem is not None:
+        raise InvalidSpec(problem)

@@ -38,14 +38,15 @@ if TYPE_CHECKING:
 _NEEDED = ("kfp", "kserve", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
 app = typer.Typer(no_args_is_help=True)
 
+# Each is where the first of these steps has left it that ran.
 _ARTIFACTS = {
-    "package": ("package-model", "package"),
-    "model card": ("package-model", "card"),
-    "data report": ("validate-data", "report"),
-    "model report": ("evaluate-model", "report"),
-    "rehearsal": ("rehearse-model", "report"),
-    "quarantined rows": ("validate-data", "quarantine"),
-    "holdout rows": ("validate-data", "accepted_holdout"),
+    "package": (("sign-model", "signed"), ("package-model", "package")),
+    "model card": (("package-model", "card"),),
+    "data report": (("validate-data", "report"),),
+    "model report": (("evaluate-model", "report"),),
+    "rehearsal": (("rehearse-model", "report"),),
+    "quarantined rows": (("validate-data", "quarantine"),),
+    "holdout rows": (("validate-data", "accepted_holdout"),),
 }
 
 
@@ -137,6 +138,7 @@ def _checked(file: Path, settings: list[str] | None, version: str = "1") -> Trai
     """The definition, if nothing is wrong with it, or with `version`, that can be told before anything runs."""
     from timoneiro_components.definition.reading import read_training
     from timoneiro_components.identity import check_identity
+    from timoneiro_components.packaging.signing import signing_key
     from timoneiro_components.privacy.preflight import check_privacy
     from timoneiro_components.quality.preflight import check_rules
     from timoneiro_components.sources.table import check_source
@@ -148,12 +150,13 @@ def _checked(file: Path, settings: list[str] | None, version: str = "1") -> Trai
     check_model(training)
     check_rules(training)
     check_privacy(training)
+    signing_key(training)
     return training
 
 
 def _summary(done: Run) -> None:
-    for title, (step, artifact) in _ARTIFACTS.items():
-        if path := done.artifact(step, artifact):
+    for title, places in _ARTIFACTS.items():
+        if path := next(filter(None, (done.artifact(step, artifact) for step, artifact in places)), None):
             print(f"{title + ':':<20}{path}")
     print(f"{'log:':<20}{done.log}", flush=True)
     if done.failed:

@@ -75,7 +75,7 @@ def _configure(task: dsl.PipelineTask, step: StepPlan, plan: ClusterPlan) -> Non
     for secret in step.secrets:
         for variable, key in secret.env.items():
             # One at a time: KFP has the variables by their keys, and two may have the same.
-            kubernetes.use_secret_as_env(task, secret.name, {key: variable})
+            kubernetes.use_secret_as_env(task, secret.name, {key: variable}, optional=secret.optional)
         if secret.files:
             folder = f"{_SECRETS}/{secret.name}"
             kubernetes.use_secret_as_volume(task, secret.name, folder)

@@ -27,6 +27,7 @@ class SecretUse:
     name: str
     env: Mapping[str, str]
     files: Mapping[str, str]
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class ClusterPlan:
         return bool(_DIGEST.search(self.image))
 
 
+# Optional: most packages are not signed.
+_SIGNING = SecretUse("timoneiro-signing", {"TIMONEIRO_SIGNING_KEY": "key.pem"}, {}, optional=True)
+_GENERAL: Mapping[StepName, tuple[SecretUse, ...]] = {"sign-model": (_SIGNING,)}
+
 # Cores, memory, retries and time limit. Who asks others than Kubeflow is tried again; who decides is not. Request and
 # limit are alike: a step that got more than it asked for on one day would be killed on another.
 _DEFAULTS: Mapping[StepName, tuple[float, str, int, str]] = {
@@ -71,13 +76,15 @@ _DEFAULTS: Mapping[StepName, tuple[float, str, int, str]] = {
     "package-model": (1, "4Gi", 0, "1h"),
     "rehearse-model": (1, "4Gi", 0, "1h"),
     "require-working-model": (0.5, "512Mi", 0, "15m"),
+    "sign-model": (0.5, "1Gi", 0, "15m"),
     "publish-model": (0.5, "2Gi", 2, "1h"),
 }
 
 
 def general_plan(image: str = "") -> ClusterPlan:
-    """The plan that holds for every definition: with the defaults, and without variables and Secrets."""
-    return ClusterPlan(image or IMAGE, "", {step: _step(step, Kubeflow(), ()) for step in STEPS})
+    """The plan that holds for every definition: with the defaults, and without variables and Secrets but for the key
+    of signatures."""
+    return ClusterPlan(image or IMAGE, "", {step: _step(step, Kubeflow(), _GENERAL.get(step, ())) for step in STEPS})
 
 
 def plan_of(training: Training, image: str = "") -> ClusterPlan:

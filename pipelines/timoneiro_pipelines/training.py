@@ -21,6 +21,7 @@ from timoneiro_pipelines.steps import (
     require_valid_data,
     require_working_model,
     resolve_definition,
+    sign_model,
     train_model,
     validate_data,
 )
@@ -107,7 +108,7 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         privacy: Input[Artifact],
         dataset: Input[Artifact],
     ) -> MadePackage:
-        """Packages the model, and rehearses how it is served."""
+        """Packages the model, rehearses how it is served, and signs it."""
         packaging = package_model(
             version=version,
             definition=definition,
@@ -120,8 +121,13 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         packaged = shown(packaging, "Package model")
         rehearsing = rehearse_model(definition=definition, package=packaged.outputs["package"], test=test)
         rehearsed = shown(rehearsing, "Rehearse the model")
-        shown(require_working_model(outcome=rehearsed.outputs["outcome"]), "Require a working model")
-        return MadePackage(package=packaged.outputs["package"])
+        working = shown(require_working_model(outcome=rehearsed.outputs["outcome"]), "Require a working model")
+        signing = sign_model(
+            digest=packaged.outputs["digest"], definition=definition, package=packaged.outputs["package"]
+        ).after(working)
+        # The key changes without any input changing.
+        signed = shown(signing, "Sign the model", cached=False)
+        return MadePackage(package=signed.outputs["signed"])
 
     @dsl.pipeline(  # type: ignore[untyped-decorator]
         name="timoneiro-training",

@@ -9,6 +9,7 @@ import pytest
 
 from localcluster.cluster import Cluster
 from localcluster.errors import LocalClusterError
+from support.pem import PUBLIC_KEY
 
 BODY: dict[str, Any] = {
     "apiVersion": "timoneiro.dev/v1alpha1",
@@ -19,6 +20,8 @@ BODY: dict[str, Any] = {
         "route": {"hostnames": ["fraud.example.com"]},
     },
 }
+
+SIGNED: dict[str, Any] = {"publicKeys": [PUBLIC_KEY]}
 
 BEFORE: dict[str, Any] = {"containers": [{"name": "mine", "image": "tokens:1"}]}
 
@@ -70,6 +73,17 @@ def test_the_defaults_of_the_crd_are_those_of_the_operator(platform: Cluster, na
     metadata = {"name": "fraud", "namespace": "ns", "uid": "u"}
     with_defaults = parse({"metadata": metadata, "spec": dry_run(platform, namespace, BODY)["spec"]})
     assert with_defaults.spec == parse({"metadata": metadata, "spec": BODY["spec"]}).spec
+
+
+@pytest.mark.parametrize("key", [PUBLIC_KEY, PUBLIC_KEY.strip(), f"\n{PUBLIC_KEY}".replace("\n", "\r\n")])
+def test_a_signature_is_demanded_by_keys_in_pem(platform: Cluster, namespace: str, key: str) -> None:
+    body = changed("spec.model.signature", {"publicKeys": [key]})
+    assert dry_run(platform, namespace, body)["spec"]["model"]["signature"] == {"publicKeys": [key]}
+
+
+def test_who_has_to_sign_may_be_said_before_there_is_a_model(platform: Cluster, namespace: str) -> None:
+    body = changed("spec.model", {"signature": SIGNED})
+    assert dry_run(platform, namespace, body)["spec"]["model"] == {"signature": SIGNED}
 
 
 def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: str) -> None:
@@ -144,6 +158,19 @@ def test_a_deployment_may_come_before_its_model(platform: Cluster, namespace: st
         ),
         ("spec.model.uri", "models/fraud", "must be a URI such as s3://models/fraud/14"),
         ("spec.model.digest", "sha256:abc", "must be sha256: followed by 64 hexadecimal digits"),
+        ("spec.model", {"uri": "s3://models/fraud/1"}, "needs format and uri; only signature may be there before them"),
+        (
+            "spec.model",
+            {"signature": SIGNED, "digest": "sha256:" + "0" * 64},
+            "only signature may be there before them",
+        ),
+        ("spec.model.signature", {}, "spec.model.signature.publicKeys: Required value"),
+        ("spec.model.signature", {"publicKeys": []}, "should have at least 1 items"),
+        (
+            "spec.model.signature",
+            {"publicKeys": [PUBLIC_KEY.replace("PUBLIC", "PRIVATE")]},
+            "must be a public key in PEM, which begins with -----BEGIN PUBLIC KEY-----",
+        ),
         ("spec.model.format", {}, "spec.model.format.name: Required value"),
         ("spec.route.hostnames", [], "should have at least 1 items"),
         ("spec.route.hostnames", ["https://fraud"], "must be a host name such as fraud.models.example.com"),

@@ -24,3 +24,11 @@ class DefinitionObject(BaseModel):
     """Fields are written in camelCase; nothing is converted, and what is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class EnvironmentKey(DefinitionObject):
+    """A secret in an environment variable."""
+
+    env: VariableName = Field(
+        description="Name of the variable; on a cluster it comes from a Secret. Never the secret itself."
+    )

@@ -11,6 +11,7 @@ from .problems import Contradiction, Path
 from .source import SQLITE, SourceFile, Sql, TableSource, split_address
 from .training import Training
 
+_SIGNING: frozenset[StepName] = frozenset({"sign-model"})
 _INGESTION: frozenset[StepName] = frozenset({"ingest-data"})
 # They ask the model store: for the champion, for its reference, for its answers, and to keep the candidate.
 _STORE: frozenset[StepName] = frozenset({"find-champion", "validate-data", "evaluate-model", "publish-model"})
@@ -20,25 +21,30 @@ _AWS = "AWS_"
 _AWS_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 
 
-def named_variables(training: Training) -> dict[str, Path]:
-    """Variables that the definition names, and where it does. All of them are secrets, and are read by ingest-data."""
-    found: dict[str, Path] = {}
+def named_variables(training: Training) -> dict[str, tuple[Path, frozenset[StepName]]]:
+    """Variables that the definition names, where it does, and the steps that read them. All of them are secrets."""
+    found: dict[str, tuple[Path, frozenset[StepName]]] = {}
     for where, source in _sources(training):
         if source.sql is not None:
             for field, said in (("userFrom", source.sql.user_from), ("passwordFrom", source.sql.password_from)):
                 if said is not None:
-                    found.setdefault(said.env, (*where, "sql", field))
+                    found.setdefault(said.env, ((*where, "sql", field), _INGESTION))
     if training.spec.privacy.hash_key_from is not None:
-        found.setdefault(training.spec.privacy.hash_key_from.env, ("spec", "privacy", "hashKeyFrom"))
+        where = ("spec", "privacy", "hashKeyFrom")
+        found.setdefault(training.spec.privacy.hash_key_from.env, (where, _INGESTION))
+    if training.spec.package.signature is not None:
+        where = ("spec", "package", "signature", "keyFrom")
+        found.setdefault(training.spec.package.signature.key_from.env, (where, _SIGNING))
     return found
 
 
 def readers_of(variable: str, training: Training) -> frozenset[StepName]:
     """The steps that read the variable; none if that is not known."""
+    if variable in (named := named_variables(training)):
+        return named[variable][1]
     schemes = {split_address(path)[0] for _, path in _paths(training)}
     ingestion = (
-        variable in named_variables(training)
-        or (variable.startswith(_AWS) and "s3" in schemes)
+        (variable.startswith(_AWS) and "s3" in schemes)
         or (variable == _GOOGLE and "gs" in schemes)
         # A function of the user's own may read whatever it likes.
         or any(source.python for _, source in _sources(training))
@@ -72,7 +78,7 @@ def cluster_faults(training: Training) -> Iterator[Contradiction]:
     """What is right on this machine, and cannot work on a cluster. `training` is as it is written: with its paths, not
     with whole ones."""
     given = {variable for said in training.kubeflow.secrets for variable in said.variables}
-    for variable, where in named_variables(training).items():
+    for variable, (where, _) in named_variables(training).items():
         if variable not in given:
             yield where, f"no Secret of kubeflow.secrets gives {variable} to the step that reads it"
     for where, path in _paths(training):

@@ -20,6 +20,7 @@ StepName = Literal[
     "package-model",
     "rehearse-model",
     "require-working-model",
+    "sign-model",
     "publish-model",
 ]
 # In the order in which they run.

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat
 
-from .base import ColumnName, DefinitionObject, Text
+from .base import ColumnName, DefinitionObject, EnvironmentKey, Text
 from .metrics import BINARY, CLASSIFIERS, MULTICLASS, REGRESSION, TaskName
 
 # Those with a name of their own, and the tasks that each is for; any other estimator comes by `module:Class`.
@@ -98,6 +98,12 @@ class ModelChoice(DefinitionObject):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=17, description="Of everything that is random.")
 
 
+class SignatureChoice(DefinitionObject):
+    """By whom the package is signed."""
+
+    key_from: EnvironmentKey = Field(description="The private key, an elliptic curve one in PEM without a password.")
+
+
 class PackageChoice(DefinitionObject):
     """What is made of the model."""
 
@@ -114,4 +120,7 @@ class PackageChoice(DefinitionObject):
         default=True,
         description="Whether the package is asked in the real model server before it is published: rows with every "
         "gap that callers may leave, and bodies that are wrong.",
+    )
+    signature: SignatureChoice | None = Field(
+        default=None, description="Left out: the package is not signed. ModelDeployments can demand a signature."
     )

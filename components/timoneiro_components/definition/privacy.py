@@ -6,18 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import ColumnName, DefinitionObject, Text, VariableName
+from .base import ColumnName, DefinitionObject, EnvironmentKey, Text
 from .source import FilePath
 
 Treatment = Literal["Drop", "Hash", "Generalise", "Keep"]
-
-
-class EnvironmentKey(DefinitionObject):
-    """A secret in an environment variable."""
-
-    env: VariableName = Field(
-        description="Name of the variable; on a cluster it comes from a Secret. Never the secret itself."
-    )
 
 
 class Erasure(DefinitionObject):

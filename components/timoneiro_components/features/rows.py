@@ -27,7 +27,7 @@ def _asked(values: pd.Series, column: Column) -> pd.Series:
     if column.type == "Time":
         instants = values.astype("datetime64[us, UTC]")
         return instants.astype("int64").astype(float).where(instants.notna(), np.nan) / 1e6
-    return values.astype("Float64").astype(float)
+    return values if values.dtype == float else values.astype("Float64").astype(float)
 
 
 def labels_of(target: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..features.rows import features_of, target_of
 from ..ranking import area_under_roc
-from .check import Check, CheckedRows, CheckKind, Positions, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, CheckKind, Positions, SeenSoFar, TableFacts, Violation
 
 _ROWS = "rows"
 TargetValues = np.ndarray[Any, Any]
@@ -25,23 +25,23 @@ _LEAST_ROWS = 10
 _ROWS_OF_A_VALUE = 5
 
 
-def _look_at_values(rows: CheckedRows) -> Tally:
+def _look_at_values(rows: CheckedRows) -> SeenSoFar:
     """By column and kind of deviation, where the rows are."""
     try:
         _schema(rows.training).validate(rows.frame, lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases
-        return Tally(
+        return SeenSoFar(
             rows.table.num_rows,
             pieces={
                 (name, _kind_of(check)): (np.sort(group["index"].to_numpy(dtype=np.int64)),)
                 for (name, check), group in cases.groupby(["column", "check"], dropna=False, sort=True)
             },
         )
-    return Tally(rows.table.num_rows)
+    return SeenSoFar(rows.table.num_rows)
 
 
-def _values_as_described(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _values_as_described(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """Limits, categories, and values that may not be missing; types were checked when the data came in."""
     violations = tuple(
         _violation(facts.training, name, kind, tally.whole((name, kind)))
@@ -51,13 +51,13 @@ def _values_as_described(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     yield Check("Are all values among those that the definition allows?", found, violations)
 
 
-def _look_at_some(rows: CheckedRows) -> Tally:
+def _look_at_some(rows: CheckedRows) -> SeenSoFar:
     """Features and target of the rows that are looked at."""
     some = rows.sampled().frame[[*rows.training.features, rows.training.spec.target.column]]
-    return Tally(rows.table.num_rows, pieces={_ROWS: (some,)})
+    return SeenSoFar(rows.table.num_rows, pieces={_ROWS: (some,)})
 
 
-def _no_column_tells_the_target(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _no_column_tells_the_target(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """A single feature that predicts almost perfectly is mostly one that is known only afterwards."""
     training = facts.training
     most = training.spec.checks.max_single_auc

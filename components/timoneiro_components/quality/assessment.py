@@ -14,17 +14,18 @@ import pyarrow as pa
 from ..definition.quality import Consequence
 from ..definition.training import Training
 from ..privacy.record import PrivacyRecord
-from .check import Check, CheckedRows, CheckKind, Positions, TableFacts, Tally, Violation
+from ..sources.columns import schema_of
+from .check import Check, CheckedRows, Positions, SeenSoFar, TableFacts, Violation
 from .completeness import count_missing, missing_share
 from .consistency import copies_among, hash_rows
-from .description import ColumnFigures, describe
+from .description import ColumnFigures, TableFigures, describe
 from .drift import columns_look_as_before
 from .personal import personal_data_is_declared
 from .registry import STAGES
 
 # Gives the parts of the table from its first row on, each time it is called.
 Parts = Callable[[], Iterable[pa.Table]]
-_SAMPLED_ROWS = 200_000
+_SAMPLED_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,27 @@ def assess(
     withheld because of personal data, nothing can be asked of them.
     """
     checks, taken = [personal_data_is_declared(privacy)], list[tuple[str, Positions]]()
-    missing, copies, figures = _totals(parts, facts)
-    last = (columns_look_as_before(reference),)
-    for stage in (*STAGES, last) if not privacy.withheld else ():
-        done = list(_carried_out(stage, parts, facts, _positions([positions for _, positions in taken])))
+    drift = columns_look_as_before(reference)
+    # Of the table as it came, whatever becomes of its rows: in the same pass as the first stage.
+    whole: list[Any] = [SeenSoFar(0), SeenSoFar(0), TableFigures({})]
+    asked: list[Callable[[CheckedRows], Any]] = [count_missing, hash_rows, describe]
+    for stage in (*STAGES, (drift,) if reference else ()) if not privacy.withheld else ():
+        partials = [*(kind.partial for kind in stage), *asked]
+        seen = _seen(partials, parts, facts, _positions([positions for _, positions in taken]))
+        if asked:
+            asked, whole = [], seen[len(stage) :]
+        done = [check for kind, tally in zip(stage, seen, strict=False) for check in kind.finish(tally, facts)]
         taken += [(violation.label, violation.rows) for violation in _quarantining(done) if violation.rows is not None]
         checks += done
+    if not (reference or privacy.withheld):
+        checks += drift.finish(SeenSoFar(0), facts)
+    missing, hashes, figures = whole
     return Assessment(
         facts.training,
         rows,
-        copies,
+        len(copies_among(hashes)),
         {name: missing_share(missing, name) for name in facts.training.columns},
-        figures,
+        figures.by_column,
         tuple(checks),
         tuple(taken),
         privacy,
@@ -107,25 +117,16 @@ def checked_parts(parts: Parts, facts: TableFacts, taken: Positions) -> Iterator
         yield CheckedRows(facts, table, positions).without(taken)
 
 
-def _totals(parts: Parts, facts: TableFacts) -> tuple[Tally, int, dict[str, ColumnFigures]]:
-    """What is reported of the table as it came, whatever becomes of its rows."""
-    missing, hashes = Tally(0), Tally(0)
-    figures = dict[str, ColumnFigures]()
-    for rows in checked_parts(parts, facts, np.zeros(0, dtype=np.int64)):
-        missing, hashes = missing + count_missing(rows), hashes + hash_rows(rows)
-        for name, found in describe(rows).items():
-            figures[name] = figures[name] + found if name in figures else found
-    return missing, len(copies_among(hashes)), figures
-
-
-def _carried_out(stage: Sequence[CheckKind], parts: Parts, facts: TableFacts, taken: Positions) -> Iterator[Check]:
-    seen = [[Tally(0)] for _ in stage]
+def _seen(
+    partials: Sequence[Callable[[CheckedRows], Any]], parts: Parts, facts: TableFacts, taken: Positions
+) -> list[Any]:
+    """What each of them has seen of all parts, gone through once."""
+    seen: list[list[Any]] = [[] for _ in partials]
     for rows in checked_parts(parts, facts, taken):
-        for tallies, kind in zip(seen, stage, strict=True):
-            tallies.append(kind.partial(rows))
-    for tallies, kind in zip(seen, stage, strict=True):
-        yield from kind.finish(reduce(add, tallies), facts)
-        tallies.clear()
+        for found, partial in zip(seen, partials, strict=True):
+            found.append(partial(rows))
+    empty = CheckedRows(facts, schema_of(facts.training.columns).empty_table(), np.zeros(0, dtype=np.int64))
+    return [reduce(add, found or [partial(empty)]) for found, partial in zip(seen, partials, strict=True)]
 
 
 def _quarantining(checks: Sequence[Check]) -> Iterator[Violation]:

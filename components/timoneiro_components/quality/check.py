@@ -64,7 +64,7 @@ class CheckedRows:
 
 
 @dataclass(frozen=True)
-class Tally:
+class SeenSoFar:
     """What a check has seen of some rows. That of more rows is the sum, in the order of the rows.
 
     `counts`: numbers, by what was counted. `pieces`: arrays with something for each row that it is about, such as its
@@ -75,10 +75,10 @@ class Tally:
     counts: Mapping[Any, int] = field(default_factory=dict)
     pieces: Mapping[Any, tuple[Any, ...]] = field(default_factory=dict)
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: SeenSoFar) -> SeenSoFar:
         counts = {key: self.counts.get(key, 0) + other.counts.get(key, 0) for key in {**self.counts, **other.counts}}
         pieces = {key: self.pieces.get(key, ()) + other.pieces.get(key, ()) for key in {**self.pieces, **other.pieces}}
-        return Tally(self.rows + other.rows, counts, pieces)
+        return SeenSoFar(self.rows + other.rows, counts, pieces)
 
     def whole(self, key: Any) -> np.ndarray[Any, Any]:
         """The pieces as one array."""
@@ -122,5 +122,5 @@ class Check:
 class CheckKind(NamedTuple):
     """A check: what it sees of a part of the rows, and what it says when it has seen all of them."""
 
-    partial: Callable[[CheckedRows], Tally]
-    finish: Callable[[Tally, TableFacts], Iterable[Check]]
+    partial: Callable[[CheckedRows], SeenSoFar]
+    finish: Callable[[SeenSoFar, TableFacts], Iterable[Check]]

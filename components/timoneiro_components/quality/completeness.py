@@ -8,20 +8,22 @@ import pandas as pd
 
 from ..definition.columns import classes_of
 from ..features.rows import labels_of
-from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, CheckKind, SeenSoFar, TableFacts, Violation
 
 
-def missing_share(tally: Tally, name: str) -> float:
+def missing_share(tally: SeenSoFar, name: str) -> float:
     """Of a column, the share of values that are missing; 0 where there are no rows."""
     return tally.counts.get(name, 0) / tally.rows if tally.rows else 0.0
 
 
-def count_missing(rows: CheckedRows) -> Tally:
+def count_missing(rows: CheckedRows) -> SeenSoFar:
     """By column, how many values are missing."""
-    return Tally(rows.table.num_rows, {name: rows.table.column(name).null_count for name in rows.table.column_names})
+    return SeenSoFar(
+        rows.table.num_rows, {name: rows.table.column(name).null_count for name in rows.table.column_names}
+    )
 
 
-def _few_are_missing(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _few_are_missing(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     most = facts.training.spec.checks.max_missing
     shares = {name: missing_share(tally, name) for name in facts.training.columns}
     violations = tuple(
@@ -33,14 +35,14 @@ def _few_are_missing(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     yield Check(f"Are at most {most:.1%} of the values of every column missing?", found, violations)
 
 
-def _count_classes(rows: CheckedRows) -> Tally:
+def _count_classes(rows: CheckedRows) -> SeenSoFar:
     if not rows.training.classes:
-        return Tally(rows.table.num_rows)
+        return SeenSoFar(rows.table.num_rows)
     counts = labels_of(rows.frame[rows.training.spec.target.column]).value_counts()
-    return Tally(rows.table.num_rows, {label: int(counts.get(label, 0)) for label in rows.training.classes})
+    return SeenSoFar(rows.table.num_rows, {label: int(counts.get(label, 0)) for label in rows.training.classes})
 
 
-def _every_class_has_rows(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _every_class_has_rows(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     spec = facts.training.spec
     if not facts.training.classes:
         return
@@ -55,16 +57,16 @@ def _every_class_has_rows(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     yield Check(f"Does every class have at least {least} rows?", said, violations)
 
 
-def _two_values(rows: CheckedRows) -> Tally:
+def _two_values(rows: CheckedRows) -> SeenSoFar:
     """Of each column up to two values that differ, which is enough to tell that it is not always the same."""
     names = [*rows.training.features, rows.training.spec.target.column]
-    return Tally(
+    return SeenSoFar(
         rows.table.num_rows,
         {(name, value): 1 for name in names for value in pd.unique(rows.frame[name].dropna())[:2].tolist()},
     )
 
 
-def _every_column_says_something(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _every_column_says_something(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """Features with one value in all rows, missing ones aside: nothing can be learnt from them. And a target of one
     number: there is nothing to learn."""
     training, different = facts.training, dict[str, int]()

@@ -12,24 +12,24 @@ from typing import Any
 import numpy as np
 
 from ..tables import hashes_of, split_values, test_rows_of
-from .check import Check, CheckedRows, CheckKind, Positions, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, CheckKind, Positions, SeenSoFar, TableFacts, Violation
 
 _ROW, _KEY, _ALIKE, _SPLIT, _AT = "row", "key", "alike", "split", "position"
 _Truths = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def copies_among(tally: Tally) -> Positions:
+def copies_among(tally: SeenSoFar) -> Positions:
     """Positions of the rows that are copies of an earlier one."""
     return tally.whole(_AT)[_later(tally.whole(_ROW))]
 
 
-def hash_rows(rows: CheckedRows) -> Tally:
+def hash_rows(rows: CheckedRows) -> SeenSoFar:
     """What is in each row."""
     pieces = {_AT: (rows.positions,), _ROW: (hashes_of(rows.table, rows.table.column_names),)}
-    return Tally(rows.table.num_rows, pieces=pieces)
+    return SeenSoFar(rows.table.num_rows, pieces=pieces)
 
 
-def _rows_are_there_once(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _rows_are_there_once(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     checks, copies = facts.training.spec.checks, copies_among(tally)
     violations: tuple[Violation, ...] = ()
     if len(copies) > checks.max_duplicates * tally.rows:
@@ -38,14 +38,14 @@ def _rows_are_there_once(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     yield Check("Is every row there once?", f"{len(copies)} copies", violations)
 
 
-def _hash_keys(rows: CheckedRows) -> Tally:
+def _hash_keys(rows: CheckedRows) -> SeenSoFar:
     keys = rows.training.keys
     if not keys:
-        return Tally(rows.table.num_rows)
-    return Tally(rows.table.num_rows, pieces={_AT: (rows.positions,), _KEY: (hashes_of(rows.table, keys),)})
+        return SeenSoFar(rows.table.num_rows)
+    return SeenSoFar(rows.table.num_rows, pieces={_AT: (rows.positions,), _KEY: (hashes_of(rows.table, keys),)})
 
 
-def _keys_are_there_once(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _keys_are_there_once(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     if not facts.training.keys:
         return
     named = ", ".join(facts.training.keys)
@@ -58,16 +58,16 @@ def _keys_are_there_once(tally: Tally, facts: TableFacts) -> Iterator[Check]:
     yield Check(f"Does the key ({named}) say which row it is?", f"{len(repeated)} come twice", violations)
 
 
-def _hash_what_is_learnt(rows: CheckedRows) -> Tally:
+def _hash_what_is_learnt(rows: CheckedRows) -> SeenSoFar:
     training = rows.training
     if not training.keys:
-        return Tally(rows.table.num_rows)
+        return SeenSoFar(rows.table.num_rows)
     alike = hashes_of(rows.table, [*training.features, training.spec.target.column])
     pieces = {_AT: (rows.positions,), _ALIKE: (alike,), _SPLIT: (split_values(rows.table, training),)}
-    return Tally(rows.table.num_rows, pieces=pieces)
+    return SeenSoFar(rows.table.num_rows, pieces=pieces)
 
 
-def _no_row_is_trained_and_tested_on(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _no_row_is_trained_and_tested_on(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """Without keys rows that are alike fall on the same side; with keys only those of the same key do."""
     training, checks = facts.training, facts.training.spec.checks
     if not training.keys:

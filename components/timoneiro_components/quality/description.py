@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -30,13 +31,29 @@ class ColumnFigures:
         )
 
 
-def describe(rows: CheckedRows) -> dict[str, ColumnFigures]:
-    """By column of numbers and times."""
-    return {
-        name: _figures(rows.table.column(name))
-        for name, column in rows.training.columns.items()
-        if column.type in ("Number", "Integer", "Time")
-    }
+@dataclass(frozen=True)
+class TableFigures:
+    """Those of the columns of numbers and times."""
+
+    by_column: Mapping[str, ColumnFigures]
+
+    def __add__(self, other: TableFigures) -> TableFigures:
+        nothing = ColumnFigures(0, 0.0, None, None)
+        names = {**self.by_column, **other.by_column}
+        return TableFigures(
+            {name: self.by_column.get(name, nothing) + other.by_column.get(name, nothing) for name in names}
+        )
+
+
+def describe(rows: CheckedRows) -> TableFigures:
+    """What their values are like."""
+    return TableFigures(
+        {
+            name: _figures(rows.table.column(name))
+            for name, column in rows.training.columns.items()
+            if column.type in ("Number", "Integer", "Time")
+        }
+    )
 
 
 def _figures(values: pa.ChunkedArray) -> ColumnFigures:

@@ -21,7 +21,7 @@ from ..definition.metrics import REGRESSION
 from ..definition.training import Training
 from ..errors import StepError
 from ..features.rows import features_of, labels_of
-from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, CheckKind, SeenSoFar, TableFacts, Violation
 
 _BINS = 10
 _LEAST_ROWS = 500
@@ -59,22 +59,22 @@ def read_drift_reference(folder: Path) -> dict[str, Any] | None:
 def columns_look_as_before(reference: Mapping[str, Any] | None) -> CheckKind:
     """Compares with the reference of the model that serves now; None if there is none."""
 
-    def count(rows: CheckedRows) -> Tally:
+    def count(rows: CheckedRows) -> SeenSoFar:
         counts = dict[Any, int]()
         for name, values in _columns(rows.frame, rows.training).items():
             before = (reference or {}).get(name)
             # A column that is new, or of another kind, cannot be compared.
             if before is not None and (before["edges"] is None) == (values.dtype == object):
                 counts |= {(name, place): number for place, number in _counts(values, before["edges"]).items()}
-        return Tally(rows.table.num_rows, counts)
+        return SeenSoFar(rows.table.num_rows, counts)
 
-    def finish(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+    def finish(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
         yield _compared(tally, reference, facts.training)
 
     return CheckKind(count, finish)
 
 
-def _compared(tally: Tally, reference: Mapping[str, Any] | None, training: Training) -> Check:
+def _compared(tally: SeenSoFar, reference: Mapping[str, Any] | None, training: Training) -> Check:
     question, said = "Do columns look as the model was trained on that serves now?", training.spec.checks.drift
     if reference is None:
         return Check(question, "there is none, or it says nothing of it")

@@ -12,13 +12,13 @@ from ..definition.expressions import parse_expression
 from ..definition.quality import DataRule
 from ..errors import StepError
 from ..functions import imported, place_of
-from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, CheckKind, SeenSoFar, TableFacts, Violation
 from .expressions import broken
 
 _Truths = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-def _break_rules(rows: CheckedRows) -> Tally:
+def _break_rules(rows: CheckedRows) -> SeenSoFar:
     """By rule, where the rows are that do not keep to it; or, once for each part, why it cannot be told."""
     counts, pieces = dict[Any, int](), dict[Any, tuple[Any, ...]]()
     for position, rule in enumerate(rows.training.spec.checks.rules):
@@ -28,10 +28,10 @@ def _break_rules(rows: CheckedRows) -> Tally:
             counts[position, str(error)] = 1
         else:
             pieces[position] = (rows.positions[wrong],)
-    return Tally(rows.table.num_rows, counts, pieces)
+    return SeenSoFar(rows.table.num_rows, counts, pieces)
 
 
-def _rules_hold(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _rules_hold(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """One check for each rule. A function that fails is a violation that stops, whatever its action is."""
     for position, rule in enumerate(facts.training.spec.checks.rules):
         question = f"Does every row keep to {rule.name!r}{f' ({rule.expression})' if rule.expression else ''}?"

@@ -9,16 +9,16 @@ import pandas as pd
 import pyarrow as pa
 
 from ..definition.quality import Timeliness
-from .check import Check, CheckedRows, CheckKind, TableFacts, Tally, Violation
+from .check import Check, CheckedRows, CheckKind, SeenSoFar, TableFacts, Violation
 
 
-def _after_now(rows: CheckedRows) -> Tally:
+def _after_now(rows: CheckedRows) -> SeenSoFar:
     now = pd.Timestamp(rows.facts.now)
     late = {name: (rows.frame[name] > now).to_numpy(dtype=bool) for name in _past_columns(rows.facts)}
-    return Tally(rows.table.num_rows, pieces={name: (rows.positions[found],) for name, found in late.items()})
+    return SeenSoFar(rows.table.num_rows, pieces={name: (rows.positions[found],) for name, found in late.items()})
 
 
-def _times_have_been(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _times_have_been(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """Whether no time is after the run: a wrong clock, a wrong zone, or a placeholder such as 2099-12-31."""
     names = _past_columns(facts)
     if not names:
@@ -38,13 +38,13 @@ def _past_columns(facts: TableFacts) -> list[str]:
     return [name for name, column in facts.training.columns.items() if column.type == "Time" and not column.future]
 
 
-def _known_times(rows: CheckedRows) -> Tally:
+def _known_times(rows: CheckedRows) -> SeenSoFar:
     names = dict.fromkeys(said.column for said in rows.training.spec.checks.timeliness)
     known = {name: rows.table.column(name).drop_null().cast(pa.int64()).to_numpy() for name in names}
-    return Tally(rows.table.num_rows, pieces={name: (times,) for name, times in known.items()})
+    return SeenSoFar(rows.table.num_rows, pieces={name: (times,) for name, times in known.items()})
 
 
-def _rows_are_recent(tally: Tally, facts: TableFacts) -> Iterator[Check]:
+def _rows_are_recent(tally: SeenSoFar, facts: TableFacts) -> Iterator[Check]:
     """One check for each entry of `spec.checks.timeliness`."""
     for said in facts.training.spec.checks.timeliness:
         times = pd.Series(pd.to_datetime(np.sort(tally.whole(said.column)), unit="us", utc=True))

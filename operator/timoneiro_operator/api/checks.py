@@ -11,7 +11,7 @@ from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.metric_checks import check_metric
 from timoneiro_operator.api.names import OBJECT_NAME, PROFILES
 from timoneiro_operator.api.promql import BadSelector, depends_on, matchers, selector
-from timoneiro_operator.api.spec import CanaryStep, Retry, SessionPersistence, Spec, Timeouts
+from timoneiro_operator.api.spec import CanaryStep, Retry, SessionPersistence, Signature, Spec, Timeouts
 
 REVISION_LENGTH = 8
 # With more the old model would serve most people, and it is the other one that was promoted.
@@ -24,6 +24,7 @@ MAX_NAMES_LENGTH = 63 - len("-predictor-") - REVISION_LENGTH - 1
 _LONGER = len("transformer") - len("predictor")
 # A path without a slash at its beginning would be another host.
 _PATH = re.compile(r"/[^\s]*")
+_PUBLIC_KEY = re.compile(r"\s*-----BEGIN PUBLIC KEY-----\s[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*")
 _GATEWAY_DURATION = re.compile(r"([0-9]{1,5}(h|m|s|ms)){1,4}")
 
 
@@ -38,6 +39,8 @@ def check(namespace: str, name: str, spec: Spec) -> None:
             f"together, and KServe can make a host name of {MAX_NAMES_LENGTH - longer} at most{because}: choose a "
             "shorter name"
         )
+    if spec.model is not None and spec.model.signature is not None:
+        _check_signature(spec.model.signature)
     _check_steps(spec.rollout.canary.steps)
     _check_comparison(spec)
     _check_route(spec)
@@ -99,6 +102,16 @@ def check_selectors(spec: Spec) -> None:
                 f"{field} has the series of a transformer and of its predictor together: give it a label with "
                 "{{workload}}, which names the one that requests reach first"
             )
+
+
+def _check_signature(signature: Signature) -> None:
+    if not signature.public_keys:
+        raise InvalidSpec("spec.model.signature.publicKeys is empty; give at least one key, or no signature")
+    for index, key in enumerate(signature.public_keys):
+        if not _PUBLIC_KEY.fullmatch(key):
+            # Without what it is: that may be a private key.
+            must = "must be a public key in PEM, which begins with -----BEGIN PUBLIC KEY-----"
+            raise InvalidSpec(f"spec.model.signature.publicKeys[{index}] {must}")
 
 
 def _check_steps(steps: tuple[CanaryStep, ...]) -> None:

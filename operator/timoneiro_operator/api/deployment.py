@@ -192,8 +192,12 @@ def parse(body: Mapping[str, Any]) -> ModelDeployment:
 
 def _parsed(body: Mapping[str, Any]) -> ModelDeployment:
     metadata = body["metadata"]
+    said = dict(body.get("spec") or {})
+    if set(said.get("model") or ()) == {"signature"}:
+        # Whose key has to sign is said by people, and before a pipeline publishes the model.
+        del said["model"]
     try:
-        spec = msgspec.convert(body.get("spec") or {}, Spec, dec_hook=read)
+        spec = msgspec.convert(said, Spec, dec_hook=read)
     except msgspec.ValidationError as error:
         raise InvalidSpec(_in_our_words(error)) from error
     check(metadata["namespace"], metadata["name"], spec)

@@ -32,6 +32,8 @@ ANNOTATION_ROUTE_FIELDS = f"{GROUP}/route-fields"
 
 # The model server compares the bytes that it has loaded with this digest, and refuses others.
 ENV_MODEL_DIGEST = "TIMONEIRO_MODEL_DIGEST"
+# And it refuses what none of these keys has signed. An argument: a server that does not know it ends.
+ARG_PUBLIC_KEY = "--model_public_key="
 
 # A name of an object: what else a path of the API would take for one is none.
 OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

@@ -27,3 +27,16 @@ def runtime_name(model: Model, predictor: Predictor, own: str | None) -> str | N
     """Name of the runtime: the one of the spec, else our `own` for what it can load; None: KServe selects one."""
     loads = model.format.name in OWN_FORMATS and model.format.version in (None, OWN_FORMATS[model.format.name])
     return predictor.runtime or (own if loads else None)
+
+
+def signature_problem(model: Model, predictor: Predictor, own: str | None) -> str | None:
+    """Why nobody would look at the signature that is demanded, and what would help; None when somebody does."""
+    if model.signature is None or (own is not None and runtime_name(model, predictor, own) == own):
+        return None
+    who = "spec.model.signature is verified by Timoneiro's own model server, and by no other"
+    if own is None:
+        return f"{who}: it is not installed in this cluster (servingRuntime.install in the values of the chart)"
+    if predictor.runtime is not None:
+        return f"{who}: leave out spec.predictor.runtime {predictor.runtime}, or the signature"
+    formats = " and ".join(f"{name} {version}" for name, version in OWN_FORMATS.items())
+    return f"{who}: it serves the formats {formats}, and not {model.format.name} {model.format.version or ''}".rstrip()

@@ -17,6 +17,12 @@ class ModelFormat(SpecStruct, frozen=True):
     version: str | None = None
 
 
+class Signature(SpecStruct, frozen=True):
+    """One of these keys, each in PEM, must have signed the model: the model server serves nothing else."""
+
+    public_keys: tuple[str, ...]
+
+
 class Model(SpecStruct, frozen=True):
     """What is served. `digest` makes the model server refuse other bytes; `version` is for people."""
 
@@ -24,6 +30,12 @@ class Model(SpecStruct, frozen=True):
     uri: str
     digest: str | None = None
     version: str | None = None
+    signature: Signature | None = None
+
+    def satisfies(self, demanded: Signature | None) -> bool:
+        """Whether it is served with no more keys than are demanded, so that one of those has signed it."""
+        given = () if self.signature is None else self.signature.public_keys
+        return demanded is None or (bool(given) and set(given) <= set(demanded.public_keys))
 
 
 _Objects = tuple[dict[str, Any], ...]

@@ -145,6 +145,9 @@ def _rollback(given: Given, status: Status, command: Command) -> tuple[Status, s
     held = status.former is not None and status.former.revision == snapshot.revision
     if held and given.seen.workload(snapshot.revision).serving:
         return take_back(given, status, Leaving(outcome="RolledBack", reason=reason)), f"{name} gets all traffic now"
+    wanted = given.deployment.spec.model
+    if wanted is not None and not snapshot.model.satisfies(wanted.signature):
+        raise _Refusal(f"{name} was not verified with the keys of spec.model.signature, which the spec demands now")
     too_large = lacks_room(given.deployment, status, snapshot)
     if too_large is not None:
         raise _Refusal(too_large)

@@ -18,7 +18,7 @@ from timoneiro_operator.api import names
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
 from timoneiro_operator.api.kinds import Body
 from timoneiro_operator.api.scaling import SCALING_FIELDS, C, of_the_pods
-from timoneiro_operator.api.spec import ComponentSpec, Model, ModelFormat, Predictor, Transformer
+from timoneiro_operator.api.spec import ComponentSpec, Model, ModelFormat, Predictor, Signature, Transformer
 from timoneiro_operator.api.status import Snapshot
 from timoneiro_operator.decide.observation import Failure, Workload
 from timoneiro_operator.serving.inference_service import AUTOSCALER, OF_THE_MODEL
@@ -62,11 +62,13 @@ def served_by(body: Body, runtime: Body | None) -> Served:
     predictor = body["spec"]["predictor"]
     model = predictor["model"]
     env = model.get("env") or []
+    args = _without_name(model.get("args") or [])
+    keys = tuple(arg.removeprefix(names.ARG_PUBLIC_KEY) for arg in args if arg.startswith(names.ARG_PUBLIC_KEY))
     digest = next((item.get("value") for item in env if item.get("name") == names.ENV_MODEL_DIGEST), None)
     said = {
         **{key: value for key, value in predictor.items() if key not in (*_OTHERWISE, *OF_THE_MODEL)},
         **{key: value for key, value in model.items() if key in OF_THE_MODEL},
-        "args": _without_name(model.get("args") or []),
+        "args": [arg for arg in args if not arg.startswith(names.ARG_PUBLIC_KEY)],
         "env": [item for item in env if item.get("name") != names.ENV_MODEL_DIGEST],
         "runtime": _original(runtime) or named_runtime(body),
     }
@@ -82,6 +84,7 @@ def served_by(body: Body, runtime: Body | None) -> Served:
             uri=model["storageUri"],
             digest=digest,
             version=annotations.get(names.ANNOTATION_MODEL_VERSION),
+            signature=Signature(public_keys=keys) if keys else None,
         ),
         predictor=_component(Predictor, predictor, said),
         transformer=transformer,

@@ -51,6 +51,9 @@ def build_inference_service(
         **{key: handed_on[key] for key in OF_THE_MODEL if key in handed_on},
         "args": [f"--model_name={deployment.name}", *predictor.args],
     }
+    if wanted.signature is not None:
+        # Behind those of the spec, which KServe's refusals tell by their position.
+        model["args"] += [f"{names.ARG_PUBLIC_KEY}{key}" for key in wanted.signature.public_keys]
     if wanted.digest is not None:
         digest = {"name": names.ENV_MODEL_DIGEST, "value": wanted.digest}
         model["env"] = [*predictor.env, digest]

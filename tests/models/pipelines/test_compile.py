@@ -95,7 +95,7 @@ def test_every_step_runs_in_the_same_image(pinned: list[Any]) -> None:
 def test_steps_that_look_at_the_outside_world_are_not_cached(pinned: list[Any]) -> None:
     tasks = tasks_of(pinned[0]).items()
     uncached = {name for name, task in tasks if not task.get("cachingOptions", {}).get("enableCache")}
-    assert uncached == {"find-champion", "ingest-data", "publish-model"}
+    assert uncached == {"find-champion", "ingest-data", "sign-model", "publish-model"}
 
 
 def test_with_a_tag_no_step_is_cached(general: list[Any]) -> None:
@@ -141,6 +141,13 @@ def test_a_file_of_a_secret_is_where_its_variable_says(pinned: list[Any]) -> Non
         "google",
         f"{volume['mountPath']}/key.json",
     )
+
+
+def test_the_key_of_signatures_reaches_the_step_that_signs_and_no_other(general: list[Any]) -> None:
+    (use,) = platform(general, "sign-model")["secretAsEnv"]
+    key = [{"secretKey": "key.pem", "envVar": "TIMONEIRO_SIGNING_KEY"}]
+    assert (use["secretName"], use["keyToEnv"], use["optional"]) == ("timoneiro-signing", key, True)
+    assert {step for step in STEPS if "secretAsEnv" in platform(general, step)} == {"sign-model"}
 
 
 def test_a_secret_is_only_where_it_is_read(pinned: list[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from support.signing import KeyPair, key_pair
 from timoneiro_serving.digest import directory_digest
 from timoneiro_serving.loading import load_model
 
@@ -31,10 +32,19 @@ def steps_of(outcome: Outcome) -> list[str]:
     return sorted(line.split()[0] for line in outcome.stdout.splitlines() if " s  " in line or line.endswith(" s"))
 
 
+SIGNED = "--set=spec.package.signature.keyFrom.env=TIMONEIRO_SIGNING_KEY"
+
+
 @pytest.fixture(scope="module")
-def published(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run that goes through and publishes version 1."""
-    outcome = run(tmp_path_factory.mktemp("runs"), environment, "--publish")
+def keys() -> KeyPair:
+    return key_pair()
+
+
+@pytest.fixture(scope="module")
+def published(environment: dict[str, str], keys: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run that goes through, and publishes version 1 signed."""
+    with_key = {**environment, "TIMONEIRO_SIGNING_KEY": keys.private}
+    outcome = run(tmp_path_factory.mktemp("runs"), with_key, "--publish", SIGNED)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return outcome
 
@@ -51,13 +61,14 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
         "require-valid-data",
         "require-working-model",
         "resolve-definition",
+        "sign-model",
         "train-model",
         "validate-data",
     ]
 
 
 def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
-    assert len(published.stdout.splitlines()) == 21 and "KFP Executor" not in published.stdout
+    assert len(published.stdout.splitlines()) == 22 and "KFP Executor" not in published.stdout
 
 
 def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
@@ -76,6 +87,44 @@ def test_the_package_in_the_store_is_the_one_that_the_deployment_names(
         if path.startswith("/models/diagnosis/1/"):
             (tmp_path / Path(path).name).write_bytes(content)
     assert cluster.applied[0]["body"]["spec"]["model"]["digest"] == directory_digest(tmp_path)
+
+
+def verified(environment: dict[str, str], keys: KeyPair, folder: Path) -> Outcome:
+    """What `timoneiro model verify` says of the package in the store."""
+    (folder / "public.pem").write_text(keys.public)
+    program = [sys.executable, "-m", "timoneiro_operator.cli.main", "model", "verify", "s3://models/diagnosis/1/"]
+    command = [*program, "--public-key", str(folder / "public.pem")]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+
+
+def test_the_package_in_the_store_is_signed(
+    published: Outcome, environment: dict[str, str], cluster: Any, keys: KeyPair, tmp_path: Path
+) -> None:
+    done = verified(environment, keys, tmp_path)
+    digest = cluster.applied[0]["body"]["spec"]["model"]["digest"]
+    assert (done.returncode, done.stdout) == (0, f"s3://models/diagnosis/1/: signed and whole, {digest}\n")
+
+
+def test_a_package_that_is_altered_in_the_store_is_refused_by_its_address(
+    published: Outcome,
+    environment: dict[str, str],
+    store: Any,
+    keys: KeyPair,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(store.objects, "/models/diagnosis/1/README.md", b"the best model of all")
+    done = verified(environment, keys, tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(
+        "s3://models/diagnosis/1 does not hold the bytes that model.sig was made for: README.md"
+    )
+
+
+def test_the_key_is_nowhere_in_what_a_run_leaves(published: Outcome, keys: KeyPair) -> None:
+    log = Path(next(line.split()[1] for line in published.stdout.splitlines() if line.startswith("log:")))
+    middle = keys.private.splitlines()[1].encode()
+    assert not any(middle in path.read_bytes() for path in log.parent.rglob("*") if path.is_file())
 
 
 def test_the_deployment_is_applied_by_the_pipeline_s_own_manager(published: Outcome, cluster: Any) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from support.signing import KeyPair
 from timoneiro_components.definition.environment import cluster_faults
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_pipelines.plan import general_plan
+from timoneiro_serving.integrity import Contents
 from timoneiro_serving.loading import load_model
+from timoneiro_serving.signature import PublicKey
 
 PAGE = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
 GATES = ("require-valid-data", "require-good-model", "require-working-model")
@@ -152,3 +155,11 @@ def test_the_lines_of_python_train_a_model(folder: Path, followed: dict[str, str
     code = block("python", "from pathlib import Path")
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "cv_rocAuc" in done.stdout, done.stderr
+
+
+def test_the_keys_of_the_page_sign_and_verify(tmp_path: Path) -> None:
+    subprocess.run(["bash", "-ec", block("", "openssl genpkey")], cwd=tmp_path, capture_output=True, check=True)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.skops").write_bytes(b"a model")
+    keys = KeyPair((tmp_path / "key.pem").read_text(), (tmp_path / "public.pem").read_text())
+    Contents(keys.sign(tmp_path / "model")).check_signature([PublicKey(keys.public)])

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,13 @@ FEATURES = ["length", "width", "height"]
 class Server:
     """A model server in a process of its own, its address and everything that it wrote to stderr."""
 
-    def __init__(self, folder: Path, name: str = "parcel", environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "parcel",
+        environment: dict[str, str] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -42,7 +48,7 @@ class Server:
         self.lines: list[str] = []
         self._up = threading.Event()
         command = [sys.executable, "-m", "timoneiro_serving", "--model_name", name]
-        command += ["--model_dir", str(folder), "--http_port", str(port)]
+        command += ["--model_dir", str(folder), "--http_port", str(port), *arguments]
         self._process = subprocess.Popen(
             command,
             env={**os.environ, **(environment or {})},

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from timoneiro_serving.digest import directory_digest
+from timoneiro_serving.digest import directory_digest, file_digests
 from timoneiro_serving.errors import ModelLoadError
 from timoneiro_serving.loading import load_model
 
@@ -72,6 +72,38 @@ def test_classes_are_in_the_order_of_the_probabilities(skops_folder: Path) -> No
 def test_the_right_digest_is_accepted(skops_folder: Path) -> None:
     digest = directory_digest(skops_folder)
     assert load_model(skops_folder, expected_digest=digest).file.name == "model.skops"
+
+
+def listed(folder: Path) -> Path:
+    """The folder with a manifest that lists the other files."""
+    files = {name: content for name, content in file_digests(folder).items() if name != "timoneiro.json"}
+    change_manifest(folder, files=files)
+    return folder
+
+
+def test_what_the_manifest_lists_is_accepted(copy: Path) -> None:
+    assert load_model(listed(copy)).file.name == "model.skops"
+
+
+def test_bytes_that_the_manifest_does_not_list_are_refused_without_a_digest(copy: Path) -> None:
+    listed(copy)
+    with (copy / "model.skops").open("ab") as file:
+        file.write(b"\n")
+    assert "that timoneiro.json lists: model.skops is another one;" in refusal(copy)
+
+
+def test_files_that_the_manifest_does_not_list_or_that_are_not_there_are_named(copy: Path) -> None:
+    listed(copy)
+    (copy / "model.skops").rename(copy / "model.onnx")
+    for name in "abc":
+        (copy / name).write_bytes(b"x")
+    assert "lists: a is one too many, b is one too many, c is one too many and 2 more;" in refusal(copy)
+
+
+@pytest.mark.parametrize("files", [[], {"model.skops": 1}])
+def test_a_list_of_files_that_is_none_is_refused(copy: Path, files: object) -> None:
+    change_manifest(copy, files=files)
+    assert "timoneiro.json: files must give each file its SHA-256" in refusal(copy)
 
 
 def test_another_digest_is_refused_before_the_model_is_read(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ def test_a_variable_that_nobody_is_known_to_read_may_be_given_to_steps() -> None
     [
         ("HASH_KEY", (), {"ingest-data"}),
         ("DB_PASSWORD", (SQL,), {"ingest-data"}),
+        ("SIGNING", ("spec.package={signature: {keyFrom: {env: SIGNING}}}",), {"sign-model"}),
         ("AWS_ACCESS_KEY_ID", (), {"ingest-data", *STORE}),
         ("AWS_ACCESS_KEY_ID", (SQL,), STORE),
         ("GOOGLE_APPLICATION_CREDENTIALS", ("spec.source={csv: {path: 'gs://tables/loans.csv'}}",), {"ingest-data"}),

@@ -12,7 +12,7 @@ from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment, revision_of
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.names import ANNOTATION_RUNTIME, ENV_MODEL_DIGEST
-from timoneiro_operator.api.spec import Model, ModelFormat, Predictor
+from timoneiro_operator.api.spec import Model, ModelFormat, Predictor, Signature
 from timoneiro_operator.api.status import Stable, Status
 from timoneiro_operator.api.times import moment
 from timoneiro_operator.decide.decide import decide
@@ -108,6 +108,10 @@ class TestWhatItServes:
             volumes=({"name": "v"},),
         )
         assert served.left_out == ()
+
+    def test_the_keys_that_its_server_demands_are_those_of_the_model(self) -> None:
+        served = served_by(service(args=[f"--model_public_key={key}" for key in ("a", "b")] + ["--x"]), None)
+        assert (served.model.signature, served.predictor.args) == (Signature(public_keys=("a", "b")), ("--x",))
 
     def test_what_a_model_deployment_has_no_words_for_is_named(self) -> None:
         more = {"deploymentStrategy": {"type": "Recreate"}, "maxReplicas": 2}

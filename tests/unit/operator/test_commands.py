@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from support.fake_world import FakeWorld
+from support.pem import PUBLIC_KEY
 from support.rolling import metric_of, rolled_back, rolling
 from timoneiro_operator.api.command import Action, Command, encode_command, parse_command
 from timoneiro_operator.decide.observation import Failure
@@ -188,6 +189,37 @@ def test_rollback_to_a_model_whose_pods_are_gone_starts_them_first() -> None:
     world.services.pop(first)
     world.ready = True
     assert world.trace(1, 8)[-1] == "RolledBack - 1:100 1 -"
+
+
+def signed(world: FakeWorld, model: int, *keys: str) -> str:
+    """Rolls a model out that one of `keys` has to have signed; returns its revision."""
+    world.spec["model"]["signature"] = {"publicKeys": [PUBLIC_KEY + "\n" * ord(key) for key in keys]}
+    world.model(model)
+    world.settle()
+    world.until(f"Healthy - {model}:100 {model} -", seconds=10)
+    # So that nothing serves any more but what the spec wants.
+    world.tick(3600)
+    world.settle()
+    return world.wanted()
+
+
+def test_a_rollback_goes_to_a_model_that_was_verified_with_what_is_demanded_now() -> None:
+    world = FakeWorld().healthy()
+    first = signed(world, 2, "a")
+    signed(world, 3, "a", "b")
+    assert world.ask("rollback", to=first).outcome == "Done"
+
+
+@pytest.mark.parametrize("before", [(), ("a",), ("a", "b")], ids=str)
+def test_no_rollback_goes_to_a_model_that_was_not_verified_with_what_is_demanded_now(before: tuple[str, ...]) -> None:
+    world = FakeWorld().healthy()
+    first = signed(world, 2, *before) if before else world.wanted()
+    signed(world, 3, "b")
+    record = world.ask("rollback", to=first)
+    assert (record.outcome, record.message.partition(" was ")[2]) == (
+        "Refused",
+        "not verified with the keys of spec.model.signature, which the spec demands now",
+    )
 
 
 def test_after_a_rollback_the_next_revision_is_compared_with_the_model_that_serves() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from support.fake_world import FakeWorld
+from support.pem import PUBLIC_KEY
 from support.pods import pod_of
 from timoneiro_operator.api.deployment import ModelDeployment, parse
 from timoneiro_operator.api.invalid_spec import InvalidSpec
@@ -15,6 +16,8 @@ from timoneiro_operator.decide.observation import Failure, Routing
 from timoneiro_operator.serving.inference_service import build_inference_service
 from timoneiro_operator.serving.workload import read_workload
 from timoneiro_operator.traffic.gateway import build_route, differs, read_route
+
+MODEL = {"format": {"name": "sklearn"}, "uri": "s3://models/fraud/1"}
 
 
 @pytest.fixture
@@ -39,6 +42,24 @@ def test_the_digest_reaches_the_model_server(deployment: ModelDeployment) -> Non
     assert model["env"] == [{"name": "TIMONEIRO_MODEL_DIGEST", "value": "sha256:" + "0" * 64}]
 
 
+def test_the_keys_that_must_have_signed_reach_the_model_server_behind_all_other_arguments() -> None:
+    world = FakeWorld()
+    world.spec["predictor"] = {"args": ["--x"]}
+    world.spec["model"]["signature"] = {"publicKeys": [PUBLIC_KEY, PUBLIC_KEY.strip()]}
+    assert built(world.deployment)["spec"]["predictor"]["model"]["args"] == [
+        "--model_name=fraud",
+        "--x",
+        f"--model_public_key={PUBLIC_KEY}",
+        f"--model_public_key={PUBLIC_KEY.strip()}",
+    ]
+
+
+def test_who_has_to_sign_may_be_said_before_there_is_a_model() -> None:
+    world = FakeWorld()
+    world.spec["model"] = {"signature": {"publicKeys": [PUBLIC_KEY]}}
+    assert (world.deployment.spec.model, world.deployment.revision) == (None, None)
+
+
 def test_kserve_makes_no_route_of_its_own(deployment: ModelDeployment) -> None:
     labels = built(deployment)["metadata"]["labels"]
     assert labels["networking.kserve.io/visibility"] == "cluster-local"
@@ -55,6 +76,7 @@ def test_children_are_owned_so_that_kubernetes_removes_them(deployment: ModelDep
         (("model", "uri"), "s3://other", False),
         (("model", "digest"), "sha256:" + "1" * 64, False),
         (("model", "version"), "9", True),
+        (("model", "signature"), {"publicKeys": [PUBLIC_KEY]}, False),
         (("predictor", "minReplicas"), 9, True),
         (("predictor", "args"), ["--y"], False),
         (("route", "hostnames"), ["other.example.com"], True),
@@ -267,6 +289,12 @@ def test_an_image_that_cannot_be_pulled_is_named_and_waited_for() -> None:
         ({"analysis": {"interval": "0.01ms"}}, "spec.analysis.interval: 0.01ms is not between 1s and 1d"),
         ({"analysis": {"metrics": []}}, "at least one metric"),
         ({"analysis": {"metrics": [{"name": "e", "tolerance": 2.0}]}}, "must be below margin"),
+        ({"model": {"signature": {"publicKeys": []}, **MODEL}}, "spec.model.signature.publicKeys is empty"),
+        (
+            {"model": {"signature": {"publicKeys": [PUBLIC_KEY, PUBLIC_KEY.replace("PUBLIC", "PRIVATE")]}, **MODEL}},
+            r"spec.model.signature.publicKeys\[1\] must be a public key in PEM, which begins with -----BEGIN PUBLIC",
+        ),
+        ({"model": {"signature": {"publicKeys": [PUBLIC_KEY]}, "digest": "d"}}, "missing required field `format`"),
         ({"model": {"uri": 7}}, "spec.model.uri: Expected `str`, got `int`"),
         ({"route": None}, "spec.route: Expected `object`, got `null`"),
     ],

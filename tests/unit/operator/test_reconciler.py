@@ -14,6 +14,7 @@ from lightkube.models.meta_v1 import Status as ApiStatus
 
 from support.fake_control_plane import FakeControlPlane
 from support.fake_world import EPOCH, SPEC
+from support.pem import PUBLIC_KEY
 from support.pods import pod_of
 from timoneiro_judge.counts import Counts, Window
 from timoneiro_operator.api import names
@@ -510,6 +511,18 @@ async def test_what_the_cluster_would_not_take_is_an_invalid_spec_before_anythin
     client.content = None
     await reconciler.reconcile(KEY)
     assert "InferenceService" not in client.calls
+
+
+async def test_a_signature_that_no_server_would_look_at_is_an_invalid_spec_before_anything_is_made(
+    cache: Cache, client: FakeClient, reconciler: Reconciler
+) -> None:
+    signed = {**SPEC["model"], "signature": {"publicKeys": [PUBLIC_KEY]}}
+    cache.put("ModelDeployment", deployment(model=signed))
+    await reconciler.reconcile(KEY)
+    (ready,) = [c for c in client.statuses[-1]["conditions"] if c["type"] == "Ready"]
+    assert ready["reason"] == "InvalidSpec"
+    assert ready["message"].startswith("spec.model.signature is verified by Timoneiro's own model server")
+    assert (client.dry_runs, "InferenceService" in client.calls) == ([], False)
 
 
 async def test_what_serves_goes_on_while_the_cluster_would_not_take_what_is_wanted(

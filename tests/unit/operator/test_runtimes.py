@@ -11,7 +11,8 @@ import yaml
 from demo.platform import ROOT
 from support.fake_world import FakeWorld
 from timoneiro_operator.api.deployment import ModelDeployment
-from timoneiro_operator.api.runtime import OWN_FORMATS, Runtime
+from timoneiro_operator.api.runtime import OWN_FORMATS, Runtime, signature_problem
+from timoneiro_operator.api.spec import Signature
 from timoneiro_operator.api.status import Snapshot, Status
 from timoneiro_operator.decide.events import events_between
 from timoneiro_operator.drivers.driver import Apply, Children, Remove, children_of
@@ -57,6 +58,28 @@ def asking_for(format_: dict[str, Any], predictor: dict[str, Any]) -> World:
     world.spec["model"]["format"] = format_
     world.spec["predictor"] = predictor
     return world
+
+
+@pytest.mark.parametrize(
+    ("format_", "predictor", "own", "words"),
+    [
+        ({"name": "sklearn", "version": "1"}, {}, OWN, None),
+        ({"name": "xgboost", "version": "1"}, {"runtime": OWN}, OWN, None),
+        ({"name": "sklearn", "version": "1"}, {}, None, "it is not installed in this cluster"),
+        ({"name": "sklearn", "version": "1"}, {"runtime": OWN}, None, "it is not installed in this cluster"),
+        ({"name": "sklearn"}, {"runtime": "theirs"}, OWN, "leave out spec.predictor.runtime theirs, or the signature"),
+        ({"name": "xgboost", "version": "2"}, {}, OWN, "it serves the formats sklearn 1 and onnx 1, and not xgboost 2"),
+        ({"name": "xgboost"}, {}, OWN, "it serves the formats sklearn 1 and onnx 1, and not xgboost"),
+    ],
+)
+def test_a_signature_is_demanded_of_our_own_model_server_only(
+    format_: dict[str, Any], predictor: dict[str, Any], own: str | None, words: str | None
+) -> None:
+    deployment = asking_for(format_, predictor).deployment
+    signed = msgspec.structs.replace(deployment.model, signature=Signature(public_keys=("key",)))
+    assert signature_problem(deployment.model, deployment.spec.predictor, own) is None
+    problem = signature_problem(signed, deployment.spec.predictor, own)
+    assert problem is None if words is None else words in (problem or "")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from timoneiro_serving.digest import DigestError, directory_digest, file_digests
+from timoneiro_serving.digest import DigestError, directory_digest, file_digests, file_names
 
 NAMES = st.text(alphabet="ab.\n", min_size=1, max_size=4).filter(lambda name: name not in (".", ".."))
 TREES = st.dictionaries(NAMES, st.binary(max_size=6), min_size=1, max_size=4)
@@ -49,6 +49,26 @@ def test_a_name_cannot_pass_for_a_folder(tmp_path: Path) -> None:
 
 def test_hidden_files_count(tmp_path: Path) -> None:
     assert list(file_digests(write({".hidden": b"1", "a": b"2"}, tmp_path))) == [".hidden", "a"]
+
+
+def test_the_signature_of_all_others_does_not_count(tmp_path: Path) -> None:
+    before = directory_digest(write({"a": b"1"}, tmp_path))
+    assert directory_digest(write({"model.sig": b"2"}, tmp_path)) == before
+
+
+@pytest.mark.parametrize("name", ["deep/model.sig", "model.sig.txt", "MODEL.SIG", ".model.sig"])
+def test_nothing_else_that_is_called_like_a_signature_is_left_out(tmp_path: Path, name: str) -> None:
+    before = directory_digest(write({"a": b"1"}, tmp_path))
+    assert directory_digest(write({name: b"2"}, tmp_path)) != before
+
+
+def test_a_signature_alone_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(DigestError, match="holds no file"):
+        directory_digest(write({"model.sig": b"1"}, tmp_path))
+
+
+def test_the_signature_is_one_of_the_files(tmp_path: Path) -> None:
+    assert file_names(write({"model.sig": b"1", "a": b"2"}, tmp_path)) == ["a", "model.sig"]
 
 
 def test_modes_and_times_do_not_count(tmp_path: Path) -> None:
