@@ -1,4 +1,4 @@
-"""`timoneiro training ...`: from a table and one file to a model, on this machine, and compiled for Kubeflow.
+"""`timoneiro training ...`: from a table and one file to a model, on this machine. On Kubeflow: kubeflow_commands.py.
 
 What takes long to import is imported by the command that needs it: `--help` is quick.
 """
@@ -9,31 +9,35 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import kubeflow_commands
+from .errors import FAILED
+from .shell import (
+    DEFINITION,
+    MODEL_STORE,
+    DefinitionFile,
+    ModelStoreOption,
+    NamespaceOption,
+    PublishOption,
+    SettingsOption,
+    VersionOption,
+    sentences,
+)
+
 if TYPE_CHECKING:
     from timoneiro_components.definition.training import Training
 
     from .local_run import Run, StepRun
 
-FAILED, WRONG_USE = 1, 2
 # What the commands need beyond what the program itself does; found without being imported.
 _NEEDED = ("kfp", "kserve", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
 app = typer.Typer(no_args_is_help=True)
 
-_Definition = Annotated[Path, typer.Argument(help="The definition, such as training.yaml.", show_default=True)]
-_Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="One field of the definition, such as spec.model.seed=3."),
-]
-_DEFAULT = Path("training.yaml")
 # Each is where the first of these steps has left it that ran.
 _ARTIFACTS = {
     "package": (("sign-model", "signed"), ("package-model", "package")),
@@ -63,14 +67,14 @@ def init(
     from timoneiro_components.sources.draft import draft
     from timoneiro_components.sources.inference import guesses
 
-    with _sentences():
+    with sentences():
         typer.echo(draft(table, guesses(table, target)), nl=False)
 
 
 @app.command()
-def check(file: _Definition = _DEFAULT, settings: _Settings = None) -> None:
+def check(file: DefinitionFile = DEFINITION, settings: SettingsOption = None) -> None:
     """Say everything that is wrong with a definition and its source, before anything runs."""
-    with _sentences():
+    with sentences():
         training = _checked(file, settings)
     number = len(training.features)
     columns = "1 column" if number == 1 else f"{number} columns"
@@ -87,16 +91,16 @@ def schema() -> None:
 
 @app.command()
 def run(
-    file: _Definition = _DEFAULT,
-    settings: _Settings = None,
-    version: Annotated[str, typer.Option(help="Of the package; never used twice for different ones.")] = "1",
-    publish: Annotated[bool, typer.Option("--publish", help="Upload it, and roll it out.")] = False,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Of the ModelDeployment.")] = "default",
-    model_store: Annotated[str, typer.Option(help="Where packages are kept.")] = "s3://models",
+    file: DefinitionFile = DEFINITION,
+    settings: SettingsOption = None,
+    version: VersionOption = "1",
+    publish: PublishOption = False,
+    namespace: NamespaceOption = "default",
+    model_store: ModelStoreOption = MODEL_STORE,
     root: Annotated[Path, typer.Option(help="Folder for runs.")] = Path("runs"),
 ) -> None:
     """Run the training pipeline on this machine: the steps that run on Kubeflow, each in a process of its own."""
-    with _sentences():
+    with sentences():
         from timoneiro_components.definition.reading import encoded
 
         training = _checked(file, settings, version)
@@ -127,26 +131,7 @@ def run(
         raise typer.Exit(FAILED)
 
 
-@app.command("compile")
-def compile_(output: Annotated[Path, typer.Option(help="File to write, *.yaml.")]) -> None:
-    """Write the training pipeline for Kubeflow. It takes the text of training.yaml as a parameter."""
-    if output.suffix not in (".yaml", ".yml"):
-        print(f"{output}: choose a name that ends with .yaml", file=sys.stderr)
-        raise typer.Exit(WRONG_USE)
-    from kfp.compiler import Compiler
-
-    from .training import training_pipeline
-
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "pipeline.yaml"
-        Compiler().compile(training_pipeline, str(draft))
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-            output.write_bytes(draft.read_bytes())
-        except OSError as error:
-            print(f"{output} cannot be written: {error.strerror}", file=sys.stderr)
-            raise typer.Exit(FAILED) from None
-    typer.echo(f"wrote {output}")
+kubeflow_commands.add_to(app)
 
 
 def _checked(file: Path, settings: list[str] | None, version: str = "1") -> Training:
@@ -184,20 +169,3 @@ def _summary(done: Run) -> None:
 
 def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """Ends the program with the sentences of what was raised within, a line each: nothing has been run by then."""
-    from timoneiro_components.definition.problems import DefinitionError
-    from timoneiro_components.errors import StepError
-
-    try:
-        yield
-    except DefinitionError as error:
-        for problem in error.problems:
-            print(f"{error.name}: {problem}", file=sys.stderr)
-        raise typer.Exit(WRONG_USE) from None
-    except StepError as error:
-        print(error, file=sys.stderr)
-        raise typer.Exit(WRONG_USE) from None

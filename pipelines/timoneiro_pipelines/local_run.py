@@ -77,7 +77,7 @@ def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[St
             # Anew for every run: KFP deletes the workspace of the run before.
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(folder), raise_on_error=True)
             try:
-                training_pipeline(**parameters)
+                training_pipeline()(**parameters)
             except RuntimeError:
                 if not any(step.reason for step in watch.steps):
                     raise

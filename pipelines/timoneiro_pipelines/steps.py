@@ -7,20 +7,18 @@ reads the annotations. The image is the project's own and nothing is installed a
 
 # ruff: noqa: PLC0415
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from kfp import dsl
 from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Markdown, Metrics, Model, Output
 
-# KFP's local runner warns about images without "python" in the name.
-COMPONENTS_IMAGE = os.environ.get("TIMONEIRO_COMPONENTS_IMAGE", "ghcr.io/timoneiro/components-python:0.1.0")
+from timoneiro_pipelines.plan import IMAGE
 
 
 def step(body: Callable[..., Any]) -> Callable[..., dsl.PipelineTask]:
     """Makes a thin component of `body`."""
-    component = dsl.component(body, base_image=COMPONENTS_IMAGE, install_kfp_package=False)
+    component = dsl.component(body, base_image=IMAGE, install_kfp_package=False)
     return cast("Callable[..., dsl.PipelineTask]", component)
 
 

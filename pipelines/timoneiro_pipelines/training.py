@@ -1,11 +1,14 @@
 """The training pipeline: from data to a model that rolls itself out.
 
-One definition for the cluster and for `kfp.local`. A gate is a step that fails: whatever comes after
-it is not started. No `from __future__ import annotations` here: KFP reads the annotations.
+One definition for the cluster and for `kfp.local`. A gate is a step that fails, and with it the group that it is in:
+whatever comes after it is not started. No `from __future__ import annotations` here: KFP reads the annotations.
 """
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 from kfp import dsl
-from kfp.kubernetes import use_secret_as_env
+from kfp.dsl import Artifact, Dataset, Input, Model
 
 from timoneiro_pipelines.steps import (
     evaluate_model,
@@ -23,96 +26,157 @@ from timoneiro_pipelines.steps import (
     validate_data,
 )
 
-# Where the key is that packages are signed with; `keyFrom` of a definition names the variable.
-SIGNING_SECRET, SIGNING_SECRET_KEY, SIGNING_VARIABLE = "timoneiro-signing", "key.pem", "TIMONEIRO_SIGNING_KEY"
+
+class PreparedData(NamedTuple):
+    """What the group prepare-data gives to others."""
+
+    accepted: Dataset
+    privacy: Artifact
+    dataset: Artifact
 
 
-@dsl.pipeline(  # type: ignore[untyped-decorator]  # KFP carries no types
-    name="timoneiro-training",
-    display_name="Timoneiro: train, check and publish a model",
-    description="Trains a model, checks the data and the model, packages it and points a ModelDeployment at it. "
-    "The operator then rolls it out, and back if it does harm.",
-)
-def training_pipeline(
-    definition: str,
-    version: str = "1",
-    namespace: str = "default",
-    model_store: str = "s3://models",
-    publish: bool = False,
-) -> None:
-    """Trains, checks, packages and publishes one model.
+class MadeModel(NamedTuple):
+    """What the group make-model gives to others."""
 
-    Args:
-        definition: Text of training.yaml; `timoneiro training check` says what is wrong with it.
-        version: Version of the package; never used twice for different packages.
-        namespace: Namespace of the ModelDeployment that has the name of the definition.
-        model_store: Where packages are kept, as `s3://bucket` or `s3://bucket/folder`.
-        publish: Whether to touch store and cluster; if false, the run ends with the package.
-    """
-    resolving = resolve_definition(definition=definition)
-    resolving.set_display_name("Resolve the definition")
-    resolved = resolving.outputs["resolved"]
+    model: Model
+    test: Dataset
+    evaluation: Artifact
 
-    champion = find_champion(
-        version=version, namespace=namespace, model_store=model_store, publish=publish, definition=resolved
+
+class MadePackage(NamedTuple):
+    """What the group make-package gives to others."""
+
+    package: Model
+
+
+def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda task: None) -> Any:
+    """The pipeline, as KFP compiles and runs it. `configure` is called with the task of each step, to say what it gets
+    on a cluster; on this machine a step gets what there is."""
+
+    def shown(task: dsl.PipelineTask, title: str, *, cached: bool = True) -> dsl.PipelineTask:
+        configure(task)
+        if not cached:
+            task.set_caching_options(False)
+        return task.set_display_name(title)
+
+    @dsl.pipeline(name="prepare-data")  # type: ignore[untyped-decorator]  # KFP carries no types
+    def prepare_data(champion_uri: str, definition: Input[Artifact]) -> PreparedData:
+        """Ingests the data, and checks that it is what the definition says."""
+        # Its source changes without any input changing.
+        ingested = shown(ingest_data(definition=definition), "Ingest data", cached=False)
+        validating = validate_data(
+            champion_uri=champion_uri,
+            definition=definition,
+            data=ingested.outputs["data"],
+            holdout=ingested.outputs["holdout"],
+            privacy=ingested.outputs["privacy"],
+        )
+        validated = shown(validating, "Validate data")
+        shown(require_valid_data(outcome=validated.outputs["outcome"]), "Require valid data")
+        return PreparedData(
+            accepted=validated.outputs["accepted"],
+            privacy=ingested.outputs["privacy"],
+            dataset=ingested.outputs["dataset"],
+        )
+
+    @dsl.pipeline(name="make-model")  # type: ignore[untyped-decorator]
+    def make_model(champion_uri: str, definition: Input[Artifact], data: Input[Dataset]) -> MadeModel:
+        """Trains a model, and judges whether it is good enough."""
+        trained = shown(train_model(definition=definition, data=data), "Train model")
+        evaluating = evaluate_model(
+            champion_uri=champion_uri,
+            definition=definition,
+            model=trained.outputs["model"],
+            test=trained.outputs["test"],
+        )
+        evaluated = shown(evaluating, "Evaluate model")
+        shown(require_good_model(outcome=evaluated.outputs["outcome"]), "Require a good model")
+        return MadeModel(
+            model=trained.outputs["model"],
+            test=trained.outputs["test"],
+            evaluation=evaluated.outputs["evaluation"],
+        )
+
+    @dsl.pipeline(name="make-package")  # type: ignore[untyped-decorator]
+    def make_package(
+        version: str,
+        definition: Input[Artifact],
+        model: Input[Model],
+        test: Input[Dataset],
+        evaluation: Input[Artifact],
+        data: Input[Dataset],
+        privacy: Input[Artifact],
+        dataset: Input[Artifact],
+    ) -> MadePackage:
+        """Packages the model, rehearses how it is served, and signs it."""
+        packaging = package_model(
+            version=version,
+            definition=definition,
+            model=model,
+            data=data,
+            privacy=privacy,
+            dataset=dataset,
+            evaluation=evaluation,
+        )
+        packaged = shown(packaging, "Package model")
+        rehearsing = rehearse_model(definition=definition, package=packaged.outputs["package"], test=test)
+        rehearsed = shown(rehearsing, "Rehearse the model")
+        working = shown(require_working_model(outcome=rehearsed.outputs["outcome"]), "Require a working model")
+        signing = sign_model(
+            digest=packaged.outputs["digest"], definition=definition, package=packaged.outputs["package"]
+        ).after(working)
+        # The key changes without any input changing.
+        signed = shown(signing, "Sign the model", cached=False)
+        return MadePackage(package=signed.outputs["signed"])
+
+    @dsl.pipeline(  # type: ignore[untyped-decorator]
+        name="timoneiro-training",
+        display_name="Timoneiro: train, check and publish a model",
+        description="Trains a model, checks the data and the model, packages it and points a ModelDeployment at it. "
+        "The operator then rolls it out, and back if it does harm.",
     )
-    champion.set_display_name("Find the champion")
-    champion.set_caching_options(False)  # the cluster changes without any input changing
+    def training(
+        definition: str,
+        version: str = "1",
+        namespace: str = "default",
+        model_store: str = "s3://models",
+        publish: bool = False,
+    ) -> None:
+        """Trains, checks, packages and publishes one model.
 
-    ingested = ingest_data(definition=resolved)
-    ingested.set_display_name("Ingest data")
-    ingested.set_caching_options(False)  # so does the source of the data
+        Args:
+            definition: Text of training.yaml; `timoneiro training check` says what is wrong with it.
+            version: Version of the package; never used twice for different packages.
+            namespace: Namespace of the ModelDeployment that has the name of the definition.
+            model_store: Where packages are kept, as `s3://bucket` or `s3://bucket/folder`.
+            publish: Whether to touch store and cluster; if false, the run ends with the package.
+        """
+        resolved = shown(resolve_definition(definition=definition), "Resolve the definition").outputs["resolved"]
+        # The cluster changes without any input changing. Training is long, and in vain if there is nowhere to publish
+        # to: all that follows needs its output.
+        finding = find_champion(
+            version=version, namespace=namespace, model_store=model_store, publish=publish, definition=resolved
+        )
+        champion_uri = shown(finding, "Find the champion", cached=False).outputs["uri"]
 
-    validated = validate_data(
-        champion_uri=champion.outputs["uri"],
-        definition=resolved,
-        data=ingested.outputs["data"],
-        holdout=ingested.outputs["holdout"],
-        privacy=ingested.outputs["privacy"],
-    )
-    validated.set_display_name("Validate data")
-    valid = require_valid_data(outcome=validated.outputs["outcome"])
-    valid.set_display_name("Require valid data")
-    data = validated.outputs["accepted"]
+        prepared = prepare_data(champion_uri=champion_uri, definition=resolved).set_display_name("Prepare the data")
+        data = prepared.outputs["accepted"]
+        made = make_model(champion_uri=champion_uri, definition=resolved, data=data).set_display_name("Make the model")
+        packaged = make_package(
+            version=version,
+            definition=resolved,
+            model=made.outputs["model"],
+            test=made.outputs["test"],
+            evaluation=made.outputs["evaluation"],
+            data=data,
+            privacy=prepared.outputs["privacy"],
+            dataset=prepared.outputs["dataset"],
+        ).set_display_name("Make the package")
 
-    # Training is long, and in vain if there is nowhere to publish to.
-    trained = train_model(definition=resolved, data=data).after(valid, champion)
-    trained.set_display_name("Train model")
+        with dsl.If(publish == True, name="publish"):  # noqa: E712  # an expression of KFP, not of Python
+            publishing = publish_model(
+                model_store=model_store, namespace=namespace, package=packaged.outputs["package"]
+            )
+            shown(publishing, "Publish model", cached=False)  # it is done for its effect
 
-    evaluated = evaluate_model(
-        champion_uri=champion.outputs["uri"],
-        definition=resolved,
-        model=trained.outputs["model"],
-        test=trained.outputs["test"],
-    )
-    evaluated.set_display_name("Evaluate model")
-    good = require_good_model(outcome=evaluated.outputs["outcome"])
-    good.set_display_name("Require a good model")
-
-    packaged = package_model(
-        version=version,
-        definition=resolved,
-        model=trained.outputs["model"],
-        data=data,
-        privacy=ingested.outputs["privacy"],
-        dataset=ingested.outputs["dataset"],
-        evaluation=evaluated.outputs["evaluation"],
-    ).after(good)
-    packaged.set_display_name("Package model")
-    package = packaged.outputs["package"]
-
-    rehearsed = rehearse_model(definition=resolved, package=package, test=trained.outputs["test"])
-    rehearsed.set_display_name("Rehearse the model")
-    working = require_working_model(outcome=rehearsed.outputs["outcome"])
-    working.set_display_name("Require a working model")
-
-    signed = sign_model(digest=packaged.outputs["digest"], definition=resolved, package=package).after(working)
-    signed.set_display_name("Sign the model")
-    signed.set_caching_options(False)  # the key changes without any input changing
-    # Of this step alone. Optional: most packages are not signed.
-    use_secret_as_env(signed, SIGNING_SECRET, {SIGNING_SECRET_KEY: SIGNING_VARIABLE}, optional=True)
-
-    with dsl.If(publish == True, name="publish"):  # noqa: E712  # an expression of KFP, not of Python
-        published = publish_model(model_store=model_store, namespace=namespace, package=signed.outputs["signed"])
-        published.set_display_name("Publish model")
-        published.set_caching_options(False)  # it is done for its effect
+    return training

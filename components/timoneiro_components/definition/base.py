@@ -15,6 +15,8 @@ Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
 FUNCTION = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 FunctionName = Annotated[str, Field(pattern=rf"^{FUNCTION}$")]
 LengthOfTime = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
+# Of the environment.
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -27,6 +29,6 @@ class DefinitionObject(BaseModel):
 class EnvironmentKey(DefinitionObject):
     """A secret in an environment variable."""
 
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,200}$")] = Field(
+    env: VariableName = Field(
         description="Name of the variable; on a cluster it comes from a Secret. Never the secret itself."
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .columns import NUMBERS, Column
+from .environment import kubeflow_faults
 from .feature_checks import feature_faults
 from .join_checks import join_faults
 from .model_checks import gate_faults, model_faults, target_faults
@@ -31,6 +32,7 @@ def faults(training: Training) -> Iterator[Contradiction]:
     yield from model_faults(training)
     yield from rule_faults(training)
     yield from privacy_faults(training)
+    yield from kubeflow_faults(training)
     for position, gate in enumerate(spec.gates):
         yield from gate_faults(("spec", "gates", position), gate, training)
 

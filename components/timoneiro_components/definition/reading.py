@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ..errors import StepError
 from .checks import faults
 from .document import MOST_BYTES, Document, read_document
+from .kubeflow import DATA_KEY
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
 from .schema import fields_at
@@ -28,7 +29,7 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     A path in it is relative to its folder, and whole afterwards. Raises DefinitionError with all of its faults,
     StepError when there is no such text.
     """
-    training = parse_training(_text(file), file.name, settings)
+    training = read_as_written(file, settings)
     spec, folder = training.spec, file.resolve().parent
     whole: dict[str, Any] = {
         "source": spec.source.below(folder),
@@ -41,9 +42,17 @@ def read_training(file: File, settings: Sequence[str] = ()) -> Training:
     return training.model_copy(update={"spec": spec.model_copy(update=whole)})
 
 
+def read_as_written(file: File, settings: Sequence[str] = ()) -> Training:
+    """The same with paths as they stand there. Raises what `read_training` raises."""
+    return parse_training(_text(file), file.name, settings)
+
+
 def resolved(training: Training) -> str:
-    """The definition with every default in it, as JSON: what the steps of a pipeline read."""
-    return training.model_dump_json(by_alias=True, indent=2, exclude_none=True) + "\n"
+    """The definition with every default in it, as JSON: what the steps of a pipeline read.
+
+    Without `kubeflow`: what a step may use changes neither the model, nor what is in the cache of Kubeflow.
+    """
+    return training.model_dump_json(by_alias=True, indent=2, exclude_none=True, exclude={"kubeflow"}) + "\n"
 
 
 def encoded(training: Training) -> str:
@@ -148,18 +157,24 @@ def _number_wanted(document: Document, path: Path, context: Mapping[str, Any]) -
 
 def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
     del document
-    if path[-1] == "name":
+    if context["pattern"] == DATA_KEY:
+        return "it must be a key of the Secret: letters, digits, '-', '_' and '.'"
+    if path[-1] in ("name", "serviceAccount"):
         return "it must be lower case letters, digits and '-', at most 63 of them, and begin and end with none of '-'"
     if path[-1] == "function":
         return "it must be module:function, such as loans.table:load"
     if path[-1] == "path":
         return "it must be the name of a file"
-    if path[-1] in ("tolerance", "maxAge", "maxGap"):
+    if path[-1] in ("tolerance", "maxAge", "maxGap", "timeout"):
         return "it must be a whole number of seconds, minutes, hours or days, such as 45s, 15m, 12h or 30d"
-    if path[-1] == "env":
+    if "env" in path[-2:] or path[-2:-1] == ("files",):
         return "it must be the name of an environment variable, such as LOANS_PASSWORD"
     if path[-1] == "url":
         return "it must be an address, such as sqlite:///loans.db"
+    if path[-1] == "memory":
+        return "it must be a whole number of Mi or Gi, such as 8Gi"
+    if path[-1] == "image":
+        return "it must be the name of an image, best by digest: registry/name@sha256:..."
     return f"it must match {context['pattern']}"
 
 

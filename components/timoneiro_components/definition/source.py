@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from pydantic import Field
 
-from .base import DefinitionObject, FunctionName, Text
+from .base import DefinitionObject, FunctionName, Text, VariableName
 
 FilePath = Annotated[str, Field(pattern=r"^[^\x00]{1,4000}$")]
 SQLITE = "sqlite:///"
@@ -79,9 +79,7 @@ class Python(SourceKind):
 class FromEnvironment(DefinitionObject):
     """A text that is no part of the definition: a variable of the environment holds it."""
 
-    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")] = Field(
-        description="The name of the variable."
-    )
+    env: VariableName = Field(description="The name of the variable; on a cluster it comes from a Secret.")
 
 
 class Sql(SourceKind):

@@ -15,6 +15,7 @@ from .columns import Column, TargetColumn, classes_of
 from .expressions import columns_in
 from .gates import Evaluation, Gate
 from .joins import Join
+from .kubeflow import Kubeflow
 from .metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from .model import ModelChoice, PackageChoice, Split
 from .privacy import Privacy
@@ -71,6 +72,7 @@ class Training(DefinitionObject):
     kind: Literal["Training"]
     metadata: Metadata
     spec: TrainingSpec
+    kubeflow: Kubeflow = Kubeflow()
 
     @property
     def title(self) -> str:

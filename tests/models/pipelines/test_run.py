@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -134,6 +135,33 @@ def test_the_deployment_is_applied_by_the_pipeline_s_own_manager(published: Outc
 def test_the_summary_names_what_was_published(published: Outcome, cluster: Any) -> None:
     model = cluster.applied[0]["body"]["spec"]["model"]
     assert published.stdout.splitlines()[-1].split() == ["published:", model["uri"], model["digest"]]
+
+
+def artifact(outcome: Outcome, step: str, name: str) -> Path:
+    log = next(line.split()[1] for line in outcome.stdout.splitlines() if line.startswith("log:"))
+    return next(Path(log).parent.glob(f"**/{step}/{name}"))
+
+
+def test_curve_and_confusion_matrix_are_what_kubeflow_draws(published: Outcome) -> None:
+    output = json.loads(artifact(published, "evaluate-model", "executor_output.json").read_text())
+    drawn = output["artifacts"]["curves"]["artifacts"][0]["metadata"]
+    points, matrix = drawn["confidenceMetrics"], drawn["confusionMatrix"]
+    assert 2 <= len(points) <= 200
+    assert all(0 <= value <= 1 for point in points for value in point.values())
+    classes = [each["displayName"] for each in matrix["annotationSpecs"]]
+    assert (classes, [len(row["row"]) for row in matrix["rows"]]) == (["benign", "malignant"], [2, 2])
+
+
+def test_the_report_of_the_model_is_a_page_that_kubeflow_can_show_in_a_frame(published: Outcome) -> None:
+    page = artifact(published, "evaluate-model", "report").read_text()
+    assert page.startswith("<!DOCTYPE html>") and not re.findall(r"(?:src|href)=[\"']?(?!#|data:)", page)
+
+
+@pytest.mark.parametrize("step", ["validate-data", "rehearse-model"])
+def test_reports_of_other_steps_are_markdown_as_kubeflow_shows_it(published: Outcome, step: str) -> None:
+    page = artifact(published, step, "report").read_text()
+    # Longer ones are cut off, and HTML is shown as text.
+    assert len(page) < 400_000 and page.startswith("#") and not re.search(r"<[a-z]+[ >]", page)
 
 
 @pytest.fixture(scope="module")

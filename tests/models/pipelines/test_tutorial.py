@@ -13,12 +13,16 @@ import pandas as pd
 import pytest
 
 from support.signing import KeyPair
+from timoneiro_components.definition.environment import cluster_faults
 from timoneiro_components.definition.reading import parse_training
+from timoneiro_pipelines.plan import general_plan
 from timoneiro_serving.integrity import Contents
 from timoneiro_serving.loading import load_model
 from timoneiro_serving.signature import PublicKey
 
 PAGE = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+GATES = ("require-valid-data", "require-good-model", "require-working-model")
+AGAIN = {"never": 0, "twice": 2}
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -120,6 +124,31 @@ def test_the_whole_file_of_the_page_is_right_and_fits_the_table(folder: Path) ->
         "note",
         "status",
     }
+
+
+def test_what_the_page_says_for_kubeflow_can_run_on_a_cluster() -> None:
+    whole = block("yaml", "apiVersion: timoneiro.dev/v1alpha1") + block("yaml", "kubeflow:")
+    who = "userFrom: {env: LOANS_USER}, passwordFrom: {env: LOANS_PASSWORD}"
+    source = f"{{sql: {{url: 'postgresql://h/bank', table: loans, {who}}}}}"
+    training = parse_training(whole, settings=[f"spec.source={source}", "spec.privacy.erasure=null"])
+    assert list(cluster_faults(training)) == []
+
+
+def test_the_table_of_the_page_has_what_steps_get() -> None:
+    shown = {}
+    for line in re.findall(r"^\| .* \| .* \| .*[MG]i \| .* \| .* \|$", PAGE, re.MULTILINE):
+        names, cores, memory, again, longest = (cell.strip() for cell in line.strip("|").split("|"))
+        for name in names.replace("and the gates", ", ".join(GATES)).split(","):
+            shown[name.strip()] = (float(cores), memory, AGAIN[again], seconds_of(longest))
+    assert shown == {
+        name: (int(step.cpu.removesuffix("m")) / 1000, step.memory, step.retries, step.seconds)
+        for name, step in general_plan().steps.items()
+    }
+
+
+def seconds_of(text: str) -> int:
+    number, unit = text.split()
+    return int(number) * {"minute": 60, "hour": 3600, "day": 86400}[unit.removesuffix("s")]
 
 
 def test_the_lines_of_python_train_a_model(folder: Path, followed: dict[str, str]) -> None:

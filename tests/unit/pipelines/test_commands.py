@@ -87,7 +87,7 @@ def test_without_what_training_needs_one_sentence_says_how_to_get_it(monkeypatch
     )
 
 
-@pytest.mark.parametrize("heavy", ["kfp", "pandas", "pyarrow", "pydantic", "sklearn", "yaml"])
+@pytest.mark.parametrize("heavy", ["kfp", "kfp_server_api", "pandas", "pyarrow", "pydantic", "sklearn", "yaml"])
 def test_who_asks_for_help_imports_nothing_that_training_needs(heavy: str) -> None:
     code = f"import sys; from timoneiro_operator.cli.main import app; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
