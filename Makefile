@@ -25,7 +25,7 @@ CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 3 --dist loadfile)
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale bench-pipeline demo cluster-up cluster-down cluster-status \
 	requirements pipeline example-data use-cases manifests clean
 
 help: ## List the targets
@@ -82,6 +82,9 @@ soak: setup ## Fifty rollouts in a row with random outcomes under load on a loca
 
 bench-judge: setup ## Judge thousands of simulated rollouts, and write the tables of docs/judge.md (long)
 	PYTHONPATH=hack $(BIN)/python -m bench.judge
+
+bench-pipeline: setup ## Bring in and check five million rows: CPU and memory, beside polars and duckdb (10 minutes)
+	PYTHONPATH=hack $(BIN)/python -m bench.pipeline
 
 bench-scale: setup ## A thousand rollouts at once on a real API server: CPU, memory, and how long an abort waits (12 minutes)
 	PYTHONPATH=hack $(BIN)/python -m bench.scale
