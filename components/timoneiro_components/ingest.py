@@ -8,7 +8,7 @@ where undeclared personal data stops the run; what was read is in the temporary 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .privacy.record import PrivacyRecord, write_record
 from .sources.columns import schema_of
 from .sources.origin import consumed
 from .sources.table import source_parts
-from .tables import choice_values, chosen, parts_of, table_digest, table_writer, time_range
+from .tables import ChoiceValues, choice_values, chosen, parts_of, table_digest, table_writer, time_range
 
 
 @dataclass(frozen=True)
@@ -51,35 +51,31 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, data
     protected, schema = protection_of(training).begun(), schema_of(training.columns)
     # In the temporary folder, where what was read may lie until the run ends: what stops it may be in the last row.
     with tempfile.TemporaryDirectory(prefix="timoneiro-ingest-") as scratch:
-        spool, choices = Path(scratch) / "rows.parquet", [np.zeros(0, dtype=np.uint64)]
+        spool, choices = Path(scratch) / "rows.parquet", list[ChoiceValues]()
         with table_writer(spool, schema, compression="lz4") as write:
 
             def take(part: pa.Table) -> None:
                 treated = protected.applied(part)
-                wanted = training.spec.split.holdout_rows
-                choices.append(choice_values(treated, training, "holdout") if wanted else _nobody(treated))
+                # Where none is held out, nobody needs to know which.
+                if training.spec.split.holdout_rows:
+                    choices.append(choice_values(treated, training, "holdout"))
                 write(treated)
 
             origin = consumed(source_parts(as_read(training)), take)
         record = protected.record()
-        is_held = _held(np.concatenate(choices), training)
+        is_held = _held(choices, record.rows, training)
         written = _divided(() if record.withheld else parts_of(spool), schema, is_held, data=data, holdout=holdout)
     write_record(record, privacy)
     digest = write_dataset(training, origin, path=dataset, **written)
     return Ingested(written["data"].rows, written["holdout"].rows, written["data"].digest, digest, record)
 
 
-def _nobody(part: pa.Table) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """Of no rows one need not know which they are."""
-    return np.zeros(part.num_rows, dtype=np.uint64)
-
-
-def _held(values: np.ndarray[Any, np.dtype[np.uint64]], training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _held(choices: Sequence[ChoiceValues], rows: int, training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """For each row whether it is held out."""
-    wanted, most = training.spec.split.holdout_rows, len(values) // 2
+    wanted, most = training.spec.split.holdout_rows, rows // 2
     if wanted > most:
-        raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {len(values)} rows: choose 0 to {most}")
-    return chosen(values, wanted)
+        raise StepError(f"spec.split.holdoutRows is {wanted}, and there are {rows} rows: choose 0 to {most}")
+    return chosen(np.concatenate(choices), wanted) if wanted else np.zeros(rows, dtype=bool)
 
 
 def _divided(

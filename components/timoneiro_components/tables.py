@@ -29,6 +29,7 @@ from .errors import StepError
 # Of a table that is not held whole, and of a row group of a file.
 PART_ROWS, _GROUP_ROWS = 2**15, 2**16
 _HIGHEST = np.uint64(2**62)
+ChoiceValues = np.ndarray[Any, np.dtype[np.uint64]]
 # Odd, so that no hash of an earlier column is lost.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # What a table with missing values can hold in pandas without turning into something else.
@@ -40,7 +41,8 @@ def parts_of(*paths: Path) -> Iterator[pa.Table]:
     no such table."""
     for path in paths:
         try:
-            with parquet.ParquetFile(path) as file:
+            # Buffered it would be in memory whole.
+            with parquet.ParquetFile(path, pre_buffer=False) as file:
                 yield from (pa.Table.from_batches([batch]) for batch in file.iter_batches(PART_ROWS))
         except (OSError, pa.ArrowInvalid) as error:
             raise _unreadable(path, error) from error
@@ -114,7 +116,7 @@ def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) 
     return _parted(table, chosen(choice_values(table, training, purpose), count))
 
 
-def choice_values(table: pa.Table, training: Training, purpose: str) -> np.ndarray[Any, np.dtype[np.uint64]]:
+def choice_values(table: pa.Table, training: Training, purpose: str) -> ChoiceValues:
     """For each row what decides whether it is chosen for `purpose`: those of parts of a table are those of the whole.
 
     One number in 0..2**62, uniform, from its group or keys, or from all that is in it where it has none.
@@ -125,7 +127,7 @@ def choice_values(table: pa.Table, training: Training, purpose: str) -> np.ndarr
     return np.asarray(numbers >> np.uint64(2))
 
 
-def chosen(values: np.ndarray[Any, np.dtype[np.uint64]], count: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def chosen(values: ChoiceValues, count: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """For each row of a whole table, by its `choice_values`, whether it is one of `count` that are chosen."""
     bound = np.partition(values, count)[count] if count < len(values) else _HIGHEST
     return np.asarray(values < bound)

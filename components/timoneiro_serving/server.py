@@ -148,11 +148,14 @@ class KeepConnection:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        started = False
+        started, asks = False, scope["type"] == "http" and scope["method"] == "POST"
 
         async def watch(message: Any) -> None:
             nonlocal started
             started = True
+            # Before the model's part of the server KServe has only read the body, and calls its own words a 500.
+            if message.get("status") == http.HTTPStatus.INTERNAL_SERVER_ERROR and asks and not _is_read.get():
+                message = {**message, "status": http.HTTPStatus.BAD_REQUEST}
             await send(message)
 
         try:

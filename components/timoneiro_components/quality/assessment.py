@@ -78,23 +78,24 @@ def assess(
     checks, taken = [personal_data_is_declared(privacy)], list[tuple[str, Positions]]()
     drift = columns_look_as_before(reference)
     # Of the table as it came, whatever becomes of its rows: in the same pass as the first stage.
-    whole: list[Any] = [SeenSoFar(0), SeenSoFar(0), TableFigures({})]
+    missing, copies, figures = SeenSoFar(0), 0, TableFigures({})
     asked: list[Callable[[CheckedRows], Any]] = [count_missing, hash_rows, describe]
     for stage in (*STAGES, (drift,) if reference else ()) if not privacy.withheld else ():
         partials = [*(kind.partial for kind in stage), *asked]
         seen = _seen(partials, parts, facts, _positions([positions for _, positions in taken]))
         if asked:
-            asked, whole = [], seen[len(stage) :]
-        done = [check for kind, tally in zip(stage, seen, strict=False) for check in kind.finish(tally, facts)]
+            missing, copies, figures = seen[-3], len(copies_among(seen[-2])), seen[-1]
+            asked, seen = [], seen[:-3]
+        # What one has seen is let go before the next is asked: it may be large.
+        done = [check for kind in stage for check in kind.finish(seen.pop(0), facts)]
         taken += [(violation.label, violation.rows) for violation in _quarantining(done) if violation.rows is not None]
         checks += done
     if not (reference or privacy.withheld):
         checks += drift.finish(SeenSoFar(0), facts)
-    missing, hashes, figures = whole
     return Assessment(
         facts.training,
         rows,
-        len(copies_among(hashes)),
+        copies,
         {name: missing_share(missing, name) for name in facts.training.columns},
         figures.by_column,
         tuple(checks),

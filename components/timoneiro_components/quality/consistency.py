@@ -89,8 +89,8 @@ def _no_row_is_trained_and_tested_on(tally: SeenSoFar, facts: TableFacts) -> Ite
 def _later(values: np.ndarray[Any, Any]) -> _Truths:
     """For each value whether an earlier one is the same."""
     order = np.argsort(values, kind="stable")
-    found = np.zeros(len(values), dtype=bool)
-    found[order[1:]] = values[order[1:]] == values[order[:-1]]
+    ordered, found = values[order], np.zeros(len(values), dtype=bool)
+    found[order[1:]] = ordered[1:] == ordered[:-1]
     return found
 
 

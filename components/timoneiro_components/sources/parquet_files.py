@@ -29,7 +29,7 @@ def read(said: Parquet, training: Training) -> Stream:
     with whole_file(said.path) as file:
         with _sentences(said.path):
             check_names(training, said.path, list(parquet.read_schema(file.path).names))
-            with parquet.ParquetFile(file.path) as opened:
+            with parquet.ParquetFile(file.path, pre_buffer=False) as opened:
                 if not opened.metadata.num_rows:
                     raise StepError(f"{said.path} has no rows")
                 for batch in opened.iter_batches(_ROWS, columns=list(training.spec.columns)):

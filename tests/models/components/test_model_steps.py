@@ -342,6 +342,7 @@ def test_a_candidate_with_other_classes_cannot_be_judged(
     folder = Path(shutil.copytree(workspace.package, tmp_path / "other"))
     manifest = json.loads((folder / "timoneiro.json").read_text())
     manifest["target"]["classes"] = ["yes", "no"]
+    del manifest["files"]
     shutil.copy(workspace.model / "training.json", folder)
     (folder / "timoneiro.json").write_text(json.dumps(manifest))
     with pytest.raises(StepError, match="the candidate knows the classes"):
