@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timoneiro_components.definition.reading import parse_training
@@ -26,6 +26,8 @@ from timoneiro_components.quality.report import report
 from timoneiro_components.sources.columns import schema_of
 from timoneiro_components.tables import frame_of, parts_of, read_table, rows_in, table_writer, write_table
 
+# Each example checks a whole table, or writes two files.
+FEW = settings(max_examples=20, deadline=None)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TRAINING = parse_training(
     """\
@@ -100,11 +102,13 @@ def test_every_check_finds_something_in_these_rows() -> None:
     assert len([check for check in found.checks if check.violations]) >= 8 and len(found.taken_rows) > 20
 
 
+@FEW
 @given(st.lists(st.integers(0, 300), max_size=5))
 def test_parts_of_any_size_say_what_the_whole_says(bounds: list[int]) -> None:
     assert all_of(assessed(cut(WHOLE, bounds), REFERENCE)) == all_of(assessed([WHOLE], REFERENCE))
 
 
+@FEW
 @given(st.lists(st.integers(0, 300), max_size=5))
 def test_rows_are_quarantined_with_the_same_reasons(bounds: list[int]) -> None:
     found = assessed([WHOLE])
@@ -116,6 +120,7 @@ def test_rows_are_quarantined_with_the_same_reasons(bounds: list[int]) -> None:
     assert taken(cut(WHOLE, bounds)) == taken([WHOLE])
 
 
+@FEW
 @given(st.lists(st.integers(0, 300_000), max_size=4))
 def test_a_file_has_the_same_bytes_whatever_parts_it_was_written_in(
     tmp_path_factory: pytest.TempPathFactory, bounds: list[int]
