@@ -15,10 +15,10 @@ PURE := decide drivers serving traffic api
 COVERAGE := $(PURE:%=--cov=timoneiro_operator.%) --cov=timoneiro_judge --cov-branch --cov-fail-under=100 \
 	--cov-report=term-missing:skip-covered
 
-# Quick tests; random walks and many rollouts played on virtual clocks; models trained and served for real.
-WITHOUT_CLUSTER := tests/unit tests/simulations tests/models
-# Tests of one module share what is costly to set up.
-PARALLEL := -n auto --dist loadscope
+# Models trained and served for real; random walks and many rollouts played on virtual clocks; quick tests.
+WITHOUT_CLUSTER := tests/models tests/simulations tests/unit
+# Tests of one module share what is costly to set up; the longest come first, so that no core waits for them in the end.
+PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
 # Tests on clusters mostly wait: three at a time, each with clusters of its own, unless they are to share one that is up.
 CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 3 --dist loadfile)
 
@@ -41,7 +41,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 		{ echo "Python lacks venv: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/bootstrap.txt
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	# Compiled now: where Python may not write, every process would compile all that it imports (2 s become 8).
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/dev.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --editable .
 	rm -f $(VENV)/.installed-*
 	touch $@
