@@ -24,7 +24,7 @@ from .privacy.record import PrivacyRecord, write_record
 from .sources.columns import schema_of
 from .sources.origin import consumed
 from .sources.table import source_parts
-from .tables import ChoiceValues, choice_values, chosen, parts_of, table_digest, table_writer, time_range
+from .tables import ChoiceValues, choice_values, chosen, parted, parts_of, table_digest, table_writer, time_range
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _divided(
         for part in parts:
             mask = is_held[first : first + part.num_rows]
             first += part.num_rows
-            kept, held = part.filter(pa.array(~mask)), part.filter(pa.array(mask))
+            held, kept = parted(part, mask)
             write_kept(kept)
             write_held(held)
             rows = {"data": rows["data"] + kept.num_rows, "holdout": rows["holdout"] + held.num_rows}

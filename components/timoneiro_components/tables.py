@@ -113,7 +113,7 @@ def take_rows(table: pa.Table, count: int, training: Training, *, purpose: str) 
 
     Fewer where the last of them has a key, or a content, that others have too: those stay together.
     """
-    return _parted(table, chosen(choice_values(table, training, purpose), count))
+    return parted(table, chosen(choice_values(table, training, purpose), count))
 
 
 def choice_values(table: pa.Table, training: Training, purpose: str) -> ChoiceValues:
@@ -135,7 +135,7 @@ def chosen(values: ChoiceValues, count: int) -> np.ndarray[Any, np.dtype[np.bool
 
 def take_test(table: pa.Table, training: Training) -> tuple[pa.Table, pa.Table]:
     """The rows that a model is judged on, and the others."""
-    return _parted(table, test_rows(table, training))
+    return parted(table, test_rows(table, training))
 
 
 def test_rows(table: pa.Table, training: Training) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -194,7 +194,8 @@ def _together(training: Training) -> list[str]:
     return training.keys if group_by is None else [group_by]
 
 
-def _parted(table: pa.Table, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[pa.Table, pa.Table]:
+def parted(table: pa.Table, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[pa.Table, pa.Table]:
+    """The rows that are chosen, and the others."""
     mask = pa.array(chosen, pa.bool_())
     return table.filter(mask), table.filter(pc.invert(mask))
 

@@ -121,15 +121,6 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
 _is_read: ContextVar[bool] = ContextVar("is_read", default=False)
 
 
-async def _unreadable(request: Request, error: Exception) -> Response:
-    """KServe reads the body before the model sees it: what fails there is the caller's mistake, and told without a
-    value. Anything later is ours."""
-    del request
-    if _is_read.get():
-        raise error
-    return JSONResponse({"error": f"the request cannot be read: {type(error).__name__}"}, http.HTTPStatus.BAD_REQUEST)
-
-
 async def _invalid(request: Request, error: Exception) -> Response:
     """What FastAPI finds in a body of the v2 protocol: where, and what, and never the body itself."""
     del request
@@ -139,9 +130,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 class KeepConnection:
-    """ASGI layer: an exception that no handler has turned into an answer becomes a plain 500 here.
+    """ASGI layer: an exception that no handler has turned into an answer becomes one here, without a value of the
+    request. Left alone it would reach uvicorn, which answers 500 and then closes the connection unannounced.
 
-    Left alone it would reach uvicorn, which answers 500 and then closes the connection unannounced.
+    Before the model's own part of the server KServe has only read the body: what fails there is the caller's mistake,
+    and 400. Anything later is ours, and 500.
     """
 
     def __init__(self, app: Any) -> None:
@@ -153,7 +146,7 @@ class KeepConnection:
         async def watch(message: Any) -> None:
             nonlocal started
             started = True
-            # Before the model's part of the server KServe has only read the body, and calls its own words a 500.
+            # KServe calls some of these mistakes a 500 itself.
             if message.get("status") == http.HTTPStatus.INTERNAL_SERVER_ERROR and asks and not _is_read.get():
                 message = {**message, "status": http.HTTPStatus.BAD_REQUEST}
             await send(message)
@@ -163,10 +156,15 @@ class KeepConnection:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            logger.error("request failed: %s at %s", type(error).__name__, _place(error))
-            body = json.dumps({"error": f"the request could not be handled: {type(error).__name__}"}).encode()
+            name = type(error).__name__
+            if isinstance(error, _MISTAKES) and not _is_read.get():
+                status, told = http.HTTPStatus.BAD_REQUEST, f"the request cannot be read: {name}"
+            else:
+                status, told = http.HTTPStatus.INTERNAL_SERVER_ERROR, f"the request could not be handled: {name}"
+                logger.error("request failed: %s at %s", name, _place(error))
+            body = json.dumps({"error": told}).encode()
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 500, "headers": headers})
+            await send({"type": "http.response.start", "status": int(status), "headers": headers})
             await send({"type": "http.response.body", "body": body})
 
 
@@ -184,8 +182,6 @@ def serve(
     REGISTRY.register(predictions)
     outside = OutsideRequests([feature.name for feature in model.features if feature.is_limited])
     REGISTRY.register(outside)
-    for mistake in _MISTAKES:
-        app.add_exception_handler(mistake, _unreadable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(KeepConnection)
     # Added last, and so around all the others: what they answer counts as well.

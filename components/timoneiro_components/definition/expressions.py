@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 
 from .columns import Column, ColumnType
@@ -89,6 +90,7 @@ def parse_formula(text: str, columns: Mapping[str, Column]) -> Expression:
     return found
 
 
+@lru_cache(maxsize=256)
 def columns_in(text: str) -> frozenset[str]:
     """Names in a text, whether or not it is an expression and they are columns."""
     marked, names = _without_backquotes(text)

@@ -111,8 +111,8 @@ def _without_warnings(actions: RowActions) -> dict[str, Consequence]:
 def _violation(training: Training, name: str, kind: str, positions: Positions) -> Violation:
     if name not in training.columns:
         return Violation(f"the columns are not those of the definition: {name!r}")
-    actions, column = training.spec.checks.actions, training.columns[name]
-    spec = training.spec
+    spec, column = training.spec, training.columns[name]
+    actions = spec.checks.actions
     if name in (spec.target.column, spec.split.order_by, spec.split.group_by):
         # A row without its answer, or of which nobody can tell where it belongs, is of no use to any step.
         actions = actions.model_copy(update=_without_warnings(actions))

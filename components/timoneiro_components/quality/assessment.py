@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from operator import add
 from typing import Any
@@ -104,7 +105,7 @@ def assess(
     )
 
 
-def facts_of(training: Training, now: Any, rows: int) -> TableFacts:
+def facts_of(training: Training, now: datetime, rows: int) -> TableFacts:
     """Those of a table of so many rows."""
     return TableFacts(training, now, step=max(1, -(-rows // _SAMPLED_ROWS)))
 

@@ -74,11 +74,6 @@ class Joiner:
         return asked.times
 
 
-def joined(left: pa.Table, right: pa.Table, join: Join, *, label: str) -> pa.Table:
-    """`left` with the columns of `right` that `join` takes: see `Joiner`."""
-    return Joiner(right, join, label).joined(left)
-
-
 def _keys(table: pa.Table, names: Sequence[str]) -> pd.DataFrame:
     """The keys of each row, and its number."""
     types = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 import pytest
+
+from support.loopback import listening
 
 
 class LoopbackStore(ThreadingHTTPServer):
@@ -88,29 +88,17 @@ class _ClusterHandler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@contextmanager
-def _serving(server: ThreadingHTTPServer) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture(scope="module")
 def store() -> Iterator[LoopbackStore]:
     server = LoopbackStore()
-    with _serving(server):
+    with listening(server):
         yield server
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LoopbackCluster]:
     server = LoopbackCluster()
-    with _serving(server):
+    with listening(server):
         yield server
 
 

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from support.compiled import tasks_of
-from support.recording_pipeline_api import RecordingPipelineApi, listening
+from support.loopback import listening
+from support.recording_pipeline_api import RecordingPipelineApi
 from timoneiro_operator.cli.main import app as program
 
 TOKEN = "token-of-the-service-account"

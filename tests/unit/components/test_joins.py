@@ -20,7 +20,7 @@ from timoneiro_components.definition.reading import encoded, parse_training, rea
 from timoneiro_components.definition.source import Csv, TableSource
 from timoneiro_components.errors import StepError
 from timoneiro_components.ingest import ingest
-from timoneiro_components.sources.joining import joined
+from timoneiro_components.sources.joining import Joiner
 from timoneiro_components.sources.table import check_source, read_source
 
 DEFINITION = """\
@@ -256,7 +256,7 @@ def test_keys_of_every_type_fit(values: list[Any], as_of: AsOf | None) -> None:
     table = pa.table({"key": values, "other": values, "at": ["2025-01-01"] * 3})
     right = table.slice(0, 2).append_column("value", pa.array(["x", "y"]))
     join = Join(source=TableSource(csv=Csv(path="a")), on=("key", "other"), columns=("value",), as_of=as_of)
-    assert joined(table, right, join, label="a")["value"].to_pylist() == ["x", "y", None]
+    assert Joiner(right, join, "a").joined(table)["value"].to_pylist() == ["x", "y", None]
 
 
 DAY = datetime(2025, 1, 1)
@@ -299,4 +299,4 @@ def test_no_row_sees_what_was_not_known_yet(
             if tolerance is None or moment - other <= tolerance
         ]
         expected.append(max(fits, default=None))
-    assert joined(table(asking), right, join, label="a")["value"].to_pylist() == expected
+    assert Joiner(right, join, "a").joined(table(asking))["value"].to_pylist() == expected

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from typer.testing import CliRunner
 
-from support.recording_pipeline_api import RecordingPipelineApi, listening
+from support.loopback import listening
+from support.recording_pipeline_api import RecordingPipelineApi
 from timoneiro_operator.cli.main import app as program
 from timoneiro_pipelines import connection
 
