@@ -5,6 +5,7 @@ Guarantees
 * Whatever the model raises, and an answer that is not finite, becomes an InferenceError: 500, with
   the connection kept. (An exception that reaches uvicorn closes the connection without telling the
   proxy, which then fails other people's requests.)
+* An idle connection is closed by the gateway and not by the server, see KEPT_OPEN_SECONDS.
 * A prediction has a thread of its own: one that hangs keeps neither the others nor /metrics waiting.
 * Every request is accounted for in /metrics, see accounting.py; what was answered is counted there in bins, see
   predictions.py.
@@ -54,6 +55,9 @@ logger = logging.getLogger("kserve.timoneiro")
 
 # Predictions at the same time. When so many hang there is no thread left, and the server says that it is not ready.
 THREADS = 8
+# Longer than any gateway keeps an idle connection (Envoy: an hour). Who closes first must be the one that sends the
+# requests: one that meets a connection which the server closes in that moment is lost, and is answered with 503.
+KEPT_OPEN_SECONDS = 3900
 # What reading a body raises that is cut off, or not what its headers say.
 _MISTAKES = (ValueError, TypeError, LookupError, RecursionError, struct.error)
 
@@ -187,7 +191,13 @@ def serve(
     # Added last, and so around all the others: what they answer counts as well.
     app.add_middleware(AccountForRequests, accounts=accounts)
     # One worker: with more, /metrics answers from a random one and the counters seem to jump.
-    server = ModelServer(http_port=http_port, workers=1, enable_grpc=False, enable_latency_logging=False)
+    server = ModelServer(
+        http_port=http_port,
+        workers=1,
+        enable_grpc=False,
+        enable_latency_logging=False,
+        timeout_keep_alive=KEPT_OPEN_SECONDS,
+    )
     server.start([PackagedModel(name, model, accounts, predictions, outside)])
 
 

@@ -49,12 +49,6 @@ def promoted(bench: Bench) -> str:
     return str(bench.status()["stable"]["revision"])
 
 
-def shares(bench: Bench, revision: str, first: int) -> list[int]:
-    """Percent that a revision has had, from the route's version `first` on."""
-    given = [routed.get(revision, 0) for routed in bench.outside.routes()[first:]]
-    return [w for i, w in enumerate(given) if not i or w != given[i - 1]]
-
-
 def test_the_old_model_keeps_a_tenth_for_as_long_as_it_stays_and_then_goes(bench: Bench) -> None:
     configure(bench, keepStable="30s")
     old, first = bench.status()["stable"], len(bench.outside.routes())
@@ -65,8 +59,8 @@ def test_the_old_model_keeps_a_tenth_for_as_long_as_it_stays_and_then_goes(bench
     told = " ".join(bench.timoneiro("explain", bench.name).stdout.split())
     assert f"({old['revision']}) keeps 10 % until" in told
     bench.wait("the end of the old model", lambda: "retiring" not in bench.status())
-    assert shares(bench, new, first)[-5:] == [0, 20, 40, 90, 100]
     assert bench.status()["message"].endswith("serves all traffic")
+    bench.wait_for_shares(new, [0, 20, 40, 90, 100], since=first)
 
 
 def test_without_a_holdback_the_new_model_gets_everything_at_once(bench: Bench) -> None:
@@ -74,7 +68,7 @@ def test_without_a_holdback_the_new_model_gets_everything_at_once(bench: Bench) 
     first = len(bench.outside.routes())
     new = promoted(bench)
     assert bench.status()["message"].endswith("serves all traffic")
-    assert shares(bench, new, first)[-4:] == [0, 20, 40, 100]
+    bench.wait_for_shares(new, [0, 20, 40, 100], since=first)
 
 
 def test_a_model_that_fails_under_full_load_only_is_rolled_back_after_its_promotion(bench: Bench) -> None:

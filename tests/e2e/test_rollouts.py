@@ -33,8 +33,7 @@ def test_a_model_that_is_as_good_is_promoted_step_by_step(bench: Bench) -> None:
     assert outcome(bench, version)["outcome"] == "Promoted"
     candidate = bench.status()["stable"]["revision"]
     bench.wait("the end of the holdback", lambda: bench.status()["message"].endswith("serves all traffic"))
-    weights = [routed.get(candidate, 0) for routed in bench.outside.routes()[first:]]
-    assert [w for i, w in enumerate(weights) if not i or w != weights[i - 1]][-5:] == [0, 20, 50, 90, 100]
+    bench.wait_for_shares(candidate, [0, 20, 50, 90, 100], since=first)
 
 
 def test_a_model_that_fails_on_real_requests_is_rolled_back_by_the_evidence(bench: Bench) -> None:

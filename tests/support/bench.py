@@ -167,6 +167,18 @@ class Bench:
         """What `condition` returns once it is true; prints the state when the deadline passes."""
         return wait(what, condition, seconds=seconds, state=self._state)
 
+    def wait_for_shares(self, revision: str, shares: list[int], *, since: int) -> None:
+        """Until these are the last different percents that a revision has had, from the route's version `since` on.
+
+        Routes are watched apart from the status, and may be seen later than it.
+        """
+
+        def seen() -> list[int]:
+            given = [routed.get(revision, 0) for routed in self.outside.routes()[since:]]
+            return [share for i, share in enumerate(given) if not i or share != given[i - 1]][-len(shares) :]
+
+        self.wait(f"the shares {shares} of {revision}", lambda: seen() == shares, seconds=20)
+
     def _state(self) -> str:
         status = {key: value for key, value in self.status().items() if key not in ("analysis", "history")}
         return f"{json.dumps(status, indent=1)}\n{self.cluster.kubectl('get', 'pods', '-o', 'wide')}"

@@ -6,6 +6,7 @@ instead of ending quietly, so that the caller lists again.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -21,6 +22,9 @@ _MERGE = "application/strategic-merge-patch+json"
 _JSON_MERGE = "application/merge-patch+json"
 _APPLY = "application/apply-patch+yaml"
 _WATCH_SECONDS = 300
+# What a server says that has too much to do, and how long it is left alone then.
+_BUSY = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.GATEWAY_TIMEOUT})
+_WAITS = (1.0, 3.0)
 FIELD_MANAGER = "localcluster"
 
 
@@ -89,11 +93,14 @@ class KubeApi:
         """Server-side apply of one object, given as JSON or as YAML text (which is not parsed here)."""
         content = body if isinstance(body, str) else json.dumps(body)
         parameters = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        return _answer(
-            await self._client.patch(
-                path, content=content, params=parameters, headers={"Content-Type": _APPLY}, timeout=60.0
-            )
-        )
+        headers = {"Content-Type": _APPLY}
+        for wait in (*_WAITS, None):
+            response = await self._client.patch(path, content=content, params=parameters, headers=headers, timeout=90.0)
+            # Applied twice is the same as applied once.
+            if wait is None or response.status_code not in _BUSY:
+                break
+            await asyncio.sleep(wait)
+        return _answer(response)
 
     async def delete(self, path: str, options: Json) -> None:
         """Deletes an object; one that is gone already is fine."""

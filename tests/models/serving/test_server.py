@@ -12,10 +12,14 @@ from typing import Any
 
 import joblib
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from sklearn.pipeline import Pipeline
 
 from timoneiro_serving import __main__ as command_line
+from timoneiro_serving import server as server_of_models
 from timoneiro_serving.digest import directory_digest
+from timoneiro_serving.loading import load_model
 
 GOOD = [0.5, 0.5, 0.5]
 MISSING = [0.5, None, 0.5]
@@ -296,3 +300,25 @@ def test_a_body_that_is_not_of_the_protocol_is_refused_without_its_values(skops_
     body = {"inputs": [{"name": "input-0", "shape": ["secret"], "data": [["secret"]]}]}
     answer = skops_server.post(INFER, json=body)
     assert answer.status_code == 400 and "secret" not in answer.text and "datatype" in answer.text
+
+
+class ListenerThatOnlySaysItsSettings:
+    """Stands for KServe's, which would listen until the process ends."""
+
+    settings: dict[str, Any]
+
+    def __init__(self, **settings: Any) -> None:
+        type(self).settings = settings
+
+    def start(self, models: list[Any]) -> None:
+        """Does nothing."""
+
+
+def test_an_idle_connection_is_kept_for_longer_than_envoy_keeps_it(
+    skops_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_of_models, "ModelServer", ListenerThatOnlySaysItsSettings)
+    monkeypatch.setattr(server_of_models, "REGISTRY", CollectorRegistry())
+    monkeypatch.setattr(server_of_models, "app", FastAPI())
+    server_of_models.serve("parcel", load_model(skops_folder), http_port=0, overdue_seconds=10, number_bounds=[1])
+    assert ListenerThatOnlySaysItsSettings.settings["timeout_keep_alive"] > 3600
