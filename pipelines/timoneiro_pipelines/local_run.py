@@ -1,7 +1,8 @@
 """Runs the training pipeline on this machine, with the steps that would run on a cluster.
 
 KFP's local runner writes thousands of lines to stdout. Guarantees: they go to a log file and nowhere
-else; every step is reported once, when it ends; a failure is reported with the step's own sentence.
+else; every step is reported once, when it ends; a failure is reported with the step's own sentence; neither
+processes nor temporary files are left behind.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +22,7 @@ from typing import Any, TextIO
 
 from kfp import local
 
+from .termination import processes_end_with_us
 from .training import training_pipeline
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -73,7 +77,12 @@ def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[St
     log = folder / "kfp.log"
     with log.open("w", encoding="utf-8") as file:
         watch = _Watch(file, folder, on_step)
-        with contextlib.redirect_stdout(watch), contextlib.redirect_stderr(watch):
+        with (
+            processes_end_with_us(),
+            _temporary_files_in(folder / "temporary"),
+            contextlib.redirect_stdout(watch),
+            contextlib.redirect_stderr(watch),
+        ):
             # Anew for every run: KFP deletes the workspace of the run before.
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(folder), raise_on_error=True)
             try:
@@ -82,6 +91,22 @@ def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[St
                 if not any(step.reason for step in watch.steps):
                     raise
     return Run(folder, log, tuple(watch.steps))
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """Deletes what steps leave behind: KFP copies each to a folder of its own, and forgets it."""
+    before = os.environ.get("TMPDIR")
+    folder.mkdir()
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Watch(io.TextIOBase):

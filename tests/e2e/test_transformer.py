@@ -21,7 +21,7 @@ RATE = 12.0
 ANALYSIS = {
     "interval": "2s",
     "warmUp": "0s",
-    "minRequests": 40,
+    "minRequests": 80,
     "promotion": "NoHarm",
     "metrics": [{"name": "errors", "negligible": 0.05}],
 }

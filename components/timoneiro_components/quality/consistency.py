@@ -15,6 +15,7 @@ from ..tables import hashes_of, split_values, test_rows_of
 from .check import Check, CheckedRows, CheckKind, Positions, SeenSoFar, TableFacts, Violation
 
 _ROW, _KEY, _ALIKE, _SPLIT, _AT = "row", "key", "alike", "split", "position"
+_AT_A_TIME = 2**16
 _Truths = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -73,7 +74,7 @@ def _no_row_is_trained_and_tested_on(tally: SeenSoFar, facts: TableFacts) -> Ite
     if not training.keys:
         return
     hashes, is_test = tally.whole(_ALIKE), test_rows_of(tally.whole(_SPLIT), training)
-    seen = np.isin(hashes[is_test], hashes[~is_test])
+    seen = _among(hashes[is_test], hashes[~is_test])
     count, total = int(seen.sum()), len(seen)
     violations: tuple[Violation, ...] = ()
     if count > checks.max_test_duplicates * total:
@@ -81,16 +82,35 @@ def _no_row_is_trained_and_tested_on(tally: SeenSoFar, facts: TableFacts) -> Ite
             f"{count} of {total} test rows are like a training row with another key ({count / total:.1%}): the model "
             "is judged on what it has seen"
         )
-        twins = tally.whole(_AT)[~is_test & np.isin(hashes, hashes[is_test][seen])]
+        twins = tally.whole(_AT)[~is_test & _among(hashes, hashes[is_test][seen])]
         violations = (Violation(sentence, checks.actions.test_duplicates, twins, "like a test row with another key"),)
     yield Check("Is no test row like a training row with another key?", f"{count} are", violations)
 
 
 def _later(values: np.ndarray[Any, Any]) -> _Truths:
     """For each value whether an earlier one is the same."""
-    order = np.argsort(values, kind="stable")
-    ordered, found = values[order], np.zeros(len(values), dtype=bool)
-    found[order[1:]] = ordered[1:] == ordered[:-1]
+    found = np.zeros(len(values), dtype=bool)
+    ordered = np.sort(values)
+    several = ordered[1:][ordered[1:] == ordered[:-1]]
+    del ordered
+    if len(several):
+        # Most are there once: only the others are worth an order, which takes as much memory again as the values.
+        at = np.flatnonzero(_among(values, several))
+        order = np.argsort(values[at], kind="stable")
+        alike = values[at][order]
+        found[at[order[1:]]] = alike[1:] == alike[:-1]
+    return found
+
+
+def _among(values: np.ndarray[Any, Any], others: np.ndarray[Any, Any]) -> _Truths:
+    """For each value whether it is one of the others. As numpy's `isin`, which holds five times the memory."""
+    found = np.zeros(len(values), dtype=bool)
+    if len(others):
+        ordered = np.sort(others)
+        for first in range(0, len(values), _AT_A_TIME):
+            part = values[first : first + _AT_A_TIME]
+            at = np.minimum(np.searchsorted(ordered, part), len(ordered) - 1)
+            found[first : first + _AT_A_TIME] = ordered[at] == part
     return found
 
 

@@ -22,7 +22,7 @@ from .kubeconfig import kubeconfig
 
 _TOKEN_SECONDS = 365 * 24 * 3600
 _CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_CRD_SECONDS = 60.0
+_CRD_SECONDS = 240.0
 
 
 class Addons:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 
 from support.signing import KeyPair, key_pair
+from support.waiting import wait
 from timoneiro_serving.digest import directory_digest
 from timoneiro_serving.loading import load_model
 
@@ -262,3 +266,27 @@ def test_a_version_that_is_no_name_stops_the_run_before_it_starts(tmp_path: Path
 
 def test_a_root_that_kfp_would_garble_is_refused(tmp_path: Path) -> None:
     assert "KFP cannot work below a folder" in refused(lambda: run(tmp_path / "python3", {}))
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
+    """Processes that a run below `folder` has started: the folder is in what they were started with."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(folder) in " ".join([*process.cmdline(), process.environ().get("TMPDIR", "")]):
+                found.append(process)
+    return found
+
+
+def test_a_run_that_is_told_to_stop_leaves_neither_processes_nor_temporary_files(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "timoneiro_operator.cli.main", "training", "run"]
+    command = [*program, str(EXAMPLE), "--root", str(tmp_path), "--set=spec.model.search.trials=500"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        while not running.stdout.readline().startswith("validate-data"):
+            assert running.poll() is None
+        wait("the step that trains", lambda: len(working_in(tmp_path)) > 1, seconds=60)
+        running.terminate()
+        assert running.wait() == 128 + signal.SIGTERM
+    assert working_in(tmp_path) == []
+    assert not list(tmp_path.glob("*/temporary"))
