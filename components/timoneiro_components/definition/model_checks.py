@@ -88,7 +88,7 @@ def _not_in_onnx(training: Training) -> Iterator[str]:
 
 
 def _algorithm(spec: TrainingSpec) -> Iterator[Contradiction]:
-    name, search = spec.model.algorithm, spec.model.search
+    name, search, curve = spec.model.algorithm, spec.model.search, spec.model.validation_curve
     if name not in ALGORITHMS and not is_function(name):
         close = get_close_matches(name, ALGORITHMS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(ALGORITHMS)}, or module:Class"
@@ -96,6 +96,8 @@ def _algorithm(spec: TrainingSpec) -> Iterator[Contradiction]:
     elif name in ALGORITHMS and spec.task not in ALGORITHMS[name]:
         fitting = ", ".join(other for other, tasks in ALGORITHMS.items() if spec.task in tasks)
         yield (*_MODEL, "algorithm"), f"{name} is not for {spec.task}: choose {fitting}"
+    if curve is not None and len(set(curve.values)) < len(curve.values):
+        yield (*_MODEL, "validationCurve", "values"), "a value is there twice"
     if search is None:
         return
     if search.metric is not None:

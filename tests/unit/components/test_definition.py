@@ -640,6 +640,14 @@ MODEL_FAULTS = {
         "spec.model={parameters: {C: 1}, search: {space: {C: {low: 1, high: 2}}}}",
         "spec.model.parameters has it too",
     ),
+    "a curve of one value": (
+        "spec.model.validationCurve={parameter: C, values: [1]}",
+        "spec.model.validationCurve.values: at least 2",
+    ),
+    "a curve with a value twice": (
+        "spec.model.validationCurve={parameter: C, values: [1, 2, 1]}",
+        "spec.model.validationCurve.values: a value is there twice",
+    ),
     "no trials": ("spec.model.search={trials: 0}", "it must be at least 1"),
     "no time": ("spec.model.search={seconds: 0}", "it must be more than 0"),
     "a cost of nothing": ("spec.model.costs={falsePositive: 0, falseNegative: 1}", "it must be more than 0"),

@@ -22,7 +22,13 @@ from timoneiro_components.evaluation.slices import slices_of
 from timoneiro_components.evaluation.verdicts import GateEvidence, GateVerdict, verdicts
 from timoneiro_components.tasks.answers import ModelAnswers
 from timoneiro_components.tasks.registry import figure_of
-from timoneiro_components.training.record import CurvePoint, TrainingRecord, baseline_answers
+from timoneiro_components.training.record import (
+    CurvePoint,
+    ParameterFindings,
+    TrainingRecord,
+    ValidationPoint,
+    baseline_answers,
+)
 
 TEXT = """\
 apiVersion: timoneiro.dev/v1alpha1
@@ -270,6 +276,9 @@ def record() -> TrainingRecord:
         curve=[CurvePoint(500, 0.9, 0.7), CurvePoint(1000, 0.85, 0.8)],
         findings=["It overfits: <b>"],
         search={},
+        validation=ParameterFindings(
+            "C", [ValidationPoint(0.1, 0.6, 0.6), ValidationPoint(None, 0.9, 0.7)], "C is best at <null>."
+        ),
     )
 
 
@@ -310,7 +319,13 @@ def test_the_page_needs_nothing_else_and_shows_what_it_was_given_as_text() -> No
 
 @pytest.mark.parametrize(
     "words",
-    ["not published: 1 of 3 gates failed", "Which class is taken for which", "Are its probabilities true?", "0.25 on"],
+    [
+        "not published: 1 of 3 gates failed",
+        "Which class is taken for which",
+        "Are its probabilities true?",
+        "0.25 on",
+        "by C. C is best at &lt;null&gt;.",
+    ],
 )
 def test_the_page_says(words: str) -> None:
     assert words in report(document())
