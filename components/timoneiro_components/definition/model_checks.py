@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from .columns import NUMBERS, classes_of
-from .gates import Gate
+from .gates import Disturbance, Gate
 from .metrics import BINARY, METRICS, REGRESSION, is_function, metrics_of
 from .model import ALGORITHMS, Range
 from .problems import Contradiction, Path
@@ -174,6 +174,9 @@ def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradi
     for kind in ("slice", "fairness"):
         if (name := about[kind]) is not None:
             yield from _slice_column((*path, kind), name, spec)
+    if gate.robustness is not None and not _disturbed(gate.robustness, training):
+        wanted = "nullable" if gate.robustness == "Missing" else "a number"
+        yield (*path, "robustness"), f"no column that the model is asked with is {wanted}: leave this gate out"
     if gate.confidence is not None and field != "champion":
         yield (*path, "confidence"), "it is for a comparison with the champion"
     if kinds and kinds[0] != "slice":
@@ -183,6 +186,12 @@ def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradi
             yield (*path, field), "it must be more than 0: no two figures are quite the same"
         return
     yield from _limit(path, gate.metric, field, limit)
+
+
+def _disturbed(kind: Disturbance, training: Training) -> bool:
+    """Whether there is a column that can be disturbed so."""
+    columns = training.features.values()
+    return any(column.nullable if kind == "Missing" else column.type in NUMBERS for column in columns)
 
 
 def _metric(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contradiction]:

@@ -16,6 +16,7 @@ from sklearn.linear_model import Ridge
 from support.loans import TEXT, a_number, loans, several, table, trained
 from timoneiro_components.definition.model import Costs
 from timoneiro_components.definition.problems import DefinitionError
+from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.errors import StepError
 from timoneiro_components.packaging.onnx_export import export_onnx
 from timoneiro_components.packaging.skops_files import write_skops
@@ -104,9 +105,23 @@ def test_a_search_that_has_no_time_left_says_so(tmp_path: Path) -> None:
     assert found.search["out_of_time"] is True and found.search["completed"] >= 1
 
 
+def test_a_search_without_time_for_one_trial_says_what_to_raise(tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"^spec.model.search.seconds: no trial began within 1e-09 seconds: raise it"):
+        trained(loans("spec.model.search={trials: 1, seconds: 1e-9}"), tmp_path)
+
+
+def test_a_choice_that_only_the_fit_refuses_is_named(tmp_path: Path) -> None:
+    training, rows = several(300)
+    search = "spec.model.search={trials: 2, space: {solver: {choices: [liblinear]}}}"
+    training = parse_training(training.model_dump_json(by_alias=True, exclude_none=True), settings=[search])
+    with pytest.raises(StepError, match=r"^spec.model.search, with solver liblinear: the model cannot be fitted: "):
+        trained(training, tmp_path, rows)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
+        (["spec.model.search={space: {C: {low: -1, high: 3}}}"], "spec.model.search.space.C: The 'C' parameter of"),
         (["spec.model.parameters={c: 1}"], "LogisticRegression has no parameter 'c'; did you mean C?"),
         (["spec.model.search={space: {depth: {low: 1, high: 3}}}"], "has no parameter 'depth'"),
         (["spec.model.algorithm=nowhere:Model"], "spec.model.algorithm nowhere:Model cannot be imported"),
