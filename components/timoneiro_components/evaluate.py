@@ -22,12 +22,13 @@ from .definition.metrics import PRIMARY, is_function
 from .definition.training import Training
 from .errors import StepError
 from .evaluation.document import document_of, write_document
-from .evaluation.explanation import dependences, importances, worst_rows
+from .evaluation.explanation import dependences, importances
 from .evaluation.intervals import Resampling
 from .evaluation.robustness import disturbed
 from .evaluation.scoring import JudgedModel, RocCurve, confusion, roc
 from .evaluation.slices import slices_of
 from .evaluation.verdicts import GateEvidence, GateVerdict, verdicts
+from .evaluation.worst import SliceExamples, worst_by_slice, worst_rows
 from .features.rows import features_of, target_of
 from .tables import frame_of, groups_of, read_table
 from .tasks.answers import Array, ModelAnswers
@@ -90,6 +91,10 @@ def evaluate(training: Training, *, model: Path, test: Path, champion_uri: str, 
         importances=order,
         dependences=dependences(judged, features, truth, order),
         worst=_named_rows(frame, training, worst_rows(candidate)),
+        worst_by_slice=[
+            SliceExamples(part, _named_rows(frame, training, rows))
+            for part, rows in worst_by_slice(training, candidate, evidence.parts)
+        ],
         champion_uri=champion_uri,
     )
     write_document(document, evaluation)

@@ -31,12 +31,13 @@ from .features.rows import features_of, target_of
 from .packaging.skops_files import write_skops
 from .tables import frame_of, groups_of, order_of, read_table, take_test, write_table
 from .tasks.registry import figure_of, figures_of
-from .training.algorithms import check_model
 from .training.crossing import FoldAnswers, cross, fitted, together
 from .training.curve import findings, learning_curve
 from .training.folds import TrainingRows, folds_of
+from .training.preflight import check_model
 from .training.record import CurvePoint, TrainingRecord, baseline_answers, baseline_of
 from .training.threshold import cheapest_threshold
+from .training.validation import validated
 
 # Of each class: a gate about fewer would be passed by luck.
 _LEAST_TEST_ROWS = 10
@@ -87,6 +88,10 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
     figures = _over_folds(crossed, training)
     curve = [*learning_curve(training, features, rows, folds, parameters), _last_point(crossed, training)]
 
+    validation = None
+    if spec.model.validation_curve is not None:
+        validation = validated(training, spec.model.validation_curve, features, rows, folds, parameters)
+
     threshold = None
     if spec.model.costs is not None:
         threshold = cheapest_threshold(together([part.unseen for part in crossed]), spec.model.costs)
@@ -115,6 +120,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
         curve=curve,
         findings=[*findings(metric, curve, alone), *_unfinished(told)],
         search=searched,
+        validation=validation,
     )
     model.mkdir(parents=True, exist_ok=True)
     write_skops(estimator, model / SKOPS_FILE)

@@ -142,7 +142,7 @@ def _checked(file: Path, settings: list[str] | None, version: str = "1") -> Trai
     from timoneiro_components.privacy.preflight import check_privacy
     from timoneiro_components.quality.preflight import check_rules
     from timoneiro_components.sources.table import check_source
-    from timoneiro_components.training.algorithms import check_model
+    from timoneiro_components.training.preflight import check_model
 
     training = read_training(file, settings or ())
     check_identity(training.metadata.name, version)

@@ -64,6 +64,15 @@ class Search(DefinitionObject):
     )
 
 
+class ValidationCurve(DefinitionObject):
+    """How one parameter decides about over- and underfitting: the model is fitted with each value, in each fold."""
+
+    parameter: Text = Field(description="Of the algorithm, such as max_depth or C.")
+    values: Annotated[tuple[Parameter, ...], Field(min_length=2, max_length=20)] = Field(
+        description="In their order, best from simple to rich."
+    )
+
+
 class Costs(DefinitionObject):
     """What a mistake costs, in any unit; only the ratio matters."""
 
@@ -83,6 +92,9 @@ class ModelChoice(DefinitionObject):
         default_factory=dict, description="Parameters of the algorithm, by the names that scikit-learn gives them."
     )
     search: Search | None = None
+    validation_curve: ValidationCurve | None = Field(
+        default=None, description="Left out: no parameter is looked at by itself."
+    )
     impute: bool = Field(
         default=True, description="Whether missing values are replaced: by the median, or by the commonest text."
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from .columns import NUMBERS, classes_of
-from .gates import Gate
+from .gates import Disturbance, Gate
 from .metrics import BINARY, METRICS, REGRESSION, is_function, metrics_of
 from .model import ALGORITHMS, Range
 from .problems import Contradiction, Path
@@ -88,7 +88,7 @@ def _not_in_onnx(training: Training) -> Iterator[str]:
 
 
 def _algorithm(spec: TrainingSpec) -> Iterator[Contradiction]:
-    name, search = spec.model.algorithm, spec.model.search
+    name, search, curve = spec.model.algorithm, spec.model.search, spec.model.validation_curve
     if name not in ALGORITHMS and not is_function(name):
         close = get_close_matches(name, ALGORITHMS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"it is one of {', '.join(ALGORITHMS)}, or module:Class"
@@ -96,6 +96,8 @@ def _algorithm(spec: TrainingSpec) -> Iterator[Contradiction]:
     elif name in ALGORITHMS and spec.task not in ALGORITHMS[name]:
         fitting = ", ".join(other for other, tasks in ALGORITHMS.items() if spec.task in tasks)
         yield (*_MODEL, "algorithm"), f"{name} is not for {spec.task}: choose {fitting}"
+    if curve is not None and len(set(curve.values)) < len(curve.values):
+        yield (*_MODEL, "validationCurve", "values"), "a value is there twice"
     if search is None:
         return
     if search.metric is not None:
@@ -172,6 +174,9 @@ def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradi
     for kind in ("slice", "fairness"):
         if (name := about[kind]) is not None:
             yield from _slice_column((*path, kind), name, spec)
+    if gate.robustness is not None and not _disturbed(gate.robustness, training):
+        wanted = "nullable" if gate.robustness == "Missing" else "a number"
+        yield (*path, "robustness"), f"no column that the model is asked with is {wanted}: leave this gate out"
     if gate.confidence is not None and field != "champion":
         yield (*path, "confidence"), "it is for a comparison with the champion"
     if kinds and kinds[0] != "slice":
@@ -181,6 +186,12 @@ def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradi
             yield (*path, field), "it must be more than 0: no two figures are quite the same"
         return
     yield from _limit(path, gate.metric, field, limit)
+
+
+def _disturbed(kind: Disturbance, training: Training) -> bool:
+    """Whether there is a column that can be disturbed so."""
+    columns = training.features.values()
+    return any(column.nullable if kind == "Missing" else column.type in NUMBERS for column in columns)
 
 
 def _metric(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contradiction]:

@@ -26,6 +26,7 @@ from .intervals import LEVEL, Estimate
 from .robustness import in_words
 from .scoring import confusion, precision_recall, roc
 from .verdicts import GateEvidence, GateVerdict
+from .worst import NamedRow, SliceExamples
 
 SCHEMA = 1
 _SCATTER_POINTS = 300
@@ -39,7 +40,8 @@ def document_of(
     *,
     importances: Sequence[Importance],
     dependences: Sequence[Dependence],
-    worst: Sequence[Mapping[str, Any]],
+    worst: Sequence[NamedRow],
+    worst_by_slice: Sequence[SliceExamples],
     champion_uri: str,
 ) -> dict[str, Any]:
     """What was seen, as JSON has it."""
@@ -74,6 +76,15 @@ def document_of(
             "importances": [asdict(entry) for entry in importances],
             "dependences": [asdict(entry) for entry in dependences],
             "worst": [{**row, **_answer(candidate, row["position"])} for row in worst],
+            "worstBySlice": [
+                {
+                    "column": entry.part.column,
+                    "value": entry.part.value,
+                    "figure": entry.part.figures[primary],
+                    "rows": [{**row, **_answer(candidate, row["position"])} for row in entry.rows],
+                }
+                for entry in worst_by_slice
+            ],
             "curves": _curves(training, candidate),
             "training": asdict(record),
         }

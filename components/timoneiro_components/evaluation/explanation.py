@@ -1,4 +1,4 @@
-"""Which columns a model's answers hang on, how they follow the most important ones, and where it errs most.
+"""Which columns a model's answers hang on, and how they follow the most important ones.
 
 Permutation importance (Breiman 2001): what the figure loses when a column's values change places. Partial dependence
 (Friedman 2001): the mean answer with one column set to a value in all rows. Both ask the model as it is served.
@@ -21,7 +21,6 @@ _REPEATS = 3
 _DEPENDENCE_ROWS = 500
 _DEPENDENCE_COLUMNS = 6
 _POINTS = 12
-_WORST = 10
 
 
 @dataclass(frozen=True)
@@ -76,17 +75,6 @@ def dependences(judged: JudgedModel, features: pd.DataFrame, truth: Array, order
             ]
             found.append(Dependence(entry.column, points))
     return found
-
-
-def worst_rows(answers: ModelAnswers) -> list[int]:
-    """Positions of the rows whose answers are furthest from the truth, the worst first."""
-    if answers.probabilities is None:
-        errors = np.abs(answers.truth - answers.predicted)
-    else:
-        errors = 1 - np.array(
-            [row[answers.classes.index(name)] for row, name in zip(answers.probabilities, answers.truth, strict=True)]
-        )
-    return [int(position) for position in np.argsort(-errors, kind="stable")[:_WORST]]
 
 
 def _grid(values: pd.Series) -> list[float | str]:

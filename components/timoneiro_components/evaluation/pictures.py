@@ -11,6 +11,8 @@ from timoneiro_page.markup import e
 from timoneiro_page.scales import Scale
 
 Points = Sequence[Sequence[float]]
+# More would run into each other.
+_MOST_TICKS = 6
 _SHARES = [(0.0, "0"), (0.5, "0.5"), (1.0, "1")]
 
 
@@ -30,8 +32,8 @@ def curve_pictures(seen: Mapping[str, Any]) -> str:
         found.append(_figure(chart, "pr", "Precision-recall curve", caption))
     if curves.get("predictions"):
         found.append(_said_against_is(curves["predictions"]))
-    learning = _learning_curve(seen)
-    return f'<section><h2>Curves</h2><div class="two">{"".join(found)}{learning}</div></section>\n'
+    found += [_learning_curve(seen), _validation_curve(seen)]
+    return f'<section><h2>Curves</h2><div class="two">{"".join(found)}</div></section>\n'
 
 
 def calibration_picture(seen: Mapping[str, Any]) -> str:
@@ -96,6 +98,23 @@ def _learning_curve(seen: Mapping[str, Any]) -> str:
     return _figure(chart, "learning", "Learning curve", f"{title} by the number of rows that it was fitted on")
 
 
+def _validation_curve(seen: Mapping[str, Any]) -> str:
+    """The values in their order, as far from each other as from the next: they mostly grow by factors."""
+    record = seen["training"]["validation"]
+    if record is None or len(record["points"]) < 2:
+        return ""
+    points, last = record["points"], len(record["points"]) - 1
+    low, high = _room([point[side] for point in points for side in ("fitted", "unseen")])
+    chart = Chart(x=Scale(low=0, high=last, start=LEFT, end=RIGHT), y=_height(low, high))
+    told = range(last + 1) if last < _MOST_TICKS else (0, last)
+    chart.grid([(place, _value_text(points[place]["value"])) for place in told], _ends(low, high))
+    chart.line([(place, point["fitted"]) for place, point in enumerate(points)], "better", "rows it has seen")
+    chart.line([(place, point["unseen"]) for place, point in enumerate(points)], "estimate", "other rows")
+    title = seen["metrics"][seen["training"]["curve_metric"]]["title"]
+    caption = f"{title} by {record['parameter']}. {record['finding']}"
+    return _figure(chart, "validation", f"Validation curve of {record['parameter']}", caption)
+
+
 def _said_against_is(points: Points) -> str:
     low, high = _room([value for point in points for value in point])
     chart = Chart(x=Scale(low=low, high=high, start=LEFT, end=RIGHT), y=_height(low, high))
@@ -129,6 +148,11 @@ def _room(values: Sequence[float]) -> tuple[float, float]:
 
 def _pairs(points: Points) -> list[tuple[float, float]]:
     return [(point[0], point[1]) for point in points if math.isfinite(point[1])]
+
+
+def _value_text(value: Any) -> str:
+    """As it stands in the definition."""
+    return _short("null" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _short(text: str) -> str:

@@ -168,6 +168,16 @@ def _explanation(seen: Mapping[str, Any]) -> str:
 def _worst(seen: Mapping[str, Any]) -> str:
     if not seen["worst"]:
         return ""
+    title = seen["metrics"][seen["primary"]]["title"]
+    parts = "".join(
+        f"<h3>Among rows with {e(part['column'])}: {e(part['value'])} ({e(title)} {_shown(part['figure'])})</h3>"
+        f"{_examples(seen, part['rows'])}"
+        for part in seen["worstBySlice"]
+    )
+    return f"<section><h2>Where it errs most</h2>{_examples(seen, seen['worst'])}{parts}</section>\n"
+
+
+def _examples(seen: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> str:
     classes = bool(seen["classes"])
     header = ["Row", "Is", "Said", *(["Probability of what it is"] if classes else [])]
     rows = [
@@ -177,9 +187,9 @@ def _worst(seen: Mapping[str, Any]) -> str:
             _cell(entry["predicted"]),
             *([_shown(entry["probabilityOfTruth"])] if classes else []),
         ]
-        for entry in seen["worst"]
+        for entry in entries
     ]
-    return f"<section><h2>Where it errs most</h2>{numbers(header, rows)}</section>\n"
+    return numbers(header, rows)
 
 
 def _making(record: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from timoneiro_serving.times import iso
 
-from ..markdown import table
+from ..markdown import table, text
 from ..privacy.record import PrivacyRecord
 from .assessment import Assessment
 from .personal import personal_data_lines
@@ -24,7 +24,7 @@ def _lines(assessment: Assessment) -> Iterator[str]:
     yield f"# Data report: {f'failed for {number}' if reasons else 'passed'}"
     yield ""
     source = training.spec.source.title or "a source that is not described"
-    yield f"{training.title}. {assessment.rows:,} rows, {len(training.columns)} columns, from {source}."
+    yield f"{text(training.title)}. {assessment.rows:,} rows, {len(training.columns)} columns, from {text(source)}."
     yield ""
     yield from table(
         ("check", "finding", "result"), ((check.question, check.finding, check.result) for check in assessment.checks)
@@ -45,7 +45,7 @@ def _lines(assessment: Assessment) -> Iterator[str]:
 def _privacy(record: PrivacyRecord) -> Iterator[str]:
     yield from ("", "## Personal data", "")
     scanned = f"{record.rows_scanned:,} of {record.rows:,} rows were looked at. {record.rows_erased:,} were left out"
-    yield f"{scanned} because of the erasure list. Retention: {record.retention or 'not said'}."
+    yield f"{scanned} because of the erasure list. Retention: {text(record.retention or 'not said')}."
     if record.withheld:
         yield from ("", "No row was written, and nothing else was checked.")
     if lines := list(personal_data_lines(record)):
@@ -54,7 +54,7 @@ def _privacy(record: PrivacyRecord) -> Iterator[str]:
 
 def _section(title: str, sentences: tuple[str, ...]) -> Iterator[str]:
     if sentences:
-        yield from ("", f"## {title}", "", *(f"* {sentence}" for sentence in sentences))
+        yield from ("", f"## {title}", "", *(f"* {text(sentence)}" for sentence in sentences))
 
 
 def _described(name: str, kind: str, assessment: Assessment) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ comes by `module:Class`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -69,26 +68,6 @@ def space_of(training: Training) -> Mapping[str, Range]:
     return {name: found for name, found in usual.items() if name not in model.parameters}
 
 
-def check_model(training: Training) -> None:
-    """Raises StepError unless the estimator is there and has every parameter that the definition names."""
-    model = training.spec.model
-    estimator = _plain(training)
-    known = estimator.get_params()
-    for name in (*model.parameters, *(model.search.space if model.search else ())):
-        if name not in known:
-            close = [other for other in known if other.lower() == name.lower()] or get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
-            raise StepError(f"{model.algorithm} has no parameter {name!r}; {hint}")
-    if model.balanced and "class_weight" not in known:
-        raise StepError(f"{model.algorithm} does not weigh classes: leave out spec.model.balanced")
-    # Of the estimator with its parameters: some give probabilities only with certain ones.
-    if training.spec.task != REGRESSION and not hasattr(estimator.set_params(**model.parameters), "predict_proba"):
-        hint = "choose parameters with which it does, or " if hasattr(type(estimator), "decision_function") else ""
-        raise StepError(
-            f"{model.algorithm} gives no probabilities, which a classifier is judged by: {hint}choose another"
-        )
-
-
 def build(training: Training, parameters: Mapping[str, Any], calibration: Folds | None = None) -> Any:
     """The unfitted estimator that is served. `parameters` of the algorithm go over those of the definition.
 
@@ -96,7 +75,7 @@ def build(training: Training, parameters: Mapping[str, Any], calibration: Folds 
     where they are left out it is not calibrated.
     """
     model = training.spec.model
-    estimator = _plain(training)
+    estimator = plain(training)
     said = {**model.parameters, **parameters}
     known = estimator.get_params()
     fixed: dict[str, Any] = {"random_state": model.seed} if "random_state" in known else {}
@@ -109,8 +88,8 @@ def build(training: Training, parameters: Mapping[str, Any], calibration: Folds 
     return CalibratedClassifierCV(pipeline, method=model.calibration.lower(), cv=list(calibration), ensemble=False)
 
 
-def _plain(training: Training) -> BaseEstimator:
-    """The estimator of the definition with its own defaults."""
+def plain(training: Training) -> BaseEstimator:
+    """The estimator of the definition with its own defaults. Raises StepError if there is none."""
     name = training.spec.model.algorithm
     table = _REGRESSORS if training.spec.task == REGRESSION else _CLASSIFIERS
     make = table[name] if name in table else imported(name, what="spec.model.algorithm")

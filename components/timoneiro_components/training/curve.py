@@ -19,7 +19,7 @@ from .record import CurvePoint
 _SHARES = (0.25, 0.5)
 _FOLDS = 3
 # Of a share, or of the figure itself where it has no end: differences below are not worth a word.
-_NOTABLE, _GAP = 0.01, 0.05
+NOTABLE, _GAP = 0.01, 0.05
 
 
 def learning_curve(
@@ -47,8 +47,8 @@ def findings(metric: str, curve: Sequence[CurvePoint], baseline: float) -> list[
         return []
     last, title = curve[-1], title_of(metric)
     said = []
-    unit = _unit(metric, last.unseen)
-    if better(metric, last.unseen, baseline) <= _NOTABLE * unit:
+    unit = unit_of(metric, last.unseen)
+    if better(metric, last.unseen, baseline) <= NOTABLE * unit:
         said.append(
             f"It underfits: {title} is {last.unseen:.4g} on rows that it has not seen, and {baseline:.4g} without "
             "looking at any column. Bring columns that say more, or a richer model."
@@ -58,7 +58,7 @@ def findings(metric: str, curve: Sequence[CurvePoint], baseline: float) -> list[
             f"It overfits: {title} is {last.fitted:.4g} on the rows that it was fitted on, and {last.unseen:.4g} on "
             "others. Bring more rows, or a simpler model."
         )
-    if len(curve) > 1 and better(metric, last.unseen, curve[-2].unseen) > _NOTABLE * unit:
+    if len(curve) > 1 and better(metric, last.unseen, curve[-2].unseen) > NOTABLE * unit:
         said.append(
             f"More rows would help: from {curve[-2].rows:,} to {last.rows:,} rows {title} went from "
             f"{curve[-2].unseen:.4g} to {last.unseen:.4g}."
@@ -66,7 +66,8 @@ def findings(metric: str, curve: Sequence[CurvePoint], baseline: float) -> list[
     return said
 
 
-def _unit(metric: str, figure: float) -> float:
+def unit_of(metric: str, figure: float) -> float:
+    """What differences of the metric are shares of: its whole range, or the figure itself where it has no end."""
     kind = METRICS[metric]
     return 1.0 if kind.low is not None and kind.high is not None else abs(figure)
 

@@ -26,10 +26,30 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
+class ValidationPoint:
+    """Figures of models that were fitted with `value` of a parameter: means over the folds, of the rows that each was
+    fitted on, and of others."""
+
+    value: Any
+    fitted: float
+    unseen: float
+
+
+@dataclass(frozen=True)
+class ParameterFindings:
+    """How a parameter decides about over- and underfitting, by the metric of the learning curve, and in words."""
+
+    parameter: str
+    points: list[ValidationPoint]
+    finding: str
+
+
+@dataclass(frozen=True)
 class TrainingRecord:
     """How a model was made. `folds`: mean and standard deviation over the folds by metric. `curve`: by the metric
     `curve_metric`. `findings`: what the curve says, a sentence each. `baseline`: what a model that looks at no column
-    says: shares of the classes, or the median of the numbers. `search` is empty where there was none."""
+    says: shares of the classes, or the median of the numbers. `search` is empty where there was none, and `validation`
+    is there where the definition asked for it."""
 
     algorithm: str
     parameters: dict[str, Any]
@@ -46,6 +66,7 @@ class TrainingRecord:
     curve: list[CurvePoint] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     search: dict[str, Any] = field(default_factory=dict)
+    validation: ParameterFindings | None = None
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False)
@@ -57,11 +78,19 @@ def read_record(folder: Path) -> TrainingRecord:
     path = folder / RECORD_FILE
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return TrainingRecord(**{**document, "curve": [CurvePoint(**point) for point in document["curve"]]})
+        curve = [CurvePoint(**point) for point in document["curve"]]
+        return TrainingRecord(**{**document, "curve": curve, "validation": _validation(document["validation"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StepError(
             f"{path} cannot be read ({error}): take the folder that the training step of this version made"
         ) from error
+
+
+def _validation(document: dict[str, Any] | None) -> ParameterFindings | None:
+    if document is None:
+        return None
+    points = [ValidationPoint(**point) for point in document["points"]]
+    return ParameterFindings(document["parameter"], points, document["finding"])
 
 
 def baseline_of(task: TaskName, target: Array, classes: tuple[str, ...]) -> dict[str, float]:

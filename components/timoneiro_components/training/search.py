@@ -24,7 +24,8 @@ from .algorithms import Folds, build, space_of
 from .crossing import cross
 from .folds import TrainingRows
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
+# What stops a trial is told as a sentence; its warnings are tracebacks.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,23 @@ class SearchResult:
 
 
 def search(training: Training, said: Search, features: pd.DataFrame, rows: TrainingRows, folds: Folds) -> SearchResult:
-    """Looks for the parameters whose mean over the folds is best. Raises StepError if no trial has a figure."""
+    """Looks for the parameters whose mean over the folds is best. Raises StepError if no trial has a figure,
+    or if one cannot be fitted."""
     metric = said.metric or PRIMARY[training.spec.task]
     figure, space = figure_of(training.spec.task, metric), space_of(training)
 
     def objective(trial: optuna.Trial) -> float:
         parameters = {name: _suggested(trial, name, found) for name, found in space.items()}
         figures: list[float] = []
-        for step, answers in enumerate(cross(training, features, rows, folds, parameters)):
-            figures.append(figure(answers.unseen))
-            trial.report(float(np.mean(figures)), step)
-            if step + 1 < len(folds) and trial.should_prune():
-                raise optuna.TrialPruned
+        try:
+            for step, answers in enumerate(cross(training, features, rows, folds, parameters)):
+                figures.append(figure(answers.unseen))
+                trial.report(float(np.mean(figures)), step)
+                if step + 1 < len(folds) and trial.should_prune():
+                    raise optuna.TrialPruned
+        except StepError as error:
+            tried = ", ".join(f"{name} {value}" for name, value in parameters.items())
+            raise StepError(f"spec.model.search, with {tried}: {error}") from error
         return float(np.mean(figures))
 
     study = optuna.create_study(
@@ -62,7 +68,10 @@ def search(training: Training, said: Search, features: pd.DataFrame, rows: Train
     )
     study.enqueue_trial(_usual(training, space))
     study.optimize(objective, n_trials=said.trials, timeout=said.seconds)
-    states = [trial.state for trial in study.trials]
+    # A trial that waits for its turn is one of the study's already.
+    states = [trial.state for trial in study.trials if trial.state.is_finished()]
+    if not states:
+        raise StepError(f"spec.model.search.seconds: no trial began within {said.seconds:g} seconds: raise it")
     completed = states.count(optuna.trial.TrialState.COMPLETE)
     if not completed:
         raise StepError(f"no trial of the search has a finite {metric}: use fewer folds or bring more data")

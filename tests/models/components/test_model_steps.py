@@ -295,6 +295,10 @@ def test_the_tables_of_a_card_hold_whatever_a_column_is_called() -> None:
     assert row("a|b", "x\ny") == "| a\\|b | x y |"
 
 
+def test_what_looks_like_a_tag_is_text_in_tables() -> None:
+    assert row("<b>x</b>", "R&D") == "| &lt;b>x&lt;/b> | R&amp;D |"
+
+
 def test_a_failed_package_leaves_nothing_behind(
     packaged: Callable[..., Package], trained: Callable[..., Trained], tmp_path: Path
 ) -> None:

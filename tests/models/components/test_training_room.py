@@ -7,75 +7,29 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from sklearn.linear_model import Ridge
 
+from support.loans import TEXT, a_number, loans, several, table, trained
 from timoneiro_components.definition.model import Costs
 from timoneiro_components.definition.problems import DefinitionError
 from timoneiro_components.definition.reading import parse_training
-from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import StepError
 from timoneiro_components.packaging.onnx_export import export_onnx
 from timoneiro_components.packaging.skops_files import write_skops
 from timoneiro_components.tables import take_test, write_table
 from timoneiro_components.tasks.answers import ModelAnswers
-from timoneiro_components.train import train
-from timoneiro_components.training.algorithms import build, check_model
+from timoneiro_components.training.algorithms import build
 from timoneiro_components.training.curve import findings, learning_curve
 from timoneiro_components.training.folds import TrainingRows, calibration_folds, folds_of
+from timoneiro_components.training.preflight import check_model
 from timoneiro_components.training.record import CurvePoint, read_record
 from timoneiro_components.training.threshold import cheapest_threshold
 from timoneiro_serving.estimators import ThresholdPredictor
 from timoneiro_serving.loading import load_model
-
-TEXT = """\
-apiVersion: timoneiro.dev/v1alpha1
-kind: Training
-metadata: {name: loans}
-spec:
-  source: {python: {function: "nowhere:rows"}}
-  columns:
-    person: {type: Key}
-    day: {type: Integer}
-    income: {type: Number, nullable: true}
-    job: {type: Category, values: [clerk, nurse, other]}
-    status: {type: Category, values: [good, bad]}
-  target: {column: status, positive: bad}
-  split: {folds: 3}
-"""
-
-
-def loans(*settings: str) -> Training:
-    return parse_training(TEXT, settings=settings)
-
-
-def table(rows: int = 600, *, people: int | None = None, seed: int = 1) -> pa.Table:
-    """Loans whose risk falls with income and depends on the job; a row is a person, or one of `people`."""
-    random = np.random.default_rng(seed)
-    income = random.normal(0, 1, rows)
-    job = random.choice(["clerk", "nurse", "other"], rows)
-    risk = 1 / (1 + np.exp(1 + 2 * income - 1.5 * (job == "other")))
-    known = pd.Series(income).mask(random.random(rows) < 0.05)
-    return pa.table(
-        {
-            "person": [str(number if people is None else number % people) for number in range(rows)],
-            "day": np.arange(rows) // 3,
-            "income": pa.array(known, from_pandas=True),
-            "job": job,
-            "status": np.where(random.random(rows) < risk, "bad", "good"),
-        }
-    )
-
-
-def trained(training: Training, folder: Path, rows: pa.Table | None = None) -> Path:
-    write_table(table() if rows is None else rows, folder / "data")
-    train(training, data=folder / "data", model=folder / "model", test=folder / "test")
-    return folder / "model"
 
 
 def rows_of(times: bool = False, groups: int | None = None, count: int = 90) -> TrainingRows:
@@ -151,9 +105,23 @@ def test_a_search_that_has_no_time_left_says_so(tmp_path: Path) -> None:
     assert found.search["out_of_time"] is True and found.search["completed"] >= 1
 
 
+def test_a_search_without_time_for_one_trial_says_what_to_raise(tmp_path: Path) -> None:
+    with pytest.raises(StepError, match=r"^spec.model.search.seconds: no trial began within 1e-09 seconds: raise it"):
+        trained(loans("spec.model.search={trials: 1, seconds: 1e-9}"), tmp_path)
+
+
+def test_a_choice_that_only_the_fit_refuses_is_named(tmp_path: Path) -> None:
+    training, rows = several(300)
+    search = "spec.model.search={trials: 2, space: {solver: {choices: [liblinear]}}}"
+    training = parse_training(training.model_dump_json(by_alias=True, exclude_none=True), settings=[search])
+    with pytest.raises(StepError, match=r"^spec.model.search, with solver liblinear: the model cannot be fitted: "):
+        trained(training, tmp_path, rows)
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
+        (["spec.model.search={space: {C: {low: -1, high: 3}}}"], "spec.model.search.space.C: The 'C' parameter of"),
         (["spec.model.parameters={c: 1}"], "LogisticRegression has no parameter 'c'; did you mean C?"),
         (["spec.model.search={space: {depth: {low: 1, high: 3}}}"], "has no parameter 'depth'"),
         (["spec.model.algorithm=nowhere:Model"], "spec.model.algorithm nowhere:Model cannot be imported"),
@@ -183,7 +151,7 @@ def test_an_algorithm_that_ended_before_it_had_converged_is_told(tmp_path: Path)
 
 
 def test_a_parameter_that_is_out_of_range_is_told_in_the_words_of_scikit_learn(tmp_path: Path) -> None:
-    with pytest.raises(StepError, match="the model cannot be fitted: The 'C' parameter of LogisticRegression must be"):
+    with pytest.raises(StepError, match=r"spec.model.parameters.C: The 'C' parameter of LogisticRegression must be"):
         trained(loans("spec.model.parameters={C: -1}"), tmp_path)
 
 
@@ -291,32 +259,6 @@ def test_a_record_of_another_version_is_told(tmp_path: Path) -> None:
     (tmp_path / "training.json").write_text('{"algorithm": "x", "curve": []}')
     with pytest.raises(StepError, match=r"training.json cannot be read .*: take the folder that the training step"):
         read_record(tmp_path)
-
-
-def several(rows: int = 600) -> tuple[Training, pa.Table]:
-    """Three kinds of flowers by two lengths."""
-    random = np.random.default_rng(5)
-    kind = random.choice(["iris", "lily", "rose"], rows)
-    centre = {"iris": 0.0, "lily": 1.5, "rose": 3.0}
-    lengths = np.array([centre[name] for name in kind]) + random.normal(0, 1, rows)
-    text = TEXT.replace("values: [good, bad]", "values: [iris, lily, rose]").replace(", positive: bad", "")
-    training = parse_training(text.replace("spec:\n", "spec:\n  task: MulticlassClassification\n"))
-    columns: dict[str, Any] = {name: table(rows)[name] for name in ("person", "day", "job")}
-    return training, pa.table({**columns, "income": lengths, "status": kind}).select(list(training.spec.columns))
-
-
-def a_number(rows: int = 600) -> tuple[Training, pa.Table]:
-    """Consumption by temperature."""
-    random = np.random.default_rng(6)
-    heat = random.normal(15, 8, rows)
-    text = TEXT.replace("{type: Category, values: [good, bad]}", "{type: Number, unit: kWh}")
-    training = parse_training(
-        text.replace(", positive: bad", "").replace("spec:\n", "spec:\n  task: Regression\n"),
-        settings=["spec.model.algorithm=Ridge"],
-    )
-    columns: dict[str, Any] = {name: table(rows)[name] for name in ("person", "day", "job")}
-    used = 100 - 2 * heat + random.normal(0, 5, rows)
-    return training, pa.table({**columns, "income": heat, "status": used}).select(list(training.spec.columns))
 
 
 def test_several_classes_are_learnt_and_served_with_their_probabilities(tmp_path: Path) -> None:

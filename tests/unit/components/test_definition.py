@@ -640,6 +640,14 @@ MODEL_FAULTS = {
         "spec.model={parameters: {C: 1}, search: {space: {C: {low: 1, high: 2}}}}",
         "spec.model.parameters has it too",
     ),
+    "a curve of one value": (
+        "spec.model.validationCurve={parameter: C, values: [1]}",
+        "spec.model.validationCurve.values: at least 2",
+    ),
+    "a curve with a value twice": (
+        "spec.model.validationCurve={parameter: C, values: [1, 2, 1]}",
+        "spec.model.validationCurve.values: a value is there twice",
+    ),
     "no trials": ("spec.model.search={trials: 0}", "it must be at least 1"),
     "no time": ("spec.model.search={seconds: 0}", "it must be more than 0"),
     "a cost of nothing": ("spec.model.costs={falsePositive: 0, falseNegative: 1}", "it must be more than 0"),
@@ -659,6 +667,15 @@ MODEL_FAULTS = {
     "fairness of at least": ("spec.gates=[{metric: f1, fairness: job, atLeast: 0.5}]", "write atMost"),
     "fairness of nothing": ("spec.gates=[{metric: f1, fairness: job, atMost: 0}]", "it must be more than 0"),
     "a disturbance of another name": ("spec.gates=[{metric: f1, robustness: Rain, atMost: 1}]", "it must be 'Noise'"),
+    "values taken away where none may be missing": (
+        "spec.gates=[{metric: f1, robustness: Missing, atMost: 0.5}]",
+        "spec.gates[0].robustness: no column that the model is asked with is nullable: leave this gate out",
+    ),
+    "noise without a number": (
+        "spec={ignore: [income], gates: [{metric: f1, robustness: Noise, atMost: 0.5}], source: {csv: {path: a.csv}}, "
+        "columns: {job: {type: Boolean}, owner: {type: Boolean}}, target: {column: job, positive: 'true'}}",
+        "spec.gates[0].robustness: no column that the model is asked with is a number: leave this gate out",
+    ),
     "confidence without a champion": (
         "spec.gates=[{metric: f1, atLeast: 0.5, confidence: 0.9}]",
         "confidence: it is for a comparison with the champion",

@@ -13,16 +13,23 @@ import pytest
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.definition.training import Training
 from timoneiro_components.evaluation.document import document_of, read_document, write_document
-from timoneiro_components.evaluation.explanation import Dependence, Importance, worst_rows
+from timoneiro_components.evaluation.explanation import Dependence, Importance
 from timoneiro_components.evaluation.intervals import Resampling
 from timoneiro_components.evaluation.report import report
 from timoneiro_components.evaluation.robustness import disturbed
 from timoneiro_components.evaluation.scoring import confusion, precision_recall, roc
-from timoneiro_components.evaluation.slices import slices_of
+from timoneiro_components.evaluation.slices import Slice, slices_of
 from timoneiro_components.evaluation.verdicts import GateEvidence, GateVerdict, verdicts
+from timoneiro_components.evaluation.worst import SliceExamples, worst_by_slice, worst_rows
 from timoneiro_components.tasks.answers import ModelAnswers
 from timoneiro_components.tasks.registry import figure_of
-from timoneiro_components.training.record import CurvePoint, TrainingRecord, baseline_answers
+from timoneiro_components.training.record import (
+    CurvePoint,
+    ParameterFindings,
+    TrainingRecord,
+    ValidationPoint,
+    baseline_answers,
+)
 
 TEXT = """\
 apiVersion: timoneiro.dev/v1alpha1
@@ -253,6 +260,30 @@ def test_the_worst_rows_are_those_whose_truth_was_thought_least_likely() -> None
     assert told[first] == told.min()
 
 
+def test_the_worst_rows_of_the_worst_slices_are_told() -> None:
+    training, found = loans(), answers(1.0)
+    parts = list(slices_of(features(), found, training))
+    told = worst_by_slice(training, found, parts)
+    worst = min(parts, key=lambda part: part.figures["rocAuc"])
+    assert told[0][0] is worst and 1 <= len(told) <= 3
+    errors = np.where(found.truth == "bad", 1 - found.score, found.score)
+    errors[~worst.chosen] = -1
+    assert told[0][1] == np.argsort(-errors, kind="stable")[:3].tolist()
+
+
+def test_no_slice_is_told_that_is_as_good_as_all_rows() -> None:
+    found = answers(1.0)
+    figure = figure_of("BinaryClassification", "rocAuc")(found)
+    parts = [Slice("job", "nurse", np.ones(ROWS, dtype=bool), {"rocAuc": value}) for value in (figure, 0.99, math.nan)]
+    assert worst_by_slice(loans(), found, parts) == []
+
+
+def test_a_slice_of_personal_data_is_never_beside_a_key() -> None:
+    training = parse_training(TEXT, settings=["spec.columns.job.personal=Keep", "spec.columns.job.legalBasis=contract"])
+    parts = list(slices_of(features(), answers(1.0), training))
+    assert {part.column for part, _ in worst_by_slice(training, answers(1.0), parts)} == {"owner"}
+
+
 def record() -> TrainingRecord:
     return TrainingRecord(
         algorithm="LogisticRegression",
@@ -270,6 +301,9 @@ def record() -> TrainingRecord:
         curve=[CurvePoint(500, 0.9, 0.7), CurvePoint(1000, 0.85, 0.8)],
         findings=["It overfits: <b>"],
         search={},
+        validation=ParameterFindings(
+            "C", [ValidationPoint(0.1, 0.6, 0.6), ValidationPoint(None, 0.9, 0.7)], "C is best at <null>."
+        ),
     )
 
 
@@ -287,6 +321,7 @@ def document(champion: ModelAnswers | None = None) -> Mapping[str, Any]:
             Dependence("job", [("clerk", 0.3), ("<i>", 0.4)]),
         ],
         worst=[{"position": 3, "row": {"person": "a<b"}}],
+        worst_by_slice=[SliceExamples(found.parts[0], [{"position": 5, "row": {"person": "c<d"}}])],
         champion_uri="s3://models/loans/1/",
     )
 
@@ -310,7 +345,15 @@ def test_the_page_needs_nothing_else_and_shows_what_it_was_given_as_text() -> No
 
 @pytest.mark.parametrize(
     "words",
-    ["not published: 1 of 3 gates failed", "Which class is taken for which", "Are its probabilities true?", "0.25 on"],
+    [
+        "not published: 1 of 3 gates failed",
+        "Which class is taken for which",
+        "Are its probabilities true?",
+        "0.25 on",
+        "Among rows with job: clerk (ROC AUC 0.",
+        "person c&lt;d",
+        "by C. C is best at &lt;null&gt;.",
+    ],
 )
 def test_the_page_says(words: str) -> None:
     assert words in report(document())

@@ -12,6 +12,7 @@ import pytest
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.privacy.record import PrivacyRecord
 from timoneiro_components.quality.assessment import assess, facts_of
+from timoneiro_components.quality.report import report
 from timoneiro_components.sources.columns import schema_of
 
 CLASSES = """\
@@ -60,6 +61,16 @@ def test_a_number_whose_values_are_classes_is_told_though_their_order_is_not() -
     x = np.arange(60) % 3.0
     (reason,) = reasons(CLASSES, x=x, job=np.random.default_rng(3).choice(list("abcd"), 60), y=x == 1)
     assert reason.startswith("column 'x' alone predicts the target")
+
+
+def test_a_column_whose_name_is_a_tag_is_text_in_the_report() -> None:
+    training = parse_training(CLASSES.replace("x: {type", '"<b>": {type').replace("loans}", "loans, title: <i>}"))
+    rows = {"<b>": np.zeros(40), "job": np.array(list("abcd") * 10), "y": np.arange(40) % 3 == 0}
+    table = pa.Table.from_pandas(pd.DataFrame(rows), schema_of(training.columns), preserve_index=False)
+    nothing = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
+    facts = facts_of(training, datetime(2026, 1, 1, tzinfo=UTC), table.num_rows)
+    page = report(assess(lambda: [table], table.num_rows, facts, nothing))
+    assert "'&lt;b>' has no value" in page and "<b>" not in page and "<i>" not in page
 
 
 def test_a_target_that_is_the_same_in_all_rows_is_told() -> None:
