@@ -1,8 +1,8 @@
 """ModelDeployments, as far as the pipeline has to do with them.
 
 Which cluster comes from KUBECONFIG, the usual file, or the pod that this runs in. Guarantees: only
-`spec.model` is ever written, by server-side apply and without force, and only to an object that is
-already there: the rest belongs to people and the operator.
+`spec.model` and annotations that say where it comes from are ever written, by one server-side apply and
+without force, and only to an object that is already there: the rest belongs to people and the operator.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ class ModelDeployments:
         """The object. Raises StepError if it is not there or cannot be read."""
         return self._call("GET", name, header_params={"Accept": "application/json"})
 
-    def apply_model(self, name: str, model: dict[str, Any]) -> None:
-        """Makes `model` the `spec.model` of the object `name`.
+    def apply_model(self, name: str, model: dict[str, Any], annotations: dict[str, str]) -> None:
+        """Makes `model` the `spec.model` of the object `name`, and gives it these annotations; those of an earlier call
+        that are not among them are taken away.
 
-        Raises StepError if the object is not there, or if someone else owns a field of `spec.model`.
+        Raises StepError if the object is not there, or if someone else owns a field of `spec.model` or an annotation.
         """
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
             "kind": "ModelDeployment",
             # With the uid the object is changed or the request fails; without it, apply would create
             # one that holds nothing but a model.
-            "metadata": {"name": name, "uid": self.get(name)["metadata"]["uid"]},
+            "metadata": {"name": name, "uid": self.get(name)["metadata"]["uid"], "annotations": annotations},
             "spec": {"model": model},
         }
         self._call(
@@ -93,8 +94,10 @@ def _sentence(error: client.ApiException, what: str) -> str:
     if error.status == 403:
         return f"{what}: access is refused ({message}); give the pipeline's service account get and patch on it"
     if error.status == 409 and (owners := sorted(set(_OWNER.findall(message)))):
+        # Only where nothing of the model is disputed.
+        field = "spec.model" if ".spec" in message or ".metadata" not in message else "an annotation of the model"
         return (
-            f"{what}: spec.model belongs to {', '.join(owners)}: take it out of what they apply, "
+            f"{what}: {field} belongs to {', '.join(owners)}: take it out of what they apply, "
             f"so that the pipeline can own it"
         )
     return f"{what}: the cluster answered {error.status} ({message})"

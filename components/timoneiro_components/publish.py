@@ -10,12 +10,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from timoneiro_serving.digest import directory_digest
+from timoneiro_serving.digest import directory_digest, file_names
 from timoneiro_serving.manifest import MANIFEST_FILE
 
 from .cluster import ModelDeployments
 from .errors import StepError
 from .identity import check_identity
+from .provenance import provenance
 from .store import ModelStore, package_uri
 
 
@@ -33,14 +34,17 @@ def publish(
     *,
     model_store: str,
     namespace: str,
+    run: str = "",
+    commit: str = "",
     store: ModelStore | None = None,
     deployments: ModelDeployments | None = None,
 ) -> Published:
     """Uploads the folder `package` to `<model_store>/<name>/<version>/` and applies `spec.model`.
 
-    Name and version are those of the package's manifest. `store` and `deployments` default to those
-    of the environment. Raises StepError if the ModelDeployment is not there (before anything is
-    uploaded), if the version is taken by another package, or if someone else owns `spec.model`.
+    Name and version are those of the package's manifest. `run` and `commit` say where it comes from, ""
+    where that is not known. `store` and `deployments` default to those of the environment. Raises
+    StepError if the ModelDeployment is not there (before anything is uploaded), if the version is taken
+    by another package, or if someone else owns `spec.model`.
     """
     manifest = _manifest(package)
     name, version = str(manifest["name"]), str(manifest["version"])
@@ -50,7 +54,12 @@ def publish(
     deployments.get(name)
     digest = directory_digest(package)
     uploaded = (store or ModelStore.connect()).upload(package, uri)
-    deployments.apply_model(name, {"format": manifest["format"], "uri": uri, "digest": digest, "version": version})
+    files = frozenset(file_names(package))
+    deployments.apply_model(
+        name,
+        {"format": manifest["format"], "uri": uri, "digest": digest, "version": version},
+        provenance(manifest, uri=uri, files=files, run=run, commit=commit),
+    )
     return Published(uri=uri, digest=digest, uploaded=uploaded)
 
 
@@ -58,6 +67,6 @@ def _manifest(package: Path) -> dict[str, object]:
     path = package / MANIFEST_FILE
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        return {key: document[key] for key in ("name", "version", "format")}
+        return {**{key: document[key] for key in ("name", "version", "format")}, "data": document.get("data")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StepError(f"{path} is not the manifest of a package ({type(error).__name__}: {error})") from error

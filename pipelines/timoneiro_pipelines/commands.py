@@ -104,6 +104,7 @@ def run(
         from timoneiro_components.definition.reading import encoded
 
         training = _checked(file, settings, version)
+    from .commit import commit_of
     from .local_run import run_locally
 
     parameters: dict[str, Any] = {
@@ -112,6 +113,7 @@ def run(
         "namespace": namespace,
         "model_store": model_store,
         "publish": publish,
+        "commit": commit_of(file, altered=bool(settings)),
     }
     console = sys.stdout  # during the run it is redirected to the log
 

@@ -135,6 +135,7 @@ def submit(
     """Run the training pipeline on Kubeflow."""
     with sentences():
         connection = _connection(host, ui_host, token_file, ca_file, profile)
+        from .commit import commit_of
         from .preparation import cluster_definition, prepared
         from .submission import submit as send
 
@@ -148,6 +149,7 @@ def submit(
             namespace=namespace,
             model_store=model_store,
             publish=publish,
+            commit=commit_of(file, altered=bool(settings)),
         )
         api = _api(connection)
         run = send(api, submission, experiment or name)
@@ -186,6 +188,7 @@ def schedule(
         connection = _connection(host, "", token_file, ca_file, profile)
         from timoneiro_components.definition.reading import read_as_written
 
+        from .commit import commit_of
         from .cron import six_fields
         from .preparation import PLANNED_VERSION, cluster_definition, prepared
         from .submission import change_schedule
@@ -203,6 +206,7 @@ def schedule(
                 namespace=namespace,
                 model_store=model_store,
                 publish=publish,
+                commit=commit_of(file, altered=bool(settings)),
             )
             description = f"Trains {training.title}"
             made = send(_api(connection), submission, experiment or name, cron=times, description=description)

@@ -63,7 +63,7 @@ class Run:
 
 
 def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[StepRun], None]) -> Run:
-    """Runs the pipeline in a new folder below `root`; calls `on_step` as each step ends
+    """Runs the pipeline in a new folder below `root`, whose name is the run's; calls `on_step` as each step ends
     (with sys.stdout and sys.stderr redirected to the log).
 
     A failing step ends the run and is in the result; anything else that KFP raises is passed on.
@@ -86,7 +86,7 @@ def run_locally(parameters: dict[str, Any], root: Path, *, on_step: Callable[[St
             # Anew for every run: KFP deletes the workspace of the run before.
             local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(folder), raise_on_error=True)
             try:
-                training_pipeline()(**parameters)
+                training_pipeline()(**parameters, run=folder.name)
             except RuntimeError:
                 if not any(step.reason for step in watch.steps):
                     raise

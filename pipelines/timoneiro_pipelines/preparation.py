@@ -50,9 +50,18 @@ def announced_plan(training: Training | None, image: str) -> ClusterPlan:
 
 
 def prepared(
-    training: Training, *, name: str, image: str, version: str, namespace: str, model_store: str, publish: bool
+    training: Training,
+    *,
+    name: str,
+    image: str,
+    version: str,
+    namespace: str,
+    model_store: str,
+    publish: bool,
+    commit: str,
 ) -> Submission:
     """The pipeline compiled for the definition, and what it is called with. `name`: of the run or the schedule.
+    `commit`: that the definition is from.
 
     Raises StepError for a version or a model store that the steps would refuse.
     """
@@ -70,5 +79,6 @@ def prepared(
         "namespace": namespace,
         "model_store": model_store,
         "publish": publish,
+        "commit": commit,
     }
     return Submission(name, compiled(plan), parameters, plan.service_account)

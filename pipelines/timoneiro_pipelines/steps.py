@@ -286,12 +286,16 @@ def sign_model(
 def publish_model(
     model_store: str,
     namespace: str,
+    run: str,
+    kubeflow_run: str,
+    commit: str,
     package: Input[Model],
 ) -> NamedTuple("Outputs", [("uri", str), ("digest", str)]):  # type: ignore[valid-type]  # KFP wants a call
-    """Uploads the package and sets spec.model of the ModelDeployment of its name."""
+    """Uploads the package, and sets spec.model of the ModelDeployment of its name and where it comes from."""
     from pathlib import Path
 
     from timoneiro_components.publish import publish
 
-    done = publish(Path(package.path), model_store=model_store, namespace=namespace)
+    known_as = run or kubeflow_run
+    done = publish(Path(package.path), model_store=model_store, namespace=namespace, run=known_as, commit=commit)
     return (done.uri, done.digest)

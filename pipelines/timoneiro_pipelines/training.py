@@ -141,6 +141,8 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
         namespace: str = "default",
         model_store: str = "s3://models",
         publish: bool = False,
+        run: str = "",
+        commit: str = "",
     ) -> None:
         """Trains, checks, packages and publishes one model.
 
@@ -150,6 +152,8 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
             namespace: Namespace of the ModelDeployment that has the name of the definition.
             model_store: Where packages are kept, as `s3://bucket` or `s3://bucket/folder`.
             publish: Whether to touch store and cluster; if false, the run ends with the package.
+            run: What the run is called in the provenance of the model; left out, it is Kubeflow's id of it.
+            commit: Of git, that the definition is from; with `-dirty` at its end if something was not committed.
         """
         resolved = shown(resolve_definition(definition=definition), "Resolve the definition").outputs["resolved"]
         # The cluster changes without any input changing. Training is long, and in vain if there is nowhere to publish
@@ -175,7 +179,12 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
 
         with dsl.If(publish == True, name="publish"):  # noqa: E712  # an expression of KFP, not of Python
             publishing = publish_model(
-                model_store=model_store, namespace=namespace, package=packaged.outputs["package"]
+                model_store=model_store,
+                namespace=namespace,
+                run=run,
+                kubeflow_run=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+                commit=commit,
+                package=packaged.outputs["package"],
             )
             shown(publishing, "Publish model", cached=False)  # it is done for its effect
 

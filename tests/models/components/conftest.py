@@ -83,9 +83,11 @@ class FakeS3:
 class FakeApi:
     """The ApiClient of `kubernetes`, in front of one ModelDeployment called diagnosis (or none)."""
 
-    def __init__(self, deployment: dict[str, Any] | None, *, conflict_with: str = "") -> None:
+    def __init__(
+        self, deployment: dict[str, Any] | None, *, conflict_with: str = "", field: str = ".spec.model"
+    ) -> None:
         self.deployment = deployment
-        self.conflict_with = conflict_with
+        self.conflict_with, self.field = conflict_with, field
         self.patches: list[dict[str, Any]] = []
 
     def call_api(self, path: str, method: str, **arguments: Any) -> dict[str, Any]:
@@ -95,7 +97,7 @@ class FakeApi:
         if method == "GET":
             return self.deployment
         if self.conflict_with:
-            raise self._error(409, f'Apply failed with 1 conflict: conflict with "{self.conflict_with}": .spec.model')
+            raise self._error(409, f'Apply failed with 1 conflict: conflict with "{self.conflict_with}": {self.field}')
         self.patches.append(arguments)
         return self.deployment
 

@@ -15,6 +15,7 @@ from timoneiro_components.cluster import ModelDeployments
 from timoneiro_components.errors import StepError
 from timoneiro_components.publish import Published, publish
 from timoneiro_components.store import ModelStore, parse_uri
+from timoneiro_components.tables import table_digest
 from timoneiro_serving.digest import directory_digest, file_digests
 
 URI = "s3://models/diagnosis/1/"
@@ -26,6 +27,8 @@ def release(folder: Path, s3: Any, api: Any) -> Published:
         folder,
         model_store="s3://models",
         namespace="ml",
+        run="20260131-030000",
+        commit="c" * 40,
         store=ModelStore(s3),
         deployments=ModelDeployments(api, "ml"),
     )
@@ -123,6 +126,18 @@ def test_publishing_sets_spec_model_and_nothing_else(workspace: Any, s3: Any, ap
     }
 
 
+def test_where_the_model_comes_from_is_in_the_same_apply(workspace: Any, s3: Any, api_type: type[Any]) -> None:
+    api = api_type(DEPLOYMENT)
+    release(workspace.package, s3, api)
+    (sent,) = api.patches
+    assert sent["body"]["metadata"]["annotations"] == {
+        "timoneiro.dev/run": "20260131-030000",
+        "timoneiro.dev/dataset": table_digest(workspace.dataset),
+        "timoneiro.dev/commit": "c" * 40,
+        "timoneiro.dev/model-card": f"{URI}README.md",
+    }
+
+
 def test_publishing_is_a_server_side_apply_without_force(workspace: Any, s3: Any, api_type: type[Any]) -> None:
     api = api_type(DEPLOYMENT)
     release(workspace.package, s3, api)
@@ -161,6 +176,14 @@ def test_nothing_is_uploaded_for_a_missing_deployment(workspace: Any, s3: Any, a
 def test_a_conflict_names_the_owner(workspace: Any, s3: Any, api_type: type[Any]) -> None:
     with pytest.raises(StepError, match=r"spec.model belongs to argocd"):
         release(workspace.package, s3, api_type(DEPLOYMENT, conflict_with="argocd"))
+
+
+def test_a_conflict_about_an_annotation_alone_does_not_blame_the_model(
+    workspace: Any, s3: Any, api_type: type[Any]
+) -> None:
+    api = api_type(DEPLOYMENT, conflict_with="argocd", field=".metadata.annotations.timoneiro.dev/run")
+    with pytest.raises(StepError, match=r"an annotation of the model belongs to argocd"):
+        release(workspace.package, s3, api)
 
 
 def test_a_folder_that_is_no_package_is_refused(tmp_path: Path, s3: Any, api_type: type[Any]) -> None:

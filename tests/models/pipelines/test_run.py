@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -134,6 +135,14 @@ def test_the_key_is_nowhere_in_what_a_run_leaves(published: Outcome, keys: KeyPa
 def test_the_deployment_is_applied_by_the_pipeline_s_own_manager(published: Outcome, cluster: Any) -> None:
     sent = cluster.applied[0]
     assert (sent["manager"], sent["type"]) == ("timoneiro-pipeline", "application/apply-patch+yaml")
+
+
+def test_the_deployment_says_which_run_and_which_data_the_model_is_from(published: Outcome, cluster: Any) -> None:
+    said = cluster.applied[0]["body"]["metadata"]["annotations"]
+    log = Path(next(line.split()[1] for line in published.stdout.splitlines() if line.startswith("log:")))
+    manifest = artifact(published, "ingest-data", "dataset").read_bytes()
+    assert said["timoneiro.dev/run"] == log.parent.name
+    assert said["timoneiro.dev/dataset"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
 def test_the_summary_names_what_was_published(published: Outcome, cluster: Any) -> None:
