@@ -13,7 +13,7 @@ from typing import Any
 
 from kubernetes import client, config
 
-from .errors import StepError
+from .errors import ClusterError, StepError
 
 FIELD_MANAGER = "timoneiro-pipeline"
 GROUP, VERSION, PLURAL = "timoneiro.dev", "v1alpha1", "modeldeployments"
@@ -40,14 +40,14 @@ class ModelDeployments:
         return cls(client.ApiClient(), namespace)
 
     def get(self, name: str) -> dict[str, Any]:
-        """The object. Raises StepError if it is not there or cannot be read."""
+        """The object. Raises ClusterError if it is not there or cannot be read."""
         return self._call("GET", name, header_params={"Accept": "application/json"})
 
-    def apply_model(self, name: str, model: dict[str, Any], annotations: dict[str, str]) -> None:
+    def apply_model(self, name: str, model: dict[str, Any], annotations: dict[str, str]) -> dict[str, Any]:
         """Makes `model` the `spec.model` of the object `name`, and gives it these annotations; those of an earlier call
-        that are not among them are taken away.
+        that are not among them are taken away. Returns the object as it is then.
 
-        Raises StepError if the object is not there, or if someone else owns a field of `spec.model` or an annotation.
+        Raises ClusterError if the object is not there, or if someone else owns a field of `spec.model` or one of them.
         """
         body = {
             "apiVersion": f"{GROUP}/{VERSION}",
@@ -57,7 +57,7 @@ class ModelDeployments:
             "metadata": {"name": name, "uid": self.get(name)["metadata"]["uid"], "annotations": annotations},
             "spec": {"model": model},
         }
-        self._call(
+        return self._call(
             "PATCH",
             name,
             query_params=[("fieldManager", FIELD_MANAGER), ("force", "false")],
@@ -79,11 +79,11 @@ class ModelDeployments:
                 **arguments,
             )
         except client.ApiException as error:
-            raise StepError(_sentence(error, what)) from error
+            raise ClusterError(_sentence(error, what), error.status or 0) from error
         except Exception as error:  # urllib3 raises half a dozen unrelated types
-            raise StepError(f"{what}: the cluster does not answer ({type(error).__name__}: {error})") from error
+            raise ClusterError(f"{what}: the cluster does not answer ({type(error).__name__}: {error})", 0) from error
         if not isinstance(answer, dict):
-            raise StepError(f"{what}: the cluster answered with something that is not an object")
+            raise ClusterError(f"{what}: the cluster answered with something that is not an object", 0)
         return answer
 
 

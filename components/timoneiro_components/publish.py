@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from timoneiro_serving.digest import directory_digest, file_names
@@ -17,16 +18,19 @@ from .cluster import ModelDeployments
 from .errors import StepError
 from .identity import check_identity
 from .provenance import provenance
+from .rollout import Publication
 from .store import ModelStore, package_uri
 
 
 @dataclass(frozen=True)
 class Published:
-    """Address and digest of the package; `uploaded` is False if it was in the store already."""
+    """Address and digest of the package; `uploaded` is False if it was in the store already. `publication`: by which
+    its rollout is known again."""
 
     uri: str
     digest: str
     uploaded: bool
+    publication: Publication
 
 
 def publish(
@@ -55,12 +59,14 @@ def publish(
     digest = directory_digest(package)
     uploaded = (store or ModelStore.connect()).upload(package, uri)
     files = frozenset(file_names(package))
-    deployments.apply_model(
+    applied = deployments.apply_model(
         name,
         {"format": manifest["format"], "uri": uri, "digest": digest, "version": version},
         provenance(manifest, uri=uri, files=files, run=run, commit=commit),
     )
-    return Published(uri=uri, digest=digest, uploaded=uploaded)
+    told = {"namespace": namespace, "version": version, "uri": uri, "digest": digest}
+    publication = Publication.of(applied, **told, now=datetime.now(UTC))
+    return Published(uri=uri, digest=digest, uploaded=uploaded, publication=publication)
 
 
 def _manifest(package: Path) -> dict[str, object]:

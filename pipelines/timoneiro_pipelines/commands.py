@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import kubeflow_commands
-from .errors import FAILED
+from .errors import FAILED, UNFINISHED
 from .shell import (
     DEFINITION,
     MODEL_STORE,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _NEEDED = ("kfp", "kserve", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
 app = typer.Typer(no_args_is_help=True)
 
+# What await-rollout says of a rollout that goes on.
+_NOT_OVER = "NotOverInTime"
 # Each is where the first of these steps has left it that ran.
 _ARTIFACTS = {
     "package": (("sign-model", "signed"), ("package-model", "package")),
@@ -45,6 +47,7 @@ _ARTIFACTS = {
     "data report": (("validate-data", "report"),),
     "model report": (("evaluate-model", "report"),),
     "rehearsal": (("rehearse-model", "report"),),
+    "rollout": (("await-rollout", "report"),),
     "quarantined rows": (("validate-data", "quarantine"),),
     "holdout rows": (("validate-data", "accepted_holdout"),),
 }
@@ -130,7 +133,8 @@ def run(
     _summary(done)
     if done.failed:
         print(f"{done.failed.name} failed: {done.failed.reason}", file=sys.stderr)
-        raise typer.Exit(FAILED)
+        late = done.outputs("await-rollout").get("ended") == _NOT_OVER
+        raise typer.Exit(UNFINISHED if late else FAILED)
 
 
 kubeflow_commands.add_to(app)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from timoneiro_components.definition.base import seconds_of
 from timoneiro_components.definition.environment import readers_of
 from timoneiro_components.definition.kubeflow import STEPS, Kubeflow, Secret, StepName
 from timoneiro_components.definition.training import Training
@@ -17,7 +18,6 @@ from timoneiro_components.definition.training import Training
 # KFP's local runner warns about images without "python" in the name.
 IMAGE = "ghcr.io/timoneiro/components-python:0.1.0"
 _DIGEST = re.compile(r".@sha256:[0-9a-f]{64}")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,9 @@ _DEFAULTS: Mapping[StepName, tuple[float, str, int, str]] = {
     "require-working-model": (0.5, "512Mi", 0, "15m"),
     "sign-model": (0.5, "1Gi", 0, "15m"),
     "publish-model": (0.5, "2Gi", 2, "1h"),
+    # Longer than the longest wait.
+    "await-rollout": (0.5, "512Mi", 2, "8d"),
+    "require-promotion": (0.5, "512Mi", 0, "15m"),
 }
 
 
@@ -109,7 +112,7 @@ def _step(step: StepName, said: Kubeflow, secrets: tuple[SecretUse, ...]) -> Ste
         cpu=f"{round(cores * 1000)}m",
         memory=memory,
         retries=retries,
-        seconds=int(timeout[:-1]) * _SECONDS[timeout[-1]],
+        seconds=seconds_of(timeout),
         env=dict(said.env),
         secrets=secrets,
     )

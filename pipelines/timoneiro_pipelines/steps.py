@@ -23,8 +23,12 @@ def step(body: Callable[..., Any]) -> Callable[..., dsl.PipelineTask]:
 
 
 @step
-def resolve_definition(definition: str, resolved: Output[Artifact]) -> None:
-    """Checks the definition and writes it with every default in it, for the steps that follow."""
+def resolve_definition(
+    definition: str,
+    resolved: Output[Artifact],
+) -> NamedTuple("Outputs", [("wait", str)]):  # type: ignore[valid-type]  # KFP wants a call
+    """Checks the definition and writes it with every default in it, for the steps that follow; gives how long to wait
+    for the rollout, "" for not at all."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import parse_training
@@ -33,6 +37,7 @@ def resolve_definition(definition: str, resolved: Output[Artifact]) -> None:
     training = parse_training(definition, "definition")
     Path(resolved.path).write_text(text_of(training), encoding="utf-8")
     resolved.metadata.update(name=training.metadata.name, task=training.spec.task)
+    return (training.publish.wait or "",)
 
 
 @step
@@ -290,6 +295,7 @@ def publish_model(
     kubeflow_run: str,
     commit: str,
     package: Input[Model],
+    publication: Output[Artifact],
 ) -> NamedTuple("Outputs", [("uri", str), ("digest", str)]):  # type: ignore[valid-type]  # KFP wants a call
     """Uploads the package, and sets spec.model of the ModelDeployment of its name and where it comes from."""
     from pathlib import Path
@@ -298,4 +304,43 @@ def publish_model(
 
     known_as = run or kubeflow_run
     done = publish(Path(package.path), model_store=model_store, namespace=namespace, run=known_as, commit=commit)
+    done.publication.write(Path(publication.path))
     return (done.uri, done.digest)
+
+
+@step
+def await_rollout(
+    wait: str,
+    publication: Input[Artifact],
+    rollout: Output[Artifact],
+    report: Output[Markdown],
+    outcome: Output[Artifact],
+) -> NamedTuple("Outputs", [("ended", str)]):  # type: ignore[valid-type]  # KFP wants a call
+    """Waits until the rollout of what was published is over, or for as long as it is told to; says how it ended."""
+    from functools import partial
+    from pathlib import Path
+
+    from timoneiro_components.await_rollout import GATE, await_rollout, reasons_of
+    from timoneiro_components.gates import write_outcome
+
+    published = Path(publication.path)
+    end = await_rollout(
+        published,
+        wait=wait,
+        rollout=Path(rollout.path),
+        report=Path(report.path),
+        on_change=partial(print, flush=True),
+    )
+    rollout.metadata.update(outcome=end.outcome, reason=end.reason)
+    write_outcome(Path(outcome.path), GATE, reasons_of(end, published))
+    return (end.outcome,)
+
+
+@step
+def require_promotion(outcome: Input[Artifact]) -> None:
+    """Gate: fails the run if the version that it published does not serve all traffic."""
+    from pathlib import Path
+
+    from timoneiro_components.gates import require
+
+    require(Path(outcome.path))

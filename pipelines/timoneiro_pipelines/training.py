@@ -11,6 +11,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Model
 
 from timoneiro_pipelines.steps import (
+    await_rollout,
     evaluate_model,
     find_champion,
     ingest_data,
@@ -18,6 +19,7 @@ from timoneiro_pipelines.steps import (
     publish_model,
     rehearse_model,
     require_good_model,
+    require_promotion,
     require_valid_data,
     require_working_model,
     resolve_definition,
@@ -155,7 +157,8 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
             run: What the run is called in the provenance of the model; left out, it is Kubeflow's id of it.
             commit: Of git, that the definition is from; with `-dirty` at its end if something was not committed.
         """
-        resolved = shown(resolve_definition(definition=definition), "Resolve the definition").outputs["resolved"]
+        resolving = shown(resolve_definition(definition=definition), "Resolve the definition")
+        resolved = resolving.outputs["resolved"]
         # The cluster changes without any input changing. Training is long, and in vain if there is nowhere to publish
         # to: all that follows needs its output.
         finding = find_champion(
@@ -186,6 +189,11 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
                 commit=commit,
                 package=packaged.outputs["package"],
             )
-            shown(publishing, "Publish model", cached=False)  # it is done for its effect
+            published = shown(publishing, "Publish model", cached=False)  # it is done for its effect
+            with dsl.If(resolving.outputs["wait"] != "", name="await"):
+                # A version that is published again can end otherwise.
+                awaiting = await_rollout(wait=resolving.outputs["wait"], publication=published.outputs["publication"])
+                awaited = shown(awaiting, "Await the rollout", cached=False)
+                shown(require_promotion(outcome=awaited.outputs["outcome"]), "Require the promotion")
 
     return training

@@ -14,10 +14,16 @@ Fraction = Annotated[FiniteFloat, Field(ge=0, le=1)]
 # `module:name`, of a function or a class of the user.
 FUNCTION = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
 FunctionName = Annotated[str, Field(pattern=rf"^{FUNCTION}$")]
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LengthOfTime = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,5}(s|m|h|d)$")]
 # Of the environment.
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+def seconds_of(length: str) -> int:
+    """Of a LengthOfTime."""
+    return int(length[:-1]) * _UNITS[length[-1]]
 
 
 class DefinitionObject(BaseModel):

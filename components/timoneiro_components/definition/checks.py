@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .base import seconds_of
 from .columns import NUMBERS, Column
 from .environment import kubeflow_faults
 from .feature_checks import feature_faults
@@ -17,6 +18,8 @@ from .problems import Contradiction, Path
 from .rules import rule_faults
 from .source_checks import source_faults
 from .training import Training
+
+_LONGEST_WAIT = "7d"
 
 
 def faults(training: Training) -> Iterator[Contradiction]:
@@ -33,8 +36,20 @@ def faults(training: Training) -> Iterator[Contradiction]:
     yield from rule_faults(training)
     yield from privacy_faults(training)
     yield from kubeflow_faults(training)
+    yield from _wait(training)
     for position, gate in enumerate(spec.gates):
         yield from gate_faults(("spec", "gates", position), gate, training)
+
+
+def _wait(training: Training) -> Iterator[Contradiction]:
+    wait, choice = training.publish.wait, training.kubeflow.steps.get("await-rollout")
+    if wait is None:
+        return
+    if seconds_of(wait) > seconds_of(_LONGEST_WAIT):
+        yield ("publish", "wait"), f"it must be at most {_LONGEST_WAIT}: a step of Kubeflow waits for as long"
+    if choice is not None and choice.timeout is not None and seconds_of(choice.timeout) <= seconds_of(wait):
+        where = ("kubeflow", "steps", "await-rollout", "timeout")
+        yield where, f"it must be longer than publish.wait, which is {wait}: the step would be ended before"
 
 
 def _column(path: Path, column: Column) -> Iterator[Contradiction]:

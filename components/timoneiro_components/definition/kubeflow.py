@@ -22,6 +22,8 @@ StepName = Literal[
     "require-working-model",
     "sign-model",
     "publish-model",
+    "await-rollout",
+    "require-promotion",
 ]
 # In the order in which they run.
 STEPS: tuple[StepName, ...] = get_args(StepName)

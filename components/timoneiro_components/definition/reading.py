@@ -165,7 +165,7 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be module:function, such as loans.table:load"
     if path[-1] == "path":
         return "it must be the name of a file"
-    if path[-1] in ("tolerance", "maxAge", "maxGap", "timeout"):
+    if path[-1] in ("tolerance", "maxAge", "maxGap", "timeout", "wait"):
         return "it must be a whole number of seconds, minutes, hours or days, such as 45s, 15m, 12h or 30d"
     if "env" in path[-2:] or path[-2:-1] == ("files",):
         return "it must be the name of an environment variable, such as LOANS_PASSWORD"

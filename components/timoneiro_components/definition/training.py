@@ -19,6 +19,7 @@ from .kubeflow import Kubeflow
 from .metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from .model import ModelChoice, PackageChoice, Split
 from .privacy import Privacy
+from .publication import PublishChoice
 from .quality import Checks
 from .source import TableSource
 
@@ -72,6 +73,7 @@ class Training(DefinitionObject):
     kind: Literal["Training"]
     metadata: Metadata
     spec: TrainingSpec
+    publish: PublishChoice = PublishChoice()
     kubeflow: Kubeflow = Kubeflow()
 
     @property

@@ -53,12 +53,24 @@ class _StoreHandler(BaseHTTPRequestHandler):
 
 
 class LoopbackCluster(ThreadingHTTPServer):
-    """One ModelDeployment, `default/diagnosis`; `applied` holds what was sent to it by PATCH."""
+    """One ModelDeployment, `default/diagnosis`; `applied` holds what was sent to it by PATCH. What is applied is rolled
+    out at once."""
 
     def __init__(self) -> None:
-        self.deployment: dict[str, Any] = {"metadata": {"name": "diagnosis", "uid": "u-1"}}
+        self.deployment: dict[str, Any] = {"metadata": {"name": "diagnosis", "uid": "u-1", "generation": 0}}
         self.applied: list[dict[str, Any]] = []
         super().__init__(("127.0.0.1", 0), _ClusterHandler)
+
+    def roll_out(self, model: dict[str, Any]) -> None:
+        """The operator has seen `model`, and it serves all traffic."""
+        self.deployment["metadata"]["generation"] += 1
+        self.deployment["spec"] = {"model": model}
+        self.deployment["status"] = {
+            "observedGeneration": self.deployment["metadata"]["generation"],
+            "phase": "Healthy",
+            "message": "it serves all traffic",
+            "stable": {"revision": "c1", "version": model["version"], "uri": model["uri"]},
+        }
 
 
 class _ClusterHandler(BaseHTTPRequestHandler):
@@ -74,6 +86,7 @@ class _ClusterHandler(BaseHTTPRequestHandler):
             {"body": body, "type": self.headers["content-type"], "manager": query["fieldManager"][0]}
         )
         self._answer()
+        self.server.roll_out(body["spec"]["model"])
 
     def _answer(self) -> None:
         known = urlsplit(self.path).path.endswith("/namespaces/default/modeldeployments/diagnosis")

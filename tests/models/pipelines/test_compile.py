@@ -95,7 +95,7 @@ def test_every_step_runs_in_the_same_image(pinned: list[Any]) -> None:
 def test_steps_that_look_at_the_outside_world_are_not_cached(pinned: list[Any]) -> None:
     tasks = tasks_of(pinned[0]).items()
     uncached = {name for name, task in tasks if not task.get("cachingOptions", {}).get("enableCache")}
-    assert uncached == {"find-champion", "ingest-data", "sign-model", "publish-model"}
+    assert uncached == {"find-champion", "ingest-data", "sign-model", "publish-model", "await-rollout"}
 
 
 def test_with_a_tag_no_step_is_cached(general: list[Any]) -> None:
@@ -110,6 +110,7 @@ def test_gates_are_not_tried_again_and_steps_that_ask_others_are(general: list[A
         "validate-data",
         "evaluate-model",
         "publish-model",
+        "await-rollout",
     }
     assert tasks["ingest-data"]["retryPolicy"] == {
         "maxRetryCount": 2,
@@ -125,6 +126,10 @@ def test_every_step_has_limits_of_memory_cores_and_time(general: list[Any]) -> N
         assert resources["resourceMemoryLimit"] == resources["resourceMemoryRequest"]
         assert resources["resourceCpuLimit"] == resources["resourceCpuRequest"]
         assert int(platform(general, step)["activeDeadlineSeconds"]) >= 900
+
+
+def test_kubeflow_does_not_end_the_longest_wait_for_a_rollout(general: list[Any]) -> None:
+    assert int(platform(general, "await-rollout")["activeDeadlineSeconds"]) > 7 * 86400
 
 
 def test_a_step_gets_what_its_definition_says(pinned: list[Any]) -> None:

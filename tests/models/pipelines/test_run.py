@@ -47,15 +47,16 @@ def keys() -> KeyPair:
 
 @pytest.fixture(scope="module")
 def published(environment: dict[str, str], keys: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run that goes through, and publishes version 1 signed."""
+    """A run that goes through, publishes version 1 signed, and waits for its rollout."""
     with_key = {**environment, "TIMONEIRO_SIGNING_KEY": keys.private}
-    outcome = run(tmp_path_factory.mktemp("runs"), with_key, "--publish", SIGNED)
+    outcome = run(tmp_path_factory.mktemp("runs"), with_key, "--publish", SIGNED, "--set=publish.wait=5m")
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return outcome
 
 
 def test_every_step_is_reported_once(published: Outcome) -> None:
     assert steps_of(published) == [
+        "await-rollout",
         "evaluate-model",
         "find-champion",
         "ingest-data",
@@ -63,6 +64,7 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
         "publish-model",
         "rehearse-model",
         "require-good-model",
+        "require-promotion",
         "require-valid-data",
         "require-working-model",
         "resolve-definition",
@@ -73,7 +75,7 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
 
 
 def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
-    assert len(published.stdout.splitlines()) == 22 and "KFP Executor" not in published.stdout
+    assert len(published.stdout.splitlines()) == 25 and "KFP Executor" not in published.stdout
 
 
 def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
@@ -145,6 +147,11 @@ def test_the_deployment_says_which_run_and_which_data_the_model_is_from(publishe
     assert said["timoneiro.dev/dataset"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
+def test_the_outcome_of_the_rollout_is_an_artifact(published: Outcome) -> None:
+    told = json.loads(artifact(published, "await-rollout", "rollout").read_text())
+    assert (told["outcome"], told["publication"]["version"]) == ("Promoted", "1")
+
+
 def test_the_summary_names_what_was_published(published: Outcome, cluster: Any) -> None:
     model = cluster.applied[0]["body"]["spec"]["model"]
     assert published.stdout.splitlines()[-1].split() == ["published:", model["uri"], model["digest"]]
@@ -170,7 +177,7 @@ def test_the_report_of_the_model_is_a_page_that_kubeflow_can_show_in_a_frame(pub
     assert page.startswith("<!DOCTYPE html>") and not re.findall(r"(?:src|href)=[\"']?(?!#|data:)", page)
 
 
-@pytest.mark.parametrize("step", ["validate-data", "rehearse-model"])
+@pytest.mark.parametrize("step", ["validate-data", "rehearse-model", "await-rollout"])
 def test_reports_of_other_steps_are_markdown_as_kubeflow_shows_it(published: Outcome, step: str) -> None:
     page = artifact(published, step, "report").read_text()
     # Longer ones are cut off, and HTML is shown as text.
@@ -178,11 +185,8 @@ def test_reports_of_other_steps_are_markdown_as_kubeflow_shows_it(published: Out
 
 
 @pytest.fixture(scope="module")
-def careless(
-    published: Outcome, cluster: Any, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Outcome:
+def careless(published: Outcome, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A second version without imputer, judged against the first."""
-    cluster.deployment["status"] = {"stable": {"uri": "s3://models/diagnosis/1/"}}
     careless = ("--version=2", "--publish", "--set=spec.model.impute=false", "--set=spec.package.rehearse=false")
     return run(tmp_path_factory.mktemp("runs"), environment, *careless)
 
@@ -211,15 +215,20 @@ def test_and_then_fails_for_inputs_with_missing_values(careless: Outcome) -> Non
 @pytest.fixture(scope="module")
 def dry(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A run without store and cluster."""
-    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "--set=spec.split.folds=2")
+    wait = "--set=publish.wait=5m"
+    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "--set=spec.split.folds=2", wait)
 
 
 def test_a_dry_run_needs_neither_store_nor_cluster(dry: Outcome) -> None:
     assert dry.returncode == 0, dry.stdout + dry.stderr
 
 
-def test_a_dry_run_does_not_start_the_publishing_step(dry: Outcome) -> None:
-    assert "publish-model" not in steps_of(dry)
+def test_a_dry_run_starts_none_of_the_steps_of_publishing(dry: Outcome) -> None:
+    assert not {"publish-model", "await-rollout", "require-promotion"} & set(steps_of(dry))
+
+
+def test_without_a_wait_a_run_ends_when_the_model_is_published(careless: Outcome) -> None:
+    assert {"publish-model", "await-rollout"} & set(steps_of(careless)) == {"publish-model"}
 
 
 @pytest.fixture(scope="module")

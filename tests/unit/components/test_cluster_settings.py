@@ -81,6 +81,8 @@ FAULTS = {
         "kubeflow={secrets: [{name: s, env: {LICENCE: k}}]}",
         "which step reads LICENCE is not known: say it, as in steps: [ingest-data]",
     ),
+    "a wait without a unit": ("publish={wait: '2'}", "publish.wait: it must be a whole number of seconds"),
+    "a wait that no step has the time for": ("publish={wait: 8d}", "publish.wait: it must be at most 7d"),
 }
 
 
@@ -88,6 +90,11 @@ FAULTS = {
 def test_a_fault_is_one_sentence_with_its_field(name: str) -> None:
     setting, sentence = FAULTS[name]
     assert sentence in refused(setting)
+
+
+def test_a_step_that_would_be_ended_before_its_wait_is_told() -> None:
+    timeout = "kubeflow={steps: {await-rollout: {timeout: 2h}}}"
+    assert "timeout: it must be longer than publish.wait, which is 2h" in refused("publish={wait: 2h}", timeout)
 
 
 def test_a_variable_that_nobody_is_known_to_read_may_be_given_to_steps() -> None:
