@@ -21,7 +21,7 @@ from timoneiro_serving.loading import load_model
 from timoneiro_serving.signature import PublicKey
 
 PAGE = (Path(__file__).parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
-GATES = ("require-valid-data", "require-good-model", "require-working-model")
+GATES = ("require-valid-data", "require-good-model", "require-working-model", "require-promotion")
 AGAIN = {"never": 0, "twice": 2}
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
