@@ -91,8 +91,8 @@ def test_a_candidate_has_the_pods_of_the_stable_model_before_it_gets_all_its_tra
     name = serving(bench)
     usage.say(f"{name}-predictor", BUSY)
     pods = bench.stable_pods()
+    assert autoscaler(bench, name)["spec"]["minReplicas"] == 3
     revision = bench.status()["stable"]["revision"]
     assert bench.wait("its share in the route", lambda: dict(bench.outside.given(revision)).get(90)) >= 3
-    assert autoscaler(bench, name)["spec"]["minReplicas"] == 3
     bench.wait("its own minimum", lambda: autoscaler(bench, name)["spec"]["minReplicas"] == 1)
     assert bench.stable_pods() == pods

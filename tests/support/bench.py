@@ -189,7 +189,8 @@ class Bench:
         selector = f"serving.kserve.io/inferenceservice={service}"
         pods = self.cluster.get("pods", "-l", selector)["items"]
         return {
-            pod["metadata"]["uid"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"]) for pod in pods
+            pod["metadata"]["uid"]: sum(c["restartCount"] for c in pod["status"].get("containerStatuses") or ())
+            for pod in pods
         }
 
     def kill_operators(self) -> None:
