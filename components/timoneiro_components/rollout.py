@@ -209,7 +209,7 @@ def _text(entry: Mapping[str, Any], field: str) -> str:
 
 def _moment(text: str) -> datetime:
     """The times of the operator differ in how many digits they have."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else datetime.min.replace(tzinfo=UTC)
+    return datetime.fromisoformat(text) if text else datetime.min.replace(tzinfo=UTC)
 
 
 def _at(document: Any, *path: str) -> Any:

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 _NEEDED = ("kfp", "kserve", "optuna", "pandera", "pyarrow", "pydantic", "sklearn", "yaml")
 app = typer.Typer(no_args_is_help=True)
 
-# What await-rollout says of a rollout that goes on.
-_NOT_OVER = "NotOverInTime"
 # Each is where the first of these steps has left it that ran.
 _ARTIFACTS = {
     "package": (("sign-model", "signed"), ("package-model", "package")),
@@ -107,6 +105,8 @@ def run(
         from timoneiro_components.definition.reading import encoded
 
         training = _checked(file, settings, version)
+    from timoneiro_components.rollout import UNFINISHED as NOT_OVER
+
     from .commit import commit_of
     from .local_run import run_locally
 
@@ -133,7 +133,7 @@ def run(
     _summary(done)
     if done.failed:
         print(f"{done.failed.name} failed: {done.failed.reason}", file=sys.stderr)
-        late = done.outputs("await-rollout").get("ended") == _NOT_OVER
+        late = done.outputs("await-rollout").get("ended") == NOT_OVER
         raise typer.Exit(UNFINISHED if late else FAILED)
 
 

@@ -59,14 +59,15 @@ def trained(training: Training, folder: Path, rows: pa.Table | None = None) -> P
     return folder / "model"
 
 
-def several(rows: int = 600) -> tuple[Training, pa.Table]:
+def several(rows: int = 600, *settings: str) -> tuple[Training, pa.Table]:
     """Three kinds of flowers by two lengths."""
     random = np.random.default_rng(5)
     kind = random.choice(["iris", "lily", "rose"], rows)
     centre = {"iris": 0.0, "lily": 1.5, "rose": 3.0}
     lengths = np.array([centre[name] for name in kind]) + random.normal(0, 1, rows)
     text = TEXT.replace("values: [good, bad]", "values: [iris, lily, rose]").replace(", positive: bad", "")
-    training = parse_training(text.replace("spec:\n", "spec:\n  task: MulticlassClassification\n"))
+    text = text.replace("spec:\n", "spec:\n  task: MulticlassClassification\n")
+    training = parse_training(text, settings=settings)
     columns: dict[str, Any] = {name: table(rows)[name] for name in ("person", "day", "job")}
     return training, pa.table({**columns, "income": lengths, "status": kind}).select(list(training.spec.columns))
 

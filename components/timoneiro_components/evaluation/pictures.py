@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -152,7 +153,7 @@ def _pairs(points: Points) -> list[tuple[float, float]]:
 
 def _value_text(value: Any) -> str:
     """As it stands in the definition."""
-    return _short("null" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
+    return _short(value if isinstance(value, str) else json.dumps(value))
 
 
 def _short(text: str) -> str:

@@ -53,10 +53,9 @@ def worst_by_slice(training: Training, answers: ModelAnswers, parts: Sequence[Sl
     ]
     # This way round NaN is left out.
     ordered = sorted((entry for entry in lost if entry[0] > 0), key=lambda entry: -entry[0])
-    return [
-        (
-            part,
-            [int(np.flatnonzero(part.chosen)[row]) for row in worst_rows(answers.take(part.chosen), _WORST_OF_A_SLICE)],
-        )
-        for _, part in ordered[:_SLICES]
-    ]
+    found = []
+    for _, part in ordered[:_SLICES]:
+        positions = np.flatnonzero(part.chosen)
+        among = worst_rows(answers.take(part.chosen), _WORST_OF_A_SLICE)
+        found.append((part, [int(position) for position in positions[among]]))
+    return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ..definition.metrics import METRICS, PRIMARY, title_of
+from ..definition.metrics import PRIMARY, title_of
 from ..definition.model import ValidationCurve
 from ..definition.training import Training
 from ..errors import StepError
@@ -52,7 +53,7 @@ def finding(metric: str, parameter: str, points: Sequence[ValidationPoint]) -> s
     """
     if not points:
         return ""
-    best = max(points, key=lambda point: _goodness(metric, point.unseen))
+    best = max(points, key=lambda point: better(metric, point.unseen, 0.0))
     title, least = title_of(metric), NOTABLE * unit_of(metric, best.unseen)
     worse = [point for point in points if better(metric, best.unseen, point.unseen) > least]
     if not worse:
@@ -82,18 +83,15 @@ def _beyond(points: Sequence[ValidationPoint], best: ValidationPoint, worse: Seq
     return [f"it is at the end of the values: try others beyond {_word(best.value)}"]
 
 
-def _goodness(metric: str, figure: float) -> float:
-    return -figure if METRICS[metric].smaller_is_better else figure
-
-
 def _mean(figures: Sequence[float]) -> float:
     known = [figure for figure in figures if math.isfinite(figure)]
     return sum(known) / len(known) if known else math.nan
 
 
 def _word(value: Any) -> str:
+    """As it stands in the definition."""
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+        return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -16,7 +16,6 @@ from sklearn.linear_model import Ridge
 from support.loans import TEXT, a_number, loans, several, table, trained
 from timoneiro_components.definition.model import Costs
 from timoneiro_components.definition.problems import DefinitionError
-from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.errors import StepError
 from timoneiro_components.packaging.onnx_export import export_onnx
 from timoneiro_components.packaging.skops_files import write_skops
@@ -111,9 +110,7 @@ def test_a_search_without_time_for_one_trial_says_what_to_raise(tmp_path: Path) 
 
 
 def test_a_choice_that_only_the_fit_refuses_is_named(tmp_path: Path) -> None:
-    training, rows = several(300)
-    search = "spec.model.search={trials: 2, space: {solver: {choices: [liblinear]}}}"
-    training = parse_training(training.model_dump_json(by_alias=True, exclude_none=True), settings=[search])
+    training, rows = several(300, "spec.model.search={trials: 2, space: {solver: {choices: [liblinear]}}}")
     with pytest.raises(StepError, match=r"^spec.model.search, with solver liblinear: the model cannot be fitted: "):
         trained(training, tmp_path, rows)
 

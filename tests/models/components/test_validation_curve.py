@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from support.loans import loans, several, table, trained
-from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.errors import StepError
 from timoneiro_components.training.preflight import check_model
 from timoneiro_components.training.record import ParameterFindings, ValidationPoint, read_record
@@ -57,9 +56,7 @@ def test_the_other_parameters_are_those_that_a_search_has_found(tmp_path: Path) 
 
 
 def test_several_classes_have_a_curve_too(tmp_path: Path) -> None:
-    training, rows = several(300)
-    curve = "spec.model.validationCurve={parameter: C, values: [1e-6, 1]}"
-    training = parse_training(training.model_dump_json(by_alias=True, exclude_none=True), settings=[curve])
+    training, rows = several(300, "spec.model.validationCurve={parameter: C, values: [1e-6, 1]}")
     validation = read_record(trained(training, tmp_path, rows)).validation
     assert validation is not None and "with 1e-06 it underfits" in validation.finding
 
@@ -77,9 +74,7 @@ def test_a_curve_that_cannot_be_is_told_before_anything_runs(curve: str, sentenc
 
 
 def test_a_value_that_only_the_fit_refuses_is_named(tmp_path: Path) -> None:
-    training, rows = several(300)
-    curve = "spec.model.validationCurve={parameter: solver, values: [lbfgs, liblinear]}"
-    training = parse_training(training.model_dump_json(by_alias=True, exclude_none=True), settings=[curve])
+    training, rows = several(300, "spec.model.validationCurve={parameter: solver, values: [lbfgs, liblinear]}")
     with pytest.raises(StepError, match=r"^spec.model.validationCurve, solver liblinear: the model cannot be fitted: "):
         trained(training, tmp_path, rows)
 
