@@ -66,7 +66,7 @@ class Deployment:
     def knative(self) -> dict[str, Any]:
         return self.get("services.serving.knative.dev", "fraud-predictor")
 
-    def wait(self, what: str, phase: str, *, stable: str, seconds: float = 30) -> dict[str, Any]:
+    def wait(self, what: str, phase: str, *, stable: str) -> dict[str, Any]:
         """The status once its phase and the version of its stable model are these."""
 
         def there() -> dict[str, Any] | None:
@@ -74,7 +74,7 @@ class Deployment:
             fits = status.get("phase") == phase and (status.get("stable") or {}).get("version") == stable
             return status if fits else None
 
-        found: dict[str, Any] = wait(what, there, seconds=seconds, state=lambda: json.dumps(self.status(), indent=1))
+        found: dict[str, Any] = wait(what, there, state=lambda: json.dumps(self.status(), indent=1))
         return found
 
     def shares(self) -> dict[str, int]:

@@ -24,7 +24,7 @@ def own() -> Iterator[Cluster]:
 def test_without_kserve_a_deployment_says_so_and_is_rolled_out_as_soon_as_it_is_installed(own: Cluster) -> None:
     crd = own.get("crd", CRD)
     kept = {key: crd[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": CRD}}
-    own.kubectl("delete", "crd", CRD, "--timeout=60s")
+    own.kubectl("delete", "crd", CRD, "--timeout=240s")
     install(own)
     own.kubectl("apply", "-f", "-", stdin=json.dumps(unserved("default")))
 
@@ -36,8 +36,8 @@ def test_without_kserve_a_deployment_says_so_and_is_rolled_out_as_soon_as_it_is_
         conditions = {c["type"]: c["reason"] for c in status().get("conditions") or []}  # type: ignore[attr-defined]
         return str(conditions.get("Ready", ""))
 
-    wait("the sentence", lambda: ready_reason() == "KServeNotInstalled", seconds=60, state=lambda: str(status()))
+    wait("the sentence", lambda: ready_reason() == "KServeNotInstalled", state=lambda: str(status()))
     own.kubectl("create", "-f", "-", stdin=json.dumps(kept))
-    wait("a candidate", lambda: status().get("candidate"), seconds=90, state=lambda: str(status()))
+    wait("a candidate", lambda: status().get("candidate"), state=lambda: str(status()))
     path = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices"
     wait("its InferenceService", lambda: json.loads(own.kubectl("get", "--raw", path))["items"])

@@ -75,7 +75,7 @@ def webhook(platform: Cluster, namespace: str, tmp_path: Path) -> Iterator[None]
         "spec": {"containers": [container]},
     }
     apply(platform, pod)
-    platform.kubectl("-n", namespace, "wait", "pod/hook", "--for=condition=Ready", "--timeout=60s")
+    platform.kubectl("-n", namespace, "wait", "pod/hook", "--for=condition=Ready", "--timeout=240s")
     address = platform.get("-n", namespace, "pod", "hook")["status"]["podIP"]
     rule = {
         "apiGroups": ["serving.kserve.io"],
@@ -109,7 +109,7 @@ def answered(platform: Cluster, namespace: str, get: Get) -> None:
     """A pass of the operator, told by its answer to a command."""
     number = len(get("md", "fraud")["status"].get("commands") or [])
     ask(platform, namespace, f"nonsense {number}")
-    wait("an answer", lambda: len(get("md", "fraud")["status"].get("commands") or []) > number, seconds=60)
+    wait("an answer", lambda: len(get("md", "fraud")["status"].get("commands") or []) > number)
 
 
 @pytest.mark.usefixtures("webhook")
@@ -131,7 +131,7 @@ def test_nothing_is_written_again_and_nobody_is_blamed(platform: Cluster, namesp
         answered(platform, namespace, get)
     operator = "deployment/timoneiro-operator"
     platform.kubectl("-n", SYSTEM_NAMESPACE, "rollout", "restart", operator)
-    platform.kubectl("-n", SYSTEM_NAMESPACE, "rollout", "status", operator, "--timeout=90s")
+    platform.kubectl("-n", SYSTEM_NAMESPACE, "rollout", "status", operator, "--timeout=240s")
     for _ in range(2):
         answered(platform, namespace, get)
     after = _made(platform, namespace, name)

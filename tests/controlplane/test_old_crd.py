@@ -48,5 +48,5 @@ def test_an_older_crd_is_said_and_stops_nothing(platform: Cluster, namespace: st
     wait("operators that are not ready", lambda: ready(platform) < 2)
 
     serve(platform, crd())
-    wait("that it is over", lambda: condition(get).get("status") == "True", seconds=60)
-    wait("operators that are ready", lambda: ready(platform) == 2, seconds=60)
+    wait("that it is over", lambda: condition(get).get("status") == "True")
+    wait("operators that are ready", lambda: ready(platform) == 2)

@@ -119,7 +119,7 @@ def test_what_belongs_to_a_deployment_goes_with_it_and_nothing_hangs(
     apply(platform, namespace, unserved(namespace), "people")
     status = wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
     wait("an InferenceService", lambda: _maybe(get, "isvc", status["inferenceService"]))
-    platform.kubectl("-n", namespace, "delete", "md", "fraud", "--timeout=20s")
+    platform.kubectl("-n", namespace, "delete", "md", "fraud", "--timeout=240s")
     wait("the end of the InferenceService", lambda: _maybe(get, "isvc", status["inferenceService"]) is None)
 
 

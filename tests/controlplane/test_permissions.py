@@ -52,9 +52,9 @@ def test_a_missing_permission_is_a_condition_until_it_is_granted_and_no_restart(
     start_anew(platform)
     platform.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(unserved(namespace)))
     sentence = f"the operator may not {permission}"
-    wait("the condition", lambda: condition(get).get("message", "").startswith(sentence), seconds=60)
+    wait("the condition", lambda: condition(get).get("message", "").startswith(sentence))
     replace(platform, role)
-    wait("that it is over", lambda: condition(get).get("status") == "True", seconds=90)
+    wait("that it is over", lambda: condition(get).get("status") == "True")
     assert restarts(platform) == [0, 0]
 
 
@@ -64,7 +64,7 @@ def test_a_list_that_nobody_uses_concerns_nobody(
     replace(platform, without(role, "list services"))
     start_anew(platform)
     platform.kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(unserved(namespace)))
-    wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"), seconds=60)
+    wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
     assert condition(get)["status"] == "True"
     assert restarts(platform) == [0, 0]
 
@@ -79,7 +79,7 @@ def test_without_the_right_to_write_a_status_an_event_and_readiness_tell(
     def reasons() -> list[str]:
         return [event["reason"] for event in platform.get("-n", namespace, "events")["items"]]
 
-    wait("the event", lambda: "PermissionMissing" in reasons(), seconds=60, state=lambda: str(reasons()))
+    wait("the event", lambda: "PermissionMissing" in reasons(), state=lambda: str(reasons()))
     replace(platform, role)
-    wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"), seconds=90)
+    wait("a candidate", lambda: (get("md", "fraud").get("status") or {}).get("candidate"))
     assert restarts(platform) == [0, 0]

@@ -117,7 +117,7 @@ def test_a_name_counts_as_proven_while_the_policy_stands_and_as_claimed_without_
         assert record["by"] == "ana"
         return record.get("verified", False)
 
-    wait("a proven name", is_proven, seconds=60)
+    wait("a proven name", is_proven)
     unbound()
 
     def forged() -> dict[str, Any] | None:

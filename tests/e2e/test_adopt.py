@@ -94,8 +94,8 @@ class Move:
     def status(self) -> dict[str, Any]:
         return self.cluster.get("md", NAME).get("status") or {}
 
-    def wait(self, what: str, condition: Any, *, seconds: float = 90) -> Any:
-        return wait(what, condition, seconds=seconds, state=self._state)
+    def wait(self, what: str, condition: Any) -> Any:
+        return wait(what, condition, state=self._state)
 
     def _state(self) -> str:
         status = self.cluster.kubectl("get", "md", "--ignore-not-found", NAME, "-o", "jsonpath={.status.message}")
@@ -106,9 +106,9 @@ class Move:
             self._background.run(load.stop())
         self._background.close()
         ours = f"timoneiro.dev/model-deployment={NAME}"
-        self.cluster.kubectl("delete", "md", NAME, "--ignore-not-found", "--timeout=60s")
-        self.cluster.kubectl("delete", "isvc", NAME, "--ignore-not-found", "--timeout=60s")
-        self.cluster.kubectl("delete", "isvc,servingruntime,httproute", "-l", ours, "--timeout=60s")
+        self.cluster.kubectl("delete", "md", NAME, "--ignore-not-found", "--timeout=240s")
+        self.cluster.kubectl("delete", "isvc", NAME, "--ignore-not-found", "--timeout=240s")
+        self.cluster.kubectl("delete", "isvc,servingruntime,httproute", "-l", ours, "--timeout=240s")
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_model_is_adopted_replaced_let_go_and_adopted_again_without_a_restart_
     apply(move.cluster, body)
     model = {"format": {"name": "sklearn", "version": "1"}, "uri": move.upload("2"), "version": "2"}
     apply(move.cluster, {**people, "spec": {"model": model}}, manager="timoneiro-pipeline")
-    move.wait("the promotion", lambda: move.status()["stable"].get("version") == "2", seconds=150)
+    move.wait("the promotion", lambda: move.status()["stable"].get("version") == "2")
     assert [entry["outcome"] for entry in move.status()["history"]] == ["Adopted", "Promoted"]
     move.wait("the end of the old model's time", lambda: "retiring" not in move.status())
     assert move.nothing_is_lost()

@@ -44,6 +44,6 @@ def bench(platform: Cluster, open_bench: Callable[..., Bench]) -> Bench:
 def test_a_model_that_answers_nonsense_without_a_failure_is_rolled_back_by_its_answers(bench: Bench) -> None:
     known, before = len(bench.status()["history"]), bench.sent
     bench.configure(**behaving("answers everything as the first request"))
-    entry = bench.wait("the rollback", lambda: bench.status()["history"][known:], seconds=180)[0]
+    entry = bench.wait("the rollback", lambda: bench.status()["history"][known:])[0]
     assert (entry["outcome"], entry["reason"].startswith("answers: ")) == ("RolledBack", True), entry
     assert bench.tally(since=before).failed_by_model == 0

@@ -14,10 +14,16 @@ pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
 # Half of what a pod of the runtime requests is 50m, so that this load needs three pods.
 BUSY, IDLE = 150, 10
 PREDICTOR = {"serviceAccountName": "models", "minReplicas": 1, "maxReplicas": 4, "scaleTarget": 50}
-COMMON = {"progressDeadline": "90s", "keepStable": "8s", "scaleDownDelay": "1s"}
+COMMON = {"progressDeadline": "240s", "keepStable": "8s", "scaleDownDelay": "1s"}
 ROLLOUT = {**COMMON, "canary": {"steps": [{"weight": 50, "for": "1s"}]}}
 HELD = {**COMMON, "canary": {"steps": [{"weight": 50, "for": "1h"}]}}
-ANALYSIS = {"interval": "1s", "warmUp": "0s", "minRequests": 5, "promotion": "NoHarm"}
+ANALYSIS = {
+    "interval": "1s",
+    "warmUp": "0s",
+    "minRequests": 5,
+    "promotion": "NoHarm",
+    "metrics": [{"name": "errors", "negligible": 0.01}],
+}
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,7 @@ def bench(platform: Cluster, envoy: None, packages: dict[str, Path]) -> Iterator
 
 def test_a_good_model_is_promoted_by_what_the_gateway_counts_of_mirrored_requests_too(bench: Bench) -> None:
     version = bench.release("good")
-    entry = bench.wait("the end of the rollout", lambda: bench.outcome(version), seconds=120)
+    entry = bench.wait("the end of the rollout", lambda: bench.outcome(version))
     assert entry["outcome"] == "Promoted"
     # By what it was promoted: in the bake they are counted anew.
     metrics = {metric["name"]: metric for metric in bench.status()["analysis"]["promotedBy"]["metrics"]}
@@ -92,7 +92,7 @@ def test_a_good_model_is_promoted_by_what_the_gateway_counts_of_mirrored_request
 def test_a_model_that_hangs_on_some_requests_is_rolled_back_by_what_the_gateway_counts(bench: Bench) -> None:
     configure(bench, "hangs on 30 %", CANARY)
     version = bench.release("good")
-    entry = bench.wait("the end of the rollout", lambda: bench.outcome(version), seconds=120)
+    entry = bench.wait("the end of the rollout", lambda: bench.outcome(version))
     assert (entry["outcome"], "worse" in entry["reason"]) == ("RolledBack", True), entry
     answer = bench.timoneiro("check-metrics", bench.name, "--gateway-pods", f"{NAMESPACE}/app=envoy", "-o", "json")
     findings = {finding["metric"]: finding for finding in json.loads(answer.stdout)["findings"]}

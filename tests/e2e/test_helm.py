@@ -8,7 +8,7 @@ import pytest
 from demo.platform import SYSTEM_NAMESPACE, install
 from support.bench import Bench
 
-HELD = {"canary": {"steps": [{"weight": 40, "for": "1h"}]}, "progressDeadline": "90s", "scaleDownDelay": "2s"}
+HELD = {"canary": {"steps": [{"weight": 40, "for": "1h"}]}, "progressDeadline": "240s", "scaleDownDelay": "2s"}
 ANALYSIS = {
     "interval": "1s",
     "warmUp": "0s",

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
 
 ROLLOUT: dict[str, Any] = {
     "canary": {"steps": [{"weight": 20, "for": "3s"}, {"weight": 40, "for": "4s"}]},
-    "progressDeadline": "90s",
+    "progressDeadline": "240s",
     "scaleDownDelay": "3s",
 }
 ANALYSIS = {"interval": "1s", "warmUp": "0s", "minRequests": 40, "metrics": [{"name": "errors", "negligible": 0.01}]}
@@ -44,7 +44,7 @@ def bench(platform: Cluster, packages: dict[str, Path]) -> Iterator[Bench]:
 def promoted(bench: Bench) -> str:
     """Another version of a model that does not fail by itself was promoted; returns its revision."""
     version = bench.release("good")
-    entry = bench.wait("the promotion", lambda: bench.outcome(version), seconds=150)
+    entry = bench.wait("the promotion", lambda: bench.outcome(version))
     assert entry["outcome"] == "Promoted", entry
     return str(bench.status()["stable"]["revision"])
 
@@ -75,7 +75,7 @@ def test_a_model_that_fails_under_full_load_only_is_rolled_back_after_its_promot
     configure(bench, behaviour="fails on 10 % under full load", keepStable="1h")
     old, pods, before = bench.status()["stable"]["revision"], bench.stable_pods(), bench.sent
     new = promoted(bench)
-    bench.wait("the rollback", lambda: bench.status()["phase"] == "RolledBack", seconds=120)
+    bench.wait("the rollback", lambda: bench.status()["phase"] == "RolledBack")
     status = bench.status()
     assert (status["stable"]["revision"], status["rejected"][-1]["revision"]) == (old, new)
     assert [entry["outcome"] for entry in status["history"][-2:]] == ["Promoted", "RolledBack"]

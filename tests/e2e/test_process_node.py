@@ -111,7 +111,7 @@ def test_a_deployment_becomes_available(node: Node) -> None:
             "spec": {"replicas": 2, "selector": selector, "template": template},
         }
     )
-    node.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    node.kubectl("rollout", "status", "deployment/web", "--timeout=240s")
     assert node.get("deployment", "web")["status"]["availableReplicas"] == 2
 
 

@@ -39,7 +39,7 @@ def bench(watched: Cluster, packages: dict[str, Path]) -> Iterator[Bench]:
 
 def test_a_good_model_is_promoted_and_every_metric_was_counted(bench: Bench) -> None:
     version = bench.release("good")
-    entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version), seconds=180)
+    entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version))
     assert entry["outcome"] == "Promoted"
     metrics = {metric["name"]: metric for metric in bench.status()["analysis"]["promotedBy"]["metrics"]}
     assert set(metrics) == {"errors", "slow", "limit", "quick"}
@@ -49,7 +49,7 @@ def test_a_good_model_is_promoted_and_every_metric_was_counted(bench: Bench) -> 
 
 def test_a_bad_model_is_rolled_back_by_the_evidence(bench: Bench) -> None:
     version = bench.release("bad")
-    entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version), seconds=180)
+    entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version))
     assert (entry["outcome"], "worse" in entry["reason"]) == ("RolledBack", True)
 
 

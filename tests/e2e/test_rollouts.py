@@ -20,10 +20,8 @@ def bench(open_bench: Callable[..., Bench]) -> Bench:
     return open_bench("rollouts")
 
 
-def outcome(bench: Bench, version: str, *, seconds: float = 120) -> dict[str, Any]:
-    entry: dict[str, Any] = bench.wait(
-        f"the end of the rollout of version {version}", lambda: bench.outcome(version), seconds=seconds
-    )
+def outcome(bench: Bench, version: str) -> dict[str, Any]:
+    entry: dict[str, Any] = bench.wait(f"the end of the rollout of version {version}", lambda: bench.outcome(version))
     return entry
 
 

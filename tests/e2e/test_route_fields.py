@@ -45,7 +45,7 @@ def test_what_others_have_written_stays_through_a_whole_rollout(bench: Bench) ->
     ]
     bench.cluster.kubectl("patch", "httproute", bench.name, "--type=json", "-p", json.dumps(edits))
     version = bench.release("good")
-    bench.wait("the promotion", lambda: bench.outcome(version), seconds=150)
+    bench.wait("the promotion", lambda: bench.outcome(version))
     assert (bench.outcome(version) or {})["outcome"] == "Promoted"
     bench.wait("the end of the old model", lambda: len(rule(bench)["backendRefs"]) == 1)
     assert (rule(bench)["timeouts"], rule(bench)["name"], rule(bench)["filters"]) == (
@@ -77,7 +77,7 @@ def test_a_field_that_the_cluster_does_not_know_is_named_and_holds_no_weight_up(
     words = bench.wait("a word", lambda: "retry" in (m := bench.status()["message"]) and m)
     assert "HTTPRoute" in words
     version = bench.release("good")
-    bench.wait("the promotion", lambda: bench.outcome(version), seconds=150)
+    bench.wait("the promotion", lambda: bench.outcome(version))
     assert (bench.outcome(version) or {})["outcome"] == "Promoted"
     configured(bench)
     bench.wait("silence", lambda: "retry" not in bench.status()["message"])

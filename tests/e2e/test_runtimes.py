@@ -99,12 +99,12 @@ def test_what_other_teams_serve_keeps_its_pods_and_its_runtime_when_the_chart_is
     }
     try:
         apply(cluster, theirs)
-        before = wait("a ready pod of another team", lambda: ready_pods(cluster, "theirs"), seconds=90)
+        before = wait("a ready pod of another team", lambda: ready_pods(cluster, "theirs"))
         install(cluster)
         # KServe looks at the runtimes again when anything of the InferenceService changes.
         predictor |= {"minReplicas": 2, "maxReplicas": 2}
         apply(cluster, theirs)
-        after = wait("a second pod", lambda: len(p := ready_pods(cluster, "theirs")) == 2 and p, seconds=90)
+        after = wait("a second pod", lambda: len(p := ready_pods(cluster, "theirs")) == 2 and p)
         assert before < after
         assert cluster.get("isvc", "theirs")["status"]["clusterServingRuntimeName"] == "theirs"
     finally:
@@ -140,7 +140,7 @@ def test_an_edit_of_the_runtime_leaves_what_serves_alone_and_comes_as_a_rollout_
         "get", "events", "--field-selector=reason=RolloutStarted", "-o", "jsonpath={.items[*].message}"
     )
     assert f"the serving runtime {OWN} has changed" in said
-    bench.wait("the promotion", lambda: len(promoted(bench)) > done, seconds=150)
+    bench.wait("the promotion", lambda: len(promoted(bench)) > done)
     assert {"name": "NEW_BY_ADMIN", "value": "1"} in image_and_env(bench)["env"]
 
 
@@ -150,7 +150,7 @@ def test_a_new_runtime_by_helm_upgrade_comes_as_a_rollout_that_is_judged(bench: 
     install(bench.cluster, "--set", "servingRuntime.resources.requests.cpu=110m")
     bench.wait("a candidate with traffic", lambda: (bench.status().get("step") or {}).get("weight"))
     assert bench.stable_pods() == before
-    bench.wait("the promotion", lambda: len(promoted(bench)) > done, seconds=150)
+    bench.wait("the promotion", lambda: len(promoted(bench)) > done)
     assert image_and_env(bench)["resources"]["requests"]["cpu"] == "110m"
 
 
@@ -195,7 +195,7 @@ def test_what_an_older_version_has_made_keeps_its_pods_and_gets_the_runtime_that
             json.dumps({"status": msgspec.to_builtins(status)}),
         )
         apply(cluster, build_inference_service(deployment, snapshot), manager="timoneiro-operator")
-        before = wait("a ready pod", lambda: ready_pods(cluster, service), seconds=90)
+        before = wait("a ready pod", lambda: ready_pods(cluster, service))
         install(cluster)
 
         def runtime() -> dict[str, Any]:
@@ -216,5 +216,5 @@ def test_what_an_older_version_has_made_keeps_its_pods_and_gets_the_runtime_that
         uninstall(cluster)
         assert cluster.get("clusterservingruntime", OLD)["metadata"]["uid"] == kept["metadata"]["uid"]
     finally:
-        cluster.kubectl("delete", "md", "older", "--ignore-not-found", "--timeout=60s")
+        cluster.kubectl("delete", "md", "older", "--ignore-not-found", "--timeout=240s")
         cluster.kubectl("delete", "clusterservingruntime", OLD, "--ignore-not-found")

@@ -16,7 +16,7 @@ from support.bench import Bench
 
 ROLLOUTS = int(os.environ.get("TIMONEIRO_SOAK_ROLLOUTS", "5"))
 SEED = int(os.environ.get("TIMONEIRO_SOAK_SEED", "20261124"))
-COMMON: dict[str, Any] = {"progressDeadline": "90s", "deadline": "10m", "keepStable": "8s", "scaleDownDelay": "2s"}
+COMMON: dict[str, Any] = {"progressDeadline": "240s", "deadline": "10m", "keepStable": "8s", "scaleDownDelay": "2s"}
 CANARY = {
     **COMMON,
     "strategy": "Canary",
@@ -96,13 +96,13 @@ class Soak:
         version = self.bench.release("good")
         self.in_step(version)
         self.ask("promote", "--full")
-        self.bench.wait(f"the end of version {version}", lambda: self.bench.outcome(version), seconds=120)
+        self.bench.wait(f"the end of version {version}", lambda: self.bench.outcome(version))
         return version, "Promoted"
 
     def promoted_and_rolled_back_by_a_person(self) -> tuple[str, str]:
         version, outcome = self.promoted_in_full()
         self.ask("rollback")
-        self.bench.wait("the way back", lambda: self.bench.status()["phase"] == "RolledBack", seconds=120)
+        self.bench.wait("the way back", lambda: self.bench.status()["phase"] == "RolledBack")
         return version, outcome
 
     def promoted_by_an_operator_that_is_killed(self) -> tuple[str, str]:
@@ -134,7 +134,7 @@ def test_rollouts_in_a_row_lose_no_request_and_break_no_rule(open_bench: Callabl
     for number in range(ROLLOUTS):
         happening = dice.choice(HAPPENINGS)
         version, expected = happening(soak)
-        entry = bench.wait(f"the end of version {version}", lambda v=version: bench.outcome(v), seconds=120)
+        entry = bench.wait(f"the end of version {version}", lambda v=version: bench.outcome(v))
         assert entry["outcome"] == expected, f"{number}: {happening.__name__}: {entry}"
         counted[happening.__name__] += 1
         bench.wait("rest", lambda: bench.status()["phase"] in ("Healthy", "RolledBack"))

@@ -15,7 +15,7 @@ from support.bench import Bench
 from timoneiro_operator.api.checks import MAX_NAMES_LENGTH
 
 NAME = "a-name-as-long-as-any-in-default-may"
-ROLLOUT: dict[str, Any] = {"progressDeadline": "90s", "deadline": "10m", "keepStable": "10s", "scaleDownDelay": "3s"}
+ROLLOUT: dict[str, Any] = {"progressDeadline": "240s", "deadline": "10m", "keepStable": "10s", "scaleDownDelay": "3s"}
 STEPS = [{"pause": {}}, {"weight": 30, "for": "1h"}]
 HEADER = {"header": {"name": "X-Timoneiro"}}
 
@@ -41,8 +41,8 @@ def blue_green(bench: Bench) -> None:
     bench.configure(rollout={**ROLLOUT, "strategy": "BlueGreen", "blueGreen": {"mirror": "4s", "bake": "4s"}})
 
 
-def ended(bench: Bench, version: str, *, seconds: float = 120) -> str:
-    entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version), seconds=seconds)
+def ended(bench: Bench, version: str) -> str:
+    entry = bench.wait(f"the end of version {version}", lambda: bench.outcome(version))
     return str(entry["outcome"])
 
 
@@ -224,7 +224,7 @@ def test_a_deployment_that_is_deleted_in_mid_rollout_takes_everything_with_it(
     other.release("good")
     status = stepped(other, "Pause")
     names = {status["stable"]["inferenceService"], status["candidate"]["inferenceService"]}
-    other.cluster.kubectl("delete", "md", other.name, "--timeout=30s")
+    other.cluster.kubectl("delete", "md", other.name, "--timeout=240s")
 
     def left() -> set[str]:
         listed = other.cluster.get("inferenceservice,httproute")["items"]

@@ -42,7 +42,7 @@ def reasons(bench: Bench) -> set[str]:
 
 
 def wait_for_words(bench: Bench, words: str) -> None:
-    bench.wait(f"'{words}' in the status", lambda: words in bench.status().get("message", ""), seconds=120)
+    bench.wait(f"'{words}' in the status", lambda: words in bench.status().get("message", ""))
 
 
 @pytest.mark.usefixtures("nothing_is_lost_and_no_rule_is_broken")
@@ -61,7 +61,7 @@ def test_a_quota_is_quoted_and_rejects_nothing(bench: Bench, made: Callable[[dic
     assert bench.status().get("rejected") is None
     bench.cluster.kubectl("delete", "resourcequota", "full")
     # Kubernetes tries again after pauses that double.
-    entry = bench.wait("there is room", lambda: bench.outcome(version), seconds=180)
+    entry = bench.wait("there is room", lambda: bench.outcome(version))
     assert entry["outcome"] == "Promoted"
 
 
@@ -100,6 +100,6 @@ def test_a_policy_that_denies_a_write_is_quoted_and_no_gateway_is_blamed(
         assert "gateway" not in text.replace("gateway.networking", ""), text
     assert set(bench.outside.routes()[-1].items()) >= {(stable, 100)}
     bench.cluster.kubectl("delete", kind.lower(), POLICY)
-    entry = bench.wait("the freeze is over", lambda: bench.outcome(version), seconds=120)
+    entry = bench.wait("the freeze is over", lambda: bench.outcome(version))
     assert entry["outcome"] == "Promoted"
     assert reasons(bench) >= {"Refused", "Recovered", "Promoted"}

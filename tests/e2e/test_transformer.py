@@ -73,13 +73,11 @@ def marks(bench: Bench) -> str | None:
     return answer.json().get("transformer")
 
 
-def rolled_out(bench: Bench, change: Callable[[], object], *, seconds: float = 150) -> dict[str, Any]:
+def rolled_out(bench: Bench, change: Callable[[], object]) -> dict[str, Any]:
     """How the rollout ends that `change` begins."""
     before = len(bench.status()["history"])
     change()
-    entries = bench.wait(
-        "the end of the rollout", lambda: (bench.status().get("history") or [])[before:], seconds=seconds
-    )
+    entries = bench.wait("the end of the rollout", lambda: (bench.status().get("history") or [])[before:])
     entry: dict[str, Any] = entries[0]
     return entry
 
@@ -126,7 +124,7 @@ def test_what_kserve_does_not_take_is_told_in_its_own_words(bench: Bench) -> Non
         conditions = {c["type"]: c for c in bench.status().get("conditions") or []}
         return str(conditions["Ready"]["message"])
 
-    wait("the refusal is told", lambda: "spec.transformer.containers[0]" in told(), seconds=30, state=told)
+    wait("the refusal is told", lambda: "spec.transformer.containers[0]" in told(), state=told)
     assert marks(bench) == "2"
 
 

@@ -49,9 +49,9 @@ def rolled_out(bench: Bench, name: str, **how: str) -> dict[str, Any]:
     """How the rollout of a server that behaves like that has ended; its failures were its own."""
     known, before = len(bench.status()["history"]), bench.sent
     bench.configure(**behaving(name, **how))
-    entry: dict[str, Any] = bench.wait(
-        f"the end of the server that {name}", lambda: bench.status()["history"][known:], seconds=240
-    )[0]
+    entry: dict[str, Any] = bench.wait(f"the end of the server that {name}", lambda: bench.status()["history"][known:])[
+        0
+    ]
     assert bench.tally(since=before).failed_by_model > 0
     return entry
 

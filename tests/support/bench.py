@@ -35,7 +35,7 @@ _DEPLOYMENT: Any = create_namespaced_resource(names.GROUP, names.VERSION, names.
 QUICK: dict[str, Any] = {
     "rollout": {
         "canary": {"steps": [{"weight": 50, "for": "3s"}]},
-        "progressDeadline": "90s",
+        "progressDeadline": "240s",
         "keepStable": "3s",
         "holdback": 0,
         "scaleDownDelay": "2s",
@@ -105,7 +105,7 @@ class Bench:
         self._background.close()
         self.outside.close()
         self._api.close()
-        self.cluster.kubectl("delete", "modeldeployment", self.name, "--ignore-not-found", "--timeout=60s")
+        self.cluster.kubectl("delete", "modeldeployment", self.name, "--ignore-not-found", "--timeout=240s")
         assert tally.whole, tally
 
     @property
@@ -163,9 +163,9 @@ class Bench:
         entries = self.status().get("history") or []
         return next((entry for entry in reversed(entries) if entry.get("version") == version), None)
 
-    def wait(self, what: str, condition: Callable[[], Any], *, seconds: float = 90) -> Any:
+    def wait(self, what: str, condition: Callable[[], Any]) -> Any:
         """What `condition` returns once it is true; prints the state when the deadline passes."""
-        return wait(what, condition, seconds=seconds, state=self._state)
+        return wait(what, condition, state=self._state)
 
     def wait_for_shares(self, revision: str, shares: list[int], *, since: int) -> None:
         """Until these are the last different percents that a revision has had, from the route's version `since` on.
@@ -177,7 +177,7 @@ class Bench:
             given = [routed.get(revision, 0) for routed in self.outside.routes()[since:]]
             return [share for i, share in enumerate(given) if not i or share != given[i - 1]][-len(shares) :]
 
-        self.wait(f"the shares {shares} of {revision}", lambda: seen() == shares, seconds=20)
+        self.wait(f"the shares {shares} of {revision}", lambda: seen() == shares)
 
     def _state(self) -> str:
         status = {key: value for key, value in self.status().items() if key not in ("analysis", "history")}

@@ -93,7 +93,7 @@ class Usage:
                 "spec": spec,
             },
         )
-        self._cluster.kubectl("wait", "--for=condition=Available", f"apiservice/{_API_SERVICE}", "--timeout=30s")
+        self._cluster.kubectl("wait", "--for=condition=Available", f"apiservice/{_API_SERVICE}", "--timeout=240s")
 
     def _apply(self, *bodies: dict[str, Any]) -> None:
         items = {"apiVersion": "v1", "kind": "List", "items": list(bodies)}

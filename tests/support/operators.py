@@ -30,4 +30,4 @@ def ready(cluster: Cluster) -> int:
 def start_anew(cluster: Cluster) -> None:
     """Other pods in the place of those that there are, whether they become ready or not."""
     cluster.kubectl("-n", SYSTEM_NAMESPACE, "delete", "pods", "-l", SELECTOR, "--wait=true")
-    wait("two operators", lambda: len(operators(cluster)) == 2 and len(restarts(cluster)) == 2, seconds=60)
+    wait("two operators", lambda: len(operators(cluster)) == 2 and len(restarts(cluster)) == 2)

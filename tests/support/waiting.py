@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait(what: str, condition: Callable[[], Any], *, seconds: float = 30, state: Callable[[], str] = str) -> Any:
+def wait(what: str, condition: Callable[[], Any], *, seconds: float = 240, state: Callable[[], str] = str) -> Any:
     """What `condition` returns once it is true; when the deadline passes, its last answer and `state()` are printed."""
     deadline, answer = time.monotonic() + seconds, None
     while time.monotonic() < deadline:
