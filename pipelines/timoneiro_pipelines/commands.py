@@ -65,8 +65,8 @@ def init(
     target: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
 ) -> None:
     """Print a draft of training.yaml for a table."""
-    from timoneiro_components.sources.draft import draft
-    from timoneiro_components.sources.inference import guesses
+    from timoneiro_components.drafting.draft import draft
+    from timoneiro_components.drafting.inference import guesses
 
     with sentences():
         typer.echo(draft(table, guesses(table, target)), nl=False)

@@ -14,8 +14,8 @@ from ..errors import StepError
 from .dialect import Dialect
 from .files import TableFile
 
-# Of text that is read at a time. A row cannot be larger than two of them.
-_BLOCK_BYTES = 8 * 2**20
+# Of text that is read at a time, for which pyarrow takes 25 times the memory. A row cannot be larger than two of them.
+_BLOCK_BYTES = 2 * 2**20
 
 
 def read_text(file: TableFile, dialect: Dialect) -> Iterator[pa.RecordBatch]:
@@ -76,5 +76,5 @@ def _sentence(error: Exception) -> str:
     if "UTF8" in words or isinstance(error, UnicodeDecodeError):
         return "a row is not in the encoding of the others: set spec.source.csv.encoding"
     if "straddling" in words or "block" in words:
-        return "a row has more than 16 MiB: is a quote not closed?"
+        return "a row has more than 4 MiB: is a quote not closed?"
     return "it cannot be read as CSV: check quotes and spec.source.csv.separator"

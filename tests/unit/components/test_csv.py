@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timoneiro_components.definition.reading import read_training
+from timoneiro_components.drafting.inference import guesses
 from timoneiro_components.errors import StepError
 from timoneiro_components.sources.dialect import dialect_of
-from timoneiro_components.sources.inference import guesses
 from timoneiro_components.sources.table import check_source, read_source
 
 DEFINITION = """\
@@ -193,7 +193,7 @@ BAD: dict[str, tuple[bytes | str, str]] = {
     "a short row": (HEADER + "1,1,no,good\n1,1\n", "row 2 has 2 values, and the header names 4 columns"),
     "a long row": (HEADER + "1,1,no,good,1\n", "row 1 has 5 values, and the header names 4 columns"),
     "an open quote": (HEADER + '1,1,no,"good\n' + "1,1,no,good\n" * 9, "a quote near line 11 is not closed"),
-    "a row of 40 MB": (HEADER + '1,1,no,"' + "x" * 40_000_000 + '"\n', "more than 16 MiB: is a quote not closed?"),
+    "a row of 40 MB": (HEADER + '1,1,no,"' + "x" * 40_000_000 + '"\n', "more than 4 MiB: is a quote not closed?"),
     "another encoding on the way": (
         (HEADER + "1,1,no,good\n" * 400_000).encode() + b"1,1,no,caf\xe9\n",
         "a row is not in the encoding of the others: set spec.source.csv.encoding",

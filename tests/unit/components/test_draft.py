@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from timoneiro_components.definition.reading import read_training
 from timoneiro_components.definition.training import Training
+from timoneiro_components.drafting.draft import draft
+from timoneiro_components.drafting.inference import guesses
 from timoneiro_components.errors import StepError
-from timoneiro_components.sources.draft import draft
-from timoneiro_components.sources.inference import guesses
+from timoneiro_components.privacy.protection import as_read
 from timoneiro_components.sources.table import check_source, read_source
 
 
@@ -113,6 +114,43 @@ def test_the_name_of_the_file_becomes_a_name(tmp_path: Path) -> None:
 def test_missing_values_beyond_the_default_are_accepted_as_they_were_seen(tmp_path: Path) -> None:
     training = drafted(tmp_path, {"age": ["1", "2", "3", ""] * 10, "status": TARGET})
     assert training.spec.checks.max_missing == 0.25
+
+
+PERSONAL: dict[str, list[str]] = {
+    "customer_email": [f"someone{n % 5}@example.com" for n in range(40)],
+    "phone": [f"55119{n % 7:01d}1234567" for n in range(40)],
+    "notes and mail": [f"x{n}@example.com" if n % 2 else f"note number {n}" for n in range(40)],
+}
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_a_column_that_looks_like_personal_data_is_not_read_unless_somebody_says_so(tmp_path: Path, name: str) -> None:
+    training = drafted(tmp_path, {name: PERSONAL[name], "age": [str(n) for n in range(40)], "status": TARGET})
+    assert name not in read_source(as_read(training)).table.column_names
+
+
+def test_a_draft_names_the_kind_of_personal_data_and_none_of_it(tmp_path: Path) -> None:
+    drafted(tmp_path, {"contact": PERSONAL["customer_email"], "age": ["1", "2"] * 20, "status": TARGET})
+    text = (tmp_path / "training.yaml").read_text()
+    assert "contact: {type: Category, personal: Drop}   # ? they look like e-mail addresses" in text
+    assert "someone" not in text
+
+
+def test_a_key_that_looks_like_personal_data_is_left_out_and_the_way_to_keep_it_is_said(tmp_path: Path) -> None:
+    emails = [f"someone{n}@example.com" for n in range(40)]
+    training = drafted(tmp_path, {"email": emails, "age": ["1", "2"] * 20, "status": TARGET})
+    assert (list(training.spec.columns), training.spec.ignore) == (["age", "status"], ("email",))
+    assert "looks like personal data (email: e-mail addresses)" in (tmp_path / "training.yaml").read_text()
+
+
+def test_no_personal_data_is_taken_for_what_is_to_be_predicted(tmp_path: Path) -> None:
+    two = ["a@example.com", "b@example.com", "c@example.com", "d@example.com"] * 10
+    assert (
+        drafted(
+            tmp_path, {"income": [str(n) for n in range(40)], "age": ["1", "2"] * 20, "mail": two}
+        ).spec.target.column
+        == "age"
+    )
 
 
 def test_a_table_without_a_target_asks_for_one(tmp_path: Path) -> None:

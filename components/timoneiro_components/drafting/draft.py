@@ -44,13 +44,24 @@ def _lines(file: Path, seen: Guesses) -> Iterator[str]:
     yield f"      decimal: {json.dumps(seen.decimal)}"
     yield f"      missing: [{', '.join(_text(text) for text in seen.missing)}]"
     yield "  columns:"
+    # A key has to stay what it is, or be hashed, for which the draft knows no Secret.
+    personal = {
+        column: guess.personal
+        for column, guess in seen.columns.items()
+        if guess.personal and guess.type == "Key" and column != seen.target
+    }
     ignored = [column for column, guess in seen.columns.items() if guess.type is None]
     for column, guess in seen.columns.items():
-        if guess.type is not None:
+        if guess.type is not None and column not in personal:
             yield f"    {_text(column)}: {_column(guess, is_target=column == seen.target)}"
+    if personal:
+        kinds = "; ".join(f"{_text(column)}: {kind}" for column, kind in personal.items())
+        yield f"  # ? What looks like personal data ({kinds}) is left out: a column of type Key may"
+        yield "  # say `personal: Hash` instead, where spec.privacy.hashKeyFrom names the key."
     if ignored:
         yield "  # Text that is different in most rows, or the same in all of them."
-        yield f"  ignore: [{', '.join(map(_text, ignored))}]"
+    if ignored or personal:
+        yield f"  ignore: [{', '.join(map(_text, [*personal, *ignored]))}]"
     yield from _target(seen)
     most = max((guess.missing for guess in seen.columns.values() if guess.type), default=0.0)
     if most > Checks().max_missing:
@@ -69,6 +80,9 @@ def _column(guess: Guess, *, is_target: bool) -> str:
         values = ", ".join(_text(value) for value in guess.values)
         return f"{{type: Category, values: [{values}]}}"
     fields = [f"type: {guess.type}"]
+    if guess.personal and not is_target:
+        # Its values are for no file that is kept with the code.
+        return f"{{{fields[0]}, personal: Drop}}   # ? they look like {guess.personal}; or Generalise, or Keep"
     if guess.type == "Category":
         fields.append(f"values: [{', '.join(_text(value) for value in guess.values)}]")
     if guess.missing:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
+
+import pyarrow as pa
 
 from timoneiro_serving.times import NoTime, microseconds
 
@@ -16,10 +18,11 @@ from ..definition.columns import ColumnType
 from ..definition.metrics import BINARY, MULTICLASS, REGRESSION, TaskName
 from ..definition.source import Csv
 from ..errors import StepError
-from .dialect import Dialect, dialect_of
-from .files import TableFile, open_file
-from .text import read_text
-from .typed import INTEGER, NUMBER
+from ..privacy.detection import personal_findings
+from ..sources.dialect import Dialect, dialect_of
+from ..sources.files import TableFile, open_file
+from ..sources.text import read_text
+from ..sources.typed import INTEGER, NUMBER
 
 _ROWS = 200_000
 _MOST_VALUES = 50
@@ -33,7 +36,8 @@ _TRUTHS = ({"true", "false"}, {"yes", "no"})
 class Guess:
     """One column. `type` is None for text that nothing can be learnt from as it is; `missing` is a share, 0..1;
     `values` are those of a category, the commonest first; `low` and `high` are what was seen of a number;
-    `has_offsets`: whether times of day say how far they are from UTC."""
+    `has_offsets`: whether times of day say how far they are from UTC; `personal` is the kind of personal data that its
+    values look like."""
 
     type: ColumnType | None
     missing: float = 0.0
@@ -41,6 +45,7 @@ class Guess:
     low: float | None = None
     high: float | None = None
     has_offsets: bool = True
+    personal: str | None = None
 
     @property
     def task(self) -> TaskName:
@@ -118,6 +123,14 @@ def _missing_words(columns: Iterable[Counter[str]], decimal: str) -> set[str]:
 
 def _guess(name: str, column: Counter[str], rows: int, decimal: str, missing: tuple[str, ...]) -> Guess:
     present = Counter({text: number for text, number in column.items() if text not in missing})
+    found = _typed_guess(name, present, rows, decimal)
+    if found.type in ("Number", "Time", "Boolean"):
+        return found
+    personal = personal_findings(pa.table({name: pa.array(present, pa.string())}))
+    return replace(found, personal=personal[0].kind if personal else None)
+
+
+def _typed_guess(name: str, present: Counter[str], rows: int, decimal: str) -> Guess:
     share = 1 - present.total() / rows
     if len(present) < 2:
         return Guess(None, share)
@@ -165,7 +178,11 @@ def _is_code(text: str) -> bool:
 def _target(columns: Mapping[str, Guess]) -> str | None:
     """A column of two values with a telling name, or else the last column of two values; without any the same of more
     values."""
-    full = [name for name, guess in columns.items() if guess.type not in (None, "Key", "Time") and not guess.missing]
+    full = [
+        name
+        for name, guess in columns.items()
+        if guess.type not in (None, "Key", "Time") and not (guess.missing or guess.personal)
+    ]
     two = [name for name in full if len(columns[name].values) == 2]
     for found in (two, full):
         named = [name for name in found if name.lower() in _TARGET_NAMES]
