@@ -123,6 +123,8 @@ def _feature(name: str, column: Column) -> dict[str, Any]:
         "values": column.values,
         "unit": column.unit,
         "timeZone": column.time_zone,
+        "binWidth": column.bin_width,
+        "prefixLength": column.prefix_length,
     }
     said = {key: value for key, value in possible.items() if value is not None}
     return {"name": name, "dtype": _DTYPES[column.type], "nullable": column.nullable, **said}

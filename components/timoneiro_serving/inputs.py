@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .coarsening import middles
 from .manifest import TIME_DTYPE, Feature
 from .times import NoTime, microseconds
 
 # What single precision holds, with which some models count: nothing that is measured is larger.
 LARGEST_NUMBER = 1e38
+# Whole numbers below it are held by 64 bits.
+_WHOLE = 2.0**63
 
 
 class BadInput(ValueError):
@@ -144,10 +147,18 @@ def _values(tensor: Tensor) -> list[Any]:
 
 
 def _rows(columns: Sequence[Sequence[Any]], features: tuple[Feature, ...]) -> InputRows:
+    columns = [_beginnings(column, feature) for column, feature in zip(columns, features, strict=True)]
     # First, since it finds what is of another type.
     frame = _frame(columns, features)
     found = (_outside(column, feature) for column, feature in zip(columns, features, strict=True) if feature.is_limited)
     return InputRows(frame, tuple(value for value in found if value))
+
+
+def _beginnings(column: Sequence[Any], feature: Feature) -> Sequence[Any]:
+    """Texts as coarse as the model knows them: those are what it was made for."""
+    if feature.prefix_length is None:
+        return column
+    return [value[: feature.prefix_length] if isinstance(value, str) else value for value in column]
 
 
 def _outside(column: Sequence[Any], feature: Feature) -> OutsideValue | None:
@@ -211,6 +222,20 @@ def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtyp
         else:
             wanted = "true or false" if feature.dtype == "bool" else "a number"
             raise BadInput(f"row {position}, feature {feature.name!r}: {wanted} is wanted, not {_kind(value)}")
+    return values if feature.bin_width is None else _coarse(values, feature, feature.bin_width)
+
+
+def _coarse(values: np.ndarray[Any, Any], feature: Feature, width: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The middle of the bin of each, as in the rows that the model was trained on; NaN stays what it is."""
+    known = ~np.isnan(values)
+    try:
+        numbers = values[known]
+        # Training counts whole numbers as such; larger ones are in no table.
+        if feature.dtype in ("int64", "int32") and (np.abs(numbers) < _WHOLE).all():
+            numbers = numbers.astype(np.int64)
+        values[known] = middles(numbers, width, feature.minimum, feature.maximum)
+    except OverflowError as error:
+        raise BadInput(f"feature {feature.name!r} has {error}") from None
     return values
 
 

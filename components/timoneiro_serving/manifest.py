@@ -26,7 +26,8 @@ NUMERIC_DTYPES = ("float64", "float32", "int64", "int32", "bool")
 @dataclass(frozen=True)
 class Feature:
     """One input column. `nullable` is the contract with callers: whether they may leave a value out. `minimum`,
-    `maximum` and `values` are what the model was made for; `zone` is meant where a time says no offset."""
+    `maximum` and `values` are what the model was made for; `zone` is meant where a time says no offset. `bin_width` and
+    `prefix_length`: how coarse the rows were that it was trained on, and requests are made."""
 
     name: str
     dtype: str = "float64"
@@ -35,6 +36,8 @@ class Feature:
     maximum: float | None = None
     values: frozenset[str] | None = None
     zone: tzinfo | None = None
+    bin_width: float | None = None
+    prefix_length: int | None = None
 
     @property
     def is_text(self) -> bool:
@@ -130,6 +133,11 @@ def _parse_feature(position: int, feature: Any) -> Feature:
         raise _Malformed(f"features[{position}].nullable must be true or false")
     limits = {field: _parse_limit(position, feature, field) for field in ("minimum", "maximum")}
     values, zone = feature.get("values"), feature.get("timeZone")
+    width, length = _parse_limit(position, feature, "binWidth"), feature.get("prefixLength")
+    if width is not None and width <= 0:
+        raise _Malformed(f"features[{position}].binWidth must be more than 0")
+    if length is not None and (type(length) is not int or length < 1):
+        raise _Malformed(f"features[{position}].prefixLength must be a whole number of at least 1")
     if values is not None and not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
         raise _Malformed(f"features[{position}].values must be a list of texts")
     try:
@@ -139,6 +147,8 @@ def _parse_feature(position: int, feature: Any) -> Feature:
             nullable,
             values=None if values is None else frozenset(values),
             zone=None if zone is None else zone_of(str(zone)),
+            bin_width=width,
+            prefix_length=length,
             **limits,
         )
     except ValueError as error:

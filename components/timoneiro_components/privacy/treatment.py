@@ -4,19 +4,19 @@ read."""
 from __future__ import annotations
 
 import hmac
-import math
 import os
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timoneiro_serving.coarsening import middles
+
 from ..definition.columns import Column
 from ..definition.training import Training
 from ..errors import StepError
 
 _LEAST_KEY = 16
-_INT64 = 2**63
 
 
 def hash_key(training: Training) -> bytes | None:
@@ -63,28 +63,13 @@ def _prefixes(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
 
 
 def _binned(name: str, values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
-    """Each number becomes the middle of its bin. Where limits cut the bin, it is the nearest number within them; a
-    number outside the limits stays outside, so that the checks still find it."""
-    whole = column.type == "Integer"
-    width = int(column.bin_width or 1) if whole else float(column.bin_width or 1)
-    least, most = column.minimum, column.maximum
-    if whole:
-        # Whole limits, within what numpy compares whole numbers with.
-        least = None if least is None else max(math.ceil(least), -_INT64)
-        most = None if most is None else min(math.floor(most), _INT64 - 1)
+    """Each number becomes the middle of its bin."""
     chunks = []
     for chunk in values.chunks:
         numbers = pc.fill_null(chunk, 0).to_numpy(zero_copy_only=False)
-        # What is too large for its bin is told below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            first = np.floor_divide(numbers, width) * width if whole else np.floor(numbers / width) * width
-            last = first + (width - 1) if whole else np.nextafter(first + width, first)
-            found = first + (width // 2 if whole else width / 2)
-        if not ((first <= numbers) & (numbers <= last)).all():
-            raise StepError(f"column {name!r} has numbers that no bin of {width:g} holds: they are too large")
-        if least is not None:
-            found = np.where(numbers < least, first, np.maximum(found, least))
-        if most is not None:
-            found = np.where(numbers > most, last, np.minimum(found, most))
+        try:
+            found = middles(numbers, column.bin_width or 1, column.minimum, column.maximum)
+        except OverflowError as error:
+            raise StepError(f"column {name!r} has {error}") from None
         chunks.append(pa.array(found, values.type, mask=np.asarray(chunk.is_null())))
     return pa.chunked_array(chunks, values.type)

@@ -16,6 +16,7 @@ from timoneiro_components.definition.training import Training
 from timoneiro_components.evaluate import evaluate
 from timoneiro_components.package import package
 from timoneiro_components.privacy.record import PrivacyRecord, write_record
+from timoneiro_components.privacy.treatment import treated
 from timoneiro_components.rehearsal.questions import v1
 from timoneiro_components.rehearsal.server import NAME, model_server
 from timoneiro_components.rehearse import rehearse
@@ -33,7 +34,7 @@ spec:
     paid_at: {type: Time, timeZone: America/Sao_Paulo, parts: [TimeOfDay]}
     opened_at: {type: Time, nullable: true}
     amount: {type: Number, minimum: 0, maximum: 500, clip: true}
-    income: {type: Number}
+    income: {type: Number, personal: Generalise, binWidth: 100}
     channel: {type: Category, values: [web, shop]}
     fraud: {type: Boolean}
   features:
@@ -71,7 +72,8 @@ def payments(training: Training) -> pa.Table:
             "fraud": random.random(count) < odds / (1 + odds),
         }
     )
-    return pa.Table.from_pandas(rows, schema_of(training.columns), preserve_index=False, safe=False)
+    table = pa.Table.from_pandas(rows, schema_of(training.columns), preserve_index=False, safe=False)
+    return treated(table, training, None)
 
 
 def packaged(root: Path, training: Training) -> Path:
@@ -124,6 +126,11 @@ def test_the_hour_that_counts_is_that_of_the_columns_zone(server: Any) -> None:
     at_night = probability(server, paid_at="2026-03-01T03:00:00")
     assert probability(server, paid_at="2026-03-01T06:00:00Z") == at_night
     assert at_night > 3 * probability(server, paid_at="2026-03-01T15:00:00")
+
+
+def test_a_request_is_made_as_coarse_as_the_rows_that_the_model_was_trained_on(server: Any) -> None:
+    assert probability(server, income=501.0) == probability(server, income=599.0)
+    assert probability(server, income=599.0) != probability(server, income=601.0)
 
 
 def test_the_days_between_two_times_count(server: Any) -> None:
