@@ -22,10 +22,13 @@ PARALLEL := -n auto --dist loadscope --no-loadscope-reorder
 # Tests on clusters mostly wait: three at a time, each with clusters of its own, unless they are to share one that is up.
 CLUSTERS := $(if $(TIMONEIRO_TEST_CLUSTER),,-n 3 --dist loadfile)
 
+# What our model server is measured against, in an environment of its own.
+MLSERVER := .local/mlserver
+
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale bench-pipeline demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale bench-pipeline bench-serving demo cluster-up cluster-down cluster-status \
 	requirements pipeline example-data use-cases manifests clean
 
 help: ## List the targets
@@ -87,6 +90,11 @@ bench-judge: setup ## Judge thousands of simulated rollouts, and write the table
 bench-pipeline: setup ## Bring in and check five million rows: CPU and memory, beside polars and duckdb (10 minutes)
 	PYTHONPATH=hack $(BIN)/python -m bench.pipeline
 
+bench-serving: setup ## One row a request: our model server beside KServe's and MLServer (3 minutes)
+	test -x $(MLSERVER)/bin/python || $(PYTHON) -m venv $(MLSERVER)
+	VIRTUAL_ENV=$(MLSERVER) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/mlserver.txt
+	PYTHONPATH=hack $(BIN)/python -m bench.serving $(MLSERVER)
+
 bench-scale: setup ## A thousand rollouts at once on a real API server: CPU, memory, and how long an abort waits (12 minutes)
 	PYTHONPATH=hack $(BIN)/python -m bench.scale
 
@@ -112,6 +120,7 @@ requirements: ## Pin the requirements anew, with hashes and without addresses
 	$$UV --extra cli -c requirements/dev.txt -o requirements/cli.txt pyproject.toml
 	$$UV --extra serving -c requirements/dev.txt -o requirements/serving.txt pyproject.toml
 	$$UV --extra components --extra pipelines --extra serving -c requirements/dev.txt -o requirements/components.txt pyproject.toml
+	{ printf 'mlserver>=1.7\nmlserver-sklearn\n'; grep -oE '^(numpy|scikit-learn)==[0-9.]+' requirements/dev.txt; } | $$UV -o requirements/mlserver.txt -
 	echo uv | $$UV -c requirements/dev.txt -o requirements/bootstrap.txt -
 
 pipeline: setup ## Compile the training pipeline to dist/training.yaml

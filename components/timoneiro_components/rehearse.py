@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from timoneiro_serving.errors import ModelLoadError
-from timoneiro_serving.loading import load_model
+from timoneiro_serving.loading import SKOPS_FILE, load_model, load_skops
 
 from .definition.training import Training
 from .errors import StepError
@@ -131,7 +131,10 @@ def _differences(server: RunningServer, package: Path, features: pd.DataFrame, t
     """Whether what the server answers is what the model says when it is asked here."""
     try:
         model = load_model(package)
-        expected = model.predictor.predict(features[[feature.name for feature in model.features]]).predictions
+        rows = features[[feature.name for feature in model.features]]
+        # By scikit-learn itself where it can: the server asks steps in a way of its own.
+        is_skops = model.file.name == SKOPS_FILE
+        expected = load_skops(model.file).predict(rows) if is_skops else model.predictor.predict(rows).predictions
     except ModelLoadError as error:
         raise StepError(f"the package cannot be loaded: {error}") from error
     except Exception:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .steps import kind_of, transform_of
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,6 +19,9 @@ _LABELS_ARE_LIKELIEST = frozenset(
         "sklearn.calibration.CalibratedClassifierCV",
         "sklearn.ensemble._forest.ExtraTreesClassifier",
         "sklearn.ensemble._forest.RandomForestClassifier",
+        "sklearn.ensemble._gb.GradientBoostingClassifier",
+        "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoostingClassifier",
+        "sklearn.linear_model._logistic.LogisticRegression",
         "sklearn.tree._classes.DecisionTreeClassifier",
     }
 )
@@ -40,7 +45,7 @@ class ModelPredictor(Protocol):
 
 def sklearn_predictor(estimator: Any) -> ModelPredictor:
     """What asks an estimator of scikit-learn, or of anything that keeps to its conventions."""
-    if _kind(estimator) == _THRESHOLD and isinstance(estimator.threshold, float) and len(estimator.classes_) == 2:
+    if kind_of(estimator) == _THRESHOLD and isinstance(estimator.threshold, float) and len(estimator.classes_) == 2:
         return ThresholdPredictor(estimator)
     return SklearnPredictor(estimator)
 
@@ -56,9 +61,7 @@ class ThresholdPredictor:
         self._threshold = estimator.threshold
 
     def predict(self, frame: pd.DataFrame) -> Answer:
-        probabilities = self._inner.predict(frame).probabilities
-        if probabilities is None:
-            raise TypeError("a model with a threshold has to give probabilities")
+        probabilities = self._inner.probabilities(frame)
         chosen = probabilities[:, self._positive] >= self._threshold
         return Answer(self._classes[np.where(chosen, self._positive, 1 - self._positive)], probabilities)
 
@@ -71,18 +74,21 @@ class SklearnPredictor:
 
     def __init__(self, estimator: Any) -> None:
         # An estimator that was trained without column names complains when it is given some.
-        self._named = getattr(estimator, "feature_names_in_", None) is not None
-        in_steps = _kind(estimator) == "sklearn.pipeline.Pipeline" and len(estimator.steps) > 1
-        self._prepare = estimator[:-1].transform if in_steps else None
+        named = getattr(estimator, "feature_names_in_", None) is not None
+        in_steps = kind_of(estimator) == "sklearn.pipeline.Pipeline" and len(estimator.steps) > 1
         self._last = estimator.steps[-1][1] if in_steps else estimator
+        prepare = transform_of(estimator) if in_steps else _as_it_is
+        self._prepare = prepare if named else lambda frame: prepare(frame.to_numpy())
         # Where there are several targets, classes are a list.
         one_target = isinstance(getattr(self._last, "classes_", None), np.ndarray)
-        self._likeliest = one_target and _kind(self._last) in _LABELS_ARE_LIKELIEST
+        self._likeliest = one_target and kind_of(self._last) in _LABELS_ARE_LIKELIEST
+
+    def probabilities(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """Those of each class, of shape (n, classes). Raises what an estimator without any raises."""
+        return np.asarray(self._last.predict_proba(self._prepare(frame)))
 
     def predict(self, frame: pd.DataFrame) -> Answer:
-        rows: Any = frame if self._named else frame.to_numpy()
-        if self._prepare is not None:
-            rows = self._prepare(rows)
+        rows = self._prepare(frame)
         if not hasattr(self._last, "predict_proba"):
             return Answer(np.asarray(self._last.predict(rows)), None)
         probabilities = np.asarray(self._last.predict_proba(rows))
@@ -91,8 +97,8 @@ class SklearnPredictor:
         return Answer(np.asarray(self._last.predict(rows)), probabilities)
 
 
-def _kind(estimator: Any) -> str:
-    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"
+def _as_it_is(rows: Any) -> Any:
+    return rows
 
 
 class OnnxPredictor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,8 @@ def _values(tensor: Tensor) -> list[Any]:
 
 
 def _rows(columns: Sequence[Sequence[Any]], features: tuple[Feature, ...]) -> InputRows:
-    columns = [_beginnings(column, feature) for column, feature in zip(columns, features, strict=True)]
+    if any(feature.prefix_length is not None for feature in features):
+        columns = [_beginnings(column, feature) for column, feature in zip(columns, features, strict=True)]
     # First, since it finds what is of another type.
     frame = _frame(columns, features)
     found = (_outside(column, feature) for column, feature in zip(columns, features, strict=True) if feature.is_limited)
@@ -179,37 +181,45 @@ def _frame(columns: Sequence[Sequence[Any]], features: tuple[Feature, ...]) -> p
     if not any(feature.is_text for feature in features):
         matrix = np.array([_as_numbers(column, feature) for column, feature in zip(columns, features, strict=True)])
         # One block of one type: ten times faster to build than a table of separate columns.
-        return pd.DataFrame(matrix.T, columns=[feature.name for feature in features])
+        return pd.DataFrame(matrix.T, columns=_index(tuple(feature.name for feature in features)))
     return pd.DataFrame(
         {
-            feature.name: _texts(column, feature) if feature.is_text else _as_numbers(column, feature)
+            feature.name: _texts(column, feature)
+            if feature.is_text
+            else np.array(_as_numbers(column, feature), dtype=np.float64)
             for column, feature in zip(columns, features, strict=True)
         }
     )
 
 
-def _as_numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:
+@lru_cache(maxsize=1)
+def _index(names: tuple[str, ...]) -> pd.Index[str]:
+    """Takes as long to make as the rest of the table of one row; a server has one model."""
+    return pd.Index(names)
+
+
+def _as_numbers(column: Sequence[Any], feature: Feature) -> Sequence[float]:
     return _times(column, feature) if feature.dtype == TIME_DTYPE else _numbers(column, feature)
 
 
-def _times(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _times(column: Sequence[Any], feature: Feature) -> list[float]:
     """Seconds since 1970."""
-    seconds = np.empty(len(column), dtype=np.float64)
+    seconds = []
     wanted = "2025-01-31T12:00:00Z" if feature.zone is None else "2025-01-31T12:00:00"
     for position, text in enumerate(_texts(column, feature)):
         try:
-            seconds[position] = microseconds(text, feature.zone) / 1e6 if isinstance(text, str) else np.nan
+            seconds.append(microseconds(text, feature.zone) / 1e6 if isinstance(text, str) else np.nan)
         except NoTime:
             raise BadInput(f"row {position}, feature {feature.name!r}: a time is wanted, such as {wanted}") from None
     return seconds
 
 
-def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtype[np.float64]]:
-    values = np.empty(len(column), dtype=np.float64)
+def _numbers(column: Sequence[Any], feature: Feature) -> Sequence[float]:
+    values: list[float] = []
     for position, value in enumerate(column):
         if value is None:
             _check_nullable(position, feature)
-            values[position] = np.nan
+            values.append(np.nan)
         elif isinstance(value, int | float) and (feature.dtype == "bool" or not isinstance(value, bool)):
             _check_kind(position, value, feature)
             # NaN is no number, and compares with none.
@@ -218,14 +228,14 @@ def _numbers(column: Sequence[Any], feature: Feature) -> np.ndarray[Any, np.dtyp
                     f"row {position}, feature {feature.name!r}: a number of at most {LARGEST_NUMBER:g} is wanted; a "
                     "missing value is null"
                 )
-            values[position] = value
+            values.append(float(value))
         else:
             wanted = "true or false" if feature.dtype == "bool" else "a number"
             raise BadInput(f"row {position}, feature {feature.name!r}: {wanted} is wanted, not {_kind(value)}")
-    return values if feature.bin_width is None else _coarse(values, feature, feature.bin_width)
+    return values if feature.bin_width is None else _coarse(np.array(values), feature, feature.bin_width)
 
 
-def _coarse(values: np.ndarray[Any, Any], feature: Feature, width: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _coarse(values: np.ndarray[Any, Any], feature: Feature, width: float) -> Sequence[float]:
     """The middle of the bin of each, as in the rows that the model was trained on; NaN stays what it is."""
     known = ~np.isnan(values)
     try:
@@ -236,7 +246,7 @@ def _coarse(values: np.ndarray[Any, Any], feature: Feature, width: float) -> np.
         values[known] = middles(numbers, width, feature.minimum, feature.maximum)
     except OverflowError as error:
         raise BadInput(f"feature {feature.name!r} has {error}") from None
-    return values
+    return [float(value) for value in values]
 
 
 def _check_kind(position: int, value: float, feature: Feature) -> None:

@@ -30,6 +30,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import uvloop
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from kserve import InferOutput, InferRequest, InferResponse, Model, ModelServer
@@ -198,6 +199,10 @@ def serve(
         enable_latency_logging=False,
         timeout_keep_alive=KEPT_OPEN_SECONDS,
     )
+    # KServe would run the loop of the standard library, which needs half as much again for a request.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    # It asks for one before it runs its own, and that of the standard library would make it.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     server.start([PackagedModel(name, model, accounts, predictions, outside)])
 
 
