@@ -24,7 +24,9 @@ FAILED, WRONG_USE = 1, 2
 _NEEDED = ("boto3", "cryptography")
 app = typer.Typer(no_args_is_help=True)
 
-_Package = Annotated[str, typer.Argument(help="A folder, or s3://bucket/folder/.", metavar="PACKAGE")]
+_Package = Annotated[
+    str, typer.Argument(help="A folder, or an address such as s3://bucket/folder/.", metavar="PACKAGE")
+]
 
 
 @app.callback()
@@ -98,7 +100,7 @@ def _key(file: Path) -> PublicKey:
 def _opened(package: str) -> Iterator[Path]:
     """The folder of the package. What is raised within ends the program, with a sentence that has its address."""
     from timoneiro_components.errors import StepError
-    from timoneiro_components.store import ModelStore
+    from timoneiro_components.stores.store import ModelStore
     from timoneiro_serving.errors import ModelLoadError
 
     if "://" not in package and not Path(package).is_dir():

@@ -65,7 +65,7 @@ def prepared(
 
     Raises StepError for a version or a model store that the steps would refuse.
     """
-    from timoneiro_components.store import package_uri
+    from timoneiro_components.stores.address import package_uri
 
     if version != PLANNED_VERSION:
         check_identity(training.metadata.name, version)

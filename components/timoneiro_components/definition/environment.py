@@ -16,6 +16,8 @@ _INGESTION: frozenset[StepName] = frozenset({"ingest-data"})
 # They ask the model store: for the champion, for its reference, for its answers, and to keep the candidate.
 _STORE: frozenset[StepName] = frozenset({"find-champion", "validate-data", "evaluate-model", "publish-model"})
 _GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"
+# Folder with one for each PersistentVolumeClaim, where `pvc://claim/...` is looked for.
+CLAIMS = "TIMONEIRO_CLAIMS"
 # What boto3 reads.
 _AWS = "AWS_"
 _AWS_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
