@@ -61,7 +61,8 @@ def verify(
 
 @app.command()
 def show(package: _Package) -> None:
-    """Print what a package is: name, version, format, digest, files, and whether there is a signature."""
+    """Print what a package is: name, version, format, digest, the data that it is from, files, and whether there is a
+    signature."""
     from timoneiro_serving.digest import SIGNATURE_FILE, file_names
     from timoneiro_serving.integrity import Contents
     from timoneiro_serving.manifest import MANIFEST_FILE, read_manifest
@@ -76,6 +77,7 @@ def show(package: _Package) -> None:
             "version": said.get("version", ""),
             "format": "" if manifest is None else manifest.format_name,
             "digest": digest,
+            "dataset": data.get("dataset", "") if isinstance(data := said.get("data"), dict) else "",
             "signature": f"{SIGNATURE_FILE}, not verified here" if SIGNATURE_FILE in names else "none",
         }
         for title, text in lines.items():

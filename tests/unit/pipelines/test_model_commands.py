@@ -152,6 +152,12 @@ def test_a_package_in_a_store_is_verified_by_its_address(package: Path, keys: Ke
     assert done == (0, f"{uri}: signed and whole, {directory_digest(package)}\n", "")
 
 
+def test_the_data_that_a_package_is_from_is_told(package: Path) -> None:
+    manifest = json.loads((package / "timoneiro.json").read_text())
+    (package / "timoneiro.json").write_text(json.dumps({**manifest, "data": {"dataset": "sha256:1"}}))
+    assert "dataset:   sha256:1\n" in typed("show", "package")[1]
+
+
 def test_a_signature_that_nobody_has_verified_is_told_as_such(package: Path, keys: KeyPair) -> None:
     keys.sign(package)
     assert "signature: model.sig, not verified here\n" in typed("show", "package")[1]
