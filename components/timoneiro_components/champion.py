@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .cluster import ModelDeployments
 from .identity import check_identity
-from .store import ModelStore, package_uri
+from .stores.address import package_uri
+from .stores.store import ModelStore
 
 
 def champion_uri(name: str, version: str, *, namespace: str, model_store: str, store: ModelStore | None = None) -> str:

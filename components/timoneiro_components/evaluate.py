@@ -30,6 +30,7 @@ from .evaluation.slices import slices_of
 from .evaluation.verdicts import GateEvidence, GateVerdict, verdicts
 from .evaluation.worst import SliceExamples, worst_by_slice, worst_rows
 from .features.rows import features_of, target_of
+from .stores.store import ModelStore
 from .tables import frame_of, groups_of, read_table
 from .tasks.answers import Array, ModelAnswers
 from .tasks.registry import figure_of
@@ -113,9 +114,6 @@ def _champion(uri: str, features: pd.DataFrame, truth: Array, training: Training
     compared: columns and classes may change."""
     if not uri:
         return None
-    # Here, because most first runs have no champion and need no store.
-    from .store import ModelStore  # noqa: PLC0415
-
     who = f"the champion {uri}"
     with ModelStore.connect().downloaded(uri) as folder:
         try:

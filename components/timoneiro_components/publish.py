@@ -19,7 +19,8 @@ from .errors import StepError
 from .identity import check_identity
 from .provenance import provenance
 from .rollout import Publication
-from .store import ModelStore, package_uri
+from .stores.address import package_uri
+from .stores.store import ModelStore
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .quality.drift import read_drift_reference
 from .quality.quarantine import quarantine_schema, quarantined
 from .quality.report import report as report_of
 from .sources.columns import schema_of
+from .stores.store import ModelStore
 from .tables import parts_of, rows_in, table_writer
 
 GATE = "data validation"
@@ -101,8 +102,5 @@ def validate(
 def _reference(champion_uri: str) -> dict[str, Any] | None:
     if not champion_uri:
         return None
-    # Here, because most first runs have no champion and need no store.
-    from .store import ModelStore  # noqa: PLC0415
-
     with ModelStore.connect().downloaded(champion_uri) as folder:
         return read_drift_reference(folder)

@@ -16,11 +16,15 @@ from kfp import dsl, kubernetes
 from kfp.compiler import Compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
+from timoneiro_components.definition.environment import CLAIMS
+
 from .plan import ClusterPlan, StepPlan
 from .training import training_pipeline
 
 # Where files of Secrets are in a step.
 _SECRETS = "/var/run/secrets/timoneiro"
+# Where claims are, each in a folder of its name.
+_CLAIMS = "/mnt/timoneiro/claims"
 # Of the waits before a try again; each is twice the one before.
 _FIRST_WAIT, _LONGEST_WAIT = "30s", "600s"
 
@@ -81,3 +85,7 @@ def _configure(task: dsl.PipelineTask, step: StepPlan, plan: ClusterPlan) -> Non
             kubernetes.use_secret_as_volume(task, secret.name, folder)
             for variable, key in secret.files.items():
                 task.set_env_variable(variable, f"{folder}/{key}")
+    if step.claims:
+        task.set_env_variable(CLAIMS, _CLAIMS)
+    for claim in step.claims:
+        kubernetes.mount_pvc(task, claim, f"{_CLAIMS}/{claim}")

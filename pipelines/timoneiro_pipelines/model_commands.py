@@ -24,7 +24,9 @@ FAILED, WRONG_USE = 1, 2
 _NEEDED = ("boto3", "cryptography")
 app = typer.Typer(no_args_is_help=True)
 
-_Package = Annotated[str, typer.Argument(help="A folder, or s3://bucket/folder/.", metavar="PACKAGE")]
+_Package = Annotated[
+    str, typer.Argument(help="A folder, or an address such as s3://bucket/folder/.", metavar="PACKAGE")
+]
 
 
 @app.callback()
@@ -59,7 +61,8 @@ def verify(
 
 @app.command()
 def show(package: _Package) -> None:
-    """Print what a package is: name, version, format, digest, files, and whether there is a signature."""
+    """Print what a package is: name, version, format, digest, the data that it is from, files, and whether there is a
+    signature."""
     from timoneiro_serving.digest import SIGNATURE_FILE, file_names
     from timoneiro_serving.integrity import Contents
     from timoneiro_serving.manifest import MANIFEST_FILE, read_manifest
@@ -74,6 +77,7 @@ def show(package: _Package) -> None:
             "version": said.get("version", ""),
             "format": "" if manifest is None else manifest.format_name,
             "digest": digest,
+            "dataset": data.get("dataset", "") if isinstance(data := said.get("data"), dict) else "",
             "signature": f"{SIGNATURE_FILE}, not verified here" if SIGNATURE_FILE in names else "none",
         }
         for title, text in lines.items():
@@ -98,7 +102,7 @@ def _key(file: Path) -> PublicKey:
 def _opened(package: str) -> Iterator[Path]:
     """The folder of the package. What is raised within ends the program, with a sentence that has its address."""
     from timoneiro_components.errors import StepError
-    from timoneiro_components.store import ModelStore
+    from timoneiro_components.stores.store import ModelStore
     from timoneiro_serving.errors import ModelLoadError
 
     if "://" not in package and not Path(package).is_dir():

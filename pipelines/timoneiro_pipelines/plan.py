@@ -1,7 +1,7 @@
 """What each step gets on a cluster: image, resources, retries, variables and Secrets. Pure, and knows nothing of KFP.
 
 One table of defaults for all definitions; `kubeflow` of a definition changes single entries. Guarantee: a Secret
-reaches the steps that read its variables and no other.
+reaches the steps that read its variables and no other, and a claim those that ask the model store.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from timoneiro_components.definition.base import seconds_of
-from timoneiro_components.definition.environment import readers_of
+from timoneiro_components.definition.environment import STORE_STEPS, readers_of
 from timoneiro_components.definition.kubeflow import STEPS, Kubeflow, Secret, StepName
 from timoneiro_components.definition.training import Training
 
@@ -33,7 +33,7 @@ class SecretUse:
 @dataclass(frozen=True)
 class StepPlan:
     """What one step gets. `cpu` and `memory`: as Kubernetes writes them, request and limit alike. `seconds`: of one
-    try. `retries`: after the first try."""
+    try. `retries`: after the first try. `claims`: PersistentVolumeClaims that it can read and write."""
 
     cpu: str
     memory: str
@@ -41,6 +41,7 @@ class StepPlan:
     seconds: int
     env: Mapping[str, str]
     secrets: tuple[SecretUse, ...] = ()
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,18 @@ def plan_of(training: Training, image: str = "") -> ClusterPlan:
     said = training.kubeflow
     uses = [(secret, _readers(secret, training)) for secret in said.secrets]
     steps = {
-        step: _step(step, said, tuple(use for secret, readers in uses if (use := _use(secret, readers, step))))
+        step: _step(
+            step,
+            said,
+            tuple(use for secret, readers in uses if (use := _use(secret, readers, step))),
+            said.claims if step in STORE_STEPS else (),
+        )
         for step in STEPS
     }
     return ClusterPlan(image or said.image or IMAGE, said.service_account or "", steps)
 
 
-def _step(step: StepName, said: Kubeflow, secrets: tuple[SecretUse, ...]) -> StepPlan:
+def _step(step: StepName, said: Kubeflow, secrets: tuple[SecretUse, ...], claims: tuple[str, ...] = ()) -> StepPlan:
     cores, memory, retries, timeout = _DEFAULTS[step]
     choice = said.steps.get(step)
     if choice is not None:
@@ -115,6 +121,7 @@ def _step(step: StepName, said: Kubeflow, secrets: tuple[SecretUse, ...]) -> Ste
         seconds=seconds_of(timeout),
         env=dict(said.env),
         secrets=secrets,
+        claims=claims,
     )
 
 

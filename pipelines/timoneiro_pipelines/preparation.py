@@ -12,6 +12,7 @@ from timoneiro_components.definition.environment import cluster_faults
 from timoneiro_components.definition.problems import DefinitionError, DefinitionProblem, field_of
 from timoneiro_components.definition.reading import encoded, read_as_written
 from timoneiro_components.definition.training import Training
+from timoneiro_components.errors import StepError
 from timoneiro_components.identity import check_identity
 
 from .errors import WRONG_USE, KubeflowError
@@ -65,11 +66,16 @@ def prepared(
 
     Raises StepError for a version or a model store that the steps would refuse.
     """
-    from timoneiro_components.store import package_uri
+    from timoneiro_components.stores.address import package_uri, parse_uri
 
     if version != PLANNED_VERSION:
         check_identity(training.metadata.name, version)
-    package_uri(model_store, training.metadata.name, "1")
+    address = parse_uri(package_uri(model_store, training.metadata.name, "1"))
+    if publish and address.scheme == "pvc" and address.place not in training.kubeflow.claims:
+        raise StepError(
+            f"the claim {address.place} of {model_store} reaches no step: add it to the definition, as in "
+            f"kubeflow.claims: [{address.place}]"
+        )
     plan = announced_plan(training, image)
     from .compiling import compiled
 

@@ -23,7 +23,9 @@ SettingsOption = Annotated[
 VersionOption = Annotated[str, typer.Option(help="Of the package; never used twice for different ones.")]
 PublishOption = Annotated[bool, typer.Option("--publish", help="Upload it, and roll it out.")]
 NamespaceOption = Annotated[str, typer.Option("--namespace", "-n", help="Of the ModelDeployment.")]
-ModelStoreOption = Annotated[str, typer.Option(help="Where packages are kept.")]
+ModelStoreOption = Annotated[
+    str, typer.Option(help="Where packages are kept: s3://bucket, gs://bucket or pvc://claim.")
+]
 MODEL_STORE = "s3://models"
 
 

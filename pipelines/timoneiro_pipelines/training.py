@@ -152,7 +152,7 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
             definition: Text of training.yaml; `timoneiro training check` says what is wrong with it.
             version: Version of the package; never used twice for different packages.
             namespace: Namespace of the ModelDeployment that has the name of the definition.
-            model_store: Where packages are kept, as `s3://bucket` or `s3://bucket/folder`.
+            model_store: Where packages are kept: `s3://bucket`, `gs://bucket` or `pvc://claim`, or a folder of it.
             publish: Whether to touch store and cluster; if false, the run ends with the package.
             run: What the run is called in the provenance of the model; left out, it is Kubeflow's id of it.
             commit: Of git, that the definition is from; with `-dirty` at its end if something was not committed.

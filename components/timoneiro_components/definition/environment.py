@@ -14,8 +14,10 @@ from .training import Training
 _SIGNING: frozenset[StepName] = frozenset({"sign-model"})
 _INGESTION: frozenset[StepName] = frozenset({"ingest-data"})
 # They ask the model store: for the champion, for its reference, for its answers, and to keep the candidate.
-_STORE: frozenset[StepName] = frozenset({"find-champion", "validate-data", "evaluate-model", "publish-model"})
+STORE_STEPS: frozenset[StepName] = frozenset({"find-champion", "validate-data", "evaluate-model", "publish-model"})
 _GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"
+# Folder with one for each PersistentVolumeClaim, where `pvc://claim/...` is looked for.
+CLAIMS = "TIMONEIRO_CLAIMS"
 # What boto3 reads.
 _AWS = "AWS_"
 _AWS_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
@@ -49,7 +51,8 @@ def readers_of(variable: str, training: Training) -> frozenset[StepName]:
         # A function of the user's own may read whatever it likes.
         or any(source.python for _, source in _sources(training))
     )
-    return (_INGESTION if ingestion else frozenset()) | (_STORE if variable.startswith(_AWS) else frozenset())
+    store = variable.startswith(_AWS) or variable == _GOOGLE
+    return (_INGESTION if ingestion else frozenset()) | (STORE_STEPS if store else frozenset())
 
 
 def kubeflow_faults(training: Training) -> Iterator[Contradiction]:
@@ -62,6 +65,13 @@ def kubeflow_faults(training: Training) -> Iterator[Contradiction]:
                 "it is a secret: name a Secret of the cluster in kubeflow.secrets",
             )
     taken: dict[str, str] = dict.fromkeys(kubeflow.env, "kubeflow.env")
+    if kubeflow.claims:
+        if CLAIMS in taken:
+            yield ("kubeflow", "env", CLAIMS), "leave it out: it says where the claims of kubeflow.claims are"
+        taken[CLAIMS] = "kubeflow.claims"
+    for position, claim in enumerate(kubeflow.claims):
+        if claim in kubeflow.claims[:position]:
+            yield ("kubeflow", "claims", position), f"{claim} comes twice"
     for position, said in enumerate(kubeflow.secrets):
         where: Path = ("kubeflow", "secrets", position)
         if not said.variables or said.steps == ():

@@ -82,4 +82,9 @@ class Kubeflow(DefinitionObject):
         default_factory=dict, description="Variables of all steps that are no secret, such as AWS_ENDPOINT_URL."
     )
     secrets: tuple[Secret, ...] = ()
+    claims: tuple[ResourceName, ...] = Field(
+        default=(),
+        description="PersistentVolumeClaims of the namespace of the run, for model stores such as pvc://models/loans: "
+        "the steps that ask the model store get them.",
+    )
     steps: dict[StepName, StepChoice] = Field(default_factory=dict)

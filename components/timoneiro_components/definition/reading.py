@@ -159,7 +159,7 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
     del document
     if context["pattern"] == DATA_KEY:
         return "it must be a key of the Secret: letters, digits, '-', '_' and '.'"
-    if path[-1] in ("name", "serviceAccount"):
+    if path[-1] in ("name", "serviceAccount") or path[-2:-1] == ("claims",):
         return "it must be lower case letters, digits and '-', at most 63 of them, and begin and end with none of '-'"
     if path[-1] == "function":
         return "it must be module:function, such as loans.table:load"

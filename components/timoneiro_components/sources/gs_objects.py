@@ -1,7 +1,4 @@
-"""Objects of Google Cloud Storage, read in parts: all of them of one version of the object.
-
-Credentials are those that Google's libraries find by themselves.
-"""
+"""Objects of Google Cloud Storage, read in parts: all of them of one version of the object."""
 
 from __future__ import annotations
 
@@ -9,20 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from google.api_core.exceptions import (
-    Forbidden,
-    GoogleAPICallError,
-    NotFound,
-    PreconditionFailed,
-    RetryError,
-    Unauthorized,
-)
-from google.auth.exceptions import GoogleAuthError
-from google.cloud import storage
+from google.api_core.exceptions import PreconditionFailed
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from ..definition.source import split_address
 from ..errors import StepError
+from ..gs import GOOGLE_ERRORS, gs_client, reason_of
 from .ranges import in_parts
 
 _SECONDS = 10
@@ -33,7 +22,7 @@ def open_object(address: str) -> BinaryIO:
     _, bucket, key = split_address(address)
     patience = {"timeout": _SECONDS, "retry": DEFAULT_RETRY.with_timeout(_SECONDS)}
     with _sentences(address):
-        found = storage.Client().bucket(bucket).blob(key)
+        found = gs_client().bucket(bucket).blob(key)
         found.reload(**patience)
 
     def part(start: int, end: int) -> bytes:
@@ -57,19 +46,13 @@ def open_object(address: str) -> BinaryIO:
 def _sentences(address: str) -> Iterator[None]:
     try:
         yield
-    except NotFound:
-        sentence = "it is not there"
-    except Forbidden:
-        sentence = "these credentials may not read it"
-    except (Unauthorized, GoogleAuthError):
-        sentence = "there are no credentials, or they are not accepted: check GOOGLE_APPLICATION_CREDENTIALS"
     except PreconditionFailed:
-        sentence = "it was changed while it was read: try again when nobody writes it"
-    except (RetryError, OSError):
-        # Those of requests are among them.
-        sentence = "the store cannot be reached"
-    except (GoogleAPICallError, ValueError) as error:
-        sentence = f"the store refuses to give it ({type(error).__name__})"
-    else:
-        return
-    raise StepError(f"{address}: {sentence}")
+        raise StepError(f"{address}: it was changed while it was read: try again when nobody writes it") from None
+    except GOOGLE_ERRORS as error:
+        reason = reason_of(
+            error,
+            missing="it is not there",
+            forbidden="these credentials may not read it",
+            refused="the store refuses to give it",
+        )
+        raise StepError(f"{address}: {reason}") from None

@@ -52,21 +52,21 @@ def parse_command(text: str, by: str | None) -> Command:
     try:
         command = msgspec.json.decode(text.encode(), type=Command)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
-        why = _plain(f"the annotation is not a command: {error}", 256)
-        return Command(id=digest, by=_plain(by or "", 128) or "somebody", problem=why)
+        why = plain(f"the annotation is not a command: {error}", 256)
+        return Command(id=digest, by=plain(by or "", 128) or "somebody", problem=why)
     problem = None if command.action and command.revision else "a command needs an action and a revision"
     return msgspec.structs.replace(
         command,
-        id=_plain(command.id, 64) or digest,
-        revision=_plain(command.revision, 64),
-        to=None if command.to is None else _plain(command.to, 64),
-        by=_plain(by or command.by, 128) or "somebody",
+        id=plain(command.id, 64) or digest,
+        revision=plain(command.revision, 64),
+        to=None if command.to is None else plain(command.to, 64),
+        by=plain(by or command.by, 128) or "somebody",
         verified=False,
         problem=problem,
     )
 
 
-def _plain(text: str, length: int) -> str:
+def plain(text: str, length: int) -> str:
     """What may stand in a status, an event and a log line, whoever wrote it."""
     return "".join(character for character in text if character.isprintable())[:length]
 

@@ -25,6 +25,9 @@ ANNOTATION_COMMAND = f"{GROUP}/command"
 # Who asks for the command: apart from it, so that an admission policy can compare it with who that is.
 ANNOTATION_COMMAND_BY = f"{GROUP}/command-by"
 COMMAND_POLICY = "timoneiro-command-by"
+# Of a training pipeline, beside spec.model: what it was made by, and from which commit of git.
+ANNOTATION_RUN = f"{GROUP}/run"
+ANNOTATION_COMMIT = f"{GROUP}/commit"
 # Of a revision's copy of a serving runtime: the name of the one that it is a copy of.
 ANNOTATION_RUNTIME = f"{GROUP}/runtime"
 # Fields of the route's rules that are the operator's: of all others it takes over what somebody has written.

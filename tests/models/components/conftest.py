@@ -17,6 +17,8 @@ from timoneiro_components.definition.training import Training
 from timoneiro_components.evaluate import evaluate
 from timoneiro_components.ingest import ingest
 from timoneiro_components.package import package
+from timoneiro_components.stores.s3_files import S3Files
+from timoneiro_components.stores.store import ModelStore
 from timoneiro_components.train import train
 
 EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "diagnosis" / "training.yaml"
@@ -56,11 +58,13 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 class FakeS3:
-    """The part of boto3's S3 client that a ModelStore uses; `objects` by bucket and key, `puts` in order."""
+    """The part of boto3's S3 client that a ModelStore uses; `objects` by bucket and key, `puts` in order. `store`: the
+    ModelStore in front of it."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
         self.puts: list[str] = []
+        self.store = ModelStore(lambda address: S3Files(self, address))
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803  # boto3's names
         self.objects[Bucket, Key] = Body

@@ -23,7 +23,7 @@ from timoneiro_components.evaluate import ModelJudgement, evaluate
 from timoneiro_components.features.rows import features_of
 from timoneiro_components.markdown import row
 from timoneiro_components.package import Package, package
-from timoneiro_components.store import ModelStore
+from timoneiro_components.stores.store import ModelStore
 from timoneiro_components.tables import frame_of, read_table, table_digest, write_table
 from timoneiro_components.train import Trained, train
 from timoneiro_components.training.algorithms import build
@@ -135,8 +135,8 @@ def evaluated(diagnosis: Diagnosis, workspace: Any, tmp_path: Path) -> Callable[
 @pytest.fixture
 def champion(workspace: Any, s3: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """Address of a champion that is the candidate itself."""
-    monkeypatch.setattr(ModelStore, "connect", lambda: ModelStore(s3))
-    ModelStore(s3).upload(workspace.package, "s3://models/diagnosis/0/")
+    monkeypatch.setattr(ModelStore, "connect", lambda: s3.store)
+    s3.store.upload(workspace.package, "s3://models/diagnosis/0/")
     return "s3://models/diagnosis/0/"
 
 

@@ -14,7 +14,9 @@ from timoneiro_components.champion import champion_uri
 from timoneiro_components.cluster import ModelDeployments
 from timoneiro_components.errors import StepError
 from timoneiro_components.publish import Published, publish
-from timoneiro_components.store import ModelStore, parse_uri
+from timoneiro_components.stores.address import PackageAddress, parse_uri
+from timoneiro_components.stores.s3_files import S3Files
+from timoneiro_components.stores.store import ModelStore
 from timoneiro_components.tables import table_digest
 from timoneiro_serving.digest import directory_digest, file_digests
 
@@ -29,7 +31,7 @@ def release(folder: Path, s3: Any, api: Any) -> Published:
         namespace="ml",
         run="20260131-030000",
         commit="c" * 40,
-        store=ModelStore(s3),
+        store=s3.store,
         deployments=ModelDeployments(api, "ml"),
     )
 
@@ -43,59 +45,22 @@ def altered(workspace: Any, tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_manifest_is_uploaded_last(workspace: Any, s3: Any) -> None:
-    ModelStore(s3).upload(workspace.package, URI)
-    assert s3.puts[-1] == "diagnosis/1/timoneiro.json" and len(s3.puts) == len(file_digests(workspace.package))
-
-
-def test_a_package_comes_back_as_it_was(workspace: Any, s3: Any, tmp_path: Path) -> None:
-    ModelStore(s3).upload(workspace.package, URI)
-    ModelStore(s3).download(URI, tmp_path / "back")
-    assert directory_digest(tmp_path / "back") == directory_digest(workspace.package)
-
-
-def test_version_1_does_not_bring_the_files_of_version_14(workspace: Any, s3: Any, tmp_path: Path) -> None:
-    for version in ("1", "14"):
-        ModelStore(s3).upload(workspace.package, f"s3://models/diagnosis/{version}")
-    ModelStore(s3).download("s3://models/diagnosis/1", tmp_path / "back")
-    assert directory_digest(tmp_path / "back") == directory_digest(workspace.package)
-
-
-def test_the_same_package_is_not_uploaded_twice(workspace: Any, s3: Any) -> None:
-    ModelStore(s3).upload(workspace.package, URI)
-    assert ModelStore(s3).upload(workspace.package, URI) is False and len(s3.puts) == len(
-        file_digests(workspace.package)
-    )
-
-
-def test_another_package_under_a_taken_version_is_refused(workspace: Any, altered: Path, s3: Any) -> None:
-    ModelStore(s3).upload(workspace.package, URI)
-    with pytest.raises(StepError, match="already holds another package: choose a version"):
-        ModelStore(s3).upload(altered, URI)
-
-
-def test_leftovers_of_another_upload_are_refused_by_name(workspace: Any, s3: Any) -> None:
-    s3.objects["models", "diagnosis/1/model.onnx"] = b"left over"
-    with pytest.raises(StepError, match=r"unfinished upload \(model.onnx\)"):
-        ModelStore(s3).upload(workspace.package, URI)
-
-
-def test_an_upload_that_was_cut_short_can_be_repeated(workspace: Any, s3: Any) -> None:
-    s3.objects["models", "diagnosis/1/model.skops"] = b"half"
-    ModelStore(s3).upload(workspace.package, URI)
-    assert s3.objects["models", "diagnosis/1/model.skops"] == (workspace.package / "model.skops").read_bytes()
+def test_the_manifest_is_uploaded_last(altered: Path, s3: Any) -> None:
+    (altered / "zones.json").write_text("{}")
+    s3.store.upload(altered, URI)
+    assert s3.puts[-1] == "diagnosis/1/timoneiro.json" and len(s3.puts) == len(file_digests(altered))
 
 
 def test_an_empty_file_is_refused_because_kserve_would_drop_it(altered: Path, s3: Any) -> None:
     (altered / "notes.txt").touch()
     with pytest.raises(StepError, match=r"notes.txt is empty"):
-        ModelStore(s3).upload(altered, URI)
+        s3.store.upload(altered, URI)
 
 
 def test_an_object_that_leads_out_of_the_package_is_not_written(s3: Any, tmp_path: Path) -> None:
     s3.objects["models", "diagnosis/1/../../evil"] = b"x"
     with pytest.raises(StepError, match="leads out of the package"):
-        ModelStore(s3).download(URI, tmp_path / "back")
+        s3.store.download(URI, tmp_path / "back")
 
 
 def test_what_the_store_refuses_is_a_sentence_with_the_remedy(workspace: Any) -> None:
@@ -103,14 +68,33 @@ def test_what_the_store_refuses_is_a_sentence_with_the_remedy(workspace: Any) ->
     with Stubber(client) as stubber:
         stubber.add_client_error("list_objects_v2", service_error_code="AccessDenied")
         with pytest.raises(StepError, match=r"AccessDenied.*check AWS_ENDPOINT_URL"):
-            ModelStore(client).upload(workspace.package, URI)
+            ModelStore(lambda address: S3Files(client, address)).upload(workspace.package, URI)
     client.close()
 
 
-@pytest.mark.parametrize("uri", ["models/diagnosis", "s3://", "s3://models", "s3://models/", "gs://models/a"])
-def test_an_address_that_is_no_s3_folder_is_refused(uri: str) -> None:
-    with pytest.raises(StepError, match="is not the address of a package"):
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "models/diagnosis",
+        "s3://",
+        "s3://models",
+        "s3://models/",
+        "gs://",
+        "pvc://models",
+        "pvc://models/../other",
+        "pvc://../other",
+        "pvc://models/a//b",
+        "hf://models/a",
+    ],
+)
+def test_an_address_that_is_no_place_for_a_package_is_refused(uri: str) -> None:
+    with pytest.raises(StepError, match="is not the address of a package: write s3://bucket/folder, gs://bucket/fol"):
         parse_uri(uri)
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "pvc"])
+def test_an_address_has_a_place_and_a_prefix_of_names(scheme: str) -> None:
+    assert parse_uri(f"{scheme}://models/loans/1") == PackageAddress(scheme, "models", "loans/1/")
 
 
 def test_publishing_sets_spec_model_and_nothing_else(workspace: Any, s3: Any, api_type: type[Any]) -> None:
@@ -203,7 +187,7 @@ def cluster(api_type: type[Any], monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def champion(version: str, s3: Any, *, model_store: str = "s3://models") -> str:
-    return champion_uri("diagnosis", version, namespace="ml", model_store=model_store, store=ModelStore(s3))
+    return champion_uri("diagnosis", version, namespace="ml", model_store=model_store, store=s3.store)
 
 
 def test_the_champion_is_the_package_that_is_stable(cluster: Any, s3: Any) -> None:
@@ -231,7 +215,7 @@ def test_a_bad_version_stops_the_pipeline_before_training(cluster: Any, s3: Any)
 
 def test_a_version_that_is_taken_stops_the_pipeline_before_training(cluster: Any, s3: Any, workspace: Any) -> None:
     cluster(DEPLOYMENT)
-    ModelStore(s3).upload(workspace.package, URI)
+    s3.store.upload(workspace.package, URI)
     with pytest.raises(StepError, match="s3://models/diagnosis/1/ already holds a package: choose a version"):
         champion("1", s3)
 

@@ -23,7 +23,6 @@ from timoneiro_components.errors import StepError
 from timoneiro_components.packaging.signing import SigningKey, signing_key
 from timoneiro_components.publish import publish
 from timoneiro_components.sign import Signed, sign
-from timoneiro_components.store import ModelStore
 from timoneiro_serving.digest import directory_digest
 from timoneiro_serving.loading import load_model
 from timoneiro_serving.signature import PublicKey
@@ -156,24 +155,24 @@ def test_no_pipe_is_left_open(keys: KeyPair) -> None:
 def test_a_signature_is_uploaded_with_the_package_and_the_manifest_stays_the_last(
     signed: tuple[Path, Signed], s3: Any
 ) -> None:
-    ModelStore(s3).upload(signed[0], URI)
+    s3.store.upload(signed[0], URI)
     assert (s3.puts[-1], "diagnosis/1/model.sig" in s3.puts) == ("diagnosis/1/timoneiro.json", True)
 
 
 def test_a_package_that_is_in_the_store_unsigned_gets_its_signature(
     signed: tuple[Path, Signed], workspace: Any, s3: Any
 ) -> None:
-    ModelStore(s3).upload(workspace.package, URI)
+    s3.store.upload(workspace.package, URI)
     before = len(s3.puts)
-    assert ModelStore(s3).upload(signed[0], URI) is True
+    assert s3.store.upload(signed[0], URI) is True
     assert s3.puts[before:] == ["diagnosis/1/model.sig"]
 
 
 def test_a_signature_in_the_store_is_never_replaced(signed: tuple[Path, Signed], workspace: Any, s3: Any) -> None:
-    ModelStore(s3).upload(signed[0], URI)
+    s3.store.upload(signed[0], URI)
     first = s3.objects["models", "diagnosis/1/model.sig"]
     key_pair().sign(signed[0])
-    assert ModelStore(s3).upload(signed[0], URI) is False
+    assert s3.store.upload(signed[0], URI) is False
     assert s3.objects["models", "diagnosis/1/model.sig"] == first
 
 
@@ -185,7 +184,7 @@ def test_a_signed_package_is_published_under_the_digest_of_the_unsigned_one(
         signed[0],
         model_store="s3://models",
         namespace="ml",
-        store=ModelStore(s3),
+        store=s3.store,
         deployments=ModelDeployments(api, "ml"),
     )
     assert done.digest == directory_digest(workspace.package)

@@ -17,6 +17,7 @@ from timoneiro_components.definition.kubeflow import STEPS
 
 GOLDEN = Path(__file__).parent / "golden" / "training.yaml"
 EXAMPLE = Path(__file__).parents[3] / "pipelines" / "examples" / "diagnosis" / "training.yaml"
+STORE = {"find-champion", "validate-data", "evaluate-model", "publish-model"}
 DIGEST = f"registry.example.com/python-components@sha256:{'a' * 64}"
 
 
@@ -42,6 +43,7 @@ def pinned(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """The pipeline of one definition, with an image by digest and a file of a Secret."""
     settings = [f"kubeflow.image={DIGEST}", "kubeflow.env={AWS_ENDPOINT_URL: 'http://store'}"]
     settings += ["kubeflow.secrets=[{name: google, files: {GOOGLE_APPLICATION_CREDENTIALS: key.json}}]"]
+    settings += ["kubeflow.claims=[models]"]
     settings += ["kubeflow.steps={train-model: {cpu: 4, memory: 16Gi, timeout: 2h, retries: 1}}"]
     made = tmp_path_factory.mktemp("compiled") / "diagnosis.yaml"
     return documents(made, str(EXAMPLE), *(f"--set={setting}" for setting in settings))
@@ -156,7 +158,21 @@ def test_the_key_of_signatures_reaches_the_step_that_signs_and_no_other(general:
 
 
 def test_a_secret_is_only_where_it_is_read(pinned: list[Any]) -> None:
-    assert {step for step in STEPS if "secretAsVolume" in platform(pinned, step)} == {"ingest-data"}
+    # The source is a function of the user's own, which may read whatever it likes.
+    assert {step for step in STEPS if "secretAsVolume" in platform(pinned, step)} == {"ingest-data", *STORE}
+
+
+def test_a_claim_is_where_its_variable_says_in_the_steps_that_ask_the_model_store(pinned: list[Any]) -> None:
+    for step in STORE:
+        (mount,) = platform(pinned, step)["pvcMount"]
+        env = {each["name"]: each["value"] for each in container(pinned, step)["env"]}
+        assert mount["pvcNameParameter"] == {"runtimeValue": {"constant": "models"}}
+        assert mount["mountPath"] == f"{env['TIMONEIRO_CLAIMS']}/models"
+    assert {step for step in STEPS if "pvcMount" in platform(pinned, step)} == STORE
+
+
+def test_a_pipeline_for_every_definition_has_no_claims(general: list[Any]) -> None:
+    assert not any("pvcMount" in platform(general, step) for step in STEPS)
 
 
 def test_a_variable_that_is_no_secret_is_in_every_step(pinned: list[Any]) -> None:

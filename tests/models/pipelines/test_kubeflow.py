@@ -118,6 +118,33 @@ def test_secrets_of_a_source_reach_the_step_that_reads_it_and_no_other(folder: P
     }
 
 
+@pytest.mark.parametrize("command", [("submit",), ("schedule", "--cron", "0 3 * * 1")])
+def test_a_claim_that_would_reach_no_step_is_told_before_anything_is_sent(
+    folder: Path, api: RecordingPipelineApi, command: tuple[str, ...]
+) -> None:
+    assert typed(*command, "--publish", "--model-store", "pvc://models/loans") == (
+        2,
+        "",
+        "the claim models of pvc://models/loans reaches no step: add it to the definition, as in kubeflow.claims: "
+        "[models]\n",
+    )
+    assert api.written("runs") == api.written("recurringruns") == []
+
+
+def test_a_claim_of_the_definition_is_mounted_where_the_model_store_is_asked(
+    folder: Path, api: RecordingPipelineApi
+) -> None:
+    typed("submit", "--publish", "--model-store", "pvc://models/loans", "--set", "kubeflow.claims=[models]")
+    (body,) = api.written("runs")
+    assert body["runtime_config"]["parameters"]["model_store"] == "pvc://models/loans"
+    assert {step for step, said in executors(body).items() if "pvcMount" in said} == {
+        "exec-find-champion",
+        "exec-validate-data",
+        "exec-evaluate-model",
+        "exec-publish-model",
+    }
+
+
 def test_two_variables_may_have_the_same_key(folder: Path, api: RecordingPipelineApi) -> None:
     secret = "{name: loans-db, env: {LOANS_USER: same, LOANS_PASSWORD: same}}"
     typed("submit", "--set", f"kubeflow.secrets=[{secret}]")

@@ -399,3 +399,32 @@ def test_what_a_decision_needs_is_repeated_until_it_is_there(md) -> None:
     assert sentence in needing(md)
     assert sentence not in needing(md, verdict="NotWorse")
     assert sentence not in needing(md, revision="another")
+
+
+def from_pipeline(md, **annotations: str) -> str:
+    body = md.rolling()
+    body["metadata"]["annotations"] = {f"timoneiro.dev/{name}": text for name, text in annotations.items()}
+    return why(md, body)
+
+
+def test_where_the_model_of_the_spec_comes_from_is_told(md) -> None:
+    text = from_pipeline(md, run="20260131-030000", commit="c0ffee-dirty")
+    assert (
+        "Version 2 comes from run 20260131-030000 and commit c0ffee-dirty, as the pipeline says that has published it."
+        in text
+    )
+
+
+def test_what_the_pipeline_does_not_know_is_left_out(md) -> None:
+    assert "Version 2 comes from run r-1, as" in from_pipeline(md, run="r-1")
+    assert "comes from" not in from_pipeline(md)
+
+
+def test_what_somebody_has_written_as_a_run_is_one_line_of_plain_text(md) -> None:
+    assert f"run a[2Jb{'x' * 123}, as" in from_pipeline(md, run=f"a\x1b[2J\nb{'x' * 500}")
+
+
+def test_without_a_model_nothing_is_said_of_where_it_comes_from(md) -> None:
+    body = md.body(spec=md.spec(None), phase="Pending")
+    body["metadata"]["annotations"] = {"timoneiro.dev/run": "r-1"}
+    assert "r-1" not in why(md, body)

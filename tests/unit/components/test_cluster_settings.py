@@ -81,6 +81,16 @@ FAULTS = {
         "kubeflow={secrets: [{name: s, env: {LICENCE: k}}]}",
         "which step reads LICENCE is not known: say it, as in steps: [ingest-data]",
     ),
+    "a claim that is none": ("kubeflow={claims: [a/b]}", "kubeflow.claims[0]: it must be lower case letters, digits"),
+    "a claim twice": ("kubeflow={claims: [models, other, models]}", "kubeflow.claims[2]: models comes twice"),
+    "another place for claims": (
+        "kubeflow={claims: [models], env: {TIMONEIRO_CLAIMS: /mnt}}",
+        "kubeflow.env.TIMONEIRO_CLAIMS: leave it out: it says where the claims of kubeflow.claims are",
+    ),
+    "a place for claims from a Secret": (
+        "kubeflow={claims: [models], secrets: [{name: s, env: {TIMONEIRO_CLAIMS: k}, steps: [publish-model]}]}",
+        "kubeflow.secrets[0]: TIMONEIRO_CLAIMS comes twice: kubeflow.claims has it too",
+    ),
     "a wait without a unit": ("publish={wait: '2'}", "publish.wait: it must be a whole number of seconds"),
     "a wait that no step has the time for": ("publish={wait: 8d}", "publish.wait: it must be at most 7d"),
 }
@@ -110,8 +120,12 @@ def test_a_variable_that_nobody_is_known_to_read_may_be_given_to_steps() -> None
         ("SIGNING", ("spec.package={signature: {keyFrom: {env: SIGNING}}}",), {"sign-model"}),
         ("AWS_ACCESS_KEY_ID", (), {"ingest-data", *STORE}),
         ("AWS_ACCESS_KEY_ID", (SQL,), STORE),
-        ("GOOGLE_APPLICATION_CREDENTIALS", ("spec.source={csv: {path: 'gs://tables/loans.csv'}}",), {"ingest-data"}),
-        ("GOOGLE_APPLICATION_CREDENTIALS", (), set()),
+        (
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            ("spec.source={csv: {path: 'gs://tables/loans.csv'}}",),
+            {"ingest-data", *STORE},
+        ),
+        ("GOOGLE_APPLICATION_CREDENTIALS", (), STORE),
         ("ANYTHING", ("spec.source={python: {function: 'loans:table'}}",), {"ingest-data"}),
         ("ANYTHING", (), set()),
     ],
@@ -164,5 +178,5 @@ def test_what_a_step_may_use_changes_nothing_that_a_step_reads() -> None:
 
 
 def test_editors_know_the_fields() -> None:
-    assert set(fields_at(("kubeflow",))) == {"image", "serviceAccount", "env", "secrets", "steps"}
+    assert set(fields_at(("kubeflow",))) == {"image", "serviceAccount", "env", "secrets", "claims", "steps"}
     assert set(fields_at(("kubeflow", "steps", "train-model"))) == {"cpu", "memory", "retries", "timeout"}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from support.fake_google_storage import fake_google_storage
 from support.signing import KeyPair, key_pair
 from timoneiro_operator.cli.main import app as program
 from timoneiro_pipelines import model_commands
 from timoneiro_serving.digest import directory_digest, file_digests
 
+Address = Callable[[], str]
 MANIFEST = {
     "schemaVersion": 1,
     "name": "loans",
@@ -96,7 +100,7 @@ def test_a_folder_without_a_manifest_can_be_verified(package: Path, keys: KeyPai
             ("verify", "package", "--public-key", "package/model.skops"),
             "package/model.skops: it is no public key in PEM",
         ),
-        (("show", "gs://models/1"), "'gs://models/1' is not the address of a package: write s3://bucket/folder\n"),
+        (("show", "gs://models"), "'gs://models' is not the address of a package: write s3://bucket/folder, gs://"),
     ],
 )
 def test_what_cannot_be_looked_at_is_wrong_use(package: Path, arguments: tuple[str, ...], words: str) -> None:
@@ -116,6 +120,42 @@ def test_what_a_package_is_is_printed(package: Path) -> None:
         "           7  model.skops",
         f"{(package / 'timoneiro.json').stat().st_size:>12}  timoneiro.json",
     ]
+
+
+@pytest.fixture(params=["gs", "pvc"])
+def address(request: pytest.FixtureRequest, package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    """Where the package is put by calling it."""
+    if request.param == "pvc":
+        monkeypatch.setenv("TIMONEIRO_CLAIMS", str(Path("claims").absolute()))
+        Path("claims/models").mkdir(parents=True)
+        yield lambda: (shutil.copytree(package, "claims/models/loans/7"), "pvc://models/loans/7/")[1]
+        return
+    with fake_google_storage("models") as server:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
+
+        def put() -> str:
+            for file in package.iterdir():
+                server.put("models", f"loans/7/{file.name}", file.read_bytes())
+            return "gs://models/loans/7/"
+
+        yield put
+
+
+def test_a_package_in_a_store_is_shown_by_its_address(package: Path, address: Address) -> None:
+    assert typed("show", address()) == typed("show", "package")
+
+
+def test_a_package_in_a_store_is_verified_by_its_address(package: Path, keys: KeyPair, address: Address) -> None:
+    keys.sign(package)
+    uri = address()
+    done = typed("verify", uri, "--public-key", "public.pem")
+    assert done == (0, f"{uri}: signed and whole, {directory_digest(package)}\n", "")
+
+
+def test_the_data_that_a_package_is_from_is_told(package: Path) -> None:
+    manifest = json.loads((package / "timoneiro.json").read_text())
+    (package / "timoneiro.json").write_text(json.dumps({**manifest, "data": {"dataset": "sha256:1"}}))
+    assert "dataset:   sha256:1\n" in typed("show", "package")[1]
 
 
 def test_a_signature_that_nobody_has_verified_is_told_as_such(package: Path, keys: KeyPair) -> None:

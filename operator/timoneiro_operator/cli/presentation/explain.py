@@ -189,9 +189,20 @@ def _healthy(view: View, stable: Stable, now: Moment) -> list[str]:
     return sentences
 
 
+def _origin(view: View) -> list[str]:
+    """Where the model of the spec comes from."""
+    said = [f"{what} {which}" for what, which in (("run", view.run), ("commit", view.commit)) if which]
+    if not said or view.wanted_version is None:
+        return []
+    return [
+        f"Version {view.wanted_version} comes from {' and '.join(said)}, as the pipeline says that has published it."
+    ]
+
+
 def _surroundings(view: View, now: Moment) -> list[str]:
-    """What holds beside the state: the route, the operator, a command on its way, what had to be put back."""
-    status, sentences = view.status, list[str]()
+    """What holds beside the state: the origin of the model, the route, the operator, a command on its way, what had to
+    be put back."""
+    status, sentences = view.status, _origin(view)
     serving = [part for part in (status.stable, status.candidate) if part is not None]
     named = [name_of(part.revision, part.version) for part in serving if status.transforms(part.revision)]
     if named:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from timoneiro_operator.api import names
-from timoneiro_operator.api.command import Command, parse_command
+from timoneiro_operator.api.command import Command, parse_command, plain
 from timoneiro_operator.api.deployment import ModelDeployment, UnreadableStatus, parse, parse_acted_on, parse_status
 from timoneiro_operator.api.invalid_spec import InvalidSpec
 from timoneiro_operator.api.kinds import Body
@@ -14,6 +14,8 @@ from timoneiro_operator.decide.events import NOT_TAKEN
 from timoneiro_operator.decide.lifecycle import former, rejection_entry, snapshot_of
 
 _SHORTEST_PREFIX = 4
+# Of what somebody else has written.
+_LONGEST = 128
 
 LACKING = ("KServeNotInstalled", "DriverNotInstalled", "HostnameConflict")
 
@@ -22,7 +24,8 @@ LACKING = ("KServeNotInstalled", "DriverNotInstalled", "HostnameConflict")
 class View:
     """Identity, wish and status. `deployment` is None when the spec cannot be read; `unreadable` says why.
 
-    `acted_on`: the spec that the operator goes by: the last one that could be read.
+    `acted_on`: the spec that the operator goes by: the last one that could be read. `run` and `commit`: where the
+    pipeline says that the model of the spec comes from; "" where nobody does.
     """
 
     namespace: str
@@ -33,6 +36,8 @@ class View:
     unreadable: str | None
     acted_on: Spec | None
     command: Command | None
+    run: str
+    commit: str
 
     @property
     def spec(self) -> Spec | None:
@@ -137,4 +142,6 @@ def view_of(body: Body) -> View:
         unreadable=unreadable,
         acted_on=acting.spec if acting else None,
         command=parse_command(text, annotations.get(names.ANNOTATION_COMMAND_BY)) if text else None,
+        run=plain(annotations.get(names.ANNOTATION_RUN, ""), _LONGEST),
+        commit=plain(annotations.get(names.ANNOTATION_COMMIT, ""), _LONGEST),
     )

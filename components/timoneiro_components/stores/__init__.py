@@ -1,0 +1,1 @@
+"""Where packages are kept: by the protocol of their address."""
