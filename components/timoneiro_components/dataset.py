@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .definition.training import Training
+from .sources.files import FileDigest
 from .sources.origin import Origin
 from .tables import table_digest
 
@@ -62,7 +63,12 @@ def _document(
 def _source(origin: Origin) -> dict[str, Any]:
     source: dict[str, Any] = {"kind": origin.kind, "address": origin.address}
     if origin.files:
-        source["files"] = [{"address": file.address, "digest": file.digest, "size": file.size} for file in origin.files]
+        source["files"] = [_file(file) for file in origin.files]
     if origin.query is not None:
         source["query"] = origin.query
     return source
+
+
+def _file(file: FileDigest) -> dict[str, Any]:
+    version = {"version": file.version} if file.version else {}
+    return {"address": file.address, "digest": file.digest, "size": file.size, **version}

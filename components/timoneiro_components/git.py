@@ -29,3 +29,13 @@ def asked(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
         return None
     return done.stdout if done.returncode == 0 else None
+
+
+def commit_of_file(file: Path) -> str:
+    """The commit that made the file what it is; "" where it is not committed as it is, or its history is not here."""
+    if asked(file.parent, "rev-parse", "--is-shallow-repository") != "false\n":
+        return ""
+    if asked(file.parent, "status", "--porcelain", "--ignored", "--", file.name) != "":
+        return ""
+    found = (asked(file.parent, "rev-list", "-1", "HEAD", "--", file.name) or "").strip()
+    return found if COMMIT.fullmatch(found) else ""
