@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .dataset import TablePart, write_dataset
+from .dataset import TablePart, TimeRanges, write_dataset
 from .definition.training import Training
 from .errors import StepError
 from .privacy.protection import as_read, protection_of
@@ -64,9 +64,10 @@ def ingest(training: Training, *, data: Path, holdout: Path, privacy: Path, data
             origin = consumed(source_parts(as_read(training)), take)
         record = protected.record()
         is_held = _held(choices, record.rows, training)
-        written = _divided(() if record.withheld else parts_of(spool), schema, is_held, data=data, holdout=holdout)
+        parts = () if record.withheld else parts_of(spool)
+        written, times = _divided(parts, schema, is_held, data=data, holdout=holdout)
     write_record(record, privacy)
-    digest = write_dataset(training, origin, path=dataset, **written)
+    digest = write_dataset(training, origin, path=dataset, times=times, **written)
     return Ingested(written["data"].rows, written["holdout"].rows, written["data"].digest, digest, record)
 
 
@@ -80,8 +81,8 @@ def _held(choices: Sequence[ChoiceValues], rows: int, training: Training) -> np.
 
 def _divided(
     parts: Iterable[pa.Table], schema: pa.Schema, is_held: np.ndarray[Any, Any], *, data: Path, holdout: Path
-) -> dict[str, TablePart]:
-    """Writes the rows that are held out to `holdout`, and the others to `data`."""
+) -> tuple[dict[str, TablePart], TimeRanges]:
+    """Writes the rows that are held out to `holdout`, and the others to `data`; from when to when all of them are."""
     first, rows, times = 0, {"data": 0, "holdout": 0}, dict[str, tuple[str, str]]()
     with table_writer(data, schema) as write_kept, table_writer(holdout, schema) as write_held:
         for part in parts:
@@ -91,8 +92,8 @@ def _divided(
             write_kept(kept)
             write_held(held)
             rows = {"data": rows["data"] + kept.num_rows, "holdout": rows["holdout"] + held.num_rows}
-            times = time_range(kept, times)
+            times = time_range(part, times)
     return {
-        "data": TablePart(rows["data"], table_digest(data), times),
+        "data": TablePart(rows["data"], table_digest(data)),
         "holdout": TablePart(rows["holdout"], table_digest(holdout)),
-    }
+    }, times

@@ -8,7 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from .kubeflow import StepName
 from .problems import Contradiction, Path
-from .source import SQLITE, SourceFile, Sql, TableSource, split_address
+from .source import POINTER, SQLITE, SourceFile, Sql, TableSource, is_pointer, split_address
 from .training import Training
 
 _SIGNING: frozenset[StepName] = frozenset({"sign-model"})
@@ -20,7 +20,9 @@ _GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"
 CLAIMS = "TIMONEIRO_CLAIMS"
 # What boto3 reads.
 _AWS = "AWS_"
-_AWS_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
+# What lakeFS's own tools read.
+_LAKEFS = "LAKECTL_"
+_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"})
 
 
 def named_variables(training: Training) -> dict[str, tuple[Path, frozenset[StepName]]]:
@@ -44,10 +46,12 @@ def readers_of(variable: str, training: Training) -> frozenset[StepName]:
     """The steps that read the variable; none if that is not known."""
     if variable in (named := named_variables(training)):
         return named[variable][1]
-    schemes = {split_address(path)[0] for _, path in _paths(training)}
+    # What DVC knows may be at either store.
+    schemes = {"dvc" if is_pointer(path) else split_address(path)[0] for _, path in _paths(training)}
     ingestion = (
-        (variable.startswith(_AWS) and "s3" in schemes)
-        or (variable == _GOOGLE and "gs" in schemes)
+        (variable.startswith(_AWS) and schemes & {"s3", "dvc"})
+        or (variable == _GOOGLE and schemes & {"gs", "dvc"})
+        or (variable.startswith(_LAKEFS) and "lakefs" in schemes)
         # A function of the user's own may read whatever it likes.
         or any(source.python for _, source in _sources(training))
     )
@@ -57,7 +61,7 @@ def readers_of(variable: str, training: Training) -> frozenset[StepName]:
 
 def kubeflow_faults(training: Training) -> Iterator[Contradiction]:
     """Every contradiction of `kubeflow`: its place, and a sentence."""
-    kubeflow, secret = training.kubeflow, {*named_variables(training), *_AWS_SECRETS}
+    kubeflow, secret = training.kubeflow, {*named_variables(training), *_SECRETS}
     for variable in kubeflow.env:
         if variable in secret:
             yield (
@@ -93,10 +97,15 @@ def cluster_faults(training: Training) -> Iterator[Contradiction]:
             yield where, f"no Secret of kubeflow.secrets gives {variable} to the step that reads it"
     for where, path in _paths(training):
         if split_address(path)[0] == "" and not path.startswith("/"):
+            remedy = (
+                f"the address that `dvc get --show-url . {path.removesuffix(POINTER)}` prints"
+                if is_pointer(path)
+                else "s3://bucket/key or gs://bucket/key"
+            )
             yield (
                 where,
-                f"{path} is a file of this machine, which no cluster has: write s3://bucket/key or gs://bucket/key, or "
-                "the whole path of a file in the image",
+                f"{path} is a file of this machine, which no cluster has: write {remedy}, or the whole path of a file "
+                "in the image",
             )
 
 

@@ -13,6 +13,7 @@ from .base import DefinitionObject, FunctionName, Text, VariableName
 
 FilePath = Annotated[str, Field(pattern=r"^[^\x00]{1,4000}$")]
 SQLITE = "sqlite:///"
+POINTER = ".dvc"
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/]*)/?(.*)", re.DOTALL)
 
 
@@ -20,6 +21,18 @@ def split_address(path: str) -> tuple[str, str, str]:
     """Protocol (`s3`), bucket and key of an address; none of the first two for a path on this machine."""
     found = _ADDRESS.fullmatch(path)
     return (found[1].lower(), found[2], found[3]) if found else ("", "", path)
+
+
+def split_lakefs(address: str) -> tuple[str, str, str]:
+    """Repository, reference (a branch, a tag or a commit) and path of `lakefs://repository/reference/path`."""
+    _, repository, rest = split_address(address)
+    reference, _, path = rest.partition("/")
+    return repository, reference, path
+
+
+def is_pointer(path: str) -> bool:
+    """Whether it is a file of this machine by which DVC knows another one."""
+    return split_address(path)[0] == "" and path.endswith(POINTER)
 
 
 class SourceKind(DefinitionObject):
@@ -35,7 +48,8 @@ class SourceFile(SourceKind):
     """A table in a file."""
 
     path: FilePath = Field(
-        description="Where the file is: beside training.yaml, an absolute path, or s3://bucket/key or gs://bucket/key."
+        description="Where the file is: beside training.yaml, an absolute path, s3://bucket/key, gs://bucket/key, "
+        "lakefs://repository/branch/path, or the .dvc file by which DVC tracks it."
     )
 
     def below(self, folder: Path) -> Self:

@@ -12,9 +12,13 @@ from urllib.parse import parse_qsl, urlsplit
 from pydantic.alias_generators import to_camel
 
 from .problems import Contradiction, Path
-from .source import SQLITE, Csv, SourceFile, Sql, TableSource, split_address
+from .source import POINTER, SQLITE, Csv, SourceFile, Sql, TableSource, split_address, split_lakefs
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
+_REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
+# Of a branch, a tag or a commit, and what may follow it, as in main~1; but not main$, what is not committed there. It
+# becomes a part of a URL.
+_REFERENCE = re.compile(r"\w[^/$]*")
 _KINDS = "csv, parquet, jsonLines, sql and python"
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 # What neither holds a secret nor changes what may be done.
@@ -40,16 +44,21 @@ def source_faults(source: TableSource, where: Path) -> Iterator[Contradiction]:
 def _address_fault(path: str) -> str:
     """What is wrong with where a file is said to be; "" if nothing is."""
     scheme, place, rest = split_address(path)
-    if scheme == "dvc" or path.endswith(".dvc"):
-        return "DVC is not supported yet: write the path of the file that `dvc pull` brings"
-    if scheme == "lakefs":
-        return "lakeFS is not supported yet: write the s3:// address of the object at its S3 gateway"
+    if scheme == "dvc" or (scheme not in ("", "file") and path.endswith(POINTER)):
+        return "of DVC write the path of the .dvc file on this machine, such as data/loans.csv.dvc"
     if scheme == "file" and (place not in ("", "localhost") or not rest):
         return "write file:///folder/loans.csv, or the path alone"
     if scheme in ("s3", "gs") and (not _BUCKET.fullmatch(place) or not rest or rest.endswith("/")):
         return f"write {scheme}://bucket/key, the address of one object, without credentials"
-    if scheme not in ("", "file", "s3", "gs"):
-        return "a file is on this machine, at s3://bucket/key or at gs://bucket/key: other protocols are not supported"
+    if scheme == "lakefs":
+        repository, reference, key = split_lakefs(path)
+        if not (_REPOSITORY.fullmatch(repository) and _REFERENCE.fullmatch(reference) and key) or key.endswith("/"):
+            return "write lakefs://repository/branch/path, the address of one object, without credentials"
+    elif scheme not in ("", "file", "s3", "gs"):
+        return (
+            "a file is on this machine, at s3://bucket/key, at gs://bucket/key or at lakefs://repository/branch/path: "
+            "other protocols are not supported"
+        )
     return ""
 
 

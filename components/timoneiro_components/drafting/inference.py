@@ -20,7 +20,7 @@ from ..definition.source import Csv
 from ..errors import StepError
 from ..privacy.detection import personal_findings
 from ..sources.dialect import Dialect, dialect_of
-from ..sources.files import TableFile, open_file
+from ..sources.files import whole_file
 from ..sources.text import read_text
 from ..sources.typed import INTEGER, NUMBER
 
@@ -76,16 +76,17 @@ def guesses(file: Path, target: str | None = None) -> Guesses:
         said = Csv(path=str(file))
     except ValueError:
         raise StepError("the name of the file is no text in this terminal: rename it") from None
-    with open_file(said.path) as stream:
-        dialect = dialect_of(said.path, stream, said)
-    counts: dict[str, Counter[str]] = {name: Counter() for name in dialect.names}
     rows = 0
-    for batch in read_text(TableFile(file, said.path), dialect):
-        for name in dialect.names:
-            counts[name].update(batch.column(name).to_pylist())
-        rows += batch.num_rows
-        if rows >= _ROWS:
-            break
+    with whole_file(said.path) as content:
+        with content.path.open("rb") as stream:
+            dialect = dialect_of(said.path, stream, said)
+        counts: dict[str, Counter[str]] = {name: Counter() for name in dialect.names}
+        for batch in read_text(content, dialect):
+            for name in dialect.names:
+                counts[name].update(batch.column(name).to_pylist())
+            rows += batch.num_rows
+            if rows >= _ROWS:
+                break
     if not rows:
         raise StepError(f"{file} has a header and no rows")
     texts = {name: Counter({text.strip(): 0 for text in found}) for name, found in counts.items()}

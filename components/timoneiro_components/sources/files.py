@@ -9,12 +9,12 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from ..definition.source import split_address
+from ..definition.source import is_pointer, split_address
 from ..errors import StepError
 
 _BLOCK_BYTES = 8 * 2**20
@@ -22,23 +22,28 @@ _BLOCK_BYTES = 8 * 2**20
 
 @dataclass(frozen=True)
 class TableFile:
-    """A file that is here. `label`: what it is called in sentences, which is where it came from."""
+    """A file that is here. `label`: what it is called in sentences, which is where it came from. `version`: what DVC or
+    lakeFS knows this version by."""
 
     path: Path
     label: str
+    version: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class FileDigest:
-    """The bytes of a file: `digest` is `sha256:<hex>`."""
+    """The bytes of a file: `digest` is `sha256:<hex>`. `version`: what DVC or lakeFS knows it by."""
 
     address: str
     digest: str
     size: int
+    version: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_file(address: str) -> BinaryIO:
     """The file at `address`, to be read and sought in. Raises StepError if it is not there, or may not be read."""
+    if is_pointer(address):
+        return _open_tracked(address)
     return _OPENERS[split_address(address)[0]](address)
 
 
@@ -48,7 +53,12 @@ def whole_file(address: str) -> Iterator[TableFile]:
 
     Raises StepError if it is not there, may not be read, or changes meanwhile.
     """
-    if split_address(address)[0] == "":
+    if is_pointer(address):
+        with _tracked_file(address) as tracked:
+            yield tracked
+        return
+    scheme = split_address(address)[0]
+    if scheme == "":
         _open_here(address).close()
         file = Path(address)
         try:
@@ -60,6 +70,12 @@ def whole_file(address: str) -> Iterator[TableFile]:
         if changed:
             raise StepError(f"{address} was changed while it was read: try again when nobody writes it")
         return
+    version = {}
+    if scheme == "lakefs":
+        from . import lakefs_objects  # noqa: PLC0415
+
+        address = lakefs_objects.at_commit(address)
+        version = lakefs_objects.version_of(address)
     with tempfile.NamedTemporaryFile(prefix="timoneiro-source-") as copy:
         with open_file(address) as remote:
             try:
@@ -68,7 +84,9 @@ def whole_file(address: str) -> Iterator[TableFile]:
             except OSError as error:
                 place = Path(copy.name).parent
                 raise StepError(f"{address} cannot be copied to {place}: {error.strerror}; set TMPDIR") from None
-        yield TableFile(Path(copy.name), address)
+        from .dvc_pointers import required_version  # noqa: PLC0415
+
+        yield TableFile(Path(copy.name), address, version or required_version(address, Path(copy.name)))
 
 
 def digest_of(file: TableFile) -> FileDigest:
@@ -76,8 +94,8 @@ def digest_of(file: TableFile) -> FileDigest:
     with file.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     scheme, _, _ = split_address(file.label)
-    address = file.label if scheme else file.path.name
-    return FileDigest(address, f"sha256:{digest}", file.path.stat().st_size)
+    address = file.label if scheme else Path(file.label).name
+    return FileDigest(address, f"sha256:{digest}", file.path.stat().st_size, file.version)
 
 
 def _open_here(address: str) -> BinaryIO:
@@ -102,7 +120,54 @@ def _open_gs(address: str) -> BinaryIO:
     return open_object(address)
 
 
-_OPENERS: Mapping[str, Callable[[str], BinaryIO]] = {"": _open_here, "s3": _open_s3, "gs": _open_gs}
+def _open_lakefs(address: str) -> BinaryIO:
+    from .lakefs_objects import open_object  # noqa: PLC0415
+
+    return open_object(address)
+
+
+_OPENERS: Mapping[str, Callable[[str], BinaryIO]] = {
+    "": _open_here,
+    "s3": _open_s3,
+    "gs": _open_gs,
+    "lakefs": _open_lakefs,
+}
+
+
+def _open_tracked(pointer: str) -> BinaryIO:
+    """The file of which the .dvc file `pointer` tells. What is in a remote is compared with its hash only when it is
+    read whole."""
+    from .dvc_pointers import place_of, require_version, tracked  # noqa: PLC0415
+
+    file = tracked(pointer)
+    place = place_of(file)
+    if not split_address(place)[0]:
+        require_version(file, Path(place))
+    with _naming(pointer):
+        return open_file(place)
+
+
+@contextmanager
+def _tracked_file(pointer: str) -> Iterator[TableFile]:
+    from .dvc_pointers import place_of, require_version, tracked, version_of  # noqa: PLC0415
+
+    file = tracked(pointer)
+    with ExitStack() as opened:
+        with _naming(pointer):
+            found = opened.enter_context(whole_file(place_of(file)))
+        if found.version.get("md5") != file.md5:
+            require_version(file, found.path)
+        yield replace(found, label=pointer, version=version_of(file))
+
+
+@contextmanager
+def _naming(pointer: str) -> Iterator[None]:
+    """Sentences about a place in a remote begin with the file that leads there."""
+    try:
+        yield
+    except StepError as error:
+        said = str(error)
+        raise StepError(said if said.startswith(pointer) else f"{pointer}: {said}") from None
 
 
 def _state(file: Path) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from ..errors import StepError
 from . import csv_files, json_lines, parquet_files, python_functions
 from .columns import check_names
 from .origin import Loaded, Origin, Stream, loaded
+from .versions import pinned
 
 
 class SourceReader(NamedTuple):
@@ -53,6 +54,7 @@ def read_source(training: Training) -> Loaded:
 
 def source_parts(training: Training) -> Stream:
     """The same part by part: the main table is never held whole, and what is joined to it is."""
+    training = pinned(training)
     if not training.spec.joins:
         return (yield from _read(training))
     # Which takes pandas to import.

@@ -25,7 +25,7 @@ from typing import IO
 from sklearn.datasets import load_breast_cancer
 
 from bench.serving.bare import __file__ as bare_file
-from bench.serving.client import Answers, asked
+from bench.serving.client import Latencies, asked
 from bench.serving.rival import MODEL
 from bench.serving.rival import __file__ as rival_file
 from timoneiro_components.definition.reading import read_training
@@ -65,7 +65,7 @@ def _compared(servers: tuple[Server, ...], rounds: int, seconds: float) -> int:
     print("| who | at a time | requests a second | p50, ms | p99, ms |\n|---|---|---|---|---|", flush=True)
     slower = []
     for at_a_time in _AT_A_TIME:
-        found: dict[str, list[Answers]] = {server.name: [] for server in servers}
+        found: dict[str, list[Latencies]] = {server.name: [] for server in servers}
         for server in servers:
             asked(server.url, server.body, at_a_time=at_a_time, seconds=1)
         # In turn, so that whatever else the machine does befalls all.
@@ -84,7 +84,7 @@ def _compared(servers: tuple[Server, ...], rounds: int, seconds: float) -> int:
     return 1 if slower else 0
 
 
-def _figures(answers: Answers) -> tuple[float, float, float]:
+def _figures(answers: Latencies) -> tuple[float, float, float]:
     return answers.rate, answers.quantile(0.5), answers.quantile(0.99)
 
 

@@ -10,33 +10,33 @@ import aiohttp
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Latencies in milliseconds, ascending, and the seconds that all of them took together."""
+class Latencies:
+    """Of each answer in milliseconds, ascending, and the seconds that all of them took together."""
 
-    latencies: tuple[float, ...]
+    milliseconds: tuple[float, ...]
     seconds: float
 
     @property
     def rate(self) -> float:
         """Requests a second."""
-        return len(self.latencies) / self.seconds
+        return len(self.milliseconds) / self.seconds
 
     def quantile(self, share: float) -> float:
-        return self.latencies[min(int(share * len(self.latencies)), len(self.latencies) - 1)]
+        return self.milliseconds[min(int(share * len(self.milliseconds)), len(self.milliseconds) - 1)]
 
 
-def asked(url: str, body: bytes, *, at_a_time: int, seconds: float) -> Answers:
+def asked(url: str, body: bytes, *, at_a_time: int, seconds: float) -> Latencies:
     """Raises RuntimeError for an answer that is no success."""
     return asyncio.run(_asked(url, body, at_a_time, seconds))
 
 
-async def _asked(url: str, body: bytes, at_a_time: int, seconds: float) -> Answers:
+async def _asked(url: str, body: bytes, at_a_time: int, seconds: float) -> Latencies:
     began = time.monotonic()
     async with aiohttp.ClientSession(headers={"Content-Type": "application/json"}) as session:
         found = await asyncio.gather(
             *(_one_after_the_other(session, url, body, began + seconds) for _ in range(at_a_time))
         )
-    return Answers(tuple(sorted(latency for some in found for latency in some)), time.monotonic() - began)
+    return Latencies(tuple(sorted(latency for some in found for latency in some)), time.monotonic() - began)
 
 
 async def _one_after_the_other(session: aiohttp.ClientSession, url: str, body: bytes, until: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -180,7 +181,55 @@ def test_an_empty_object_is_told(put: Put) -> None:
     )
 
 
+@pytest.fixture
+def tracked(put: Put, tmp_path: Path) -> str:
+    """The .dvc file of a table that is nowhere but in a remote in the bucket `data`, with the prefix `a b`."""
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc" / "config").write_text(
+        "[core]\n    remote = store\n['remote \"store\"']\n    url = s3://data/a b/\n    endpointurl = http://elsewhere\n"
+    )
+    md5 = hashlib.md5(CSV.encode(), usedforsecurity=False).hexdigest()
+    (tmp_path / "loans.csv.dvc").write_text(f"outs:\n- md5: {md5}\n  hash: md5\n  path: loans.csv\n")
+    put(f"a b/files/md5/{md5[:2]}/{md5[2:]}", content("csv"))
+    return str(tmp_path / "loans.csv.dvc")
+
+
+def pushed() -> str:
+    """The one key below the prefix of the remote."""
+    (found,) = s3_client().list_objects_v2(Bucket="data", Prefix="a b/files")["Contents"]
+    return str(found["Key"])
+
+
+def test_what_dvc_has_pushed_is_read_in_the_store(tracked: str) -> None:
+    check_source(at("csv", tracked))
+    loaded = read_source(at("csv", tracked))
+    assert loaded.table.to_pylist() == ROWS and loaded.origin.files[0].version["path"] == "loans.csv"
+
+
+def test_what_dvc_has_pushed_and_somebody_changed_is_told(put: Put, tracked: str) -> None:
+    key = pushed()
+    put(key, b"age,status\n1,bad\n")
+    sentence = "what is there are other bytes than those with this MD5: `dvc push` it anew"
+    assert refused(at("csv", f"s3://data/{key}"), read_source) == f"s3://data/{key}: {sentence}"
+    assert refused(at("csv", tracked), read_source) == f"{tracked}: s3://data/{key}: {sentence}"
+
+
+def test_an_address_that_dvc_prints_has_its_version(put: Put, tracked: str) -> None:
+    (file,) = read_source(at("csv", f"s3://data/{pushed()}")).origin.files
+    assert file.version == {"md5": hashlib.md5(CSV.encode(), usedforsecurity=False).hexdigest()}
+
+
+@pytest.mark.parametrize("call", [check_source, read_source])
+def test_what_dvc_has_not_pushed_is_told_with_its_file(tracked: str, call: Any) -> None:
+    md5 = "ab" * 16
+    Path(tracked).write_text(f"outs:\n- md5: {md5}\n  hash: md5\n  path: loans.csv\n")
+    assert refused(at("csv", tracked), call) == (
+        f"{tracked}: s3://data/a b/files/md5/{md5[:2]}/{md5[2:]}: it is not there"
+    )
+
+
 def test_the_manifest_of_the_data_names_the_object(put: Put) -> None:
     put("loans.csv", content("csv"))
     origin = read_source(at("csv", "s3://data/loans.csv")).origin
     assert (origin.kind, origin.address, origin.files[0].size) == ("csv", "s3://data/loans.csv", len(CSV))
+    assert not origin.files[0].version

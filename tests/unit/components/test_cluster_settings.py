@@ -28,6 +28,7 @@ spec:
 SQL = (
     "spec.source={sql: {url: 'postgresql://h/d', table: t, userFrom: {env: DB_USER}, passwordFrom: {env: DB_PASSWORD}}}"
 )
+LAKEFS_SECRET = "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"  # a name, and no secret
 STORE = {"find-champion", "validate-data", "evaluate-model", "publish-model"}
 
 
@@ -62,6 +63,10 @@ FAULTS = {
     "a key that is none": ("kubeflow={secrets: [{name: s, env: {HASH_KEY: a b}}]}", "it must be a key of the Secret"),
     "a secret in the file": (
         "kubeflow={env: {AWS_SECRET_ACCESS_KEY: x}}",
+        "it is a secret: name a Secret of the cluster",
+    ),
+    "a secret of lakeFS in the file": (
+        f"kubeflow={{env: {{{LAKEFS_SECRET}: x}}}}",
         "it is a secret: name a Secret of the cluster",
     ),
     "the key of hashes in the file": ("kubeflow={env: {HASH_KEY: x}}", "it is a secret: name a Secret of the cluster"),
@@ -126,6 +131,14 @@ def test_a_variable_that_nobody_is_known_to_read_may_be_given_to_steps() -> None
             {"ingest-data", *STORE},
         ),
         ("GOOGLE_APPLICATION_CREDENTIALS", (), STORE),
+        (LAKEFS_SECRET, ("spec.source={csv: {path: 'lakefs://loans/main/loans.csv'}}",), {"ingest-data"}),
+        (LAKEFS_SECRET, (), set()),
+        ("AWS_ACCESS_KEY_ID", ("spec.source={csv: {path: /data/loans.csv.dvc}}",), {"ingest-data", *STORE}),
+        (
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            ("spec.source={csv: {path: /data/loans.csv.dvc}}",),
+            {"ingest-data", *STORE},
+        ),
         ("ANYTHING", ("spec.source={python: {function: 'loans:table'}}",), {"ingest-data"}),
         ("ANYTHING", (), set()),
     ],
@@ -166,7 +179,15 @@ def test_a_file_beside_the_definition_is_told(setting: str, field: str) -> None:
     assert [found for found, sentence in told(SECRET, setting) if "is a file of this machine" in sentence] == [field]
 
 
-@pytest.mark.parametrize("path", ["/data/loans.csv", "file:///data/loans.csv", "gs://tables/loans.csv"])
+def test_what_dvc_tracks_beside_the_definition_has_an_address_that_a_cluster_can_read() -> None:
+    ((field, sentence),) = told(SECRET, "spec.source={csv: {path: data/loans.csv.dvc}}")
+    assert field == "spec.source.csv.path"
+    assert "write the address that `dvc get --show-url . data/loans.csv` prints, or" in sentence
+
+
+@pytest.mark.parametrize(
+    "path", ["/data/loans.csv", "file:///data/loans.csv", "gs://tables/loans.csv", "lakefs://loans/main/loans.csv"]
+)
 def test_a_file_that_a_cluster_may_have_is_not_told(path: str) -> None:
     assert told(SECRET, f"spec.source={{csv: {{path: '{path}'}}}}") == []
 

@@ -52,7 +52,9 @@ def file_at(path: str) -> str:
 
 
 PATH = "line 7, spec.source.csv.path"
-OTHER_PROTOCOL = f"{PATH}: a file is on this machine, at s3://bucket/key or at gs://bucket/key: other protocols are not"
+OTHER_PROTOCOL = f"{PATH}: a file is on this machine, at s3://bucket/key, at gs://bucket/key or at lakefs://repository/"
+LAKEFS = f"{PATH}: write lakefs://repository/branch/path, the address of one object, without credentials"
+POINTER = f"{PATH}: of DVC write the path of the .dvc file on this machine, such as data/loans.csv.dvc"
 
 
 def sql(url: str, others: str = "table: loans") -> str:
@@ -127,6 +129,8 @@ def test_a_path_is_relative_to_the_file(tmp_path: Path) -> None:
     [
         ("s3://data/loans.csv", "s3://data/loans.csv"),
         ("gs://data/../loans.csv", "gs://data/../loans.csv"),
+        ("lakefs://loans/main/2025/loans.csv", "lakefs://loans/main/2025/loans.csv"),
+        ("data/loans.csv.dvc", "{folder}/data/loans.csv.dvc"),
         ("file:///data/a%20b/loans.csv", "/data/a b/loans.csv"),
         ("file://localhost/data/loans.csv", "/data/loans.csv"),
         ("data: 1/loans.csv", "{folder}/data: 1/loans.csv"),
@@ -231,12 +235,15 @@ BAD = {
         f"{PATH}: write s3://bucket/key, the",
     ),
     "no bucket": (file_at("gs:///x"), f"{PATH}: write gs://bucket/key, the address of one object"),
-    "an address of lakeFS": (
-        file_at("lakefs://repository/main/loans.csv"),
-        f"{PATH}: lakeFS is not supported yet: write the s3:// address of the object at its S3 gateway",
-    ),
-    "an address of DVC": (file_at("dvc://loans.csv"), f"{PATH}: DVC is not supported yet: write the path of the file"),
-    "a file of DVC": (file_at("loans.csv.dvc"), f"{PATH}: DVC is not supported yet: write the path of the file"),
+    "a repository of lakeFS alone": (file_at("lakefs://loans"), LAKEFS),
+    "a branch of lakeFS alone": (file_at("lakefs://loans/main"), LAKEFS),
+    "a folder of lakeFS": (file_at("lakefs://loans/main/2025/"), LAKEFS),
+    "a branch of lakeFS that is none": (file_at("lakefs://loans/../loans.csv"), LAKEFS),
+    "what is not committed in lakeFS": (file_at("lakefs://loans/main$/loans.csv"), LAKEFS),
+    "a repository of lakeFS that is none": (file_at("lakefs://Loans!/main/loans.csv"), LAKEFS),
+    "credentials in an address of lakeFS": (file_at("lakefs://key:secret@loans/main/loans.csv"), LAKEFS),
+    "an address of DVC": (file_at("dvc://loans.csv"), POINTER),
+    "a file of DVC in a store": (file_at("s3://data/loans.csv.dvc"), POINTER),
     "neither a query nor a table": (
         sql("sqlite:///a.db", "userFrom: null"),
         "line 7, spec.source.sql: exactly one of query and table is wanted, and there is none",

@@ -262,10 +262,11 @@ def test_times_are_described_and_never_said_to_drift() -> None:
     assert "at" not in drift_reference(frame, training)
 
 
-def test_the_manifest_of_the_data_says_from_when_to_when(tmp_path: Path) -> None:
+@pytest.mark.parametrize("held_out", range(0, 11, 5))
+def test_the_manifest_of_the_data_says_from_when_to_when_all_rows_are(tmp_path: Path, held_out: int) -> None:
     csv(tmp_path, *(at.isoformat() for at in PAST))
     (tmp_path / "training.yaml").write_text(DEFINITION)
     places = {name: tmp_path / name for name in ("data", "holdout", "privacy", "dataset")}
-    ingest(read_training(tmp_path / "training.yaml"), **places)
+    ingest(read_training(tmp_path / "training.yaml", [f"spec.split.holdoutRows={held_out}"]), **places)
     found = json.loads((tmp_path / "dataset").read_text())
     assert found["times"] == {"at": ["2025-01-31T12:00:00Z", "2025-02-01T07:00:00Z"]}
