@@ -28,7 +28,7 @@ MLSERVER := .local/mlserver
 # Where mutants of the code are made and tested.
 MUTATION := .local/mutation
 
-.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale bench-pipeline bench-serving demo cluster-up cluster-down cluster-status \
+.PHONY: help setup lint format test test-unit test-cluster mutation soak chaos bench-judge bench-scale bench-pipeline bench-serving bench-steps demo cluster-up cluster-down cluster-status \
 	requirements pipeline example-data use-cases manifests clean
 
 help: ## List the targets
@@ -94,6 +94,9 @@ bench-serving: setup ## One row a request: our model server beside KServe's and 
 	test -x $(MLSERVER)/bin/python || $(PYTHON) -m venv $(MLSERVER)
 	VIRTUAL_ENV=$(MLSERVER) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/mlserver.txt
 	PYTHONPATH=hack $(BIN)/python -m bench.serving $(MLSERVER)
+
+bench-steps: setup ## What each step of the pipeline costs before it does anything (2 minutes)
+	PYTHONPATH=hack $(BIN)/python -m bench.steps
 
 bench-scale: setup ## A thousand rollouts at once on a real API server: CPU, memory, and how long an abort waits (12 minutes)
 	PYTHONPATH=hack $(BIN)/python -m bench.scale
