@@ -27,6 +27,7 @@ from timoneiro_serving.loading import SKOPS_FILE, load_skops
 from .definition.metrics import METRICS, PRIMARY
 from .definition.training import Training
 from .errors import StepError
+from .features.derivation import columns_with_gaps
 from .features.rows import features_of, target_of
 from .packaging.skops_files import write_skops
 from .tables import frame_of, groups_of, order_of, read_table, take_test, write_table
@@ -120,6 +121,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
         curve=curve,
         findings=[*findings(metric, curve, alone), *_unfinished(told)],
         search=searched,
+        missing_indicators=columns_with_gaps(training) if spec.model.missing_indicators else [],
         validation=validation,
     )
     model.mkdir(parents=True, exist_ok=True)

@@ -98,6 +98,11 @@ class ModelChoice(DefinitionObject):
     impute: bool = Field(
         default=True, description="Whether missing values are replaced: by the median, or by the commonest text."
     )
+    missing_indicators: bool = Field(
+        default=False,
+        description="Whether the model also learns from which values were missing before they were replaced: a column "
+        "of 0 and 1 beside each that may be.",
+    )
     balanced: bool = Field(
         default=False, description="Whether every class counts the same in training, however many rows it has."
     )

@@ -71,6 +71,11 @@ def model_faults(training: Training) -> Iterator[Contradiction]:
                     ("spec", "package", "format"),
                     f"Onnx holds no {field}: leave out spec.model.{field}, or write Sklearn",
                 )
+        if spec.model.missing_indicators:
+            yield (
+                ("spec", "package", "format"),
+                "Onnx cannot say which values were missing: leave out spec.model.missingIndicators, or write Sklearn",
+            )
         for what in _not_in_onnx(training):
             yield ("spec", "package", "format"), f"Onnx takes numbers as they are, and {what}: write Sklearn"
             break

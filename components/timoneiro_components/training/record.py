@@ -48,8 +48,9 @@ class ParameterFindings:
 class TrainingRecord:
     """How a model was made. `folds`: mean and standard deviation over the folds by metric. `curve`: by the metric
     `curve_metric`. `findings`: what the curve says, a sentence each. `baseline`: what a model that looks at no column
-    says: shares of the classes, or the median of the numbers. `search` is empty where there was none, and `validation`
-    is there where the definition asked for it."""
+    says: shares of the classes, or the median of the numbers. `search` is empty where there was none.
+    `missing_indicators`: columns beside which another one says whether they were missing. `validation` is there where
+    the definition asked for it."""
 
     algorithm: str
     parameters: dict[str, Any]
@@ -66,6 +67,7 @@ class TrainingRecord:
     curve: list[CurvePoint] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     search: dict[str, Any] = field(default_factory=dict)
+    missing_indicators: list[str] = field(default_factory=list)
     validation: ParameterFindings | None = None
 
     def write(self, folder: Path) -> None:

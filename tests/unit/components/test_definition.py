@@ -365,6 +365,22 @@ BAD = {
         changed("  target:", "  model: {impute: false}\n  features: {twice: income * 2}\n  target:"),
         "line 12, spec.model.impute: computed features may be missing, and LogisticRegression takes no row without",
     ),
+    "missing values that are indicated and not replaced": (
+        changed("minimum: 0", "nullable: true").replace(
+            "  target:", "  model: {impute: false, missingIndicators: true}\n  target:"
+        ),
+        "line 12, spec.model.missingIndicators: with impute: false the model sees itself which values are missing",
+    ),
+    "indicators of no column": (
+        changed("  target:", "  model: {missingIndicators: true}\n  target:"),
+        "line 12, spec.model.missingIndicators: no column that the model learns from is nullable",
+    ),
+    "indicators in ONNX": (
+        changed("minimum: 0", "nullable: true").replace(
+            "  target:", "  model: {missingIndicators: true}\n  package: {format: Onnx}\n  target:"
+        ),
+        "line 13, spec.package.format: Onnx cannot say which values were missing: leave out spec.model.missingIndica",
+    ),
     "a part that is there twice": (
         changed("type: Number, minimum: 0", "type: Time, parts: [DayOfWeek, DayOfWeek]"),
         "line 9, spec.columns.income.parts: a part is there twice",

@@ -357,3 +357,16 @@ def test_the_page_needs_nothing_else_and_shows_what_it_was_given_as_text() -> No
 )
 def test_the_page_says(words: str) -> None:
     assert words in report(document())
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"impute": False}, "passed on"),
+        ({"impute": True}, "replaced"),
+        ({"missing_indicators": ["a<b", "c"]}, "replaced; indicated for a&lt;b, c"),
+    ],
+)
+def test_the_page_says_what_became_of_missing_values(made: dict[str, Any], words: str) -> None:
+    seen = document()
+    assert f"<dd>{words}</dd>" in report({**seen, "training": {**seen["training"], **made}})
