@@ -37,6 +37,7 @@ from .training.curve import findings, learning_curve
 from .training.folds import TrainingRows, folds_of
 from .training.preflight import check_model
 from .training.record import CurvePoint, TrainingRecord, baseline_answers, baseline_of
+from .training.stopping import stopped
 from .training.threshold import cheapest_threshold
 from .training.validation import validated
 
@@ -85,6 +86,10 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
 
         searched = asdict(search(training, spec.model.search, features, rows, folds))
     parameters = searched.get("parameters", {})
+    stopping = None
+    if spec.model.early_stopping is not None:
+        stopping = stopped(training, spec.model.early_stopping, features, rows, folds, parameters)
+        parameters = {**parameters, stopping.parameter: stopping.number}
     crossed = list(cross(training, features, rows, folds, parameters))
     figures = _over_folds(crossed, training)
     curve = [*learning_curve(training, features, rows, folds, parameters), _last_point(crossed, training)]
@@ -122,6 +127,7 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
         findings=[*findings(metric, curve, alone), *_unfinished(told)],
         search=searched,
         missing_indicators=columns_with_gaps(training) if spec.model.missing_indicators else [],
+        stopping=stopping,
         validation=validation,
     )
     model.mkdir(parents=True, exist_ok=True)

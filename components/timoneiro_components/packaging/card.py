@@ -159,6 +159,8 @@ def _how(record: TrainingRecord) -> str:
     if record.search:
         tried = record.search["completed"] + record.search["pruned"]
         said.append(f"The parameters are the best of {tried} trials by cross-validated {record.search['metric']}.")
+    if record.stopping is not None:
+        said.append(record.stopping.finding)
     if record.calibration is not None:
         said.append(f"Its probabilities were calibrated ({record.calibration.lower()}).")
     if record.validation is not None:

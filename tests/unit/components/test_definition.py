@@ -371,6 +371,10 @@ BAD = {
         ),
         "line 12, spec.model.missingIndicators: with impute: false the model sees itself which values are missing",
     ),
+    "no patience": (
+        changed("  target:", "  model: {algorithm: HistGradientBoosting, earlyStopping: {patience: 0}}\n  target:"),
+        "line 12, spec.model.earlyStopping.patience: it must be at least 1",
+    ),
     "indicators of no column": (
         changed("  target:", "  model: {missingIndicators: true}\n  target:"),
         "line 12, spec.model.missingIndicators: no column that the model learns from is nullable",
