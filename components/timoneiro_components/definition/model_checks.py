@@ -194,9 +194,11 @@ def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradi
 
 
 def _disturbed(kind: Disturbance, training: Training) -> bool:
-    """Whether there is a column that can be disturbed so."""
+    """Whether there is a column that can be disturbed so; labels always can."""
     columns = training.features.values()
-    return any(column.nullable if kind == "Missing" else column.type in NUMBERS for column in columns)
+    return kind == "LabelNoise" or any(
+        column.nullable if kind == "Missing" else column.type in NUMBERS for column in columns
+    )
 
 
 def _metric(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contradiction]:

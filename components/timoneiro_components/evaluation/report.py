@@ -142,14 +142,14 @@ def _robustness(seen: Mapping[str, Any]) -> str:
     if not seen["robustness"]:
         return ""
     primary = seen["metrics"][seen["primary"]]
-    rows = [["as they are", _shown(primary["value"])]]
+    rows = [["rows and labels as they are", _shown(primary["value"])]]
     rows += [
         [entry["what"], "no answer" if entry["figure"] is None else _shown(entry["figure"])]
         for entry in seen["robustness"]
     ]
     return (
-        "<section><h2>When rows are not as they should be</h2>"
-        f"{numbers(['Test rows with', primary['title']], rows)}</section>\n"
+        "<section><h2>When rows or labels are not as they should be</h2>"
+        f"{numbers(['With', primary['title']], rows)}</section>\n"
     )
 
 

@@ -698,6 +698,11 @@ MODEL_FAULTS = {
         "spec.gates=[{metric: f1, robustness: Missing, atMost: 0.5}]",
         "spec.gates[0].robustness: no column that the model is asked with is nullable: leave this gate out",
     ),
+    "wrong labels of at least": (
+        "spec.gates=[{metric: f1, robustness: LabelNoise, atLeast: 0.5}]",
+        "spec.gates[0].atLeast: robustness is about a difference: write atMost",
+    ),
+    "most labels wrong": ("spec.evaluation.labelNoise=0.6", "spec.evaluation.labelNoise: it must be at most 0.5"),
     "noise without a number": (
         "spec={ignore: [income], gates: [{metric: f1, robustness: Noise, atMost: 0.5}], source: {csv: {path: a.csv}}, "
         "columns: {job: {type: Boolean}, owner: {type: Boolean}}, target: {column: job, positive: 'true'}}",
