@@ -34,6 +34,7 @@ from .stores.store import ModelStore
 from .tables import frame_of, groups_of, read_table
 from .tasks.answers import Array, ModelAnswers
 from .tasks.registry import figure_of
+from .training.label_noise import NOISE_FOLDER
 from .training.record import baseline_answers, read_record
 
 GATE = "evaluation"
@@ -79,7 +80,10 @@ def evaluate(training: Training, *, model: Path, test: Path, champion_uri: str, 
         champion=_champion(champion_uri, features, truth, training),
         baseline=baseline_answers(record.baseline, truth, training.classes),
         parts=list(slices_of(features, candidate, training)),
-        disturbed=_under_disturbance(judged, features, truth),
+        disturbed={
+            **_under_disturbance(judged, features, truth),
+            **_with_label_noise(model, training, features, truth),
+        },
         resampling=Resampling(groups_of(table, training), training.spec.model.seed),
     )
     found = tuple(verdicts(training, evidence))
@@ -156,6 +160,16 @@ def _under_disturbance(
         except StepError:
             found[kind] = None
     return found
+
+
+def _with_label_noise(
+    model: Path, training: Training, features: pd.DataFrame, truth: Array
+) -> dict[Disturbance, ModelAnswers | None]:
+    """Answers of the model that was fitted on changed labels for the rows as they are, where it is asked for."""
+    if training.label_noise is None:
+        return {}
+    who = "the model with changed labels"
+    return {"LabelNoise": JudgedModel(_loaded(model / NOISE_FOLDER, who), training, who).answers(features, truth)}
 
 
 def _named_rows(frame: pd.DataFrame, training: Training, positions: list[int]) -> list[dict[str, Any]]:

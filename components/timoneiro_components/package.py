@@ -143,6 +143,7 @@ def _made(record: TrainingRecord) -> dict[str, Any]:
         "algorithm": record.algorithm,
         "parameters": record.parameters,
         "impute": record.impute,
+        **({"missingIndicators": record.missing_indicators} if record.missing_indicators else {}),
         "calibration": record.calibration,
         "seed": record.seed,
         "rows": record.rows,

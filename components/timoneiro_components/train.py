@@ -2,14 +2,15 @@
 
 Guarantees: the rows of the test table are never fitted on, neither in a fold nor in the end; the same data, definition
 and seed give the same files to the bit; the model file is of a kind that can be loaded without running code from it,
-and the model server loads it. Next to it, `training.json` says how the model was made.
+and the model server loads it. Next to it, `training.json` says how the model was made. Where the definition asks how
+the model would be with wrong labels, another one is below it, which nobody serves.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from timoneiro_serving.loading import SKOPS_FILE, load_skops
 from .definition.metrics import METRICS, PRIMARY
 from .definition.training import Training
 from .errors import StepError
+from .features.derivation import columns_with_gaps
 from .features.rows import features_of, target_of
 from .packaging.skops_files import write_skops
 from .tables import frame_of, groups_of, order_of, read_table, take_test, write_table
@@ -34,8 +36,10 @@ from .tasks.registry import figure_of, figures_of
 from .training.crossing import FoldAnswers, cross, fitted, together
 from .training.curve import findings, learning_curve
 from .training.folds import TrainingRows, folds_of
+from .training.label_noise import NOISE_FOLDER, with_label_noise
 from .training.preflight import check_model
 from .training.record import CurvePoint, TrainingRecord, baseline_answers, baseline_of
+from .training.stopping import stopped
 from .training.threshold import cheapest_threshold
 from .training.validation import validated
 
@@ -84,6 +88,10 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
 
         searched = asdict(search(training, spec.model.search, features, rows, folds))
     parameters = searched.get("parameters", {})
+    stopping = None
+    if spec.model.early_stopping is not None:
+        stopping = stopped(training, spec.model.early_stopping, features, rows, folds, parameters)
+        parameters = {**parameters, stopping.parameter: stopping.number}
     crossed = list(cross(training, features, rows, folds, parameters))
     figures = _over_folds(crossed, training)
     curve = [*learning_curve(training, features, rows, folds, parameters), _last_point(crossed, training)]
@@ -97,9 +105,11 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
         threshold = cheapest_threshold(together([part.unseen for part in crossed]), spec.model.costs)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", ConvergenceWarning)
-        estimator = fitted(training, features, rows, parameters)
-    if threshold is not None:
-        estimator = _with_threshold(estimator, threshold, training, features, rows)
+        estimator = _model(training, features, rows, parameters, threshold)
+    noisy = None
+    if training.label_noise is not None:
+        changed = with_label_noise(training, rows, training.label_noise)
+        noisy = _model(training, features, changed, parameters, threshold)
 
     baseline = baseline_of(spec.task, rows.target, training.classes)
     metric = PRIMARY[spec.task]
@@ -120,11 +130,16 @@ def train(training: Training, *, data: Path, model: Path, test: Path) -> Trained
         curve=curve,
         findings=[*findings(metric, curve, alone), *_unfinished(told)],
         search=searched,
+        missing_indicators=columns_with_gaps(training) if spec.model.missing_indicators else [],
+        stopping=stopping,
         validation=validation,
     )
     model.mkdir(parents=True, exist_ok=True)
     write_skops(estimator, model / SKOPS_FILE)
     _require_servable(model / SKOPS_FILE, training)
+    if noisy is not None:
+        (model / NOISE_FOLDER).mkdir(exist_ok=True)
+        write_skops(noisy, model / NOISE_FOLDER / SKOPS_FILE)
     record.write(model)
     write_table(test_table, test)
     return Trained(test_rows=test_table.num_rows, folds=spec.split.folds, record=record)
@@ -187,10 +202,17 @@ def _last_point(crossed: Sequence[FoldAnswers], training: Training) -> CurvePoin
     return CurvePoint(rows, seen, unseen)
 
 
-def _with_threshold(
-    estimator: Any, threshold: float, training: Training, features: pd.DataFrame, rows: TrainingRows
-) -> FixedThresholdClassifier:
-    """The same model, which answers the positive class from `threshold` on."""
+def _model(
+    training: Training,
+    features: pd.DataFrame,
+    rows: TrainingRows,
+    parameters: Mapping[str, Any],
+    threshold: float | None,
+) -> Any:
+    """The model of these rows; with a threshold, from which the positive class is answered."""
+    estimator = fitted(training, features, rows, parameters)
+    if threshold is None:
+        return estimator
     positive = training.spec.target.positive
     wrapped = FixedThresholdClassifier(
         estimator, threshold=threshold, pos_label=positive, response_method="predict_proba"

@@ -21,6 +21,7 @@ Transform = Callable[[Any], Any]
 # imported; a subclass may do something else.
 _OF_ARRAYS = frozenset(
     {
+        "sklearn.impute._base.MissingIndicator",
         "sklearn.impute._base.SimpleImputer",
         "sklearn.preprocessing._data.StandardScaler",
         "sklearn.preprocessing._encoders.OneHotEncoder",

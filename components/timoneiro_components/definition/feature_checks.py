@@ -30,6 +30,7 @@ def feature_faults(training: Training) -> Iterator[Contradiction]:
     }
     for name in parts & training.spec.columns.keys():
         yield ("spec", "columns", name), "a part of a time is called so: rename the column"
+    yield from _indicators(training)
     model = training.spec.model
     if training.spec.features and not model.impute and model.algorithm in _NEED_EVERY_VALUE:
         yield (
@@ -47,6 +48,16 @@ def feature_faults(training: Training) -> Iterator[Contradiction]:
             parse_formula(text, training.features)
         except ExpressionError as error:
             yield path, str(error)
+
+
+def _indicators(training: Training) -> Iterator[Contradiction]:
+    path: Path = ("spec", "model", "missingIndicators")
+    if not training.spec.model.missing_indicators:
+        return
+    if not training.spec.model.impute:
+        yield path, "with impute: false the model sees itself which values are missing: leave out one of both"
+    elif not training.spec.features and not any(column.nullable for column in training.features.values()):
+        yield path, "no column that the model learns from is nullable: there is nothing to indicate"
 
 
 def _timeliness(path: Path, said: Timeliness, training: Training) -> Iterator[Contradiction]:

@@ -9,7 +9,7 @@ from pydantic import Field, FiniteFloat
 from .base import ColumnName, DefinitionObject, Text
 from .metrics import METRICS
 
-Disturbance = Literal["Noise", "Missing", "Shift"]
+Disturbance = Literal["Noise", "Missing", "Shift", "LabelNoise"]
 _METRIC = Field(
     description=f"One of {', '.join(METRICS)}, or `module:function` of what is and what was said.",
     json_schema_extra={"examples": list(METRICS)},
@@ -37,7 +37,8 @@ class Gate(DefinitionObject):
         default=None, description="With atMost: the largest difference of the metric between values of this column."
     )
     robustness: Disturbance | None = Field(
-        default=None, description="With atMost: how much worse the metric may get when rows are disturbed so."
+        default=None,
+        description="With atMost: how much worse the metric may get when rows, or training labels, are disturbed so.",
     )
 
 
@@ -60,4 +61,9 @@ class Evaluation(DefinitionObject):
     )
     shift: Annotated[FiniteFloat, Field(gt=0, le=10)] = Field(
         default=0.25, description="Shift of all numbers at once, in standard deviations of each column."
+    )
+    label_noise: Annotated[FiniteFloat, Field(gt=0, le=0.5)] | None = Field(
+        default=None,
+        description="Share of the training labels that are changed for a second model, which is only judged. Left out: "
+        "there is none, or, where a gate asks for it, 0.05.",
     )

@@ -64,6 +64,14 @@ class Search(DefinitionObject):
     )
 
 
+class EarlyStopping(DefinitionObject):
+    """The number of stages of a boosted model: the best one on the rows that the folds judge."""
+
+    patience: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=20, description="After so many stages that are no better, none is looked at."
+    )
+
+
 class ValidationCurve(DefinitionObject):
     """How one parameter decides about over- and underfitting: the model is fitted with each value, in each fold."""
 
@@ -92,11 +100,19 @@ class ModelChoice(DefinitionObject):
         default_factory=dict, description="Parameters of the algorithm, by the names that scikit-learn gives them."
     )
     search: Search | None = None
+    early_stopping: EarlyStopping | None = Field(
+        default=None, description="Left out: a boosted model has as many stages as its parameters say."
+    )
     validation_curve: ValidationCurve | None = Field(
         default=None, description="Left out: no parameter is looked at by itself."
     )
     impute: bool = Field(
         default=True, description="Whether missing values are replaced: by the median, or by the commonest text."
+    )
+    missing_indicators: bool = Field(
+        default=False,
+        description="Whether the model also learns from which values were missing before they were replaced: a column "
+        "of 0 and 1 beside each that may be.",
     )
     balanced: bool = Field(
         default=False, description="Whether every class counts the same in training, however many rows it has."

@@ -71,6 +71,11 @@ def model_faults(training: Training) -> Iterator[Contradiction]:
                     ("spec", "package", "format"),
                     f"Onnx holds no {field}: leave out spec.model.{field}, or write Sklearn",
                 )
+        if spec.model.missing_indicators:
+            yield (
+                ("spec", "package", "format"),
+                "Onnx cannot say which values were missing: leave out spec.model.missingIndicators, or write Sklearn",
+            )
         for what in _not_in_onnx(training):
             yield ("spec", "package", "format"), f"Onnx takes numbers as they are, and {what}: write Sklearn"
             break
@@ -189,9 +194,11 @@ def gate_faults(path: Path, gate: Gate, training: Training) -> Iterator[Contradi
 
 
 def _disturbed(kind: Disturbance, training: Training) -> bool:
-    """Whether there is a column that can be disturbed so."""
+    """Whether there is a column that can be disturbed so; labels always can."""
     columns = training.features.values()
-    return any(column.nullable if kind == "Missing" else column.type in NUMBERS for column in columns)
+    return kind == "LabelNoise" or any(
+        column.nullable if kind == "Missing" else column.type in NUMBERS for column in columns
+    )
 
 
 def _metric(path: Path, name: str, spec: TrainingSpec) -> Iterator[Contradiction]:

@@ -25,6 +25,7 @@ from .source import TableSource
 
 API_VERSION = "timoneiro.dev/v1alpha1"
 KIND = "Training"
+_LABEL_NOISE = 0.05
 # The gate of a definition that has none of its own.
 _NOT_WORSE: dict[TaskName, Gate] = {
     BINARY: Gate(metric="rocAuc", champion=0.01),
@@ -101,6 +102,12 @@ class Training(DefinitionObject):
     def keys(self) -> list[str]:
         """Columns that say which row it is, in their order."""
         return [name for name, column in self.columns.items() if column.type == "Key"]
+
+    @property
+    def label_noise(self) -> float | None:
+        """Share of the labels that are changed for a second model; None where nobody asks how that one is."""
+        asked = any(gate.robustness == "LabelNoise" for gate in self.spec.gates)
+        return self.spec.evaluation.label_noise or (_LABEL_NOISE if asked else None)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from timoneiro_page.scales import Scale
 Points = Sequence[Sequence[float]]
 # More would run into each other.
 _MOST_TICKS = 6
+_APART = 0.15
 _SHARES = [(0.0, "0"), (0.5, "0.5"), (1.0, "1")]
 
 
@@ -33,7 +34,7 @@ def curve_pictures(seen: Mapping[str, Any]) -> str:
         found.append(_figure(chart, "pr", "Precision-recall curve", caption))
     if curves.get("predictions"):
         found.append(_said_against_is(curves["predictions"]))
-    found += [_learning_curve(seen), _validation_curve(seen)]
+    found += [_learning_curve(seen), _stages(seen), _validation_curve(seen)]
     return f'<section><h2>Curves</h2><div class="two">{"".join(found)}</div></section>\n'
 
 
@@ -97,6 +98,24 @@ def _learning_curve(seen: Mapping[str, Any]) -> str:
     chart.line([(point["rows"], point["unseen"]) for point in curve], "estimate", "other rows")
     title = seen["metrics"][seen["training"]["curve_metric"]]["title"]
     return _figure(chart, "learning", "Learning curve", f"{title} by the number of rows that it was fitted on")
+
+
+def _stages(seen: Mapping[str, Any]) -> str:
+    record = seen["training"]["stopping"]
+    if record is None:
+        return ""
+    points, number = _pairs(record["curve"]), record["number"]
+    low, high = _room([figure for _, figure in points])
+    first, last = points[0][0], points[-1][0]
+    chart = Chart(x=Scale(low=first, high=max(last, first + 1), start=LEFT, end=RIGHT), y=_height(low, high))
+    # Numbers below each other would not be legible.
+    ends = [stage for stage in (first, last) if abs(stage - number) > _APART * (last - first)]
+    chart.grid([(stage, f"{stage:,.0f}") for stage in (number, *ends)], _ends(low, high))
+    chart.line(points, "estimate", "other rows")
+    chart.dots([point for point in points if point[0] == number], "estimate")
+    title = seen["metrics"][record["metric"]]["title"]
+    caption = f"{title} by the number of stages, mean of the folds. {record['finding']}"
+    return _figure(chart, "stages", "Early stopping", caption)
 
 
 def _validation_curve(seen: Mapping[str, Any]) -> str:

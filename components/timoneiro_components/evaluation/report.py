@@ -142,14 +142,14 @@ def _robustness(seen: Mapping[str, Any]) -> str:
     if not seen["robustness"]:
         return ""
     primary = seen["metrics"][seen["primary"]]
-    rows = [["as they are", _shown(primary["value"])]]
+    rows = [["rows and labels as they are", _shown(primary["value"])]]
     rows += [
         [entry["what"], "no answer" if entry["figure"] is None else _shown(entry["figure"])]
         for entry in seen["robustness"]
     ]
     return (
-        "<section><h2>When rows are not as they should be</h2>"
-        f"{numbers(['Test rows with', primary['title']], rows)}</section>\n"
+        "<section><h2>When rows or labels are not as they should be</h2>"
+        f"{numbers(['With', primary['title']], rows)}</section>\n"
     )
 
 
@@ -196,7 +196,7 @@ def _making(record: Mapping[str, Any]) -> str:
     found = "".join(f"<p>{e(sentence)}</p>" for sentence in record["findings"])
     known: Iterable[tuple[str, str]] = [
         ("Seed", str(record["seed"])),
-        ("Missing values", "replaced" if record["impute"] else "passed on"),
+        ("Missing values", _missing_values(record)),
         ("Calibration", e(record["calibration"] or "none")),
         *((name, e(str(value))) for name, value in sorted(record["parameters"].items())),
     ]
@@ -214,6 +214,13 @@ def _making(record: Mapping[str, Any]) -> str:
         f"<h3>Cross-validation on the training rows</h3>{numbers(['', 'Mean of the folds', 'Deviation'], rows)}"
         "</section>\n"
     )
+
+
+def _missing_values(record: Mapping[str, Any]) -> str:
+    if not record["impute"]:
+        return "passed on"
+    indicated = ", ".join(record["missing_indicators"])
+    return e(f"replaced; indicated for {indicated}" if indicated else "replaced")
 
 
 def _with_interval(entry: Mapping[str, Any]) -> str:

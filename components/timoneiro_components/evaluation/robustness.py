@@ -1,4 +1,7 @@
-"""Rows as they might come too: with noise, with values missing, and with every number shifted."""
+"""Rows as they might come too: with noise, with values missing, and with every number shifted.
+
+Changed labels are a disturbance as well, of what a model learns from: training/label_noise.py.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,10 @@ def disturbed(features: pd.DataFrame, training: Training) -> dict[Disturbance, p
 
 
 def in_words(kind: Disturbance, training: Training) -> str:
-    """What was done to the rows."""
+    """What was done to the rows, or to the labels."""
     said = training.spec.evaluation
+    if kind == "LabelNoise":
+        return f"{100 * (training.label_noise or 0.0):g}% of the training labels changed"
     return {
         "Noise": f"noise of {said.noise:g} standard deviations on every number",
         "Missing": f"{said.missing:.0%} of the values of nullable columns taken away",

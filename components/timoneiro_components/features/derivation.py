@@ -35,6 +35,15 @@ def derived_columns(training: Training) -> list[str]:
     return [*parts, *training.spec.features]
 
 
+def columns_with_gaps(training: Training) -> list[str]:
+    """Columns that a model learns from and that may have no value, in their order; of the parts of a time, which are
+    missing together, the first. It is the definition that says it and no row, so that all folds have the same."""
+    nullable = [(name, column) for name, column in training.features.items() if column.nullable]
+    asked = [name for name, column in nullable if column.type != "Time"]
+    times = [part_columns(name, column.parts[0])[0] for name, column in nullable if column.parts]
+    return [*asked, *times, *training.spec.features]
+
+
 def _formula(expression: Expression) -> Formula:
     match expression:
         case ColumnOperand(name=name):

@@ -154,9 +154,13 @@ def _how(record: TrainingRecord) -> str:
         f"Made by {record.algorithm}{f' ({parameters})' if parameters else ''} from {record.rows:,} rows; missing "
         f"values are {'replaced' if record.impute else 'passed on as they are'}."
     ]
+    if record.missing_indicators:
+        said.append(f"It also learns from whether {', '.join(record.missing_indicators)} were missing.")
     if record.search:
         tried = record.search["completed"] + record.search["pruned"]
         said.append(f"The parameters are the best of {tried} trials by cross-validated {record.search['metric']}.")
+    if record.stopping is not None:
+        said.append(record.stopping.finding)
     if record.calibration is not None:
         said.append(f"Its probabilities were calibrated ({record.calibration.lower()}).")
     if record.validation is not None:

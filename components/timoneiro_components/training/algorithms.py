@@ -65,7 +65,22 @@ def space_of(training: Training) -> Mapping[str, Range]:
     if model.search is not None and model.search.space:
         return model.search.space
     usual = _SPACES.get(model.algorithm, {})
-    return {name: found for name, found in usual.items() if name not in model.parameters}
+    taken = {*model.parameters, *([] if model.early_stopping is None else [stage_parameter(training)])}
+    return {name: found for name, found in usual.items() if name not in taken}
+
+
+def stage_parameter(training: Training) -> str:
+    """The parameter by which a boosted model has so many stages. Raises StepError for an algorithm that cannot be asked
+    after each of them."""
+    estimator = plain(training)
+    method = "staged_predict" if training.spec.task == REGRESSION else "staged_predict_proba"
+    known = [name for name in ("max_iter", "n_estimators") if name in estimator.get_params()]
+    if not known or not hasattr(estimator, method):
+        raise StepError(
+            f"{training.spec.model.algorithm} does not learn in stages that could be judged: leave out "
+            "spec.model.earlyStopping, or choose a boosted model, such as HistGradientBoosting"
+        )
+    return known[0]
 
 
 def build(training: Training, parameters: Mapping[str, Any], calibration: Folds | None = None) -> Any:
@@ -81,6 +96,9 @@ def build(training: Training, parameters: Mapping[str, Any], calibration: Folds 
     fixed: dict[str, Any] = {"random_state": model.seed} if "random_state" in known else {}
     if model.balanced:
         fixed["class_weight"] = "balanced"
+    if model.early_stopping is not None and "early_stopping" in known:
+        # Of its own accord it would judge by rows taken at random, where there are many.
+        fixed["early_stopping"] = False
     estimator.set_params(**{**fixed, **said})
     pipeline = Pipeline([*preparation(training), (MODEL, estimator)])
     if model.calibration is None or calibration is None:

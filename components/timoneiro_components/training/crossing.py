@@ -47,9 +47,17 @@ def cross(
         yield found
 
 
-def fitted(training: Training, features: pd.DataFrame, rows: TrainingRows, parameters: Mapping[str, Any]) -> Any:
-    """A model of these rows. Raises StepError if it cannot be fitted."""
-    folds = calibration_folds(training, rows) if training.spec.model.calibration is not None else None
+def fitted(
+    training: Training,
+    features: pd.DataFrame,
+    rows: TrainingRows,
+    parameters: Mapping[str, Any],
+    *,
+    calibrated: bool = True,
+) -> Any:
+    """A model of these rows, with the calibration of the definition or as it is before. Raises StepError if it cannot
+    be fitted."""
+    folds = calibration_folds(training, rows) if calibrated and training.spec.model.calibration is not None else None
     try:
         return build(training, parameters, folds).fit(features, rows.target)
     except (ValueError, TypeError) as error:
@@ -61,8 +69,12 @@ def answers_of(model: Any, features: pd.DataFrame, truth: Numbers, training: Tra
     classes = training.classes
     if not classes:
         return ModelAnswers(truth, np.asarray(model.predict(features), dtype=float))
-    known = [str(name) for name in model.classes_]
-    found = np.asarray(model.predict_proba(features), dtype=float)
+    return class_answers(model.classes_, model.predict_proba(features), truth, classes)
+
+
+def class_answers(known: Sequence[Any], said: Any, truth: Numbers, classes: tuple[str, ...]) -> ModelAnswers:
+    """What is `said` of n rows: probabilities of the classes `known` to a model, shape (n, known)."""
+    known, found = [str(name) for name in known], np.asarray(said, dtype=float)
     probabilities = np.zeros((len(truth), len(classes)))
     for position, name in enumerate(classes):
         # A class that no row of the fold has is impossible to its model.

@@ -10,7 +10,10 @@ from ..definition.metrics import REGRESSION
 from ..definition.model import Range
 from ..definition.training import Training
 from ..errors import StepError
-from .algorithms import plain
+from .algorithms import plain, stage_parameter
+
+# By which estimators of scikit-learn stop by themselves.
+_OWN_STOPPING = ("early_stopping", "n_iter_no_change", "validation_fraction")
 
 
 def check_model(training: Training) -> None:
@@ -26,6 +29,8 @@ def check_model(training: Training) -> None:
             raise StepError(f"{model.algorithm} has no parameter {name!r}; {hint}")
         for value in values:
             _require_possible(training, where, {name: value})
+    if model.early_stopping is not None:
+        _check_stages(training)
     if model.balanced and "class_weight" not in known:
         raise StepError(f"{model.algorithm} does not weigh classes: leave out spec.model.balanced")
     # Of the estimator with its parameters: some give probabilities only with certain ones.
@@ -34,6 +39,19 @@ def check_model(training: Training) -> None:
         raise StepError(
             f"{model.algorithm} gives no probabilities, which a classifier is judged by: {hint}choose another"
         )
+
+
+def _check_stages(training: Training) -> None:
+    """Whether it is the folds, and nothing else, that choose the number of stages."""
+    stages, search = stage_parameter(training), training.spec.model.search
+    if search is not None and stages in search.space:
+        raise StepError(
+            f"spec.model.search.space.{stages}: with spec.model.earlyStopping it is for the folds to choose: leave it "
+            f"out, and write the largest in spec.model.parameters.{stages}"
+        )
+    for where, name, _ in _said(training):
+        if name in _OWN_STOPPING:
+            raise StepError(f"{where}: with spec.model.earlyStopping the folds say when it stops: leave out either")
 
 
 def _said(training: Training) -> Iterator[tuple[str, str, tuple[Any, ...]]]:

@@ -45,11 +45,25 @@ class ParameterFindings:
 
 
 @dataclass(frozen=True)
+class StageFindings:
+    """How the folds chose the number of stages of a boosted model, the value of `parameter`: the best number for each
+    fold alone, the mean over the folds after some stages, and a sentence."""
+
+    parameter: str
+    metric: str
+    number: int
+    by_fold: list[int]
+    curve: list[tuple[int, float]]
+    finding: str
+
+
+@dataclass(frozen=True)
 class TrainingRecord:
     """How a model was made. `folds`: mean and standard deviation over the folds by metric. `curve`: by the metric
     `curve_metric`. `findings`: what the curve says, a sentence each. `baseline`: what a model that looks at no column
-    says: shares of the classes, or the median of the numbers. `search` is empty where there was none, and `validation`
-    is there where the definition asked for it."""
+    says: shares of the classes, or the median of the numbers. `search` is empty where there was none.
+    `missing_indicators`: columns beside which another one says whether they were missing. `stopping` and
+    `validation` are there where the definition asked for them."""
 
     algorithm: str
     parameters: dict[str, Any]
@@ -66,6 +80,8 @@ class TrainingRecord:
     curve: list[CurvePoint] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
     search: dict[str, Any] = field(default_factory=dict)
+    missing_indicators: list[str] = field(default_factory=list)
+    stopping: StageFindings | None = None
     validation: ParameterFindings | None = None
 
     def write(self, folder: Path) -> None:
@@ -79,11 +95,18 @@ def read_record(folder: Path) -> TrainingRecord:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         curve = [CurvePoint(**point) for point in document["curve"]]
-        return TrainingRecord(**{**document, "curve": curve, "validation": _validation(document["validation"])})
+        found = {"curve": curve, "stopping": _stopping(document["stopping"])}
+        return TrainingRecord(**{**document, **found, "validation": _validation(document["validation"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StepError(
             f"{path} cannot be read ({error}): take the folder that the training step of this version made"
         ) from error
+
+
+def _stopping(document: dict[str, Any] | None) -> StageFindings | None:
+    if document is None:
+        return None
+    return StageFindings(**{**document, "curve": [(stage, figure) for stage, figure in document["curve"]]})
 
 
 def _validation(document: dict[str, Any] | None) -> ParameterFindings | None:

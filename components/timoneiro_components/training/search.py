@@ -7,7 +7,8 @@ some folds is given up (median pruning).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..tasks.registry import figure_of
 from .algorithms import Folds, build, space_of
 from .crossing import cross
 from .folds import TrainingRows
+from .stopping import best_stage, mean_curve, stage_curves
 
 # What stops a trial is told as a sentence; its warnings are tracebacks.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -45,21 +47,20 @@ def search(training: Training, said: Search, features: pd.DataFrame, rows: Train
     """Looks for the parameters whose mean over the folds is best. Raises StepError if no trial has a figure,
     or if one cannot be fitted."""
     metric = said.metric or PRIMARY[training.spec.task]
-    figure, space = figure_of(training.spec.task, metric), space_of(training)
+    space = space_of(training)
 
     def objective(trial: optuna.Trial) -> float:
         parameters = {name: _suggested(trial, name, found) for name, found in space.items()}
-        figures: list[float] = []
+        found = math.nan
         try:
-            for step, answers in enumerate(cross(training, features, rows, folds, parameters)):
-                figures.append(figure(answers.unseen))
-                trial.report(float(np.mean(figures)), step)
+            for step, found in enumerate(_so_far(training, metric, features, rows, folds, parameters)):
+                trial.report(found, step)
                 if step + 1 < len(folds) and trial.should_prune():
                     raise optuna.TrialPruned
         except StepError as error:
             tried = ", ".join(f"{name} {value}" for name, value in parameters.items())
             raise StepError(f"spec.model.search, with {tried}: {error}") from error
-        return float(np.mean(figures))
+        return found
 
     study = optuna.create_study(
         direction="minimize" if METRICS[metric].smaller_is_better else "maximize",
@@ -83,6 +84,28 @@ def search(training: Training, said: Search, features: pd.DataFrame, rows: Train
         pruned=states.count(optuna.trial.TrialState.PRUNED),
         out_of_time=len(states) < said.trials,
     )
+
+
+def _so_far(
+    training: Training,
+    metric: str,
+    features: pd.DataFrame,
+    rows: TrainingRows,
+    folds: Folds,
+    parameters: Mapping[str, Any],
+) -> Iterator[float]:
+    """The figure of the folds up to each: of the stage that is best for them, where the folds choose it."""
+    stopping = training.spec.model.early_stopping
+    if stopping is not None:
+        curves: list[list[float]] = []
+        for curve in stage_curves(training, features, rows, folds, parameters):
+            curves.append(curve)
+            yield best_stage(metric, mean_curve(curves), stopping.patience).figure
+        return
+    figure, figures = figure_of(training.spec.task, metric), []
+    for answers in cross(training, features, rows, folds, parameters):
+        figures.append(figure(answers.unseen))
+        yield float(np.mean(figures))
 
 
 def _suggested(trial: optuna.Trial, name: str, found: Range) -> Any:

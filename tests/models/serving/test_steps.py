@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -44,6 +44,13 @@ STEPS: dict[str, Callable[[], Sequence[Any]]] = {
     ],
     "numbers and categories": lambda: [
         split(("n", make_pipeline(*numeric()), NUMBERS), ("c", categorical(), TEXTS)),
+    ],
+    "numbers, categories, and what tells that one of either was missing": lambda: [
+        split(
+            ("n", make_pipeline(*numeric()), NUMBERS),
+            ("m", MissingIndicator(features="all"), ["age", "town"]),
+            ("c", categorical(), TEXTS),
+        ),
     ],
     "categories alone": lambda: [split(("c", categorical(), TEXTS))],
     "one step a part": lambda: [

@@ -365,6 +365,26 @@ BAD = {
         changed("  target:", "  model: {impute: false}\n  features: {twice: income * 2}\n  target:"),
         "line 12, spec.model.impute: computed features may be missing, and LogisticRegression takes no row without",
     ),
+    "missing values that are indicated and not replaced": (
+        changed("minimum: 0", "nullable: true").replace(
+            "  target:", "  model: {impute: false, missingIndicators: true}\n  target:"
+        ),
+        "line 12, spec.model.missingIndicators: with impute: false the model sees itself which values are missing",
+    ),
+    "no patience": (
+        changed("  target:", "  model: {algorithm: HistGradientBoosting, earlyStopping: {patience: 0}}\n  target:"),
+        "line 12, spec.model.earlyStopping.patience: it must be at least 1",
+    ),
+    "indicators of no column": (
+        changed("  target:", "  model: {missingIndicators: true}\n  target:"),
+        "line 12, spec.model.missingIndicators: no column that the model learns from is nullable",
+    ),
+    "indicators in ONNX": (
+        changed("minimum: 0", "nullable: true").replace(
+            "  target:", "  model: {missingIndicators: true}\n  package: {format: Onnx}\n  target:"
+        ),
+        "line 13, spec.package.format: Onnx cannot say which values were missing: leave out spec.model.missingIndica",
+    ),
     "a part that is there twice": (
         changed("type: Number, minimum: 0", "type: Time, parts: [DayOfWeek, DayOfWeek]"),
         "line 9, spec.columns.income.parts: a part is there twice",
@@ -678,6 +698,11 @@ MODEL_FAULTS = {
         "spec.gates=[{metric: f1, robustness: Missing, atMost: 0.5}]",
         "spec.gates[0].robustness: no column that the model is asked with is nullable: leave this gate out",
     ),
+    "wrong labels of at least": (
+        "spec.gates=[{metric: f1, robustness: LabelNoise, atLeast: 0.5}]",
+        "spec.gates[0].atLeast: robustness is about a difference: write atMost",
+    ),
+    "most labels wrong": ("spec.evaluation.labelNoise=0.6", "spec.evaluation.labelNoise: it must be at most 0.5"),
     "noise without a number": (
         "spec={ignore: [income], gates: [{metric: f1, robustness: Noise, atMost: 0.5}], source: {csv: {path: a.csv}}, "
         "columns: {job: {type: Boolean}, owner: {type: Boolean}}, target: {column: job, positive: 'true'}}",

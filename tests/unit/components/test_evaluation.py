@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from timoneiro_components.tasks.registry import figure_of
 from timoneiro_components.training.record import (
     CurvePoint,
     ParameterFindings,
+    StageFindings,
     TrainingRecord,
     ValidationPoint,
     baseline_answers,
@@ -301,6 +303,9 @@ def record() -> TrainingRecord:
         curve=[CurvePoint(500, 0.9, 0.7), CurvePoint(1000, 0.85, 0.8)],
         findings=["It overfits: <b>"],
         search={},
+        stopping=StageFindings(
+            "max_iter", "rocAuc", 40, [30, 50], [(1, 0.6), (40, 0.8), (60, 0.79)], "max_iter is 40 <stages>."
+        ),
         validation=ParameterFindings(
             "C", [ValidationPoint(0.1, 0.6, 0.6), ValidationPoint(None, 0.9, 0.7)], "C is best at <null>."
         ),
@@ -353,7 +358,36 @@ def test_the_page_needs_nothing_else_and_shows_what_it_was_given_as_text() -> No
         "Among rows with job: clerk (ROC AUC 0.",
         "person c&lt;d",
         "by C. C is best at &lt;null&gt;.",
+        "ROC AUC by the number of stages, mean of the folds. max_iter is 40 &lt;stages&gt;.",
     ],
 )
 def test_the_page_says(words: str) -> None:
     assert words in report(document())
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ({"impute": False}, "passed on"),
+        ({"impute": True}, "replaced"),
+        ({"missing_indicators": ["a<b", "c"]}, "replaced; indicated for a&lt;b, c"),
+    ],
+)
+def test_the_page_says_what_became_of_missing_values(made: dict[str, Any], words: str) -> None:
+    seen = document()
+    assert f"<dd>{words}</dd>" in report({**seen, "training": {**seen["training"], **made}})
+
+
+def test_a_number_of_stages_that_nobody_chose_is_not_drawn() -> None:
+    seen = document()
+    assert "Early stopping" in report(seen)
+    assert "Early stopping" not in report({**seen, "training": {**seen["training"], "stopping": None}})
+
+
+@pytest.mark.parametrize(("number", "ticks"), [(30, ["1", "30", "60"]), (55, ["1", "55"]), (2, ["2", "60"])])
+def test_numbers_of_stages_are_not_written_on_each_other(number: int, ticks: list[str]) -> None:
+    seen = document()
+    stopping = {**seen["training"]["stopping"], "number": number, "curve": [[1, 0.6], [number, 0.8], [60, 0.7]]}
+    page = report({**seen, "training": {**seen["training"], "stopping": stopping}})
+    picture = page[page.index('id="stages-t"') :].partition("</svg>")[0]
+    assert sorted(re.findall(r'class="tick middle"[^>]*>([^<]*)<', picture), key=int) == ticks
