@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +27,10 @@ _LABELS_ARE_LIKELIEST = frozenset(
     }
 )
 _THRESHOLD = "sklearn.model_selection._classification_threshold.FixedThresholdClassifier"
+
+# What a graph is told where a text is missing.
+ONNX_GAP = ""
+_ONNX_TYPES: Mapping[str, Any] = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(string)": object}
 
 
 @dataclass(frozen=True)
@@ -102,21 +107,49 @@ def _as_it_is(rows: Any) -> Any:
 
 
 class OnnxPredictor:
-    """An ONNX graph with one numeric input of shape (n, features): label first, then probabilities."""
+    """An ONNX graph: label first, then probabilities. Its inputs are one of numbers, of shape (n, features), or one of
+    numbers or texts for each feature, of shape (n, 1), in the order of the features."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
-        self._input = session.get_inputs()[0]
-        self._dtype = np.float64 if self._input.type == "tensor(double)" else np.float32
+        self._inputs = [(entry.name, _ONNX_TYPES[entry.type]) for entry in session.get_inputs()]
+        self._shape = session.get_inputs()[0].shape
+
+    @staticmethod
+    def takes(inputs: Sequence[Any]) -> bool:
+        """Whether a graph with these inputs can be asked."""
+        if not all(entry.type in _ONNX_TYPES and len(entry.shape) == 2 for entry in inputs):
+            return False
+        is_matrix = len(inputs) == 1 and _ONNX_TYPES[inputs[0].type] is not object
+        return is_matrix or all(entry.shape[1] == 1 for entry in inputs)
+
+    @property
+    def columns(self) -> list[tuple[str, bool]]:
+        """Name of each input, and whether it is of texts; none where all features are one input."""
+        if len(self._inputs) == 1 and self._inputs[0][1] is not object:
+            return []
+        return [(name, dtype is object) for name, dtype in self._inputs]
 
     @property
     def width(self) -> int | None:
         """Number of features that the graph wants, or None if it does not say."""
-        shape = self._input.shape
-        return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
+        if self.columns:
+            return len(self._inputs)
+        return self._shape[1] if isinstance(self._shape[1], int) else None
 
     def predict(self, frame: pd.DataFrame) -> Answer:
-        rows = frame.to_numpy(dtype=self._dtype)
-        outputs = [np.asarray(output) for output in self._session.run(None, {self._input.name: rows})]
-        predictions = outputs[0].reshape(len(rows))
+        outputs = [np.asarray(output) for output in self._session.run(None, self._fed(frame))]
+        predictions = outputs[0].reshape(len(frame))
         return Answer(predictions, outputs[1] if len(outputs) > 1 else None)
+
+    def _fed(self, frame: pd.DataFrame) -> dict[str, np.ndarray[Any, Any]]:
+        if not self.columns:
+            ((name, dtype),) = self._inputs
+            return {name: frame.to_numpy(dtype=dtype)}
+        named = zip(self._inputs, frame.columns, strict=True)
+        return {name: _column(frame[column], dtype) for (name, dtype), column in named}
+
+
+def _column(values: pd.Series, dtype: Any) -> np.ndarray[Any, Any]:
+    known = values.fillna(ONNX_GAP) if dtype is object else values
+    return np.asarray(known.to_numpy(dtype=dtype)).reshape(-1, 1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ModelLoadError, first_line
 from .estimators import ModelPredictor, OnnxPredictor, sklearn_predictor
 from .integrity import Contents
-from .manifest import MANIFEST_FILE, Feature, Manifest, read_manifest
+from .manifest import MANIFEST_FILE, TEXT_DTYPE, Feature, Manifest, read_manifest
 
 if TYPE_CHECKING:
     from .signature import PublicKey
@@ -144,14 +144,28 @@ def _load_onnx(file: Path, manifest: Manifest | None) -> LoadedModel:
     except Exception as error:
         raise ModelLoadError(f"{file} cannot be read as an ONNX model: {first_line(error)}") from error
     inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type not in ("tensor(float)", "tensor(double)"):
-        found = ", ".join(f"{entry.name} {entry.type}" for entry in inputs)
+    if not OnnxPredictor.takes(inputs):
+        found = ", ".join(f"{entry.name} {entry.type} {entry.shape}" for entry in inputs)
         raise ModelLoadError(
-            f"{file} wants the inputs {found}; export the model with one float input of shape (rows, features)"
+            f"{file} wants the inputs {found}; export the model with one float input of shape (rows, features), or "
+            "with one of floats or strings, of shape (rows, 1), for each feature"
         )
     predictor = OnnxPredictor(session)
     classes = () if manifest is None else manifest.classes
-    return LoadedModel(file, _columns(file, manifest, predictor.width, None), classes, predictor)
+    return LoadedModel(file, _onnx_features(file, predictor, manifest), classes, predictor)
+
+
+def _onnx_features(file: Path, predictor: OnnxPredictor, manifest: Manifest | None) -> tuple[Feature, ...]:
+    columns = predictor.columns
+    if manifest is None and columns:
+        return tuple(Feature(name, TEXT_DTYPE if is_text else "float64") for name, is_text in columns)
+    features = _columns(file, manifest, predictor.width, None)
+    texts = [is_text for _, is_text in columns] or [False] * len(features)
+    if [feature.is_text for feature in features] != texts:
+        raise ModelLoadError(
+            f"{file} takes texts for other columns than {MANIFEST_FILE} lists; package the model again"
+        )
+    return features
 
 
 def _estimator_features(file: Path, estimator: Any, manifest: Manifest | None) -> tuple[Feature, ...]:

@@ -77,7 +77,7 @@ def model_faults(training: Training) -> Iterator[Contradiction]:
                 "Onnx cannot say which values were missing: leave out spec.model.missingIndicators, or write Sklearn",
             )
         for what in _not_in_onnx(training):
-            yield ("spec", "package", "format"), f"Onnx takes numbers as they are, and {what}: write Sklearn"
+            yield ("spec", "package", "format"), f"Onnx takes columns as they are, and {what}: write Sklearn"
             break
     for position, name in enumerate(spec.evaluation.slices or ()):
         yield from _slice_column(("spec", "evaluation", "slices", position), name, spec)
@@ -85,7 +85,7 @@ def model_faults(training: Training) -> Iterator[Contradiction]:
 
 def _not_in_onnx(training: Training) -> Iterator[str]:
     for name, column in training.features.items():
-        if column.type in ("Category", "Time"):
+        if column.type == "Time":
             yield f"column {name!r} is a {column.type}"
         elif column.clip:
             yield f"column {name!r} is clipped"

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from onnx import TensorProto, helper
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -192,3 +196,55 @@ def test_a_malformed_manifest_is_refused_by_field(copy: Path, changes: dict[str,
 def test_a_manifest_that_is_no_json_is_refused_by_name(copy: Path) -> None:
     (copy / "timoneiro.json").write_text("{")
     assert "timoneiro.json is not readable JSON" in refusal(copy)
+
+
+def graph(folder: Path, *inputs: tuple[str, int, Sequence[int | None]]) -> Path:
+    """A graph that passes the first of its inputs on."""
+    made = helper.make_graph(
+        [helper.make_node("Identity", [inputs[0][0]], ["label"])],
+        "graph",
+        [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in inputs],
+        [helper.make_tensor_value_info("label", inputs[0][1], inputs[0][2])],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder
+
+
+FLOAT, STRING, WHOLE = TensorProto.FLOAT, TensorProto.STRING, TensorProto.INT64
+
+
+def test_a_graph_with_an_input_for_each_feature_is_asked_by_their_names(tmp_path: Path) -> None:
+    model = load_model(graph(tmp_path, ("town", STRING, (None, 1)), ("age", FLOAT, (None, 1))))
+    assert [(feature.name, feature.is_text) for feature in model.features] == [("town", True), ("age", False)]
+    rows = pd.DataFrame({"town": ["Rome", np.nan], "age": [1.0, 2.0]})
+    assert model.predictor.predict(rows).predictions.tolist() == ["Rome", ""]
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [("rows", FLOAT, (None, 3, 3))],
+        [("rows", STRING, (None, 3))],
+        [("rows", WHOLE, (None, 3))],
+        [("rows", FLOAT, (None, 2)), ("age", FLOAT, (None, 1))],
+    ],
+)
+def test_a_graph_that_takes_no_rows_is_refused_with_what_it_wants(tmp_path: Path, inputs: Any) -> None:
+    assert "wants the inputs rows tensor(" in refusal(graph(tmp_path, *inputs))
+
+
+def test_a_graph_with_texts_where_the_manifest_has_numbers_is_refused(tmp_path: Path) -> None:
+    graph(tmp_path, ("town", STRING, (None, 1)))
+    (tmp_path / "timoneiro.json").write_text(
+        json.dumps({"schemaVersion": 1, "format": {"name": "onnx"}, "features": [{"name": "town"}]})
+    )
+    assert "takes texts for other columns than timoneiro.json lists" in refusal(tmp_path)
+
+
+def test_a_graph_of_numbers_where_the_manifest_has_texts_is_refused(tmp_path: Path) -> None:
+    graph(tmp_path, ("rows", FLOAT, (None, 1)))
+    (tmp_path / "timoneiro.json").write_text(
+        json.dumps({"schemaVersion": 1, "format": {"name": "onnx"}, "features": [{"name": "town", "dtype": "string"}]})
+    )
+    assert "takes texts for other columns than timoneiro.json lists" in refusal(tmp_path)

@@ -496,21 +496,16 @@ BAD = {
         changed("income: {type: Number, minimum: 0}\n    job: {type: Category, values: [no, yes]}", "id: {type: Key}"),
         "line 8, spec.columns: there is nothing to learn from",
     ),
-    "categories for ONNX": (
-        SMALL + "  package: {format: Onnx}\n",
-        "line 15, spec.package.format: Onnx takes numbers as they are, and column 'job' is a Category: write Sklearn",
-    ),
     "a clipped number for ONNX": (
-        changed("minimum: 0", "minimum: 0, clip: true").replace("[no, yes]", "[no, yes], personal: Drop")
-        + "  package: {format: Onnx}\n",
-        "spec.package.format: Onnx takes numbers as they are, and column 'income' is clipped: write Sklearn",
+        changed("minimum: 0", "minimum: 0, clip: true") + "  package: {format: Onnx}\n",
+        "spec.package.format: Onnx takes columns as they are, and column 'income' is clipped: write Sklearn",
     ),
     "a computed feature for ONNX": (
         changed("  target:", "  features: {twice: income * 2}\n  target:").replace(
             "[no, yes]", "[no, yes], personal: Drop"
         )
         + "  package: {format: Onnx}\n",
-        "spec.package.format: Onnx takes numbers as they are, and feature 'twice' is computed: write Sklearn",
+        "spec.package.format: Onnx takes columns as they are, and feature 'twice' is computed: write Sklearn",
     ),
     "a gate without a limit": (
         changed(", atLeast: 0.7", ""),
