@@ -45,6 +45,7 @@ from .accounting import AccountForRequests, Accounts
 from .errors import first_line
 from .estimators import Answer
 from .inputs import BadInput, InputRows, Tensor, rows_of_instances, rows_of_tensors
+from .json_route import JsonRoute, PlainRequest
 from .loading import LoadedModel
 from .outside import OutsideRequests
 from .predictions import Predictions
@@ -81,11 +82,13 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
 
     async def preprocess(
         self, payload: Any, headers: dict[str, str] | None = None
-    ) -> tuple[pd.DataFrame, InferRequest | None]:
+    ) -> tuple[pd.DataFrame, InferRequest | PlainRequest | None]:
         """The request as a table, and the request itself if it is v2. Raises InvalidInput (400)."""
         del headers
         try:
             _is_read.set(True)
+            if isinstance(payload, PlainRequest):
+                return self._within(rows_of_tensors(payload.tensors, self._model.features)), payload
             if isinstance(payload, InferRequest):
                 return self._within(rows_of_tensors(_read(payload), self._model.features)), payload
             if isinstance(payload, bytes):
@@ -104,7 +107,7 @@ class PackagedModel(Model):  # type: ignore[misc]  # KServe carries no types
         return rows.frame
 
     async def predict(
-        self, payload: tuple[pd.DataFrame, InferRequest | None], headers: dict[str, str] | None = None
+        self, payload: tuple[pd.DataFrame, InferRequest | PlainRequest | None], headers: dict[str, str] | None = None
     ) -> dict[str, Any] | InferResponse:
         """The model's answer in the protocol of the request. Raises InferenceError (500) and nothing else."""
         del headers
@@ -203,7 +206,10 @@ def serve(
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     # It asks for one before it runs its own, and that of the standard library would make it.
     asyncio.set_event_loop(asyncio.new_event_loop())
-    server.start([PackagedModel(name, model, accounts, predictions, outside)])
+    packaged = PackagedModel(name, model, accounts, predictions, outside)
+    # Before KServe's, which come with the start: the first that fits is taken.
+    app.router.routes.append(JsonRoute(packaged))
+    server.start([packaged])
 
 
 def _log_config() -> dict[str, Any]:
@@ -254,19 +260,29 @@ def _v1(answer: Answer) -> dict[str, Any]:
     return body
 
 
-def _v2(name: str, request: InferRequest, answer: Answer) -> InferResponse:
+def _v2(name: str, request: InferRequest | PlainRequest, answer: Answer) -> dict[str, Any] | InferResponse:
     outputs = [_output("predictions", answer.predictions)]
     if answer.probabilities is not None:
         outputs.append(_output("probabilities", answer.probabilities))
     # An answer without an id does not pass KServe's own check.
-    return InferResponse(response_id=request.id or str(uuid.uuid4()), model_name=name, infer_outputs=outputs)
+    said = request.id or str(uuid.uuid4())
+    if isinstance(request, PlainRequest):
+        return {"id": said, "model_name": name, "outputs": outputs}
+    found = [InferOutput(**output) for output in outputs]
+    return InferResponse(
+        response_id=said,
+        model_name=name,
+        infer_outputs=found,
+        requested_outputs=request.request_outputs,
+        use_binary_outputs=request.use_binary_outputs,
+    )
 
 
-def _output(name: str, values: np.ndarray[Any, Any]) -> InferOutput:
+def _output(name: str, values: np.ndarray[Any, Any]) -> dict[str, Any]:
     datatype = {"f": "FP64", "i": "INT64", "u": "INT64", "b": "BOOL"}.get(values.dtype.kind, "BYTES")
     flat = values.ravel().tolist()
     data = [str(value) for value in flat] if datatype == "BYTES" else flat
-    return InferOutput(name=name, shape=list(values.shape), datatype=datatype, data=data)
+    return {"name": name, "shape": list(values.shape), "datatype": datatype, "data": data}
 
 
 def _place(error: BaseException) -> str:

@@ -302,6 +302,40 @@ def test_a_body_that_is_not_of_the_protocol_is_refused_without_its_values(skops_
     assert answer.status_code == 400 and "secret" not in answer.text and "datatype" in answer.text
 
 
+def test_v2_answers_with_the_outputs_that_are_asked_for(server: Any) -> None:
+    body = {**matrix(GOOD), "id": "7", "outputs": [{"name": "probabilities"}]}
+    answer = server.post(INFER, json=body).json()
+    assert (answer["id"], [output["name"] for output in answer["outputs"]]) == ("7", ["probabilities"])
+
+
+def test_v2_answers_in_binary_where_that_is_asked_for(server: Any) -> None:
+    body = {**matrix(GOOD), "parameters": {"binary_data_output": True}}
+    answer = server.post(INFER, json=body)
+    length = int(answer.headers["inference-header-content-length"])
+    assert [output["name"] for output in json.loads(answer.content[:length])["outputs"]][-1] == "probabilities"
+    assert sum(struct.unpack("<2d", answer.content[-16:])) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("said", [{"id": "mine"}, {}])
+def test_v2_answers_with_the_id_of_the_request_or_one_of_its_own(server: Any, said: dict[str, str]) -> None:
+    answer = server.post(INFER, json={**matrix(GOOD), **said}).json()
+    assert answer["id"] == said.get("id", answer["id"]) != ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"7", b"{", b'{"inputs": 7}', b'{"inputs": [7]}', b'{"id": 7, "inputs": []}', b'{"inputs": []}', b"\xff"],
+)
+def test_a_v2_body_of_another_form_is_refused(skops_server: Any, body: bytes) -> None:
+    answer = skops_server.post(INFER, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400 and answer.json()["error"]
+
+
+def test_a_model_that_is_not_there_is_404(skops_server: Any) -> None:
+    answer = skops_server.post("/v2/models/other/infer", json=matrix(GOOD))
+    assert answer.status_code == 404 and "other does not exist" in answer.json()["error"]
+
+
 class ListenerThatOnlySaysItsSettings:
     """Stands for KServe's, which would listen until the process ends."""
 
@@ -320,5 +354,8 @@ def test_an_idle_connection_is_kept_for_longer_than_envoy_keeps_it(
     monkeypatch.setattr(server_of_models, "ModelServer", ListenerThatOnlySaysItsSettings)
     monkeypatch.setattr(server_of_models, "REGISTRY", CollectorRegistry())
     monkeypatch.setattr(server_of_models, "app", FastAPI())
+    # The loop of a server is not for the tests.
+    monkeypatch.setattr(server_of_models.asyncio, "set_event_loop_policy", lambda policy: None)
+    monkeypatch.setattr(server_of_models.asyncio, "set_event_loop", lambda loop: loop.close())
     server_of_models.serve("parcel", load_model(skops_folder), http_port=0, overdue_seconds=10, number_bounds=[1])
     assert ListenerThatOnlySaysItsSettings.settings["timeout_keep_alive"] > 3600
