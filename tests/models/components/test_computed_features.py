@@ -11,18 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from support.packaged import packaged
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.definition.training import Training
-from timoneiro_components.evaluate import evaluate
-from timoneiro_components.package import package
-from timoneiro_components.privacy.record import PrivacyRecord, write_record
 from timoneiro_components.privacy.treatment import treated
 from timoneiro_components.rehearsal.questions import v1
 from timoneiro_components.rehearsal.server import NAME, model_server
 from timoneiro_components.rehearse import rehearse
 from timoneiro_components.sources.columns import schema_of
-from timoneiro_components.tables import write_table
-from timoneiro_components.train import train
 
 DEFINITION = """\
 apiVersion: timoneiro.dev/v1alpha1
@@ -76,20 +72,6 @@ def payments(training: Training) -> pa.Table:
     return treated(table, training, None)
 
 
-def packaged(root: Path, training: Training) -> Path:
-    places = {name: root / name for name in ("data", "privacy", "dataset", "model", "test", "seen")}
-    write_table(payments(training), places["data"])
-    nothing = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
-    write_record(nothing, places["privacy"])
-    places["dataset"].write_text("{}")
-    train(training, data=places["data"], model=places["model"], test=places["test"])
-    judged = {"model": places["model"], "test": places["test"], "evaluation": places["seen"]}
-    evaluate(training, **judged, champion_uri="")
-    files = {name: places[name] for name in ("data", "privacy", "dataset", "model")}
-    package(training, **files, destination=root / "package", version="1", evaluation=places["seen"])
-    return root / "package"
-
-
 @pytest.fixture(scope="module")
 def training() -> Training:
     return parse_training(DEFINITION)
@@ -97,7 +79,7 @@ def training() -> Training:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, training: Training) -> Path:
-    return packaged(tmp_path_factory.mktemp("payments"), training)
+    return packaged(tmp_path_factory.mktemp("payments"), training, payments(training))
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +138,7 @@ def test_what_the_model_was_not_made_for_is_refused_with_a_sentence(
 
 def test_what_is_outside_is_clipped_where_it_is_not_refused(tmp_path: Path) -> None:
     training = parse_training(DEFINITION, settings=["spec.package.outside=Count"])
-    with model_server(packaged(tmp_path, training)) as (running, _):
+    with model_server(packaged(tmp_path, training, payments(training))) as (running, _):
         assert probability(running, amount=9e9) == probability(running, amount=500.0)
 
 
@@ -165,5 +147,5 @@ def test_rows_that_were_only_warned_of_are_not_what_callers_send(tmp_path: Path)
         "  package:", "  checks: {actions: {limits: Warn}}\n  package:"
     )
     training = parse_training(text)
-    made = packaged(tmp_path, training)
+    made = packaged(tmp_path, training, payments(training))
     assert rehearse(training, package=made, test=tmp_path / "test").reasons == ()

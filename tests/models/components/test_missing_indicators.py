@@ -10,18 +10,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from support.packaged import packaged
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.definition.training import Training
-from timoneiro_components.evaluate import evaluate
 from timoneiro_components.evaluation.report import report
 from timoneiro_components.features.preparation import preparation
 from timoneiro_components.features.rows import features_of
-from timoneiro_components.package import package
-from timoneiro_components.privacy.record import PrivacyRecord, write_record
 from timoneiro_components.rehearse import rehearse
 from timoneiro_components.sources.columns import schema_of
-from timoneiro_components.tables import frame_of, write_table
-from timoneiro_components.train import train
+from timoneiro_components.tables import frame_of
 
 DEFINITION = """\
 apiVersion: timoneiro.dev/v1alpha1
@@ -73,17 +70,7 @@ def training() -> Training:
 def made(tmp_path_factory: pytest.TempPathFactory, training: Training) -> Path:
     """The folder of a package, beside what it was made of."""
     root = tmp_path_factory.mktemp("visits")
-    places = {name: root / name for name in ("data", "privacy", "dataset", "model", "test", "seen")}
-    write_table(visits(training), places["data"])
-    nothing = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
-    write_record(nothing, places["privacy"])
-    places["dataset"].write_text("{}")
-    train(training, data=places["data"], model=places["model"], test=places["test"])
-    judged = {"model": places["model"], "test": places["test"], "evaluation": places["seen"]}
-    evaluate(training, **judged, champion_uri="")
-    files = {name: places[name] for name in ("data", "privacy", "dataset", "model")}
-    package(training, **files, destination=root / "package", version="1", evaluation=places["seen"])
-    return root / "package"
+    return packaged(root, training, visits(training))
 
 
 def rows_without_gaps(training: Training) -> pd.DataFrame:

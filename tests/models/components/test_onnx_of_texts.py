@@ -9,17 +9,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from support.packaged import packaged
 from timoneiro_components.definition.reading import parse_training
 from timoneiro_components.definition.training import Training
 from timoneiro_components.errors import GateFailed
 from timoneiro_components.features.rows import features_of
-from timoneiro_components.package import package
 from timoneiro_components.packaging.onnx_export import export_onnx
-from timoneiro_components.privacy.record import PrivacyRecord, write_record
 from timoneiro_components.rehearse import rehearse
 from timoneiro_components.sources.columns import schema_of
-from timoneiro_components.tables import frame_of, read_table, write_table
-from timoneiro_components.train import train
+from timoneiro_components.tables import frame_of, read_table
 from timoneiro_serving.loading import load_model, load_skops
 
 pytestmark = pytest.mark.filterwarnings("ignore:Field onnx:DeprecationWarning")
@@ -68,15 +66,7 @@ def training() -> Training:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, training: Training) -> Path:
-    root = tmp_path_factory.mktemp("loans")
-    write_table(loans(training), root / "data")
-    nothing = PrivacyRecord((), {}, rows=0, rows_scanned=0, rows_erased=0, retention=None, withheld=False)
-    write_record(nothing, root / "privacy")
-    (root / "dataset").write_text("{}")
-    train(training, data=root / "data", model=root / "model", test=root / "test")
-    files = {name: root / name for name in ("data", "privacy", "dataset", "model")}
-    package(training, **files, destination=root / "package", version="1")
-    return root
+    return packaged(tmp_path_factory.mktemp("loans"), training, loans(training)).parent
 
 
 def test_the_package_works_as_callers_will_ask_it(made: Path, training: Training) -> None:
