@@ -45,6 +45,7 @@ _ARTIFACTS = {
     "data report": (("validate-data", "report"),),
     "model report": (("evaluate-model", "report"),),
     "rehearsal": (("rehearse-model", "report"),),
+    "registration": (("register-model", "registration"),),
     "rollout": (("await-rollout", "report"),),
     "quarantined rows": (("validate-data", "quarantine"),),
     "holdout rows": (("validate-data", "accepted_holdout"),),

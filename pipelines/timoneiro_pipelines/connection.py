@@ -6,10 +6,10 @@ message. Guarantee: it is never sent in plain text to a host that is neither thi
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from timoneiro_components.addresses import host_of, is_near
 
 from .errors import NO_ANSWER, WRONG_USE, KubeflowError
 
@@ -59,7 +59,7 @@ def connection(
         raise KubeflowError(f"{authority} is no file: --ca-file is a file of certificates in PEM", code=WRONG_USE)
     made = Connection(host.rstrip("/"), (ui or host).rstrip("/"), token, authority, profile)
     if token is not None:
-        if parts[0] == "http" and not _near(parts[1]):
+        if parts[0] == "http" and not is_near(parts[1]):
             raise KubeflowError(
                 f"{host}: a token is not sent in plain text: write https://, or the name of a Service with its "
                 "namespace, such as http://ml-pipeline.kubeflow.svc:8888",
@@ -77,22 +77,10 @@ def _parts(host: str) -> tuple[str, str]:
             "http://ml-pipeline.kubeflow.svc:8888",
             code=WRONG_USE,
         )
-    try:
-        parts = urlsplit(host)
-        name, _ = parts.hostname, parts.port
-    except ValueError:
-        name = None
-    if not name or parts.scheme not in ("http", "https") or parts.query or parts.fragment or "@" in parts.netloc:
+    found = host_of(host)
+    if found is None:
         raise KubeflowError(
             "--host must be an address without user and password, such as https://kubeflow.example.com/pipeline",
             code=WRONG_USE,
         )
-    return parts.scheme, name
-
-
-def _near(name: str) -> bool:
-    """Whether it is this machine, or the name of a Service, which no network outside the cluster knows."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return "." not in name or name.endswith((".svc", ".svc.cluster.local"))
+    return found

@@ -1,4 +1,4 @@
-"""`timoneiro model ...`: what a package is, and whether it is what somebody has signed.
+"""`timoneiro model ...`: what a package is, whether it is what somebody has signed, and registries that are to know it.
 
 What takes long to import is imported by the command that needs it: `--help` is quick.
 """
@@ -31,7 +31,7 @@ _Package = Annotated[
 
 @app.callback()
 def _needed() -> None:
-    """Look at the package of a model, and verify it."""
+    """Look at the package of a model, verify it, and register it."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         print(f"{missing[0]} is not installed: pip install 'timoneiro[components]'", file=sys.stderr)
         raise typer.Exit(FAILED)
@@ -85,6 +85,35 @@ def show(package: _Package) -> None:
                 typer.echo(f"{title + ':':<11}{text}")
         for name in names:
             typer.echo(f"{(folder / name).stat().st_size:>12}  {name}")
+
+
+@app.command()
+def register(
+    package: Annotated[str, typer.Argument(help="s3://bucket/folder/, where it is published.", metavar="PACKAGE")],
+    definition: Annotated[Path, typer.Option(help="The definition that names the registries.")] = Path("training.yaml"),
+) -> None:
+    """Tell the registries of a definition (publish.registries) of a package that is published already."""
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.errors import StepError
+    from timoneiro_components.register import register as tell
+
+    if "://" not in package:
+        _end(f"{package} is no address: a model is registered where it is published, as s3://bucket/folder/", WRONG_USE)
+    try:
+        training = read_training(definition)
+    except StepError as error:
+        _end(str(error), WRONG_USE)
+    if training.publish.registries is None:
+        _end(f"{definition} names no registry: say where in publish.registries", WRONG_USE)
+    with _opened(package) as folder:
+        try:
+            done = tell(training, folder, uri=f"{package.rstrip('/')}/")
+        except StepError as error:
+            _end(str(error), FAILED)
+    for record in done:
+        new = "registered" if record.new else "was registered already"
+        where = f", {record.address}" if record.address else ""
+        typer.echo(f"{record.registry}: {record.model} {record.number}{where}, {new}")
 
 
 def _key(file: Path) -> PublicKey:

@@ -79,6 +79,7 @@ _DEFAULTS: Mapping[StepName, tuple[float, str, int, str]] = {
     "require-working-model": (0.5, "512Mi", 0, "15m"),
     "sign-model": (0.5, "1Gi", 0, "15m"),
     "publish-model": (0.5, "2Gi", 2, "1h"),
+    "register-model": (0.5, "512Mi", 2, "15m"),
     # Longer than the longest wait.
     "await-rollout": (0.5, "512Mi", 2, "8d"),
     "require-promotion": (0.5, "512Mi", 0, "15m"),

@@ -26,9 +26,9 @@ def step(body: Callable[..., Any]) -> Callable[..., dsl.PipelineTask]:
 def resolve_definition(
     definition: str,
     resolved: Output[Artifact],
-) -> NamedTuple("Outputs", [("wait", str)]):  # type: ignore[valid-type]  # KFP wants a call
+) -> NamedTuple("Outputs", [("wait", str), ("registries", str)]):  # type: ignore[valid-type]  # KFP wants a call
     """Checks the definition and writes it with every default in it, for the steps that follow; gives how long to wait
-    for the rollout, "" for not at all."""
+    for the rollout, "" for not at all, and which registries are to be told, "" for none."""
     from pathlib import Path
 
     from timoneiro_components.definition.reading import parse_training
@@ -37,7 +37,7 @@ def resolve_definition(
     training = parse_training(definition, "definition")
     Path(resolved.path).write_text(text_of(training), encoding="utf-8")
     resolved.metadata.update(name=training.metadata.name, task=training.spec.task)
-    return (training.publish.wait or "",)
+    return (training.publish.wait or "", str(training.publish.registries or ""))
 
 
 @step
@@ -50,7 +50,7 @@ def find_champion(
 ) -> NamedTuple("Outputs", [("uri", str)]):  # type: ignore[valid-type]  # KFP wants a call
     """Address of the package that serves now; "" if there is none, or if nothing is to be published.
 
-    Stops the pipeline before training if cluster or store would refuse what is published in the end.
+    Stops the pipeline before training if cluster, store or registry would refuse what is published in the end.
     """
     if not publish:
         return ("",)
@@ -58,9 +58,12 @@ def find_champion(
 
     from timoneiro_components.champion import champion_uri
     from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.register import check_registries
 
-    name = read_training(Path(definition.path)).metadata.name
-    return (champion_uri(name, version, namespace=namespace, model_store=model_store),)
+    training = read_training(Path(definition.path))
+    uri = champion_uri(training.metadata.name, version, namespace=namespace, model_store=model_store)
+    check_registries(training, version)
+    return (uri,)
 
 
 @step
@@ -306,6 +309,28 @@ def publish_model(
     done = publish(Path(package.path), model_store=model_store, namespace=namespace, run=known_as, commit=commit)
     done.publication.write(Path(publication.path))
     return (done.uri, done.digest)
+
+
+@step
+def register_model(
+    uri: str,
+    run: str,
+    kubeflow_run: str,
+    commit: str,
+    definition: Input[Artifact],
+    package: Input[Model],
+    registration: Output[Artifact],
+) -> NamedTuple("Outputs", [("registered", str)]):  # type: ignore[valid-type]  # KFP wants a call
+    """Tells the registries that the definition names of the published package; gives what they call it."""
+    from pathlib import Path
+
+    from timoneiro_components.definition.reading import read_training
+    from timoneiro_components.register import register, summary, write_records
+
+    training = read_training(Path(definition.path))
+    done = register(training, Path(package.path), uri=uri, run=run or kubeflow_run, commit=commit)
+    write_records(done, Path(registration.path))
+    return (summary(done),)
 
 
 @step

@@ -17,6 +17,7 @@ from timoneiro_pipelines.steps import (
     ingest_data,
     package_model,
     publish_model,
+    register_model,
     rehearse_model,
     require_good_model,
     require_promotion,
@@ -190,6 +191,16 @@ def training_pipeline(configure: Callable[[dsl.PipelineTask], object] = lambda t
                 package=packaged.outputs["package"],
             )
             published = shown(publishing, "Publish model", cached=False)  # it is done for its effect
+            with dsl.If(resolving.outputs["registries"] != "", name="register"):
+                registering = register_model(
+                    uri=published.outputs["uri"],
+                    run=run,
+                    kubeflow_run=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+                    commit=commit,
+                    definition=resolved,
+                    package=packaged.outputs["package"],
+                )
+                shown(registering, "Register model", cached=False)
             with dsl.If(resolving.outputs["wait"] != "", name="await"):
                 # A version that is published again can end otherwise.
                 awaiting = await_rollout(wait=resolving.outputs["wait"], publication=published.outputs["publication"])

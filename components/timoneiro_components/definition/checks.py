@@ -15,6 +15,7 @@ from .join_checks import join_faults
 from .model_checks import gate_faults, model_faults, target_faults
 from .personal import privacy_faults
 from .problems import Contradiction, Path
+from .registries import registry_faults
 from .rules import rule_faults
 from .source_checks import source_faults
 from .training import Training
@@ -37,6 +38,7 @@ def faults(training: Training) -> Iterator[Contradiction]:
     yield from privacy_faults(training)
     yield from kubeflow_faults(training)
     yield from _wait(training)
+    yield from registry_faults(training.publish.registries)
     for position, gate in enumerate(spec.gates):
         yield from gate_faults(("spec", "gates", position), gate, training)
 

@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 
 from .kubeflow import StepName
 from .problems import Contradiction, Path
+from .registries import SECRETS, variables_of
 from .source import POINTER, SQLITE, SourceFile, Sql, TableSource, is_pointer, split_address
 from .training import Training
 
@@ -16,13 +17,14 @@ _INGESTION: frozenset[StepName] = frozenset({"ingest-data"})
 # They ask the model store: for the champion, for its reference, for its answers, and to keep the candidate.
 STORE_STEPS: frozenset[StepName] = frozenset({"find-champion", "validate-data", "evaluate-model", "publish-model"})
 _GOOGLE = "GOOGLE_APPLICATION_CREDENTIALS"
+_REGISTRATION: frozenset[StepName] = frozenset({"find-champion", "register-model"})
 # Folder with one for each PersistentVolumeClaim, where `pvc://claim/...` is looked for.
 CLAIMS = "TIMONEIRO_CLAIMS"
 # What boto3 reads.
 _AWS = "AWS_"
 # What lakeFS's own tools read.
 _LAKEFS = "LAKECTL_"
-_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"})
+_SECRETS = frozenset({"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", *SECRETS})
 
 
 def named_variables(training: Training) -> dict[str, tuple[Path, frozenset[StepName]]]:
@@ -55,8 +57,12 @@ def readers_of(variable: str, training: Training) -> frozenset[StepName]:
         # A function of the user's own may read whatever it likes.
         or any(source.python for _, source in _sources(training))
     )
-    store = variable.startswith(_AWS) or variable == _GOOGLE
-    return (_INGESTION if ingestion else frozenset()) | (STORE_STEPS if store else frozenset())
+    found = _INGESTION if ingestion else frozenset()
+    if variable.startswith(_AWS) or variable == _GOOGLE:
+        found |= STORE_STEPS
+    if variable in variables_of(training.publish.registries):
+        found |= _REGISTRATION
+    return found
 
 
 def kubeflow_faults(training: Training) -> Iterator[Contradiction]:

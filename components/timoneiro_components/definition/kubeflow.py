@@ -22,6 +22,7 @@ StepName = Literal[
     "require-working-model",
     "sign-model",
     "publish-model",
+    "register-model",
     "await-rollout",
     "require-promotion",
 ]

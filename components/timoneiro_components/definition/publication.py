@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from .base import DefinitionObject, LengthOfTime
+from .registries import Registries
 
 
 class PublishChoice(DefinitionObject):
@@ -14,4 +15,7 @@ class PublishChoice(DefinitionObject):
         default=None,
         description="How long after the publication the run waits for the outcome of the rollout, such as 2h, at most "
         "7d; it fails unless the version is promoted. Left out: it ends when the model is published.",
+    )
+    registries: Registries | None = Field(
+        default=None, description="Where else the model is registered when it is published. Left out: nowhere."
     )

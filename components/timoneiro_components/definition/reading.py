@@ -17,6 +17,7 @@ from .document import MOST_BYTES, Document, read_document
 from .kubeflow import DATA_KEY
 from .overrides import with_settings
 from .problems import DefinitionError, DefinitionProblem, Path
+from .registries import REGISTERED_NAME
 from .schema import fields_at
 from .training import Training
 
@@ -169,6 +170,10 @@ def _pattern(document: Document, path: Path, context: Mapping[str, Any]) -> str:
         return "it must be a whole number of seconds, minutes, hours or days, such as 45s, 15m, 12h or 30d"
     if "env" in path[-2:] or path[-2:-1] == ("files",):
         return "it must be the name of an environment variable, such as LOANS_PASSWORD"
+    if context["pattern"] == REGISTERED_NAME:
+        return "it must be letters, digits, ' ', '.', '_' and '-', at most 200, with a letter or digit at both ends"
+    if path[-1] == "url" and path[0] == "publish":
+        return "it must be an address, such as https://registry.example.com"
     if path[-1] == "url":
         return "it must be an address, such as sqlite:///loans.db"
     if path[-1] == "memory":

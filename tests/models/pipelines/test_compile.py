@@ -97,7 +97,14 @@ def test_every_step_runs_in_the_same_image(pinned: list[Any]) -> None:
 def test_steps_that_look_at_the_outside_world_are_not_cached(pinned: list[Any]) -> None:
     tasks = tasks_of(pinned[0]).items()
     uncached = {name for name, task in tasks if not task.get("cachingOptions", {}).get("enableCache")}
-    assert uncached == {"find-champion", "ingest-data", "sign-model", "publish-model", "await-rollout"}
+    assert uncached == {
+        "find-champion",
+        "ingest-data",
+        "sign-model",
+        "publish-model",
+        "register-model",
+        "await-rollout",
+    }
 
 
 def test_with_a_tag_no_step_is_cached(general: list[Any]) -> None:
@@ -112,6 +119,7 @@ def test_gates_are_not_tried_again_and_steps_that_ask_others_are(general: list[A
         "validate-data",
         "evaluate-model",
         "publish-model",
+        "register-model",
         "await-rollout",
     }
     assert tasks["ingest-data"]["retryPolicy"] == {

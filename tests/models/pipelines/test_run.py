@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import pandas as pd
 import psutil
 import pytest
 
+from support.fake_registries import FakeMlflow
+from support.loopback import listening
 from support.signing import KeyPair, key_pair
 from support.waiting import wait
 from timoneiro_serving.digest import directory_digest
@@ -46,10 +48,20 @@ def keys() -> KeyPair:
 
 
 @pytest.fixture(scope="module")
-def published(environment: dict[str, str], keys: KeyPair, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run that goes through, publishes version 1 signed, and waits for its rollout."""
-    with_key = {**environment, "TIMONEIRO_SIGNING_KEY": keys.private}
-    outcome = run(tmp_path_factory.mktemp("runs"), with_key, "--publish", SIGNED, "--set=publish.wait=5m")
+def mlflow() -> Iterator[FakeMlflow]:
+    server = FakeMlflow()
+    with listening(server):
+        yield server
+
+
+@pytest.fixture(scope="module")
+def published(
+    environment: dict[str, str], keys: KeyPair, mlflow: FakeMlflow, tmp_path_factory: pytest.TempPathFactory
+) -> Outcome:
+    """A run that goes through, publishes version 1 signed, registers it, and waits for its rollout."""
+    with_key = {**environment, "TIMONEIRO_SIGNING_KEY": keys.private, "MLFLOW_TRACKING_URI": mlflow.address}
+    then = ("--set=publish.wait=5m", "--set=publish.registries={mlflow: {}}")
+    outcome = run(tmp_path_factory.mktemp("runs"), with_key, "--publish", SIGNED, *then)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     return outcome
 
@@ -62,6 +74,7 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
         "ingest-data",
         "package-model",
         "publish-model",
+        "register-model",
         "rehearse-model",
         "require-good-model",
         "require-promotion",
@@ -75,7 +88,7 @@ def test_every_step_is_reported_once(published: Outcome) -> None:
 
 
 def test_the_output_is_short_and_has_none_of_kfp_s(published: Outcome) -> None:
-    assert len(published.stdout.splitlines()) == 25 and "KFP Executor" not in published.stdout
+    assert len(published.stdout.splitlines()) == 27 and "KFP Executor" not in published.stdout
 
 
 def test_what_kfp_wrote_is_in_the_log(published: Outcome) -> None:
@@ -147,6 +160,23 @@ def test_the_deployment_says_which_run_and_which_data_the_model_is_from(publishe
     assert said["timoneiro.dev/dataset"] == f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
+def test_the_registry_is_told_what_the_deployment_is_told(published: Outcome, cluster: Any, mlflow: FakeMlflow) -> None:
+    sent = cluster.applied[0]["body"]
+    version = mlflow.written[-1][1]
+    tags = {tag["key"]: tag["value"] for tag in version["tags"]}
+    assert (version["name"], version["source"]) == ("diagnosis", sent["spec"]["model"]["uri"])
+    assert tags["timoneiro.dev/digest"] == sent["spec"]["model"]["digest"]
+    assert sent["metadata"]["annotations"].items() <= tags.items()
+    assert float(tags["rocAuc"]) > 0.9
+
+
+def test_where_the_model_is_registered_is_an_artifact(published: Outcome) -> None:
+    told = json.loads(artifact(published, "register-model", "registration").read_text())
+    assert [(each["registry"], each["model"], each["number"]) for each in told["registered"]] == [
+        ("MLflow", "diagnosis", "1")
+    ]
+
+
 def test_the_outcome_of_the_rollout_is_an_artifact(published: Outcome) -> None:
     told = json.loads(artifact(published, "await-rollout", "rollout").read_text())
     assert (told["outcome"], told["publication"]["version"]) == ("Promoted", "1")
@@ -214,21 +244,25 @@ def test_and_then_fails_for_inputs_with_missing_values(careless: Outcome) -> Non
 
 @pytest.fixture(scope="module")
 def dry(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A run without store and cluster."""
-    wait = "--set=publish.wait=5m"
-    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "--set=spec.split.folds=2", wait)
+    """A run without store, cluster and registry."""
+    then = ("--set=publish.wait=5m", "--set=publish.registries={mlflow: {}}")
+    return run(tmp_path_factory.mktemp("runs"), {"KUBECONFIG": "/nowhere"}, "--set=spec.split.folds=2", *then)
 
 
-def test_a_dry_run_needs_neither_store_nor_cluster(dry: Outcome) -> None:
+def test_a_dry_run_needs_neither_store_nor_cluster_nor_registry(dry: Outcome) -> None:
     assert dry.returncode == 0, dry.stdout + dry.stderr
 
 
 def test_a_dry_run_starts_none_of_the_steps_of_publishing(dry: Outcome) -> None:
-    assert not {"publish-model", "await-rollout", "require-promotion"} & set(steps_of(dry))
+    assert not {"publish-model", "register-model", "await-rollout", "require-promotion"} & set(steps_of(dry))
 
 
 def test_without_a_wait_a_run_ends_when_the_model_is_published(careless: Outcome) -> None:
     assert {"publish-model", "await-rollout"} & set(steps_of(careless)) == {"publish-model"}
+
+
+def test_without_registries_nobody_is_told(careless: Outcome) -> None:
+    assert "register-model" not in steps_of(careless)
 
 
 @pytest.fixture(scope="module")
@@ -260,6 +294,13 @@ def test_nothing_is_started_after_a_failed_gate(stopped: Outcome) -> None:
 def test_nothing_is_trained_for_a_deployment_that_is_not_there(environment: dict[str, str], tmp_path: Path) -> None:
     outcome = run(tmp_path, environment, "--publish", "--set=metadata.name=unknown")
     assert outcome.stderr.startswith("find-champion failed: ModelDeployment default/unknown is not there: apply one")
+    assert "train-model" not in steps_of(outcome)
+
+
+def test_nothing_is_trained_for_a_registry_that_is_not_there(environment: dict[str, str], tmp_path: Path) -> None:
+    nowhere = {**environment, "MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}
+    outcome = run(tmp_path, nowhere, "--publish", "--version=9", "--set=publish.registries={mlflow: {}}")
+    assert outcome.stderr.startswith("find-champion failed: MLflow at http://127.0.0.1:1 does not answer")
     assert "train-model" not in steps_of(outcome)
 
 

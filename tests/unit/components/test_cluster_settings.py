@@ -30,6 +30,10 @@ SQL = (
 )
 LAKEFS_SECRET = "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"  # a name, and no secret
 STORE = {"find-champion", "validate-data", "evaluate-model", "publish-model"}
+MODEL_REGISTRY, REGISTRATION = (
+    "publish={registries: {modelRegistry: {url: 'http://h'}}}",
+    {"find-champion", "register-model"},
+)
 
 
 def training(*settings: str) -> Training:
@@ -96,6 +100,39 @@ FAULTS = {
         "kubeflow={claims: [models], secrets: [{name: s, env: {TIMONEIRO_CLAIMS: k}, steps: [publish-model]}]}",
         "kubeflow.secrets[0]: TIMONEIRO_CLAIMS comes twice: kubeflow.claims has it too",
     ),
+    "a password of MLflow in the file": (
+        "kubeflow={env: {MLFLOW_TRACKING_PASSWORD: x}}",
+        "it is a secret: name a Secret of the cluster",
+    ),
+    "registries without one": (
+        "publish={registries: {}}",
+        "publish.registries: it names no registry: write mlflow or modelRegistry",
+    ),
+    "a registry that is none": ("publish={registries: {mlfow: {}}}", "there is no such field; did you mean mlflow?"),
+    "a Model Registry without an address": (
+        "publish={registries: {modelRegistry: {}}}",
+        "publish.registries.modelRegistry.url: it is missing. Of its REST API without /api",
+    ),
+    "a user in the address of MLflow": (
+        "publish={registries: {mlflow: {url: 'https://me:hunter2@h'}}}",
+        "publish.registries.mlflow.url: it must be an address without user and password, such as https://mlflow.example",
+    ),
+    "a file as MLflow": (
+        "publish={registries: {mlflow: {url: 'sqlite:///mlflow.db'}}}",
+        "publish.registries.mlflow.url: it must be an address without user and password",
+    ),
+    "a port of a Model Registry that is none": (
+        "publish={registries: {modelRegistry: {url: 'http://h:port'}}}",
+        "publish.registries.modelRegistry.url: it must be an address without user and password",
+    ),
+    "an address of a registry with spaces": (
+        "publish={registries: {mlflow: {url: 'https://a b'}}}",
+        "publish.registries.mlflow.url: it must be an address, such as https://registry.example.com",
+    ),
+    "a name that no registry takes": (
+        "publish={registries: {mlflow: {model: a/b}}}",
+        "publish.registries.mlflow.model: it must be letters, digits, ' ', '.', '_' and '-', at most 200",
+    ),
     "a wait without a unit": ("publish={wait: '2'}", "publish.wait: it must be a whole number of seconds"),
     "a wait that no step has the time for": ("publish={wait: 8d}", "publish.wait: it must be at most 7d"),
 }
@@ -139,6 +176,11 @@ def test_a_variable_that_nobody_is_known_to_read_may_be_given_to_steps() -> None
             ("spec.source={csv: {path: /data/loans.csv.dvc}}",),
             {"ingest-data", *STORE},
         ),
+        ("MLFLOW_TRACKING_TOKEN", ("publish={registries: {mlflow: {}}}",), REGISTRATION),
+        ("MLFLOW_TRACKING_URI", ("publish={registries: {mlflow: {}}}",), REGISTRATION),
+        ("MLFLOW_TRACKING_TOKEN", (MODEL_REGISTRY,), set()),
+        ("MODEL_REGISTRY_TOKEN", (MODEL_REGISTRY,), REGISTRATION),
+        ("MODEL_REGISTRY_TOKEN", (), set()),
         ("ANYTHING", ("spec.source={python: {function: 'loans:table'}}",), {"ingest-data"}),
         ("ANYTHING", (), set()),
     ],
@@ -198,6 +240,19 @@ def test_what_a_step_may_use_changes_nothing_that_a_step_reads() -> None:
     assert "kubeflow" not in json.loads(resolved(other))
 
 
+@pytest.mark.parametrize(
+    ("registries", "called"),
+    [
+        ("{mlflow: {}}", "mlflow"),
+        ("{modelRegistry: {url: 'http://h'}}", "modelRegistry"),
+        ("{mlflow: {}, modelRegistry: {url: 'http://h'}}", "mlflow, modelRegistry"),
+    ],
+)
+def test_registries_are_called_as_in_the_definition(registries: str, called: str) -> None:
+    assert str(training(f"publish.registries={registries}").publish.registries) == called
+
+
 def test_editors_know_the_fields() -> None:
     assert set(fields_at(("kubeflow",))) == {"image", "serviceAccount", "env", "secrets", "claims", "steps"}
     assert set(fields_at(("kubeflow", "steps", "train-model"))) == {"cpu", "memory", "retries", "timeout"}
+    assert set(fields_at(("publish", "registries", "modelRegistry"))) == {"url", "model"}

@@ -7,13 +7,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from support.fake_google_storage import fake_google_storage
+from support.fake_registries import FakeMlflow, FakeModelRegistry
+from support.loopback import listening
 from support.signing import KeyPair, key_pair
+from timoneiro_components.stores.store import ModelStore
 from timoneiro_operator.cli.main import app as program
 from timoneiro_pipelines import model_commands
 from timoneiro_serving.digest import directory_digest, file_digests
@@ -194,3 +198,75 @@ def test_the_model_server_imports_cryptography_for_nobody_who_demands_no_signatu
 def test_who_verifies_does_not_import_what_signs() -> None:
     code = "import sys, timoneiro_serving.signature; sys.exit('model_signing' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+DEFINITION = """\
+apiVersion: timoneiro.dev/v1alpha1
+kind: Training
+metadata: {name: loans}
+spec:
+  source: {csv: {path: loans.csv}}
+  columns:
+    age: {type: Integer}
+    status: {type: Category, values: [good, bad]}
+  target: {column: status, positive: bad}
+"""
+ADDRESS = "s3://models/loans/7"
+
+
+@pytest.fixture
+def registries(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeMlflow, FakeModelRegistry]]:
+    """A definition beside the package that names both, and a store that holds it."""
+    told = {"task": "BinaryClassification", "training": {"algorithm": "Linear", "rows": 9}, "metrics": {}}
+    (package / "timoneiro.json").write_text(json.dumps({**MANIFEST, **told, "files": file_digests(package)}))
+
+    class FakeStore:
+        @contextmanager
+        def downloaded(self, uri: str) -> Iterator[Path]:
+            assert uri == ADDRESS
+            yield package
+
+    monkeypatch.setattr(ModelStore, "connect", FakeStore)
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_TOKEN", "MODEL_REGISTRY_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    mlflow, kubeflow = FakeMlflow(), FakeModelRegistry()
+    with listening(mlflow), listening(kubeflow):
+        places = f"{{mlflow: {{url: '{mlflow.address}'}}, modelRegistry: {{url: '{kubeflow.address}'}}}}"
+        Path("training.yaml").write_text(f"{DEFINITION}publish: {{registries: {places}}}\n")
+        yield mlflow, kubeflow
+
+
+def test_a_published_package_is_registered_where_the_definition_says(
+    registries: tuple[FakeMlflow, FakeModelRegistry],
+) -> None:
+    mlflow, kubeflow = registries
+    link = f"{mlflow.address}/#/models/loans/versions/1"
+    new = f"MLflow: loans 1, {link}, registered\nModel Registry: loans 2, registered\n"
+    assert typed("register", ADDRESS) == (0, new, "")
+    assert typed("register", ADDRESS) == (0, new.replace("registered", "was registered already"), "")
+    assert (mlflow.written[-1][1]["source"], kubeflow.written[-1][1]["uri"]) == (f"{ADDRESS}/", f"{ADDRESS}/")
+
+
+def test_a_registry_that_does_not_take_it_is_a_failure(registries: tuple[FakeMlflow, FakeModelRegistry]) -> None:
+    registries[0].failures["POST", "create"] = (500, {"message": "no room"})
+    code, printed, told = typed("register", ADDRESS)
+    assert (code, printed) == (1, "") and "answered 500 (no room)" in told
+
+
+def test_what_is_not_published_is_not_registered(registries: tuple[FakeMlflow, FakeModelRegistry]) -> None:
+    code, _, told = typed("register", "package")
+    assert (code, told) == (
+        2,
+        "package is no address: a model is registered where it is published, as s3://bucket/folder/\n",
+    )
+
+
+def test_a_definition_without_registries_is_told(registries: tuple[FakeMlflow, FakeModelRegistry]) -> None:
+    Path("training.yaml").write_text(DEFINITION)
+    code, _, told = typed("register", ADDRESS)
+    assert (code, told) == (2, "training.yaml names no registry: say where in publish.registries\n")
+
+
+def test_a_definition_that_is_not_there_is_told(registries: tuple[FakeMlflow, FakeModelRegistry]) -> None:
+    code, _, told = typed("register", ADDRESS, "--definition", "other.yaml")
+    assert code == 2 and told.startswith("other.yaml is not there")

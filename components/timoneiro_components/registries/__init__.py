@@ -1,0 +1,1 @@
+"""Registries that are told of a published model. Each is a module, and one entry of connecting.py."""
