@@ -108,7 +108,12 @@ class AccountForRequests:
             if message["type"] == "http.response.body" and number is not None and not message.get("more_body"):
                 # Before it is sent: neither is one that reads slowly.
                 self._accounts.end(number, "failed" if owed else outcome)
-            await send(message)
+            try:
+                await send(message)
+            except RuntimeError:
+                # The connection is closed: its requests came one behind the other, and only the last was told.
+                if number is not None:
+                    self._accounts.end(number, "abandoned")
 
         try:
             await self._app(scope, received, answered)

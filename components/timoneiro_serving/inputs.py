@@ -7,6 +7,7 @@ where. Values of the request are never repeated in the sentence, so that it can 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -139,7 +140,7 @@ def _values(tensor: Tensor) -> list[Any]:
         if not all(isinstance(part, list) for part in flat):
             raise BadInput(f"tensor {tensor.name[:100]!r} mixes values and lists")
         flat = [value for part in flat for value in part]
-    wanted = int(np.prod(tensor.shape))
+    wanted = math.prod(tensor.shape)
     if len(flat) != wanted:
         raise BadInput(
             f"tensor {tensor.name[:100]!r} holds {len(flat)} values, its shape {list(tensor.shape)} wants {wanted}"

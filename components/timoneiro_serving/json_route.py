@@ -80,10 +80,21 @@ def _is_json(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     return is_json
 
 
+def parsed(body: bytes) -> Any:
+    """A body of JSON. Raises ValueError for what is none, and for half a character, which no answer can hold."""
+    try:
+        document = json.loads(body)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if b"\\u" in body:
+        json.dumps(document, ensure_ascii=False).encode()
+    return document
+
+
 def _document(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return parsed(body)
+    except ValueError:
         raise RequestValidationError([{"loc": ("body",), "msg": "it is not JSON"}]) from None
 
 

@@ -45,7 +45,7 @@ from .accounting import AccountForRequests, Accounts
 from .errors import first_line
 from .estimators import Answer
 from .inputs import BadInput, InputRows, Tensor, rows_of_instances, rows_of_tensors
-from .json_route import JsonRoute, PlainRequest
+from .json_route import JsonRoute, PlainRequest, parsed
 from .loading import LoadedModel
 from .outside import OutsideRequests
 from .predictions import Predictions
@@ -157,6 +157,9 @@ class KeepConnection:
             # KServe calls some of these mistakes a 500 itself.
             if message.get("status") == http.HTTPStatus.INTERNAL_SERVER_ERROR and asks and not _is_read.get():
                 message = {**message, "status": http.HTTPStatus.BAD_REQUEST}
+            if message.get("status") == http.HTTPStatus.NOT_IMPLEMENTED:
+                # Versions and explanations, which no model here has.
+                message = {**message, "status": http.HTTPStatus.NOT_FOUND}
             await send(message)
 
         try:
@@ -227,8 +230,8 @@ def _not_an_answer(record: logging.LogRecord) -> bool:
 
 def _parse_json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return parsed(body)
+    except ValueError:
         raise BadInput("the body is not JSON: send it with content-type: application/json") from None
 
 

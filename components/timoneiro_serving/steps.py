@@ -70,7 +70,7 @@ def _nameless(step: Any) -> Any:
 
 def _of_columns(columns: Any) -> Transform | None:
     """What a ColumnTransformer does; None if it does anything that is not known."""
-    if columns.sparse_output_ or _makes_tables(columns):
+    if columns.sparse_output_ or columns.transformer_weights or _makes_tables(columns):
         return None
     parts: list[_Part] = []
     for _, transformer, names in columns.transformers_:
@@ -91,6 +91,9 @@ def _values(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, Any]:
 
 
 def _makes_tables(step: Any) -> bool:
+    """Whether what comes out is no plain array: a table, or a sparse matrix."""
+    if getattr(step, "sparse_output", False) is True or getattr(step, "sparse", False) is True:
+        return True
     return bool(getattr(step, "_sklearn_output_config", None))
 
 

@@ -29,7 +29,7 @@ def parse_uri(uri: str) -> PackageAddress:
     key = key.strip("/")
     # A claim is a folder, out of which no name may lead.
     leads_out = scheme == "pvc" and any(part in ("", ".", "..") for part in (place, *key.split("/")))
-    if not found or scheme not in SCHEMES or not place or not key or leads_out:
+    if not uri.isprintable() or not found or scheme not in SCHEMES or not place or not key or leads_out:
         raise StepError(
             f"{uri!r} is not the address of a package: write s3://bucket/folder, gs://bucket/folder or "
             "pvc://claim/folder"

@@ -57,10 +57,6 @@ class ClaimFiles:
         with _faults():
             return (self._folder / name).read_bytes()
 
-    def write(self, name: str, content: bytes) -> None:
-        with self._written(name, content) as file:
-            file.replace(self._folder / name)
-
     def create(self, name: str, content: bytes) -> bool:
         with self._written(name, content) as file:
             try:

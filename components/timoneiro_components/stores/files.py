@@ -23,8 +23,5 @@ class PackageFiles(Protocol):
     def read(self, name: str) -> bytes:
         """The content of one that is there."""
 
-    def write(self, name: str, content: bytes) -> None:
-        """Writes it, over what may be left of an upload that was cut short."""
-
     def create(self, name: str, content: bytes) -> bool:
         """Writes it unless it is there; False if it is."""

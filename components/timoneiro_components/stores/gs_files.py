@@ -47,21 +47,22 @@ class GoogleFiles:
             content: bytes = self._bucket.blob(self._prefix + name).download_as_bytes(**_patience())
             return content
 
-    def write(self, name: str, content: bytes) -> None:
-        self._upload(name, content)
-
     def create(self, name: str, content: bytes) -> bool:
         try:
-            # Generation 0 is that of no object.
-            self._upload(name, content, if_generation_match=0)
+            self._upload(name, content)
         except PreconditionFailed:
             return False
         return True
 
-    def _upload(self, name: str, content: bytes, **condition: int) -> None:
+    def _upload(self, name: str, content: bytes) -> None:
         with _faults():
+            # Generation 0 is that of no object.
             self._bucket.blob(self._prefix + name).upload_from_string(
-                content, content_type="application/octet-stream", checksum="crc32c", **condition, **_patience()
+                content,
+                content_type="application/octet-stream",
+                checksum="crc32c",
+                if_generation_match=0,
+                **_patience(),
             )
 
 

@@ -41,13 +41,12 @@ class S3Files:
             content: bytes = self._client.get_object(**self._object(name))["Body"].read()
             return content
 
-    def write(self, name: str, content: bytes) -> None:
+    def create(self, name: str, content: bytes) -> bool:
+        # Not every store knows a condition on writing, and some refuse it.
+        if name in self.names():
+            return False
         with _faults():
             self._client.put_object(**self._object(name), Body=content)
-
-    def create(self, name: str, content: bytes) -> bool:
-        # Not every store knows a condition on writing, and some refuse it: who asks has looked just now.
-        self.write(name, content)
         return True
 
     def _object(self, name: str) -> dict[str, str]:

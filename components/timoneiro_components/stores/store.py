@@ -8,7 +8,7 @@ package under the same address is refused. Only a signature may come later, and 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -63,19 +63,14 @@ class ModelStore:
                 # A second signature says nothing new, and who trusts the key of the first one goes on doing so.
                 late = SIGNATURE_FILE in names and SIGNATURE_FILE not in present
                 return late and files.create(SIGNATURE_FILE, (folder / SIGNATURE_FILE).read_bytes())
-            if leftovers := sorted(present - set(names)):
-                raise StepError(
-                    f"{uri} holds files of an unfinished upload ({', '.join(leftovers[:5])}): delete them "
-                    f"or choose another version"
-                )
+            _require_no_other(folder, files, uri, names)
+            for name in sorted(set(names) - {MANIFEST_FILE}):
+                files.create(name, (folder / name).read_bytes())
+            # Somebody else may publish this version right now.
+            _require_no_other(folder, files, uri, names)
             # The manifest last: until it is there, nothing refers to the rest.
-            for name in sorted(names, key=lambda name: (name == MANIFEST_FILE, name)):
-                content = (folder / name).read_bytes()
-                if name in present:
-                    files.write(name, content)
-                elif not files.create(name, content):
-                    # Somebody else publishes this version right now.
-                    _require_same(folder, files, uri, name)
+            if not files.create(MANIFEST_FILE, (folder / MANIFEST_FILE).read_bytes()):
+                _require_same(folder, files, uri, MANIFEST_FILE)
         return True
 
     def download(self, uri: str, folder: Path) -> None:
@@ -99,6 +94,16 @@ class ModelStore:
         with tempfile.TemporaryDirectory(prefix="timoneiro-package-") as folder:
             self.download(uri, Path(folder))
             yield Path(folder)
+
+
+def _require_no_other(folder: Path, files: PackageFiles, uri: str, names: Collection[str]) -> None:
+    """What is there has to be of this package: of an upload of it that was cut short."""
+    others = [n for n in files.names() if n not in names or files.read(n) != (folder / n).read_bytes()]
+    if others:
+        raise StepError(
+            f"{uri} holds files of another upload ({', '.join(sorted(others)[:5])}): delete them or choose another "
+            "version"
+        )
 
 
 def _require_same(folder: Path, files: PackageFiles, uri: str, name: str) -> None:

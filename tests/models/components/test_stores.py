@@ -143,7 +143,7 @@ def test_a_folder_without_a_manifest_is_no_package(altered: Path, store: ModelSt
 def test_an_upload_that_was_cut_short_can_be_repeated(
     workspace: Any, store: ModelStore, uri: str, put: Callable[[str, bytes], None], tmp_path: Path
 ) -> None:
-    put("model.skops", b"half")
+    put("model.skops", (workspace.package / "model.skops").read_bytes())
     store.upload(workspace.package, uri)
     store.download(uri, tmp_path / "back")
     assert directory_digest(tmp_path / "back") == directory_digest(workspace.package)
@@ -153,7 +153,17 @@ def test_leftovers_of_another_upload_are_refused_by_name(
     workspace: Any, store: ModelStore, uri: str, put: Callable[[str, bytes], None]
 ) -> None:
     put("model.onnx", b"left over")
-    assert "holds files of an unfinished upload (model.onnx)" in refused(lambda: store.upload(workspace.package, uri))
+    assert "holds files of another upload (model.onnx)" in refused(lambda: store.upload(workspace.package, uri))
+
+
+def test_a_file_of_another_package_is_refused_and_stays_what_it_is(
+    workspace: Any, store: ModelStore, uri: str, put: Callable[[str, bytes], None], tmp_path: Path
+) -> None:
+    put("model.skops", b"of another")
+    assert "holds files of another upload (model.skops)" in refused(lambda: store.upload(workspace.package, uri))
+    store.download(uri, tmp_path / "back")
+    assert (tmp_path / "back" / "model.skops").read_bytes() == b"of another"
+    assert [path.name for path in (tmp_path / "back").iterdir()] == ["model.skops"]
 
 
 def test_a_version_that_is_not_taken_is_free(store: ModelStore, uri: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sklearn.pipeline import Pipeline
 
+from support.waiting import wait
 from timoneiro_serving import __main__ as command_line
 from timoneiro_serving import server as server_of_models
 from timoneiro_serving.digest import directory_digest
@@ -329,6 +331,46 @@ def test_v2_answers_with_the_id_of_the_request_or_one_of_its_own(server: Any, sa
 def test_a_v2_body_of_another_form_is_refused(skops_server: Any, body: bytes) -> None:
     answer = skops_server.post(INFER, content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400 and answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"name": "x", "shape": [6148914691236517206, 3], "datatype": "FP64", "data": [1, 1]},
+        {"name": "x", "shape": [4611686018427387904, 4], "datatype": "FP64", "data": []},
+        {"name": "x", "shape": [-1, 3], "datatype": "FP64", "data": []},
+    ],
+)
+def test_a_shape_that_nothing_has_is_the_callers_mistake(skops_server: Any, tensor: dict[str, Any]) -> None:
+    assert skops_server.post(INFER, json={"inputs": [tensor]}).status_code == 400
+
+
+@pytest.mark.parametrize("path", [PREDICT, INFER])
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_half_a_character_is_the_callers_mistake(skops_server: Any, path: str, content_type: str) -> None:
+    before = skops_server.accounts()
+    body = b'{"id": "\\ud800", "instances": [["\\ud800", 1, 1]], ' + json.dumps(matrix(GOOD)).encode()[1:]
+    assert skops_server.post(path, content=body, headers={"content-type": content_type}).status_code == 400
+    assert skops_server.accounts()["failed"] == before["failed"]
+
+
+@pytest.mark.parametrize("path", ["/v2/models/parcel/versions/1/infer", "/v1/models/parcel:explain"])
+def test_what_no_model_has_is_404_and_no_failure(skops_server: Any, path: str) -> None:
+    before = skops_server.accounts()
+    assert skops_server.post(path, json={**matrix(GOOD), "instances": [GOOD]}).status_code == 404
+    assert skops_server.accounts()["failed"] == before["failed"]
+
+
+def test_a_client_that_goes_away_with_requests_in_line_is_no_failure(skops_server: Any) -> None:
+    before, body = skops_server.accounts(), json.dumps({"instances": [GOOD] * 2000}).encode()
+    said = {"Host": "x", "Content-Type": "application/json", "Content-Length": str(len(body))}
+    head = f"POST {PREDICT} HTTP/1.1\r\n" + "".join(f"{name}: {text}\r\n" for name, text in said.items()) + "\r\n"
+    host, port = skops_server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall((head.encode() + body) * 10)
+        client.recv(100)
+    wait("the end of all of them", lambda: skops_server.accounts()["in_flight"] == 0)
+    assert skops_server.accounts()["failed"] == before["failed"]
 
 
 def test_a_model_that_is_not_there_is_404(skops_server: Any) -> None:

@@ -70,6 +70,15 @@ STEPS: dict[str, Callable[[], Sequence[Any]]] = {
     "a step that is none": lambda: [split(("n", SimpleImputer(), NUMBERS)), "passthrough"],
     "columns by their position": lambda: [split(("n", SimpleImputer(), [0, 1]))],
     "sparse categories": lambda: [split(("c", OneHotEncoder(handle_unknown="ignore"), TEXTS), sparse_threshold=1)],
+    "sparse categories that end dense": lambda: [
+        split(("n", SimpleImputer(), NUMBERS), ("c", OneHotEncoder(handle_unknown="ignore"), TEXTS)),
+    ],
+    "sparse indicators": lambda: [
+        split(("n", MissingIndicator(features="all", sparse=True), NUMBERS), sparse_threshold=0)
+    ],
+    "weighed parts": lambda: [
+        split(("n", SimpleImputer(), NUMBERS), ("c", categorical(), TEXTS), transformer_weights={"n": 3.0}),
+    ],
     "tables between steps": lambda: [
         split(("n", SimpleImputer(), NUMBERS)).set_output(transform="pandas"),
         StandardScaler(),
