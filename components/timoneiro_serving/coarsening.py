@@ -25,8 +25,12 @@ def middles(numbers: np.ndarray[Any, Any], width: float, low: float | None, high
     step: Any = int(width) if whole else float(width)
     # What is too large for its bin is told below.
     with np.errstate(over="ignore", invalid="ignore"):
-        first = np.floor_divide(numbers, step) * step if whole else np.floor(numbers / step) * step
-        last = first + (step - 1) if whole else np.nextafter(first + step, first)
+        bins = np.floor_divide(numbers, step) if whole else np.floor(numbers / step)
+        if not whole:
+            # A quotient may be rounded across the bound of its bin: 0.95 / 0.01 is less than 95.
+            bins = bins + (numbers >= (bins + 1) * step) - (numbers < bins * step)
+        first = bins * step
+        last = first + (step - 1) if whole else np.nextafter((bins + 1) * step, first)
         found = first + (step // 2 if whole else step / 2)
         if not (((first <= numbers) & (numbers <= last)) | np.isnan(numbers)).all():
             raise OverflowError(f"numbers that no bin of {width:g} holds: they are too large")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from timoneiro_components.definition.reading import parse_training
@@ -51,10 +51,17 @@ def test_a_whole_number_is_as_coarse_in_a_request_as_in_training(
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.floats(0.01, 1e3))
+@example([0.95], 0.01)
 def test_a_number_is_as_coarse_in_a_request_as_in_training(numbers: list[float], width: float) -> None:
     training = parse_training(TRAINING.format(type="Number", width=width, limits=""))
     trained = treated(pa.table({"x": numbers, "target": ["good"] * len(numbers)}), training, None)["x"].to_pylist()
     assert served(Feature("x", bin_width=width), *numbers) == trained
+
+
+@given(st.integers(-(10**6), 10**6), st.sampled_from([0.01, 0.05, 0.1, 0.3, 0.7]))
+def test_a_number_on_a_bound_has_a_bin_that_holds_it(number: int, width: float) -> None:
+    on_it = number * width
+    assert abs(float(middles(np.array([on_it]), width, None, None)[0]) - on_it) <= width
 
 
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=20), st.integers(1, 1000))
