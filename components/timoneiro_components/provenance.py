@@ -6,9 +6,15 @@ that is not known any more is taken away by the next publication.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from timoneiro_serving.manifest import MANIFEST_FILE
+
+from .errors import StepError
 
 _PREFIX = "timoneiro.dev/"
 RUN, DATASET, COMMIT, CARD = (f"{_PREFIX}{name}" for name in ("run", "dataset", "commit", "model-card"))
@@ -16,6 +22,17 @@ RUN, DATASET, COMMIT, CARD = (f"{_PREFIX}{name}" for name in ("run", "dataset", 
 _MOST_CHARACTERS = 1024
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?(-dirty)?")
 _CARD_FILE = "README.md"
+
+
+def package_manifest(package: Path, *needed: str) -> dict[str, Any]:
+    """These fields of the manifest of the folder `package`, and `data`, which may be missing. Raises StepError if it is
+    no package, or lacks one of them."""
+    path = package / MANIFEST_FILE
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {**{name: found[name] for name in needed}, "data": found.get("data")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StepError(f"{path} is not the manifest of a package ({type(error).__name__}: {error})") from error
 
 
 def provenance(

@@ -6,18 +6,15 @@ the digest of exactly those bytes; doing it twice is the same as doing it once.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from timoneiro_serving.digest import directory_digest, file_names
-from timoneiro_serving.manifest import MANIFEST_FILE
 
 from .cluster import ModelDeployments
-from .errors import StepError
 from .identity import check_identity
-from .provenance import provenance
+from .provenance import package_manifest, provenance
 from .rollout import Publication
 from .stores.address import package_uri
 from .stores.store import ModelStore
@@ -51,7 +48,7 @@ def publish(
     StepError if the ModelDeployment is not there (before anything is uploaded), if the version is taken
     by another package, or if someone else owns `spec.model`.
     """
-    manifest = _manifest(package)
+    manifest = package_manifest(package, "name", "version", "format")
     name, version = str(manifest["name"]), str(manifest["version"])
     check_identity(name, version)
     uri = package_uri(model_store, name, version)
@@ -68,12 +65,3 @@ def publish(
     told = {"namespace": namespace, "version": version, "uri": uri, "digest": digest}
     publication = Publication.of(applied, **told, now=datetime.now(UTC))
     return Published(uri=uri, digest=digest, uploaded=uploaded, publication=publication)
-
-
-def _manifest(package: Path) -> dict[str, object]:
-    path = package / MANIFEST_FILE
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return {**{key: document[key] for key in ("name", "version", "format")}, "data": document.get("data")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StepError(f"{path} is not the manifest of a package ({type(error).__name__}: {error})") from error

@@ -114,6 +114,9 @@ class OnnxPredictor:
         self._session = session
         self._inputs = [(entry.name, _ONNX_TYPES[entry.type]) for entry in session.get_inputs()]
         self._shape = session.get_inputs()[0].shape
+        is_matrix = len(self._inputs) == 1 and self._inputs[0][1] is not object
+        # Name of each input, and whether it is of texts; none where all features are one input.
+        self.columns = [] if is_matrix else [(name, dtype is object) for name, dtype in self._inputs]
 
     @staticmethod
     def takes(inputs: Sequence[Any]) -> bool:
@@ -122,13 +125,6 @@ class OnnxPredictor:
             return False
         is_matrix = len(inputs) == 1 and _ONNX_TYPES[inputs[0].type] is not object
         return is_matrix or all(entry.shape[1] == 1 for entry in inputs)
-
-    @property
-    def columns(self) -> list[tuple[str, bool]]:
-        """Name of each input, and whether it is of texts; none where all features are one input."""
-        if len(self._inputs) == 1 and self._inputs[0][1] is not object:
-            return []
-        return [(name, dtype is object) for name, dtype in self._inputs]
 
     @property
     def width(self) -> int | None:

@@ -247,7 +247,8 @@ def _coarse(values: np.ndarray[Any, Any], feature: Feature, width: float) -> Seq
         values[known] = middles(numbers, width, feature.minimum, feature.maximum)
     except OverflowError as error:
         raise BadInput(f"feature {feature.name!r} has {error}") from None
-    return [float(value) for value in values]
+    found: list[float] = values.tolist()
+    return found
 
 
 def _check_kind(position: int, value: float, feature: Feature) -> None:

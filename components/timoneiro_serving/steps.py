@@ -56,7 +56,7 @@ def kind_of(estimator: Any) -> str:
 
 def _of_arrays(steps: Sequence[Any]) -> Transform | None:
     """All of these in turn; None if one of them is not known."""
-    if not all(kind_of(step) in _OF_ARRAYS and not _makes_tables(step) for step in steps):
+    if not all(kind_of(step) in _OF_ARRAYS and not _makes_no_array(step) for step in steps):
         return None
     return _chain([np.asarray, *(_nameless(step).transform for step in steps)])
 
@@ -70,7 +70,7 @@ def _nameless(step: Any) -> Any:
 
 def _of_columns(columns: Any) -> Transform | None:
     """What a ColumnTransformer does; None if it does anything that is not known."""
-    if columns.sparse_output_ or columns.transformer_weights or _makes_tables(columns):
+    if columns.sparse_output_ or columns.transformer_weights or _makes_no_array(columns):
         return None
     parts: list[_Part] = []
     for _, transformer, names in columns.transformers_:
@@ -90,7 +90,7 @@ def _values(frame: pd.DataFrame, names: Sequence[str]) -> np.ndarray[Any, Any]:
     return np.stack([frame[name].to_numpy() for name in names], axis=1)
 
 
-def _makes_tables(step: Any) -> bool:
+def _makes_no_array(step: Any) -> bool:
     """Whether what comes out is no plain array: a table, or a sparse matrix."""
     if getattr(step, "sparse_output", False) is True or getattr(step, "sparse", False) is True:
         return True

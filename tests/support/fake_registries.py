@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+
+from support.json_requests import json_request
 
 # Code of HTTP, and a document; text for what is no JSON.
 Answer = tuple[int, Any]
@@ -198,12 +199,9 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         self._answer("POST")
 
     def _answer(self, method: str) -> None:
-        address = urlsplit(self.path)
-        length = int(self.headers["content-length"] or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
-        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        path, query, body = json_request(self)
         try:
-            code, found = self.server.answer(method, address.path, query, body, self.headers["authorization"] or "")
+            code, found = self.server.answer(method, path, query, body, self.headers["authorization"] or "")
         except (TypeError, AssertionError, KeyError) as error:
             # A field that is not known or missing.
             code, found = 400, {"code": "Bad Request", "message": f"{type(error).__name__}: {error}"}

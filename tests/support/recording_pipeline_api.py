@@ -11,12 +11,13 @@ import json
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import kfp_server_api
 from google.protobuf import json_format
 from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig
 from kfp.pipeline_spec import pipeline_spec_pb2
+
+from support.json_requests import json_request
 
 _ROOT = "/apis/v2beta1"
 # What only the server writes.
@@ -173,16 +174,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("DELETE")
 
     def _answer(self, method: str) -> None:
-        address = urlsplit(self.path)
-        length = int(self.headers["content-length"] or 0)
-        body = json.loads(self.rfile.read(length)) if length else None
-        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        path, query, body = json_request(self)
         try:
             code, found = (
                 200,
-                self.server.answer(
-                    RecordedRequest(method, address.path, query, body), self.headers["authorization"] or ""
-                ),
+                self.server.answer(RecordedRequest(method, path, query, body), self.headers["authorization"] or ""),
             )
         except ApiRefusal as refusal:
             if not refusal.code:

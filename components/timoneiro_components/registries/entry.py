@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from timoneiro_serving.digest import directory_digest, file_names
-from timoneiro_serving.manifest import MANIFEST_FILE
 
 from ..definition.training import Training
 from ..errors import StepError
-from ..provenance import CARD, provenance
+from ..provenance import CARD, package_manifest, provenance
 
 VERSION, DIGEST = "timoneiro.dev/version", "timoneiro.dev/digest"
 
@@ -55,7 +52,7 @@ def entry_of(training: Training, package: Path, *, uri: str, run: str, commit: s
 
     Raises StepError if it is no package.
     """
-    manifest = _manifest(package)
+    manifest = package_manifest(package, "version", "format", "task", "training", "metrics")
     origin = provenance(manifest, uri=uri, files=frozenset(file_names(package)), run=run, commit=commit)
     made = f"{manifest['task']} by {manifest['training']['algorithm']}, from {manifest['training']['rows']:,} rows."
     return RegistryEntry(
@@ -70,6 +67,11 @@ def entry_of(training: Training, package: Path, *, uri: str, run: str, commit: s
     )
 
 
+def taken(who: str, model: str, version: str) -> StepError:
+    """That a registry has the version already."""
+    return StepError(f"{who} has version {version} of model {model!r} already: choose a version that is not taken")
+
+
 def require_same(who: str, model: str, entry: RegistryEntry, digest: object) -> None:
     """Raises StepError if the version of that name is registered for other bytes, which have this `digest`."""
     if digest != entry.digest:
@@ -77,13 +79,3 @@ def require_same(who: str, model: str, entry: RegistryEntry, digest: object) -> 
             f"{who} has version {entry.version} of model {model!r} already, for another package ({digest}): choose a "
             "version that is not taken"
         )
-
-
-def _manifest(package: Path) -> dict[str, Any]:
-    path = package / MANIFEST_FILE
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        needed = ("version", "format", "task", "training", "metrics")
-        return {**{name: found[name] for name in needed}, "data": found.get("data")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StepError(f"{path} is not the manifest of a package ({type(error).__name__}: {error})") from error

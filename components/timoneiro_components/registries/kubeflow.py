@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import StepError
 from .asking import RegistryApi
-from .entry import DIGEST, RegistryEntry, RegistryRecord, require_same
+from .entry import DIGEST, RegistryEntry, RegistryRecord, require_same, taken
 
 KIND = "Model Registry"
 _ROOT = "/api/model_registry/v1alpha3"
@@ -27,10 +26,7 @@ class ModelRegistry:
         self._api.require_permission(f"{_ROOT}/registered_models", {})
         model = self._registered()
         if model is not None and self._version(model, version) is not None:
-            raise StepError(
-                f"{self._api.who} has version {version} of model {self._model!r} already: choose a version that is not "
-                "taken"
-            )
+            raise taken(self._api.who, self._model, version)
 
     def register(self, entry: RegistryEntry) -> RegistryRecord:
         """Registers the package, or what of it is not registered yet. Raises StepError."""

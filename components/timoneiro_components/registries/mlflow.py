@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import StepError
 from .asking import RegistryApi
-from .entry import DIGEST, VERSION, RegistryEntry, RegistryRecord, require_same
+from .entry import DIGEST, VERSION, RegistryEntry, RegistryRecord, require_same, taken
 
 KIND = "MLflow"
 _ROOT = "/api/2.0/mlflow"
@@ -28,10 +27,7 @@ class Mlflow:
         if self._registered():
             self._api.require_permission(f"{_ROOT}/model-versions/create", {"name": self._model})
             if self._version(version) is not None:
-                raise StepError(
-                    f"{self._api.who} has version {version} of model {self._model!r} already: choose a version that is "
-                    "not taken"
-                )
+                raise taken(self._api.who, self._model, version)
         else:
             self._api.require_permission(f"{_ROOT}/registered-models/create", {})
 

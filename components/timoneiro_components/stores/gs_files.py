@@ -48,22 +48,19 @@ class GoogleFiles:
             return content
 
     def create(self, name: str, content: bytes) -> bool:
-        try:
-            self._upload(name, content)
-        except PreconditionFailed:
-            return False
-        return True
-
-    def _upload(self, name: str, content: bytes) -> None:
         with _faults():
-            # Generation 0 is that of no object.
-            self._bucket.blob(self._prefix + name).upload_from_string(
-                content,
-                content_type="application/octet-stream",
-                checksum="crc32c",
-                if_generation_match=0,
-                **_patience(),
-            )
+            try:
+                # Generation 0 is that of no object.
+                self._bucket.blob(self._prefix + name).upload_from_string(
+                    content,
+                    content_type="application/octet-stream",
+                    checksum="crc32c",
+                    if_generation_match=0,
+                    **_patience(),
+                )
+            except PreconditionFailed:
+                return False
+        return True
 
 
 def _patience() -> dict[str, Any]:
@@ -74,8 +71,6 @@ def _patience() -> dict[str, Any]:
 def _faults(missing: str = "there is no such bucket") -> Iterator[None]:
     try:
         yield
-    except PreconditionFailed:
-        raise
     except GOOGLE_ERRORS as error:
         reason = reason_of(
             error, missing=missing, forbidden="these credentials may not do that", refused="the store refuses it"
